@@ -1,0 +1,52 @@
+PYTHON ?= python3
+BIN := .venv/bin
+SHARED ?= ../shared/pipedrive
+
+.DEFAULT_GOAL := help
+.PHONY: help try test e2e check format columns docs bench lock clean
+
+help: ## this list
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/installed: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "python3 -m venv failed: install Debian's python3-venv"; rm -rf .venv; exit 1; }
+	@echo "Installing what requirements.lock pins (a minute the first time) …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+try: .venv/installed ## load an invented company into DuckDB; each time a day further
+	@$(BIN)/python -m pipedrive_assets try
+
+test: .venv/installed ## everything that needs no process and no waiting
+	@$(BIN)/python -m pytest
+
+e2e: .venv/installed ## subprocesses, real ports, a browser
+	@$(BIN)/python -m pytest -m e2e
+
+check: .venv/installed ## all that CI runs but e2e: lint, format, types, floors, spelling, docs, tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/deptry .
+	@$(BIN)/codespell
+	@test ! -d $(SHARED) || $(BIN)/python tools/columns.py --check $(SHARED)
+	@$(BIN)/python tools/docs.py --check
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+format: .venv/installed ## sort imports, format
+	@$(BIN)/ruff check --fix --exit-zero --quiet .
+	@$(BIN)/ruff format .
+
+columns: .venv/installed ## column files anew, from Pipedrive's official documents in $(SHARED)
+	@$(BIN)/python tools/columns.py $(SHARED)
+
+docs: .venv/installed ## the generated parts of README and docs anew
+	@$(BIN)/python tools/docs.py
+
+lock: ## requirements.lock anew, from pyproject.toml (needs uv)
+	@uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-header pyproject.toml -o requirements.lock
+
+clean: ## remove what is installed and loaded here
+	@rm -rf .venv .dagster data .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,263 @@
+"""The client: one loop around the verdict table, shared by every walk of a run.
+
+Many threads may call it at once. The api token travels in the `x-api-token` header and nowhere
+else.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import requests
+
+from pipedrive_assets import errors
+from pipedrive_assets.api.budget import Pace, Tally
+from pipedrive_assets.api.paging import IncompletePage, Page, Paging, read_page
+from pipedrive_assets.api.verdict import Action, Reply, Verdict, budget_reset_at, judge
+from pipedrive_assets.windows import utc_now
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 6
+"""Tries of one call before a fault that should pass is called lasting."""
+
+BACKOFF_SECONDS = 0.5
+BACKOFF_CAP_SECONDS = 20.0
+BURST_WAITS = 10
+"""Consecutive burst refusals of one call before the account is left alone."""
+
+CONNECT_SECONDS, READ_SECONDS, WHOLE_REPLY_SECONDS = 10.0, 60.0, 180.0
+CONNECTIONS = 32
+READ_BYTES = 1 << 16
+
+Params = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A page and when Pipedrive (by its own clock, else ours) gave it."""
+
+    page: Page
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One GET: `path` below the base URL, `cost` in tokens, `tally` that it is counted in."""
+
+    path: str
+    cost: int
+    params: Params = ()
+    tally: Tally
+    paged_on: bool = False
+
+
+class Client:
+    """Asks Pipedrive.
+
+    Raises ApiError and its kin, DataError; never anything from the HTTP library.
+    """
+
+    def __init__(  # noqa: PLR0913 - the edges of the world, each replaceable
+        self,
+        *,
+        base_url: str,
+        api_token: str,
+        adapter: requests.adapters.BaseAdapter | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`adapter` replaces the network (the sandbox's door); the rest replaces time and
+        chance.
+        """
+        self.base_url = base_url.rstrip("/")
+        self.tally = Tally()
+        self.pace = Pace(sleep=sleep, monotonic=monotonic)
+        self._sleep, self._monotonic, self._now, self._jitter = sleep, monotonic, now, jitter
+        self._final: errors.ApiError | None = None
+        self._lock = threading.Lock()
+        self._session = requests.Session()
+        self._session.headers.update(
+            {
+                "x-api-token": api_token,
+                "accept": "application/json",
+                "user-agent": "pipedrive-assets",
+            }
+        )
+        door = adapter or requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
+        self._session.mount("https://", door)
+        self._session.mount("http://", door)
+
+    def __repr__(self) -> str:
+        """Without the api token."""
+        return f"Client({self.base_url!r})"
+
+    def object(
+        self, path: str, *, cost: int, tally: Tally | None = None
+    ) -> tuple[dict[str, Any], datetime]:
+        """The `data` object of an endpoint that answers with one, and when it was read."""
+        body, read_at = self._ask(Call(path=path, cost=cost, tally=tally or Tally()), _read_object)
+        return body, read_at
+
+    def pages(  # noqa: PLR0913 - what a list is
+        self,
+        path: str,
+        *,
+        cost: int,
+        paging: Paging,
+        page_rows: int,
+        params: Params = (),
+        marker: str | None = None,
+        tally: Tally | None = None,
+    ) -> Iterator[Answer]:
+        """Walk a list from `marker` (None: its start) to its end, a page at a time.
+
+        Raises PageMarkerExpired where a marker in mid-walk is no longer accepted.
+        """
+        counted = tally or Tally()
+        while True:
+            call = Call(
+                path=path,
+                cost=cost,
+                params=(*params, *_page_params(paging, page_rows, marker)),
+                tally=counted,
+                paged_on=paging == "cursor" and marker is not None,
+            )
+            asked = marker
+            page, read_at = self._ask(
+                call,
+                lambda body: read_page(body, paging=paging, marker=asked, page_rows=page_rows),  # noqa: B023
+            )
+            yield Answer(page=page, read_at=read_at)
+            if page.marker is None:
+                return
+            marker = page.marker
+
+    def _ask(self, call: Call, read: Callable[[dict[str, Any]], Any]) -> tuple[Any, datetime]:
+        """Ask until there is a readable reply, or an error that asking again will not mend."""
+        attempts = waits = 0
+        while True:
+            reply, verdict = self._try(call)
+            if verdict.action is Action.GO_ON:
+                try:
+                    return read(verdict.body), _read_at(reply, self._now)
+                except IncompletePage as found:
+                    verdict = Verdict(action=Action.RETRY, quote=str(found))
+            if verdict.action is Action.WAIT and waits < BURST_WAITS:
+                waits += 1
+                self._wait(call, verdict)
+                continue
+            attempts += 1
+            if verdict.action is Action.RETRY and attempts < ATTEMPTS:
+                self._back_off(call, verdict, attempts)
+                continue
+            raise self._stop(call, reply, verdict, attempts)
+
+    def _try(self, call: Call) -> tuple[Reply | None, Verdict]:
+        self.pace.take()
+        if self._final:
+            raise self._final
+        self.tally.add(requests=1, tokens=call.cost)
+        call.tally.add(requests=1, tokens=call.cost)
+        try:
+            reply = self._send(call)
+        except requests.RequestException as error:
+            return None, Verdict(action=Action.RETRY, quote=_name(error))
+        self.pace.learn(reply)
+        return reply, judge(reply, cost=call.cost, paged_on=call.paged_on)
+
+    def _send(self, call: Call) -> Reply:
+        """One exchange; a body that drips in more slowly than `WHOLE_REPLY_SECONDS` is given
+        up.
+        """
+        deadline = self._monotonic() + WHOLE_REPLY_SECONDS
+        with self._session.get(
+            f"{self.base_url}/{call.path}",
+            params=list(call.params),
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            content = bytearray()
+            for piece in response.iter_content(READ_BYTES):
+                content += piece
+                if self._monotonic() > deadline:
+                    raise requests.Timeout("the reply took too long")
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Reply(status=response.status_code, headers=headers, content=bytes(content))
+
+    def _wait(self, call: Call, verdict: Verdict) -> None:
+        log.info("burst limit reached at /%s; waiting %.1f s", call.path, verdict.seconds)
+        for tally in (self.tally, call.tally):
+            tally.add(burst_waits=1)
+        self.pace.close(verdict.seconds)
+
+    def _back_off(self, call: Call, verdict: Verdict, attempts: int) -> None:
+        seconds = min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2 ** (attempts - 1)) * (
+            0.5 + self._jitter() / 2
+        )
+        log.warning(
+            "/%s: %s; trying again in %.1f s", call.path, verdict.quote or "no answer", seconds
+        )
+        for tally in (self.tally, call.tally):
+            tally.add(retries=1)
+        self._sleep(seconds)
+
+    def _stop(
+        self, call: Call, reply: Reply | None, verdict: Verdict, attempts: int
+    ) -> errors.ApiError:
+        """The error to raise; one that concerns the whole account ends every walk of this
+        client.
+        """
+        error = self._error(call, reply, verdict, attempts)
+        if isinstance(error, errors.AuthenticationError | errors.BudgetExhausted | errors.Blocked):
+            with self._lock:
+                self._final = self._final or error
+        return error
+
+    def _error(
+        self, call: Call, reply: Reply | None, verdict: Verdict, attempts: int
+    ) -> errors.ApiError:
+        status = reply.status if reply else 0
+        if reply and (verdict.action is Action.WAIT or verdict.error is errors.BudgetExhausted):
+            reset_at = budget_reset_at(reply, self._now())
+            return errors.BudgetExhausted(path=call.path, reset_at=reset_at, quote=verdict.quote)
+        if verdict.action is Action.RETRY:
+            return errors.TransientApiError(
+                path=call.path, status=status, quote=verdict.quote, attempts=attempts
+            )
+        return verdict.error(path=call.path, status=status, quote=verdict.quote)
+
+
+def _page_params(paging: Paging, page_rows: int, marker: str | None) -> Params:
+    if paging == "none":
+        return ()
+    if paging == "offset":
+        return (("start", marker or "0"), ("limit", str(page_rows)))
+    return (("limit", str(page_rows)), *((("cursor", marker),) if marker else ()))
+
+
+def _read_object(body: dict[str, Any]) -> dict[str, Any]:
+    data = body["data"]
+    if not isinstance(data, dict):
+        raise IncompletePage(f"data is {type(data).__name__} where an object was expected")
+    return data
+
+
+def _read_at(reply: Reply | None, now: Callable[[], datetime]) -> datetime:
+    return (reply.date if reply else None) or now()
+
+
+def _name(error: requests.RequestException) -> str:
+    """What went wrong on the wire.
+
+    Only the kind: the library's texts quote addresses and headers.
+    """
+    return f"connection trouble ({type(error).__name__})"

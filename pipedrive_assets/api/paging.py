@@ -1,0 +1,87 @@
+"""From one page to the next, purely: v2's opaque cursor and v1's offset, with every envelope seen
+in the wild.
+
+Official docs, pagination. A walk ends only where the envelope says so: never on a short page.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipedrive_assets.errors import DataError
+
+Paging = Literal["cursor", "offset", "none"]
+
+
+class IncompletePage(Exception):
+    """A reply of status 200 that does not hold a page: asked again, then an error, never an
+    end.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Rows, and the marker of the page after them (None: this was the last)."""
+
+    rows: list[dict[str, Any]]
+    marker: str | None
+
+
+def read_page(body: dict[str, Any], *, paging: Paging, marker: str | None, page_rows: int) -> Page:
+    """The page in `body`, which was asked for with `marker` (None: the first page).
+
+    Raises IncompletePage where `data` is not a list of objects (v1 answers an empty list with
+    `data: null` on its first page, which is a page of no rows), DataError where the next marker
+    would lead back.
+    """
+    rows = _rows(body, first_of_v1=paging != "cursor" and marker in {None, "0"})
+    extra = body.get("additional_data") or {}
+    if not isinstance(extra, dict):
+        raise IncompletePage("additional_data is no object")
+    if paging == "none":
+        return Page(rows=rows, marker=None)
+    following = (
+        _next_cursor(extra)
+        if paging == "cursor"
+        else _next_start(extra, marker, len(rows), page_rows)
+    )
+    if following is not None and following == marker:
+        raise DataError("Pipedrive's page marker leads back to the same page; run again later.")
+    return Page(rows=rows, marker=following)
+
+
+def _rows(body: dict[str, Any], *, first_of_v1: bool) -> list[dict[str, Any]]:
+    data = body.get("data")
+    if data is None and first_of_v1 and body.get("success") is True:
+        return []
+    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        raise IncompletePage(f"data is {type(data).__name__} where a list of rows was expected")
+    return data
+
+
+def _next_cursor(extra: dict[str, Any]) -> str | None:
+    cursor = extra.get("next_cursor")
+    if cursor is None or cursor == "":
+        return None
+    if not isinstance(cursor, str):
+        raise IncompletePage("next_cursor is no text")
+    return cursor
+
+
+def _next_start(
+    extra: dict[str, Any], marker: str | None, found: int, page_rows: int
+) -> str | None:
+    """The next offset.
+
+    Some envelopes are nested, some flat, most lack `next_start`, a few tell nothing at all.
+    """
+    nested = extra.get("pagination")
+    told = nested if isinstance(nested, dict) else extra
+    start = int(marker or 0)
+    if "more_items_in_collection" not in told:
+        return str(start + found) if found else None
+    if not told["more_items_in_collection"]:
+        return None
+    following = told.get("next_start")
+    if isinstance(following, int) and following > start:
+        return str(min(following, start + found) if found else following)
+    return str(start + (found or page_rows))

@@ -1,0 +1,173 @@
+"""What a reply means: one pure table from status, headers and body to a verdict.
+
+Nothing is retried, waited for or refused anywhere else. Source: official docs, HTTP status
+codes and rate limiting.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Any
+
+from pipedrive_assets import errors
+
+BURST_SECONDS = 2.0
+"""Length of the rolling window in which the burst limit counts requests."""
+
+DAY_LONG_RESET_SECONDS = 300
+"""A reset further away than this cannot be the two-second window's."""
+
+QUOTE_CHARACTERS = 300
+
+
+class Action(Enum):
+    """What the loop around the table does next."""
+
+    GO_ON = "go on"
+    WAIT = "wait"
+    RETRY = "retry"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One HTTP reply: headers by lower-case name, the body undecoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def number(self, header: str) -> float | None:
+        """A numeric header, or None where it is absent or no number."""
+        try:
+            return float(self.headers[header])
+        except (KeyError, ValueError):
+            return None
+
+    @property
+    def date(self) -> datetime | None:
+        """Pipedrive's clock, aware, UTC."""
+        try:
+            moment = parsedate_to_datetime(self.headers["date"])
+        except (KeyError, ValueError, TypeError):
+            return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What to do; `body` is the decoded JSON of a reply to go on with, `seconds` how long to
+    wait.
+    """
+
+    action: Action
+    error: type[errors.ApiError] = errors.TransientApiError
+    quote: str = ""
+    seconds: float = 0.0
+    body: Any = None
+
+
+_STOPS: dict[int, type[errors.ApiError]] = {
+    400: errors.BadRequest,
+    401: errors.AuthenticationError,
+    402: errors.PermissionDenied,
+    403: errors.PermissionDenied,
+    404: errors.Missing,
+    405: errors.BadRequest,
+    410: errors.Missing,
+    415: errors.FeatureUnavailable,
+    422: errors.BadRequest,
+    501: errors.BadRequest,
+}
+
+
+def judge(reply: Reply, *, cost: int, paged_on: bool = False) -> Verdict:
+    """The verdict on one reply to a call of `cost` tokens; `paged_on`: the call carried a page
+    marker.
+    """
+    body = _decode(reply.content)
+    quote = _quote(reply, body)
+    if 200 <= reply.status < 300:
+        return _judge_success(body, quote)
+    if 300 <= reply.status < 400:
+        return Verdict(
+            action=Action.STOP, error=errors.Redirected, quote=reply.headers.get("location", "")
+        )
+    if reply.status == 429:
+        return _judge_limit(reply, cost, quote)
+    if reply.status in _STOPS or (400 <= reply.status < 500 and reply.status != 408):
+        error = _refusal(reply.status, is_json=isinstance(body, dict), paged_on=paged_on)
+        return Verdict(action=Action.STOP, error=error, quote=quote)
+    return Verdict(action=Action.RETRY, quote=quote)
+
+
+def _refusal(status: int, *, is_json: bool, paged_on: bool) -> type[errors.ApiError]:
+    """Which error a status in the 400s (or 501) is."""
+    if status == 403 and not is_json:
+        return errors.Blocked
+    if paged_on and status in {400, 404, 410, 422}:
+        return errors.PageMarkerExpired
+    return _STOPS.get(status, errors.ApiError)
+
+
+def _judge_success(body: Any, quote: str) -> Verdict:
+    """A 2xx goes on only with a JSON object that does not call itself a failure and carries
+    `data`.
+    """
+    if not isinstance(body, dict):
+        return Verdict(action=Action.RETRY, quote=quote or "a body that is not a JSON object")
+    if body.get("success") is False:
+        return Verdict(action=Action.RETRY, quote=quote or "success: false")
+    if "data" not in body:
+        return Verdict(action=Action.RETRY, quote="a body without data")
+    return Verdict(action=Action.GO_ON, body=body)
+
+
+def _judge_limit(reply: Reply, cost: int, quote: str) -> Verdict:
+    """Burst or day?
+
+    Official docs, rate limiting: the burst window says so by having nothing left.
+    """
+    reset = reply.number("x-ratelimit-reset")
+    tokens_left = reply.number("x-daily-ratelimit-token-remaining")
+    requests_left = reply.number("x-ratelimit-remaining")
+    if tokens_left is not None:
+        day = tokens_left < cost
+    else:
+        day = requests_left is not None and requests_left >= 1
+    if day or (reset or 0) >= DAY_LONG_RESET_SECONDS:
+        return Verdict(action=Action.STOP, error=errors.BudgetExhausted, quote=quote)
+    return Verdict(action=Action.WAIT, quote=quote, seconds=max(reset or 0.0, BURST_SECONDS))
+
+
+def budget_reset_at(reply: Reply, now: datetime) -> datetime:
+    """When the day's tokens come back: the reply's own word, else the next UTC midnight."""
+    moment = reply.date or now
+    reset = reply.number("x-ratelimit-reset") or 0.0
+    if reset >= DAY_LONG_RESET_SECONDS:
+        return moment + timedelta(seconds=reset)
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+_UNREADABLE = object()
+
+
+def _decode(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return _UNREADABLE
+
+
+def _quote(reply: Reply, body: Any) -> str:
+    """Pipedrive's own words about a failure, short and on one line."""
+    if isinstance(body, dict):
+        said = [body.get("error"), body.get("error_info"), body.get("code")]
+        return " - ".join(text for text in said if isinstance(text, str))[:QUOTE_CHARACTERS]
+    if body is _UNREADABLE:
+        kind = reply.headers.get("content-type", "no content type")
+        return f"{len(reply.content)} bytes of {kind} that are not JSON"
+    return f"a body that is JSON but no object: {json.dumps(body)[:40]}"

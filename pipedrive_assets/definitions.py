@@ -1,0 +1,34 @@
+"""The code location: `build(settings)` puts it together, `defs` is what Dagster loads."""
+
+import os
+
+import dagster as dg
+
+from pipedrive_assets.orchestration.assets import build_assets
+from pipedrive_assets.orchestration.automation import build_job, build_schedule, build_sensor
+from pipedrive_assets.orchestration.partitions import daily_partitions
+from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.settings import Settings
+
+
+def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.Definitions:
+    """All definitions for these settings.
+
+    Touches no network, no disk.
+    """
+    partitions = daily_partitions(settings.first_partition)
+    job = build_job(partitions)
+    return dg.Definitions(
+        assets=[build_assets(partitions)],
+        jobs=[job],
+        schedules=[build_schedule(settings, job)],
+        sensors=[build_sensor(settings, job)],
+        resources={
+            "pipedrive": pipedrive or PipedriveResource(),
+            "duckdb": WarehouseResource(database=str(settings.warehouse), dataset=settings.dataset),
+        },
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build(Settings.from_env(os.environ))

@@ -1,0 +1,201 @@
+"""ENTITIES: the one list of what is loaded.
+
+Everything else is derived from it. A row says where a Pipedrive collection is read, what it
+costs and what identifies its rows. Tables, dlt resources, Dagster assets, token estimates and
+the docs table follow from it, so adding an entity is adding a row here (and its column file,
+made by `make columns`).
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+PAGE_ROWS = 500
+"""Rows a page may hold on nearly every list (official docs, pagination); a page costs the same
+whatever it holds."""
+
+BULK_PARENTS = 100
+"""Parents one bulk call may name (official docs, `deal_ids`)."""
+
+
+class Kind(Enum):
+    """How an entity changes, and therefore how it is read."""
+
+    WINDOWED = "windowed"
+    """Read once in full, then by windows of its cursor."""
+
+    SNAPSHOT = "snapshot"
+    """Read in full every time; small."""
+
+    CHILD = "child"
+    """Read per parent, for parents that changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One list endpoint: `path` below the base URL and `cost` in tokens a page."""
+
+    path: str
+    cost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """One Pipedrive collection.
+
+    `name` is its table, dlt resource and asset key.
+    """
+
+    name: str
+    path: str
+    doc: str
+    cost: int
+    key: tuple[str, ...] = ("id",)
+    cursor: str | None = None
+    fields: str | None = None
+    paging: Literal["cursor", "offset", "none"] = "cursor"
+    page_rows: int = PAGE_ROWS
+    params: tuple[tuple[str, str], ...] = ()
+    until: bool = True
+    """Whether the list takes `updated_until`."""
+
+    archived: Listing | None = None
+    """A second list that holds the same entity's archived rows."""
+
+    parent: str | None = None
+    counter: str | None = None
+    """Column of the parent that counts the children; zero spares the call."""
+
+    shape: Literal["plain", "participant", "flow"] = "plain"
+    tags: tuple[str, ...] = field(default=())
+
+    @property
+    def kind(self) -> Kind:
+        """Derived, never stated: a parent makes a child, a cursor makes windows."""
+        if self.parent:
+            return Kind.CHILD
+        return Kind.WINDOWED if self.cursor else Kind.SNAPSHOT
+
+    @property
+    def group(self) -> str:
+        """The Dagster asset group."""
+        return {Kind.WINDOWED: "crm", Kind.SNAPSHOT: "reference", Kind.CHILD: "deal_details"}[
+            self.kind
+        ]
+
+    @property
+    def listings(self) -> tuple[Listing, ...]:
+        """The lists that together hold every row, in the order in which they are walked."""
+        own = Listing(path=self.path, cost=self.cost)
+        return (own, self.archived) if self.archived else (own,)
+
+
+_DEAL_EXTRAS = (
+    "next_activity_id,last_activity_id,first_won_time,products_count,files_count,notes_count,followers_count,"
+    "email_messages_count,activities_count,done_activities_count,undone_activities_count,participants_count,"
+    "last_incoming_mail_time,last_outgoing_mail_time,smart_bcc_email,source_lead_id"
+)
+_PERSON_EXTRAS = (
+    "next_activity_id,last_activity_id,open_deals_count,related_open_deals_count,closed_deals_count,"
+    "related_closed_deals_count,participant_open_deals_count,participant_closed_deals_count,email_messages_count,"
+    "activities_count,done_activities_count,undone_activities_count,files_count,notes_count,followers_count,"
+    "won_deals_count,related_won_deals_count,lost_deals_count,related_lost_deals_count,last_incoming_mail_time,"
+    "last_outgoing_mail_time,marketing_status,doi_status,smart_bcc_email"
+)
+_ORGANIZATION_EXTRAS = (
+    "next_activity_id,last_activity_id,open_deals_count,related_open_deals_count,closed_deals_count,"
+    "related_closed_deals_count,email_messages_count,people_count,activities_count,done_activities_count,"
+    "undone_activities_count,files_count,notes_count,followers_count,won_deals_count,related_won_deals_count,"
+    "lost_deals_count,related_lost_deals_count,smart_bcc_email"
+)
+
+ENTITIES: tuple[Entity, ...] = (
+    Entity(
+        name="deals",
+        path="api/v2/deals",
+        doc="Sales opportunities: open, won, lost, archived, and deleted ones while listed.",
+        cost=10,
+        cursor="update_time",
+        fields="dealFields",
+        params=(("status", "open,won,lost,deleted"), ("include_fields", _DEAL_EXTRAS)),
+        archived=Listing(path="api/v2/deals/archived", cost=20),
+    ),
+    Entity(
+        name="persons",
+        path="api/v2/persons",
+        doc="People: customers, leads, contacts.",
+        cost=10,
+        cursor="update_time",
+        fields="personFields",
+        params=(("include_fields", _PERSON_EXTRAS),),
+    ),
+    Entity(
+        name="organizations",
+        path="api/v2/organizations",
+        doc="Companies that people and deals belong to.",
+        cost=10,
+        cursor="update_time",
+        fields="organizationFields",
+        params=(("include_fields", _ORGANIZATION_EXTRAS),),
+    ),
+    Entity(
+        name="activities",
+        path="api/v2/activities",
+        doc="Calls, meetings, tasks and whatever else is planned or done.",
+        cost=10,
+        cursor="update_time",
+        params=(("include_fields", "attendees"),),
+    ),
+    Entity(
+        name="products",
+        path="api/v2/products",
+        doc="The catalogue: what can be sold, with its prices.",
+        cost=10,
+        cursor="update_time",
+        fields="productFields",
+        until=False,
+    ),
+    Entity(
+        name="pipelines",
+        path="api/v2/pipelines",
+        doc="Sales processes that deals go through.",
+        cost=5,
+    ),
+    Entity(name="stages", path="api/v2/stages", doc="The steps of each pipeline.", cost=5),
+    Entity(
+        name="users",
+        path="v1/users",
+        doc="People who log in to Pipedrive, deactivated ones too.",
+        cost=20,
+        paging="none",
+    ),
+    Entity(
+        name="deals_participants",
+        path="v1/deals/{id}/participants",
+        doc="People who take part in a deal.",
+        cost=10,
+        paging="offset",
+        key=("deal_id", "id"),
+        parent="deals",
+        counter="participants_count",
+        shape="participant",
+    ),
+    Entity(
+        name="deals_flow",
+        path="v1/deals/{id}/flow",
+        doc="What happened to a deal, an event a row: field changes, activities, notes, files.",
+        cost=40,
+        paging="offset",
+        key=("deal_id", "event_key"),
+        params=(("all_changes", "1"),),
+        parent="deals",
+        shape="flow",
+    ),
+)
+
+BY_NAME: dict[str, Entity] = {entity.name: entity for entity in ENTITIES}
+
+
+def children_of(name: str) -> tuple[Entity, ...]:
+    """The entities read per row of `name`."""
+    return tuple(entity for entity in ENTITIES if entity.parent == name)

@@ -1,0 +1,182 @@
+"""Every error, grouped by what to do next.
+
+PipedriveError   ConfigurationError          fix a setting                               exit 2
+MissingTokenError         give an api token     WrongAccountError         the warehouse belongs
+to another company   WarehouseError              free the warehouse file, or its disk
+exit 2   ApiError                    Pipedrive said no                           exit 3
+AuthenticationError       renew the api token, or widen its rights     Refused
+this entity only; the others go on       PermissionDenied        402, 403       Missing
+404, 410       FeatureUnavailable      415     PageMarkerExpired         walk the list again
+from its start     BudgetExhausted           wait until `reset_at`; progress is kept     exit 4
+TransientApiError         retried already; run again later            exit 5   DataError
+a reply broke a promise                     exit 6   LoadFailed                  some tables
+failed; the others are loaded   the first failure's exit code
+
+Facts are attributes; the message quotes Pipedrive and ends with the next step. No message ever
+holds the api token.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+
+class PipedriveError(Exception):
+    """Root of all errors of this project."""
+
+    exit_code = 1
+
+
+class ConfigurationError(PipedriveError):
+    """A setting is wrong; nothing was requested and nothing was written."""
+
+    exit_code = 2
+
+
+class MissingTokenError(ConfigurationError):
+    """Something points to an account, but no api token was found."""
+
+
+class WrongAccountError(ConfigurationError):
+    """The api token belongs to another company than the warehouse."""
+
+
+class WarehouseError(PipedriveError):
+    """The warehouse cannot be opened or written."""
+
+    exit_code = 2
+
+
+class ApiError(PipedriveError):
+    """Pipedrive answered with something other than the data asked for.
+
+    `status` is the HTTP status (0: no answer at all), `path` the endpoint, `quote` Pipedrive's
+    own words.
+    """
+
+    exit_code = 3
+    next_step = "Look the status up in Pipedrive's documentation and run again."
+
+    def __init__(self, *, path: str, status: int = 0, quote: str = "") -> None:
+        """Build the sentence from the facts."""
+        self.path, self.status, self.quote = path, status, quote
+        super().__init__(f"{self._what_happened()}. {self.next_step}")
+
+    def _what_happened(self) -> str:
+        said = f": «{self.quote}»" if self.quote else ""
+        answered = (
+            f"Pipedrive answered {self.status}" if self.status else "Pipedrive did not answer"
+        )
+        return f"{answered} to GET /{self.path}{said}"
+
+
+class BadRequest(ApiError):
+    """400, 405, 422, 501: the call itself is wrong."""
+
+    next_step = (
+        "The call does not fit Pipedrive's API of today; nothing was lost. "
+        "Update pipedrive_assets, or report this message."
+    )
+
+
+class AuthenticationError(ApiError):
+    """401: the api token is not known."""
+
+    next_step = (
+        "Check PIPEDRIVE_API_TOKEN against Pipedrive > Personal preferences > API; "
+        "a regenerated token replaces the old one."
+    )
+
+
+class Blocked(ApiError):
+    """403 with a web page instead of JSON: Pipedrive's gateway turned this address away."""
+
+    next_step = (
+        "Wait an hour before the next run, and run fewer programs on this api token at once."
+    )
+
+
+class Refused(ApiError):
+    """This endpoint is closed to this api token or account; other endpoints may be open."""
+
+
+class PermissionDenied(Refused):
+    """402 or 403: the user, the plan or the account does not allow it."""
+
+    next_step = "Use the api token of a global admin, or leave this table out."
+
+
+class Missing(Refused):
+    """404 or 410: no such record, or no such endpoint any more."""
+
+    next_step = "Check PIPEDRIVE_BASE_URL; if it is right, this account does not have the feature."
+
+
+class FeatureUnavailable(Refused):
+    """415: the feature is switched off in this account."""
+
+    next_step = "Switch the feature on in Pipedrive, or leave this table out."
+
+
+class PageMarkerExpired(ApiError):
+    """A page marker in mid-walk is no longer accepted."""
+
+    next_step = "Run again: this table's walk starts anew, everything already loaded stays."
+
+
+class Redirected(ApiError):
+    """3xx: the api token is not carried to another address."""
+
+    next_step = "Set PIPEDRIVE_BASE_URL to the address that Pipedrive shows in your browser."
+
+
+class BudgetExhausted(ApiError):
+    """429 for the day: the account's tokens are spent until `reset_at` (UTC)."""
+
+    exit_code = 4
+
+    def __init__(
+        self, *, path: str, reset_at: datetime, status: int = 429, quote: str = ""
+    ) -> None:
+        """`reset_at` is the moment from which Pipedrive answers again."""
+        self.reset_at = reset_at
+        self.next_step = (
+            f"The account's daily API tokens are spent until about {reset_at:%Y-%m-%d %H:%M} UTC; "
+            "everything loaded so far is kept, and the next run after that continues."
+        )
+        super().__init__(path=path, status=status, quote=quote)
+
+
+class TransientApiError(ApiError):
+    """5xx, time-outs, dropped connections, replies that are not the JSON expected: retried, in
+    vain.
+    """
+
+    exit_code = 5
+    next_step = (
+        "It was retried several times; everything loaded so far is kept. "
+        "Run again in a few minutes."
+    )
+
+    def __init__(self, *, path: str, status: int = 0, quote: str = "", attempts: int = 1) -> None:
+        """`attempts` counts the tries made, the first one included."""
+        self.attempts = attempts
+        super().__init__(path=path, status=status, quote=quote)
+
+
+class DataError(PipedriveError):
+    """A reply broke a promise of the API, so that going on could lose rows."""
+
+    exit_code = 6
+
+
+class LoadFailed(PipedriveError):
+    """Some tables failed; `failures` maps each to its error.
+
+    Every other table of the run is loaded.
+    """
+
+    def __init__(self, failures: Mapping[str, PipedriveError]) -> None:
+        """The exit code is the first failure's."""
+        self.failures = dict(failures)
+        self.exit_code = next(iter(self.failures.values())).exit_code
+        super().__init__("\n".join(f"{name}: {error}" for name, error in self.failures.items()))

@@ -1,0 +1,132 @@
+"""The assets: every entity of the registry, in one step, so that their walks run side by side.
+
+A step per entity would read one list after the other; in one step the account's burst limit is
+used in full, the reference tables are read once however many days a run covers, and what one
+table learns (limits, refusals, an exhausted budget) holds for all. Each entity is still an
+asset of its own: selected, materialized and reported singly.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from pipedrive_assets.orchestration.partitions import beta_accepted, window_of
+from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.orchestration.translator import specs
+from pipedrive_assets.entities import ENTITIES
+from pipedrive_assets.errors import LoadFailed, PipedriveError
+from pipedrive_assets.source import LoadRequest, TableReport, load_tables, raise_failures
+
+
+class LoadConfig(dg.Config):
+    """Run config of the step, as in the Launchpad."""
+
+    full: bool = False
+    """Walk everything again; the rows held stay readable meanwhile."""
+
+    newest: bool = True
+    """Also look for new rows without a change date, which no window shows (one more call per table
+    that has such)."""
+
+
+def build_assets(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """One multi-asset with an asset per entity."""
+    with beta_accepted():
+        return dg.multi_asset(
+            name="pipedrive",
+            specs=specs(),
+            can_subset=True,
+            partitions_def=partitions,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+        )(_materialize)
+
+
+def _materialize(
+    context: dg.AssetExecutionContext,
+    config: LoadConfig,
+    pipedrive: PipedriveResource,
+    duckdb: WarehouseResource,
+) -> Iterator[dg.MaterializeResult[Any]]:
+    selected = {key.to_user_string() for key in context.selected_asset_keys}
+    settings = _or_failure(pipedrive.settings)
+    request = LoadRequest(
+        entities=tuple(entity for entity in ENTITIES if entity.name in selected),
+        window=window_of(context.partition_time_window),
+        overlap=settings.overlap,
+        since=settings.since,
+        full=config.full,
+        newest=config.newest,
+    )
+    warehouse = duckdb.warehouse()
+    reports: list[TableReport] = []
+    try:
+        for report in load_tables(_or_failure(pipedrive.connect), warehouse, request):
+            reports.append(report)
+            context.log.info(sentence(report))
+            if not report.error:
+                yield dg.MaterializeResult(
+                    asset_key=report.entity.name,
+                    metadata={**pipedrive.dlt_metadata(context, report), **metadata(report)},
+                )
+        raise_failures(reports)
+    except PipedriveError as error:
+        raise failure(error) from None
+    finally:
+        warehouse.close()
+
+
+def _or_failure(act: Any) -> Any:
+    try:
+        return act()
+    except PipedriveError as error:
+        raise failure(error) from None
+
+
+def failure(error: PipedriveError) -> dg.Failure:
+    """The run's end: what failed, why, what to do next.
+
+    Retrying at once would only repeat what was retried already.
+    """
+    facts: dict[str, Any] = {"error": type(error).__name__}
+    if isinstance(error, LoadFailed):
+        facts = {name: f"{type(cause).__name__}: {cause}" for name, cause in error.failures.items()}
+    return dg.Failure(description=str(error), metadata=facts, allow_retries=False)
+
+
+def sentence(report: TableReport) -> str:
+    """One log line per table."""
+    if report.error:
+        return f"{report.entity.name}: FAILED. {report.error}"
+    return (
+        f"{report.entity.name}: {report.written.loaded} rows loaded, "
+        f"{report.rows_total} in the table ({report.tally.requests} requests, "
+        f"{report.tally.tokens} tokens, {report.seconds:.1f} s)"
+    )
+
+
+def metadata(report: TableReport) -> dict[str, Any]:
+    """What each materialization says of itself; automation reads account, warehouse and
+    complete_until.
+    """
+    reached = report.complete_until
+    return {
+        "rows_loaded": report.written.loaded,
+        "rows_read": report.written.read,
+        "rows_in_table": report.rows_total,
+        "dagster/row_count": report.rows_total,
+        "dagster/table_name": f"{report.warehouse.rpartition(':')[2]}.{report.entity.name}",
+        "marked_deleted": report.written.marked_deleted,
+        "misfit_values": report.written.misfits,
+        "window": report.what,
+        "requests": report.tally.requests,
+        "tokens": report.tally.tokens,
+        "retries": report.tally.retries,
+        "burst_waits": report.tally.burst_waits,
+        "seconds": round(report.seconds, 2),
+        "account": str(report.account),
+        "account_id": report.account.company_id,
+        "sandbox": report.account.is_sandbox,
+        "warehouse": report.warehouse,
+        **({"complete_until": dg.MetadataValue.timestamp(reached)} if reached else {}),
+    }

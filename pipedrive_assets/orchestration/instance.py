@@ -1,0 +1,84 @@
+"""Lets `dagster asset materialize --select deals+` work as typed.
+
+That command reads no workspace.yaml and insists on a partition. `dagster.yaml` names this class
+as the instance's; when the class is made by that very command and something is missing, the
+command is run again, spelled out. Without the line in `dagster.yaml` everything else works the
+same; the command then needs `-m pipedrive_assets --partition <day>`.
+"""
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+
+from pipedrive_assets.orchestration.partitions import open_day
+from pipedrive_assets.windows import utc_now
+
+MODULE = "pipedrive_assets"
+MODULE_OPTIONS = ("-m", "--module-name")
+OTHER_LOCATIONS = (
+    "-f",
+    "--python-file",
+    "-d",
+    "--working-directory",
+    "-a",
+    "--attribute",
+    "--package-name",
+)
+PARTITION_OPTIONS = ("--partition", "--partition-range")
+HELP_OPTIONS = ("--help", "-h")
+
+
+class BareCommandInstance(dg.DagsterInstance):
+    """Dagster's own instance; only its making may be cut short by the spelled-out command."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Run the spelled-out command in place of a bare one, and leave with its exit code."""
+        if command := spelled_out(sys.argv, today=open_day(utc_now())):
+            print(f"dagster {' '.join(command)}", file=sys.stderr)  # noqa: T201 - the README promises this line
+            raise SystemExit(subprocess.call([sys.executable, "-m", "dagster", *command]))  # noqa: S603 - what the user typed
+        super().__init__(*args, **kwargs)
+
+    @classmethod
+    def config_schema(cls) -> Mapping[str, Any]:
+        """No configuration of its own."""
+        return {}
+
+    @staticmethod
+    def config_defaults(base_dir: str) -> Mapping[str, Any]:
+        """Dagster's own defaults."""
+        return InstanceRef.config_defaults(base_dir)
+
+
+def spelled_out(argv: Sequence[str], *, today: str) -> list[str] | None:
+    """The full arguments of a bare `asset materialize`, or None where nothing is missing or it is
+    another command.
+    """
+    words = list(argv[1:])
+    if not _is_dagster(argv) or words[:2] != ["asset", "materialize"] or _has(words, HELP_OPTIONS):
+        return None
+    if _has(words, OTHER_LOCATIONS) or (
+        _has(words, MODULE_OPTIONS) and MODULE not in " ".join(words)
+    ):
+        return None
+    missing = [] if _has(words, MODULE_OPTIONS) else ["-m", MODULE]
+    missing += [] if _has(words, PARTITION_OPTIONS) else ["--partition", today]
+    return [*words, *missing] if missing else None
+
+
+def _is_dagster(argv: Sequence[str]) -> bool:
+    """Whether this process is Dagster's command line (`dagster …` or `python -m dagster …`)."""
+    program = Path(argv[0])
+    return program.stem == "dagster" or (
+        program.name == "__main__.py" and program.parent.name == "dagster"
+    )
+
+
+def _has(words: Sequence[str], options: Sequence[str]) -> bool:
+    return any(
+        word == option or word.startswith(f"{option}=") for word in words for option in options
+    )

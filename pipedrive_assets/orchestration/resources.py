@@ -1,0 +1,82 @@
+"""Resources: the Pipedrive account, and the warehouse file behind its lock."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+from pydantic import Field
+
+from pipedrive_assets.connect import Connection, connect
+from pipedrive_assets.orchestration.embedded_elt import DagsterDltResource
+from pipedrive_assets.settings import Settings
+from pipedrive_assets.source import TableReport, Warehouse
+from pipedrive_assets.windows import parse_stamp
+
+
+class PipedriveResource(DagsterDltResource):
+    """The account to load from.
+
+    Left empty, everything is found as Settings finds it when a run starts.     Give `api_token`
+    as `dg.EnvVar` only: a plain string would be stored with the definitions.
+    """
+
+    api_token: str = Field(
+        default="", description="The api token, as an EnvVar; empty: from the settings."
+    )
+    sandbox_instant: str = Field(
+        default="",
+        description="Load the sandbox's company as seen at this moment, whatever the settings say.",
+    )
+
+    def settings(self) -> Settings:
+        """The settings found, with this resource's own values in place of theirs."""
+        found = Settings.from_env()
+        if self.sandbox_instant:
+            instant = parse_stamp(self.sandbox_instant)
+            return replace(found, api_token="", points_to_account=(), sandbox_instant=instant)
+        return replace(found, api_token=self.api_token or found.api_token)
+
+    def connect(self) -> Connection:
+        """A connection to the account, or to the sandbox where nothing points to one."""
+        return connect(self.settings())
+
+    def dlt_metadata(
+        self, context: dg.AssetExecutionContext, report: TableReport
+    ) -> dict[str, Any]:
+        """What Dagster's dlt integration makes of the table's last dlt run; nothing where nothing
+        was new.
+        """
+        run = report.written.last_run
+        if run is None:
+            return {}
+        found = dict(self.extract_resource_metadata(context, run.resource, run.info, run.pipeline))
+        return {name: value for name, value in found.items() if name not in {"jobs", "rows_loaded"}}
+
+
+class WarehouseResource(DuckDBResource):
+    """Dagster-duckdb's resource for the warehouse: the same file, opened only with the lock
+    held.
+    """
+
+    dataset: str = Field(description="The schema that holds the tables.")
+
+    def warehouse(self) -> Warehouse:
+        """The warehouse as the load uses it."""
+        return Warehouse(Path(self.database), self.dataset)
+
+    @contextlib.contextmanager
+    def get_connection(self) -> Iterator[Any]:
+        """A DuckDB connection; runs that want to write wait until it is closed."""
+        warehouse = self.warehouse()
+        try:
+            with warehouse.exclusive(), super().get_connection() as connection:
+                try:
+                    yield connection
+                finally:
+                    connection.close()
+        finally:
+            warehouse.close()

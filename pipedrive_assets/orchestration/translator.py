@@ -1,0 +1,81 @@
+"""Entity to Dagster asset, and nowhere else."""
+
+from typing import Any
+
+import dagster as dg
+
+from pipedrive_assets.orchestration.embedded_elt import DagsterDltTranslator
+from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity, Kind
+from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.source.tables import table_resource
+
+PARTITION_MEANING = {
+    Kind.WINDOWED: (
+        "A partition holds the records last changed on that UTC day. The first load brings the "
+        "whole history, whatever the partition; today's partition brings everything up to now."
+    ),
+    Kind.SNAPSHOT: (
+        "A partition records the state when it was loaded: the list is read whole each time. "
+        "Rows that are no longer listed stay, marked with _deleted_at."
+    ),
+    Kind.CHILD: (
+        "Read for every {parent} row that changed since its {name} were last read, most recent "
+        "first; a partition stands for the changes known when it was loaded."
+    ),
+}
+
+
+class EntityTranslator(DagsterDltTranslator):
+    """Asset specs from the registry; the dlt resource's name is the entity's."""
+
+    def get_asset_spec(self, data: Any) -> dg.AssetSpec:
+        """The spec of the asset that loads a dlt resource of ours."""
+        return _spec(BY_NAME[data.resource.name])
+
+
+def _spec(entity: Entity) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=entity.name,
+        deps=[entity.parent] if entity.parent else [],
+        description=description(entity),
+        group_name=entity.group,
+        kinds={"dlt", "duckdb"},
+        tags={"cost_tokens": str(entity.cost)},
+        metadata={
+            "api_path": f"GET /{entity.path}",
+            "tokens_per_page": entity.cost,
+            "dagster/column_schema": column_schema(entity),
+        },
+    )
+
+
+def specs() -> list[dg.AssetSpec]:
+    """Every entity's spec, in the registry's order."""
+    translate, Data = EntityTranslator(), _translator_data()  # noqa: N806 - a class
+    return [
+        translate.get_asset_spec(Data(resource=table_resource(entity, None), pipeline=None))
+        for entity in ENTITIES
+    ]
+
+
+def description(entity: Entity) -> str:
+    """What the table holds and what its partitions mean, as Markdown."""
+    meaning = PARTITION_MEANING[entity.kind].format(parent=entity.parent, name=entity.name)
+    source = f"Source: `GET /{entity.path}`, {entity.cost} API tokens a page."
+    return f"{entity.doc}\n\n{meaning}\n\n{source}"
+
+
+def column_schema(entity: Entity) -> dg.TableSchema:
+    """The table's columns as the Dagster UI shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(name=name, type=column.type, description=column.description)
+            for name, column in columns_of(entity.name).columns.items()
+        ]
+    )
+
+
+def _translator_data() -> Any:
+    from dagster_dlt.translator import DltResourceTranslatorData  # noqa: PLC0415 - the shim does not export it
+
+    return DltResourceTranslatorData

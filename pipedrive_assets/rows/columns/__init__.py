@@ -1,0 +1,61 @@
+"""Columns and types of every table, one JSON file per entity.
+
+The files are written by `tools/columns.py` from Pipedrive's official documents. Types are dlt's:
+text, bigint, double, bool, timestamp, date, json.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """dlt's type of a column and, where the name does not say it, what it means."""
+
+    type: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """The columns of an entity's table and of the child table of each of its lists.
+
+    A name with a double underscore is a leaf of a nested object: `address__country`.
+    """
+
+    columns: dict[str, Column]
+    lists: dict[str, dict[str, Column]]
+
+
+EVERY_TABLE: dict[str, Column] = {
+    "_row_hash": Column(
+        type="bigint",
+        description="Fingerprint of the row as loaded; tells whether a row read again has changed",
+    ),
+    "_deleted_at": Column(
+        type="timestamp",
+        description="When the row was seen deleted; null while it lives. "
+        "Pipedrive's own word is is_deleted",
+    ),
+}
+"""Columns that we add to every table; they stand in no file."""
+
+
+@cache
+def columns_of(entity_name: str) -> Columns:
+    """Read the columns of an entity's table; shared between callers, so not to be changed."""
+    source = files(__name__) / f"{entity_name}.json"
+    if not source.is_file():
+        raise KeyError(f"{entity_name} has no column file; run tools/columns.py to make one.")
+    content = json.loads(source.read_text("utf-8"))
+    return Columns(
+        columns={**_read(content["columns"]), **EVERY_TABLE},
+        lists={name: _read(columns) for name, columns in content["lists"].items()},
+    )
+
+
+def _read(columns: Mapping[str, Mapping[str, str]]) -> dict[str, Column]:
+    return {name: Column(**column) for name, column in columns.items()}

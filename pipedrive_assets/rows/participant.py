@@ -1,0 +1,37 @@
+"""A deal's participant: three nested objects of Pipedrive made one flat row."""
+
+from collections.abc import Mapping
+from typing import Any
+
+RESHAPED = frozenset({"person_id", "added_by_user_id", "related_item_data", "person"})
+
+
+def reference(value: object) -> object:
+    """Take the id out of a reference: a bare id, `{value}`, `{id}` or `{success, data: {id}}`.
+
+    Schema and example disagree about `added_by_user_id`, so every form is read (official docs).
+    """
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("data"), dict):
+        return reference(value["data"])
+    found = value.get("value")
+    return value.get("id") if found is None else found
+
+
+def participant_row(row: Mapping[str, Any], deal_id: int | None) -> dict[str, Any]:
+    """Make the flat row; `deal_id` is the deal that was asked for, where known."""
+    related, linked = row.get("related_item_data"), row.get("person_id")
+    if deal_id is None and isinstance(related, dict):
+        deal_id = related.get("deal_id")
+    person = row.get("person")
+    if person is None and isinstance(linked, dict):
+        person = linked
+    person_id = reference(linked)
+    return {
+        "deal_id": deal_id,
+        **{name: value for name, value in row.items() if name not in RESHAPED},
+        "person_id": reference(person) if person_id is None else person_id,
+        "added_by_user_id": reference(row.get("added_by_user_id")),
+        "person": person,
+    }

@@ -1,0 +1,163 @@
+"""From the row as Pipedrive sent it to the row as it is loaded.
+
+Nothing sent is lost: what cannot be its column's type is kept as text in `<column>__v_text`, where
+dlt puts such values too, and unknown keys pass through for dlt to make columns of.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from pipedrive_assets.entities import Entity
+from pipedrive_assets.rows.columns import Column, columns_of
+from pipedrive_assets.rows.fingerprint import fingerprint
+from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_text
+from pipedrive_assets.rows.flow import flow_row
+from pipedrive_assets.rows.participant import participant_row
+
+__all__ = ["MISFIT_SUFFIX", "fingerprint", "shape"]
+
+MISFIT_SUFFIX = "__v_text"
+
+DELETED_TIMES = ("update_time", "modified", "add_time", "created")
+"""What tells when a deleted row was deleted, best first: users have no update_time, and that of
+pipelines and stages may be null."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How each key of an object is treated; a key in none of the three passes through."""
+
+    leaves: dict[str, Fit] = field(default_factory=dict)
+    objects: dict[str, "Plan"] = field(default_factory=dict)
+    lists: dict[str, "Plan"] = field(default_factory=dict)
+
+    def add(self, path: str, fit: Fit) -> None:
+        """Take in a column, `a__b` being the leaf b of the object a."""
+        outer, nested, leaf = path.partition("__")
+        if nested and outer:
+            self.objects.setdefault(outer, Plan()).add(leaf, fit)
+        self.leaves[path] = fit
+
+
+@cache
+def _plan(entity_name: str) -> Plan:
+    known = columns_of(entity_name)
+    plan = _plan_of(known.columns)
+    plan.lists.update({name: _plan_of(columns) for name, columns in known.lists.items()})
+    return plan
+
+
+def _plan_of(columns: Mapping[str, Column]) -> Plan:
+    plan = Plan()
+    for name, column in columns.items():
+        plan.add(name, FITS[column.type])
+    return plan
+
+
+def shape(
+    entity: Entity, row: Mapping[str, Any], *, parent_id: int | None = None
+) -> tuple[Row, int]:
+    """Make the row to load; also count the values that did not fit their column's type."""
+    prepare = _PREPARE.get(entity.shape)
+    out: Row = {}
+    misfits = _object(prepare(row, parent_id) if prepare else row, _plan(entity.name), out)
+    out["_row_hash"] = fingerprint(out)
+    out["_deleted_at"] = _deleted_at(out) if out.get("is_deleted") is True else None
+    return out, misfits
+
+
+_PREPARE: dict[str, Callable[[Mapping[str, Any], int | None], Row]] = {
+    "participant": participant_row,
+    "flow": flow_row,
+}
+
+
+def _deleted_at(row: Row) -> str | None:
+    return next((row[name] for name in DELETED_TIMES if row.get(name)), None)
+
+
+def _object(row: Mapping[str, Any], plan: Plan, out: Row) -> int:
+    """Fill `out` from `row`; returns the number of misfits."""
+    leaves, misfits = plan.leaves, 0
+    for name, value in row.items():
+        fit = leaves.get(name)
+        if fit is None:
+            misfits += _branch(name, value, plan, out)
+        elif value is None or (fit is fit_text and type(value) is str):
+            out[name] = value
+        elif (fitted := fit(value)) is MISFIT:
+            misfits += 1
+            _keep(name, value, fit, out)
+        else:
+            out[name] = fitted
+    return misfits
+
+
+def _keep(name: str, value: object, fit: Fit, out: Row) -> None:
+    """Put a misfit where it can stay: as JSON in a text column, else beside its column."""
+    if fit is fit_text:
+        out[name] = as_text(value)
+    else:
+        out[name] = None
+        out[name + MISFIT_SUFFIX] = as_text(value)
+
+
+def _branch(name: str, value: object, plan: Plan, out: Row) -> int:
+    """Treat a key that is no plain column: a list, a nested object, or unknown."""
+    if name in plan.lists:
+        out[name], misfits = _list(value, plan.lists[name])
+        return misfits
+    inner = plan.objects.get(name)
+    if inner is None:
+        out[name] = value
+    elif isinstance(value, dict):
+        nested: Row = {}
+        out[name] = nested
+        return _object(value, inner, nested)
+    elif value is not None:
+        return _instead_of_object(name, value, inner, out)
+    return 0
+
+
+def _instead_of_object(name: str, value: object, inner: Plan, out: Row) -> int:
+    """Take an address that comes as plain text for its `value`; keep anything else as text."""
+    if inner.leaves.get("value") is fit_text:
+        out[name] = {"value": as_text(value)}
+    else:
+        out[name + MISFIT_SUFFIX] = as_text(value)
+    return 1
+
+
+def _list(value: object, plan: Plan) -> tuple[list[Any], int]:
+    """Fit a list's items, nulls left out; a lone value is a list of one."""
+    fitted: list[Any] = []
+    misfits = 0
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict):
+            kept: Row = {}
+            misfits += _object(item, plan, kept)
+            fitted.append(kept)
+        elif item is not None:
+            misfits += _plain_item(item, plan, fitted)
+    return fitted, misfits
+
+
+def _plain_item(item: object, plan: Plan, fitted: list[Any]) -> int:
+    """Add an item that is no object; dlt's column for such items is `value`."""
+    fit = plan.leaves.get("value")
+    if fit is None:
+        fitted.append({"value": as_text(item)})
+        return 1
+    value = fit(item)
+    if value is MISFIT:
+        kept: Row = {}
+        _keep("value", item, fit, kept)
+        fitted.append(kept)
+        return 1
+    if value is not None:
+        fitted.append(value if len(plan.leaves) == 1 else {"value": value})
+    return 0

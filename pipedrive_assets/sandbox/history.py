@@ -1,0 +1,67 @@
+"""What happened to a deal, field by field: the source of its flow and its changelog."""
+
+from dataclasses import dataclass
+from typing import Any
+
+SKIPPED = frozenset(
+    {"add_time", "update_time", "custom_fields", "first_won_time", "source_lead_id"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One field of one deal took another value; `custom` tells a custom field from a built-in."""
+
+    id: int
+    deal_id: int
+    field_key: str
+    old_value: Any
+    new_value: Any
+    user_id: int
+    time: str
+    is_bulk: bool = False
+    custom: bool = False
+
+
+class History:
+    """All changes, by deal, oldest first."""
+
+    def __init__(self) -> None:
+        self.by_deal: dict[int, list[Change]] = {}
+        self.last = 0
+
+    def of(self, deal_id: int) -> list[Change]:
+        """The changes of one deal, newest first."""
+        found = self.by_deal.get(deal_id, ())
+        return sorted(found, key=lambda change: (change.time, change.id), reverse=True)
+
+    def record(  # noqa: PLR0913 -- one argument per fact of a change
+        self,
+        deal_id: int,
+        field_key: str,
+        old_value: Any,
+        new_value: Any,
+        *,
+        user_id: int,
+        time: str,
+        is_bulk: bool = False,
+        custom: bool = False,
+    ) -> None:
+        """Remember a change."""
+        self.last += 1
+        change = Change(
+            id=self.last,
+            deal_id=deal_id,
+            field_key=field_key,
+            old_value=old_value,
+            new_value=new_value,
+            user_id=user_id,
+            time=time,
+            is_bulk=is_bulk,
+            custom=custom,
+        )
+        self.by_deal.setdefault(deal_id, []).append(change)
+
+    def forget(self, deal_id: int) -> None:
+        """Drop the history of a deal that is gone for good."""
+        self.by_deal.pop(deal_id, None)

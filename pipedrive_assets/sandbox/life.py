@@ -1,0 +1,72 @@
+"""A day in the life of the company: which events happen when.
+
+Five changes happen every day, so that each day's window of the five big tables holds a row; the
+rest is chance. Where a table has outgrown its plan (a tenth a year), a birth becomes a death.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import accumulate
+from random import Random
+from typing import TYPE_CHECKING
+
+from . import events, rarities
+
+if TYPE_CHECKING:
+    from .world import World
+
+Event = Callable[["World", Random], None]
+DAILY: tuple[Event, ...] = (
+    events.edit_deal,
+    events.edit_person,
+    events.edit_organization,
+    events.edit_activity,
+    events.edit_product,
+)
+CHANCES: tuple[tuple[Event, float], ...] = (
+    (events.edit_deal, 4),
+    (events.move_stage, 6),
+    (events.close_deal, 3),
+    (events.reopen_deal, 2),
+    (events.bulk_edit, 0.6),
+    (events.archive_deal, 1),
+    (events.delete_deal, 3),
+    (events.new_person, 1.5),
+    (events.new_organization, 0.8),
+    (events.edit_activity, 3),
+    (events.new_activity, 5),
+    (events.new_product, 0.2),
+    (events.write_note, 3),
+    (events.attach_file, 1.5),
+    (rarities.change_lines, 3),
+    (rarities.change_participants, 2),
+    (rarities.change_followers, 0.8),
+    (rarities.change_terms, 0.6),
+    (rarities.edit_lead, 2),
+    (rarities.new_lead, 1.5),
+    (rarities.archive_lead, 0.7),
+    (rarities.convert_lead, 0.2),
+    (rarities.merge_persons, 0.15),
+    (rarities.merge_organizations, 0.1),
+    (rarities.change_fields, 0.08),
+    (rarities.change_options, 0.12),
+    (rarities.edit_reference, 0.2),
+)
+EVENTS = tuple(event for event, _ in CHANCES)
+WEIGHTS = tuple(accumulate(weight for _, weight in CHANCES))
+
+
+def agenda(rng: Random) -> list[tuple[int, Event]]:
+    """The events of a day with their seconds, the latest first (they are taken off the end)."""
+    happening = [*DAILY, *rng.choices(EVENTS, cum_weights=WEIGHTS, k=3 + int(rng.random() * 6))]
+    if rng.random() < 1 / 3:
+        happening.append(events.new_deal)
+    rng.shuffle(happening)
+    seconds = sorted((int(rng.random() * 86_400) for _ in happening), reverse=True)
+    return [*zip(seconds, happening, strict=True), (0, sweep)]
+
+
+def sweep(world: World, _: Random) -> None:
+    """Once a day, what was deleted long ago goes for good."""
+    world.purge_expired()

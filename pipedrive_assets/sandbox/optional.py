@@ -1,0 +1,53 @@
+"""Keys that a row carries only when a call names them in `include_fields` (official docs)."""
+
+COUNTERS = (
+    "email_messages_count",
+    "activities_count",
+    "done_activities_count",
+    "undone_activities_count",
+)
+CONTACT_COUNTERS = (
+    "next_activity_id",
+    "last_activity_id",
+    "open_deals_count",
+    "related_open_deals_count",
+    "closed_deals_count",
+    "related_closed_deals_count",
+    *COUNTERS,
+    "files_count",
+    "notes_count",
+    "followers_count",
+    "won_deals_count",
+    "related_won_deals_count",
+    "lost_deals_count",
+    "related_lost_deals_count",
+    "smart_bcc_email",
+)
+OPTIONAL: dict[str, tuple[str, ...]] = {
+    "deals": (
+        "next_activity_id",
+        "last_activity_id",
+        "first_won_time",
+        "products_count",
+        "files_count",
+        "notes_count",
+        "followers_count",
+        *COUNTERS,
+        "participants_count",
+        "last_incoming_mail_time",
+        "last_outgoing_mail_time",
+        "smart_bcc_email",
+        "source_lead_id",
+    ),
+    "persons": (
+        *CONTACT_COUNTERS,
+        "participant_open_deals_count",
+        "participant_closed_deals_count",
+        "last_incoming_mail_time",
+        "last_outgoing_mail_time",
+        "marketing_status",
+        "doi_status",
+    ),
+    "organizations": (*CONTACT_COUNTERS, "people_count"),
+    "activities": ("attendees",),
+}

@@ -1,0 +1,137 @@
+"""Door 2: the sandbox on a real port of this machine, for browsers and other programs."""
+
+import socket
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from types import TracebackType
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from .answer import Sandbox
+from .exchange import Call, Dropped, Reply
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Server:
+    """A running sandbox; `url` is its address. Leaving the context stops it."""
+
+    def __init__(self, http: ThreadingHTTPServer) -> None:
+        self._http = http
+        self._thread = Thread(
+            target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a slash at the end."""
+        host, port = self._http.server_address[:2]
+        name = str(host)
+        return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+    def wait(self) -> None:
+        """Stay until somebody stops the server."""
+        self._thread.join()
+
+    def stop(self) -> None:
+        """Close the port."""
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def serve(
+    sandbox: Sandbox,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    *,
+    latency: float = 0.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Server:
+    """Open a port on this machine and answer on it; port 0 takes a free one.
+
+    `latency` is how many seconds each reply is held back.
+    """
+    if host not in LOOPBACK:
+        msg = f"The sandbox listens on this machine only, not on {host!r}"
+        raise ValueError(msg)
+    kind = _Server6 if ":" in host else _Server
+    handler = type("Handler", (_Handler,), {"sandbox": sandbox, "latency": latency, "sleep": sleep})
+    return Server(kind((host, port), handler))
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Handler(BaseHTTPRequestHandler):
+    sandbox: Sandbox
+    latency: float
+    sleep: Callable[[float], None]
+    protocol_version = "HTTP/1.1"
+    server_version = "sandbox"
+    sys_version = ""
+    # With the defaults each reply waits for a delayed acknowledgement: 23 replies a second.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        """Answer a call."""
+        parts = urlsplit(self.path)
+        call = Call(
+            path=unquote(parts.path),
+            method=self.command,
+            params=tuple(parse_qsl(parts.query, keep_blank_values=True)),
+            headers={key.lower(): value for key, value in self.headers.items()},
+        )
+        # A body that nobody reads would be taken for the next call on the same connection.
+        self.rfile.read(int(call.headers.get("content-length", "0")))
+        if self.latency:
+            type(self).sleep(self.latency)
+        try:
+            reply = self.sandbox.answer(call)
+        except Dropped:
+            self._hang_up()
+            return
+        self._write(reply)
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 -- names of the base class
+
+    def _write(self, reply: Reply) -> None:
+        self.send_response_only(reply.status)
+        for key, value in reply.headers.items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        self.wfile.write(reply.body[: reply.cut])
+        self.wfile.flush()
+        if reply.cut is not None:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: the sandbox keeps its own log."""

@@ -1,0 +1,254 @@
+"""SETTINGS: every setting, its default and its meaning; the only reader of the environment.
+
+A value comes from the environment, else from `.env` in the project root; the api token also
+from `.dlt/secrets.toml`. README's table is generated from SETTINGS.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from pipedrive_assets import setting_values as values
+from pipedrive_assets.errors import ConfigurationError, MissingTokenError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SHARED_HOST = "https://api.pipedrive.com"
+SANDBOX_WAREHOUSE = "data/sandbox.duckdb"
+ACCOUNT_WAREHOUSE = "data/warehouse.duckdb"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One row of the table: the name in the environment, the default as typed, what it is for."""
+
+    name: str
+    default: str
+    help: str
+    parse: Callable[[str], Any] = str
+    remedy: str = ""
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        name="PIPEDRIVE_API_TOKEN",
+        default="",
+        help="The api token of the Pipedrive user to read as; a global admin sees every row.",
+        parse=values.api_token,
+        remedy="Copy it again from Pipedrive > Personal preferences > API, on one line.",
+    ),
+    Setting(
+        name="PIPEDRIVE_BASE_URL",
+        default=SHARED_HOST,
+        help="Where the API is: a URL, or the company domain (`acme`, `acme.pipedrive.com`).",
+        parse=values.base_url,
+        remedy="Give https://api.pipedrive.com, your company domain, or http on this machine.",
+    ),
+    Setting(
+        name="PIPEDRIVE_FIRST_PARTITION",
+        default="2026-01-01",
+        help="The first daily partition (UTC). The first load brings all history all the same.",
+        parse=values.day,
+        remedy="Give a date such as 2026-01-01.",
+    ),
+    Setting(
+        name="PIPEDRIVE_SINCE_TIMESTAMP",
+        default="",
+        help="Limits history: the first load then reads only records changed since (UTC).",
+        parse=values.moment,
+        remedy="Give a moment such as 2025-01-01 or 2025-01-01T08:00:00Z.",
+    ),
+    Setting(
+        name="PIPEDRIVE_WAREHOUSE",
+        default=ACCOUNT_WAREHOUSE,
+        help="The DuckDB file to load into, relative to the project root.",
+        remedy="Give a path that ends in .duckdb.",
+    ),
+    Setting(
+        name="PIPEDRIVE_DATASET",
+        default="pipedrive_data",
+        help="The schema that holds the tables.",
+        parse=values.identifier,
+        remedy="Give a name of lower-case letters, digits and underscores.",
+    ),
+    Setting(
+        name="PIPEDRIVE_SANDBOX",
+        default="auto",
+        help="`auto`: without an api token the sandbox stands in; `never`: that is an error.",
+        parse=values.one_of("auto", "never"),
+        remedy="Give auto or never.",
+    ),
+    Setting(
+        name="PIPEDRIVE_DAILY_AT",
+        default="02:15",
+        help="When the daily schedule ticks (UTC); it closes the newest day that has ended.",
+        parse=values.clock,
+        remedy="Give an hour and minute such as 02:15.",
+    ),
+    Setting(
+        name="PIPEDRIVE_OVERLAP_MINUTES",
+        default="5",
+        help="How far each window reaches back over the one before it.",
+        parse=values.minutes,
+        remedy="Give a whole number of minutes from 0 to 1440.",
+    ),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+_POINTERS = ("PIPEDRIVE_BASE_URL", "PIPEDRIVE_WAREHOUSE", "PIPEDRIVE_DESTINATION")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, parsed.
+
+    `repr` leaves the api token out.
+    """
+
+    root: Path
+    api_token: str = field(default="", repr=False)
+    base_url: str = SHARED_HOST
+    first_partition: date = date(2026, 1, 1)
+    since: datetime | None = None
+    warehouse: Path
+    dataset: str = "pipedrive_data"
+    sandbox: str = "auto"
+    daily_at: str = "02:15"
+    overlap: timedelta = timedelta(minutes=5)
+    points_to_account: tuple[str, ...] = ()
+    sandbox_instant: datetime | None = None
+    """The moment at which the sandbox's company is seen; none: now."""
+
+    @property
+    def uses_sandbox(self) -> bool:
+        """Whether the invented company stands in.
+
+        Raises MissingTokenError where something points to an account but no api token was
+        found.
+        """
+        if self.api_token:
+            return False
+        if self.points_to_account:
+            raise MissingTokenError(
+                f"No api token was found, but {self.points_to_account[0]} points to an account. "
+                "Set PIPEDRIVE_API_TOKEN (environment, .env or .dlt/secrets.toml), "
+                "or remove what points there to run on the sandbox's invented data."
+            )
+        return True
+
+    @classmethod
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, root: Path | None = None
+    ) -> "Settings":
+        """Read the environment, `.env` and `.dlt/secrets.toml` below `root` (default: the working
+        directory).
+
+        Raises ConfigurationError: one sentence that names the setting, the value and the remedy.
+        """
+        root = (root or Path.cwd()).absolute()
+        given = _given(os.environ if environ is None else environ, root)
+        parsed = {name: _parse(_BY_NAME[name], given.get(name, "")) for name in _BY_NAME}
+        settings = cls(
+            root=root,
+            api_token=parsed["PIPEDRIVE_API_TOKEN"] or "",
+            base_url=parsed["PIPEDRIVE_BASE_URL"],
+            first_partition=parsed["PIPEDRIVE_FIRST_PARTITION"],
+            since=parsed["PIPEDRIVE_SINCE_TIMESTAMP"],
+            warehouse=root / Path(parsed["PIPEDRIVE_WAREHOUSE"]).expanduser(),
+            dataset=parsed["PIPEDRIVE_DATASET"],
+            sandbox=parsed["PIPEDRIVE_SANDBOX"],
+            daily_at=parsed["PIPEDRIVE_DAILY_AT"],
+            overlap=parsed["PIPEDRIVE_OVERLAP_MINUTES"],
+            points_to_account=tuple(_pointers(given, root)),
+        )
+        if not settings.api_token and not settings.points_to_account:
+            settings = replace(settings, warehouse=root / SANDBOX_WAREHOUSE)
+        _check(settings)
+        return settings
+
+
+def _check(settings: Settings) -> None:
+    if settings.warehouse.suffix != ".duckdb":
+        _refuse(_BY_NAME["PIPEDRIVE_WAREHOUSE"], str(settings.warehouse))
+    if settings.warehouse.stem == settings.dataset:
+        raise ConfigurationError(
+            f"PIPEDRIVE_DATASET is {settings.dataset!r}, which is also the name of the file "
+            f"{settings.warehouse.name}: DuckDB cannot tell them apart. Rename one of the two."
+        )
+
+
+def _given(environ: Mapping[str, str], root: Path) -> dict[str, str]:
+    """Every value that somebody set, blank ones left out; the environment wins over `.env`, `.env`
+    over secrets.
+    """
+    from_file = {name: value or "" for name, value in _dotenv(root / ".env").items()}
+    merged = {**_secrets(root / ".dlt" / "secrets.toml"), **_filled(from_file), **_filled(environ)}
+    return {name: value.strip() for name, value in merged.items()}
+
+
+def _filled(values: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in values.items()
+        if name.startswith("PIPEDRIVE_") and value.strip()
+    }
+
+
+def _dotenv(path: Path) -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(path, interpolate=False) if path.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        kind = type(error).__name__
+        reason = f"{path} cannot be read ({kind}). Correct its rights or its encoding."
+        raise ConfigurationError(reason) from error
+
+
+def _secrets(path: Path) -> dict[str, str]:
+    """The api token where dlt's users keep it."""
+    if not path.is_file():
+        return {}
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = (
+            f"{path} cannot be read as TOML ({error.__class__.__name__}). Correct or remove it."
+        )
+        raise ConfigurationError(reason) from None
+    section = found.get("sources", {}).get("pipedrive", {})
+    token = section.get("credentials", {}).get("pipedrive_api_key") or section.get(
+        "pipedrive_api_key"
+    )
+    return {"PIPEDRIVE_API_TOKEN": token} if isinstance(token, str) and token.strip() else {}
+
+
+def _pointers(given: Mapping[str, str], root: Path) -> list[str]:
+    """What says that an account is meant, so that invented data may not stand in for it."""
+    found = [name for name in _POINTERS if name in given]
+    if given.get("PIPEDRIVE_SANDBOX") == "never":
+        found.append("PIPEDRIVE_SANDBOX=never")
+    if (root / ACCOUNT_WAREHOUSE).exists():
+        found.append(f"the warehouse {ACCOUNT_WAREHOUSE}")
+    return found
+
+
+def _parse(setting: Setting, text: str) -> Any:
+    text = text or setting.default
+    if not text:
+        return None
+    try:
+        return setting.parse(text)
+    except (ValueError, OverflowError):
+        _refuse(setting, text)
+
+
+def _refuse(setting: Setting, text: str) -> None:
+    shown = "the value given" if setting.name == "PIPEDRIVE_API_TOKEN" else repr(text)
+    raise ConfigurationError(f"{setting.name}: {shown} is not usable. {setting.remedy}") from None

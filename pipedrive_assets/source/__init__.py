@@ -1,0 +1,16 @@
+"""Pipedrive as a dlt source, and the load that keeps a warehouse complete."""
+
+from pipedrive_assets.source.load import load, load_tables
+from pipedrive_assets.source.pipedrive import pipedrive_source
+from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
+from pipedrive_assets.source.warehouse import Warehouse
+
+__all__ = [
+    "LoadRequest",
+    "TableReport",
+    "Warehouse",
+    "load",
+    "load_tables",
+    "pipedrive_source",
+    "raise_failures",
+]

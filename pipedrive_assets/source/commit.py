@@ -1,0 +1,271 @@
+"""Committing: rows into one table, so that nothing newer is overwritten and nothing unchanged is
+written again.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import dlt
+from dlt.common.pipeline import LoadInfo
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.extract import DltResource
+
+from pipedrive_assets.entities import Entity
+from pipedrive_assets.rows.shape import shape
+from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, batches, marks, table
+from pipedrive_assets.source.plan import Held
+from pipedrive_assets.source.tables import table_source
+from pipedrive_assets.source.warehouse import (
+    LOADER_FILE_FORMAT,
+    WAREHOUSE_FAULTS,
+    Warehouse,
+    explain,
+)
+from pipedrive_assets.windows import parse_stamp
+
+Row = dict[str, Any]
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DltRun:
+    """The last dlt run of a table: what Dagster's dlt integration makes metadata from."""
+
+    pipeline: dlt.Pipeline
+    resource: DltResource
+    info: LoadInfo
+
+
+@dataclass(slots=True, kw_only=True)
+class Written:
+    """What commits to one table have done so far."""
+
+    read: int = 0
+    loaded: int = 0
+    misfits: int = 0
+    marked_deleted: int = 0
+    last_run: DltRun | None = None
+
+
+def commit_rows(
+    warehouse: Warehouse, entity: Entity, rows: Iterable[Row], written: Written
+) -> None:
+    """Merge rows on their key.
+
+    Call it with the file held.     Of rows with the same key the one read last counts, unless
+    its `update_time` is older. A row that the table holds     already, or holds newer, is left
+    out.
+    """
+    shaped = [_shape(entity, row, None, written) for row in rows]
+    newest = _one_per_key(entity, shaped)
+    held = _held_rows(warehouse, entity, list(newest))
+    _load(
+        warehouse,
+        entity,
+        [row for key, row in newest.items() if _is_news(entity, row, held.get(key))],
+        written,
+    )
+
+
+def commit_children(
+    warehouse: Warehouse,
+    entity: Entity,
+    rows: Iterable[tuple[int, Row]],
+    parents: Sequence[int],
+    written: Written,
+) -> None:
+    """Put each parent's set of children in place of the set it had.
+
+    Call it with the file held.
+    """
+    sets: dict[int, dict[Key, Row]] = {parent: {} for parent in parents}
+    for parent, row in rows:
+        shaped = _shape(entity, row, parent, written)
+        sets[parent][_key(entity, shaped)] = shaped
+    held = _held_sets(warehouse, entity, parents)
+    changed = {
+        parent: found
+        for parent, found in sets.items()
+        if sorted(row["_row_hash"] for row in found.values()) != held.get(parent, [])
+    }
+    _empty(warehouse, entity, [parent for parent, found in changed.items() if not found])
+    _load(warehouse, entity, [row for found in changed.values() for row in found.values()], written)
+
+
+def mark_missing(
+    warehouse: Warehouse, entity: Entity, listed: Iterable[Row], moment: datetime, written: Written
+) -> None:
+    """Mark the rows that a complete snapshot no longer lists.
+
+    Call it with the file held.
+    """
+    keys = {row[entity.key[0]] for row in listed}
+    with warehouse.sql() as sql:
+        name, key = table(sql, entity.name), sql.escape_column_name(entity.key[0])
+        alive = sql.execute_sql(f"SELECT {key} FROM {name} WHERE _deleted_at IS NULL") or ()
+        gone = [row[0] for row in alive if row[0] not in keys]
+        for some in batches(gone, STATEMENT_ROWS):
+            sql.execute_sql(
+                f"UPDATE {name} SET _deleted_at = %s WHERE {key} IN ({marks(some)})", moment, *some
+            )
+    written.marked_deleted += len(gone)
+
+
+def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None:
+    """Make the table, typed and empty, where no row has made it yet.
+
+    Call it with the file held.
+    """
+    with warehouse.sql() as sql:
+        exists = table_exists(sql, entity.name)
+    if not exists:
+        _run(warehouse, entity, None, written)
+
+
+def what_is_held(sql: Sql, entity: Entity) -> Held:
+    """The table's newest change, highest id, and how many rows have no change date."""
+    cursor = sql.escape_column_name(entity.cursor or "")
+    try:
+        rows = sql.execute_sql(
+            f"SELECT max({cursor}), max(id), sum(CASE WHEN {cursor} IS NULL THEN 1 ELSE 0 END) "
+            f"FROM {table(sql, entity.name)}"
+        )
+    except DatabaseUndefinedRelation:
+        return Held()
+    newest, highest_id, undated = (rows or [(None, None, None)])[0]
+    return Held(newest=newest, highest_id=highest_id, undated=int(undated or 0))
+
+
+def count_rows(sql: Sql, name: str) -> int:
+    """Rows in a table; 0 where there is no table."""
+    try:
+        rows = sql.execute_sql(f"SELECT count(*) FROM {table(sql, name)}")
+    except DatabaseUndefinedRelation:
+        return 0
+    return int(rows[0][0]) if rows else 0
+
+
+def _shape(entity: Entity, row: Row, parent: int | None, written: Written) -> Row:
+    shaped, misfits = shape(entity, row, parent_id=parent)
+    written.read += 1
+    written.misfits += misfits
+    return shaped
+
+
+def _key(entity: Entity, row: Row) -> Key:
+    return tuple(row.get(name) for name in entity.key)
+
+
+def _one_per_key(entity: Entity, rows: Iterable[Row]) -> dict[Key, Row]:
+    newest: dict[Key, Row] = {}
+    for row in rows:
+        key = _key(entity, row)
+        if key not in newest or not _is_older(_moment(entity, row), _moment(entity, newest[key])):
+            newest[key] = row
+    return newest
+
+
+def _moment(entity: Entity, row: Row) -> datetime | None:
+    value = row.get(entity.cursor) if entity.cursor else None
+    return parse_stamp(value) if value else None
+
+
+def _is_older(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and one < other
+
+
+def _is_news(entity: Entity, row: Row, held: tuple[int, datetime | None, Any] | None) -> bool:
+    if held is None:
+        return True
+    fingerprint, moment, deleted_at = held
+    if _is_older(_moment(entity, row), moment):
+        return False
+    came_back = deleted_at is not None and row["_deleted_at"] is None
+    return came_back or bool(fingerprint != row["_row_hash"])
+
+
+def _held_rows(
+    warehouse: Warehouse, entity: Entity, keys: Sequence[Key]
+) -> dict[Key, tuple[int, datetime | None, Any]]:
+    held: dict[Key, tuple[int, datetime | None, Any]] = {}
+    with warehouse.sql() as sql:
+        if not table_exists(sql, entity.name):
+            return held
+        key = sql.escape_column_name(entity.key[0])
+        cursor = sql.escape_column_name(entity.cursor) if entity.cursor else "NULL"
+        for some in batches([key_values[0] for key_values in keys], STATEMENT_ROWS):
+            rows = sql.execute_sql(
+                f"SELECT {key}, _row_hash, {cursor}, _deleted_at FROM {table(sql, entity.name)} "
+                f"WHERE {key} IN ({marks(some)})",
+                *some,
+            )
+            held.update({(row[0],): (row[1], row[2], row[3]) for row in rows or ()})
+    return held
+
+
+def _held_sets(
+    warehouse: Warehouse, entity: Entity, parents: Sequence[int]
+) -> dict[int, list[int]]:
+    held: dict[int, list[int]] = {}
+    with warehouse.sql() as sql:
+        if not table_exists(sql, entity.name):
+            return held
+        key = sql.escape_column_name(entity.key[0])
+        for some in batches(parents, STATEMENT_ROWS):
+            rows = sql.execute_sql(
+                f"SELECT {key}, _row_hash FROM {table(sql, entity.name)} "
+                f"WHERE {key} IN ({marks(some)}) ORDER BY 1, 2",
+                *some,
+            )
+            for parent, fingerprint in rows or ():
+                held.setdefault(parent, []).append(fingerprint)
+    return held
+
+
+def table_exists(sql: Sql, name: str) -> bool:
+    """Whether a table has been made."""
+    try:
+        sql.execute_sql(f"SELECT 1 FROM {table(sql, name)} LIMIT 0")
+    except DatabaseUndefinedRelation:
+        return False
+    return True
+
+
+def _empty(warehouse: Warehouse, entity: Entity, parents: Sequence[int]) -> None:
+    """Remove the children of parents that have none any more; a merge would leave them."""
+    with warehouse.sql() as sql:
+        for some in batches(parents, STATEMENT_ROWS):
+            key = sql.escape_column_name(entity.key[0])
+            sql.execute_sql(
+                f"DELETE FROM {table(sql, entity.name)} WHERE {key} IN ({marks(some)})", *some
+            )
+
+
+def _load(warehouse: Warehouse, entity: Entity, rows: list[Row], written: Written) -> None:
+    if rows:
+        _run(warehouse, entity, rows, written)
+        written.loaded += len(rows)
+
+
+def _run(warehouse: Warehouse, entity: Entity, rows: list[Row] | None, written: Written) -> None:
+    """One dlt run; whatever it raises becomes one sentence, and nothing of it is left pending."""
+    source = table_source(entity, rows)
+    try:
+        pipeline = warehouse.pipeline(f"pipedrive_{entity.name}")
+        info = pipeline.run(
+            source, loader_file_format=LOADER_FILE_FORMAT if rows is not None else "insert_values"
+        )
+        info.raise_on_failed_jobs()
+    except WAREHOUSE_FAULTS as error:
+        warehouse.forget(f"pipedrive_{entity.name}")
+        raise explain(_cause(error), warehouse.path) from error
+    written.last_run = DltRun(pipeline=pipeline, resource=source.resources[entity.name], info=info)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The first failure below dlt's wrapping."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

@@ -1,0 +1,211 @@
+"""The ledger: what the warehouse already holds, kept in the warehouse itself and nowhere else.
+
+Four tables beside the data (their columns are described in docs/decisions.md). A row here is
+written after the load it speaks of has committed, so whatever is killed in between is loaded
+again, and loading is idempotent.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from dlt.destinations.sql_client import SqlClientBase
+
+from pipedrive_assets.connect import Account
+from pipedrive_assets.entities import Entity
+from pipedrive_assets.errors import WrongAccountError
+from pipedrive_assets.source.plan import Coverage, Walk
+
+LAYOUT = 1
+"""Version of these tables."""
+
+STATEMENT_ROWS = 500
+
+TABLES = {
+    "_pipedrive_account": (
+        "company_id BIGINT, company_name VARCHAR, is_sandbox BOOLEAN, "
+        "first_seen_at TIMESTAMP WITH TIME ZONE, layout BIGINT"
+    ),
+    "_pipedrive_coverage": (
+        "entity VARCHAR, baseline_at TIMESTAMP WITH TIME ZONE, "
+        "complete_until TIMESTAMP WITH TIME ZONE, walk VARCHAR, "
+        "updated_at TIMESTAMP WITH TIME ZONE"
+    ),
+    "_pipedrive_children": (
+        "entity VARCHAR, parent_id BIGINT, parent_update_time TIMESTAMP WITH TIME ZONE, "
+        "read_at TIMESTAMP WITH TIME ZONE"
+    ),
+    "_pipedrive_loads": (
+        "entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, what VARCHAR, rows_loaded BIGINT, "
+        "requests BIGINT, tokens BIGINT, seconds DOUBLE PRECISION"
+    ),
+}
+
+Sql = SqlClientBase[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """A parent row whose children are to be read; `empty`: its own counter says that there are
+    none.
+    """
+
+    id: int
+    update_time: datetime | None
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildrenRead:
+    """A parent whose children were read, seen as of `update_time`, at `read_at` by Pipedrive's
+    clock.
+    """
+
+    parent: Parent
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadLine:
+    """History: what was read of a table, what it cost in requests, tokens and seconds."""
+
+    entity: str
+    what: str
+    rows_loaded: int
+    requests: int
+    tokens: int
+    seconds: float
+
+
+def prepare(sql: Sql) -> None:
+    """Make the ledger's tables where they are missing."""
+    for name, columns in TABLES.items():
+        sql.execute_sql(f"CREATE TABLE IF NOT EXISTS {table(sql, name)} ({columns})")
+
+
+def claim(sql: Sql, account: Account, now: datetime) -> None:
+    """Tie the warehouse to its account on first use; raise WrongAccountError for any other
+    account.
+    """
+    rows = sql.execute_sql(
+        f"SELECT company_id, company_name, is_sandbox FROM {table(sql, '_pipedrive_account')}"
+    )
+    if not rows:
+        sql.execute_sql(
+            f"INSERT INTO {table(sql, '_pipedrive_account')} VALUES (%s, %s, %s, %s, %s)",
+            account.company_id,
+            account.company_name,
+            account.is_sandbox,
+            now,
+            LAYOUT,
+        )
+        return
+    company_id, company_name, is_sandbox = rows[0]
+    if (company_id, is_sandbox) != (account.company_id, account.is_sandbox):
+        raise WrongAccountError(
+            f"This warehouse holds the data of {company_name} ({company_id}), but the api token "
+            f"belongs to {account}. Nothing was written. Set PIPEDRIVE_WAREHOUSE to another file, "
+            "or use the other api token."
+        )
+
+
+def coverage(sql: Sql, entity: Entity) -> Coverage:
+    """What is held of an entity; an empty Coverage where it was never loaded."""
+    rows = sql.execute_sql(
+        "SELECT baseline_at, complete_until, walk "
+        f"FROM {table(sql, '_pipedrive_coverage')} WHERE entity = %s",
+        entity.name,
+    )
+    if not rows:
+        return Coverage()
+    baseline_at, complete_until, walk = rows[0]
+    return Coverage(
+        baseline_at=baseline_at,
+        complete_until=complete_until,
+        walk=Walk.from_json(walk) if walk else None,
+    )
+
+
+def record_coverage(sql: Sql, entity: Entity, held: Coverage, now: datetime) -> None:
+    """Put an entity's coverage in place of the one before."""
+    name = table(sql, "_pipedrive_coverage")
+    sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
+    sql.execute_sql(
+        f"INSERT INTO {name} VALUES (%s, %s, %s, %s, %s)",
+        entity.name,
+        held.baseline_at,
+        held.complete_until,
+        held.walk.to_json() if held.walk else None,
+        now,
+    )
+
+
+def record_children(sql: Sql, entity: Entity, reads: Sequence[ChildrenRead]) -> None:
+    """Remember which parents' children are held, and as of when."""
+    name = table(sql, "_pipedrive_children")
+    for some in batches(reads, STATEMENT_ROWS):
+        ids = [read.parent.id for read in some]
+        sql.execute_sql(
+            f"DELETE FROM {name} WHERE entity = %s AND parent_id IN ({marks(ids)})",
+            entity.name,
+            *ids,
+        )
+        values = [value for read in some for value in _child_row(entity, read)]
+        rows = ", ".join(["(%s, %s, %s, %s)"] * len(some))
+        sql.execute_sql(f"INSERT INTO {name} VALUES {rows}", *values)
+
+
+def _child_row(entity: Entity, read: ChildrenRead) -> tuple[Any, ...]:
+    return entity.name, read.parent.id, read.parent.update_time, read.read_at
+
+
+def parents_to_read(sql: Sql, child: Entity, overlap: timedelta) -> list[Parent]:
+    """The parents whose children are not held as of their last change, most recent first.
+
+    Children count as held only if they were read at least `overlap` after the parent's last
+    change: a second change within the same second leaves the same `update_time`.
+    """
+    parent = child.parent or ""
+    counter = f"p.{sql.escape_column_name(child.counter)}" if child.counter else "NULL"
+    rows = sql.execute_sql(
+        f"SELECT p.id, p.update_time, {counter} FROM {table(sql, parent)} p "
+        f"LEFT JOIN {table(sql, '_pipedrive_children')} c ON c.entity = %s AND c.parent_id = p.id "
+        "WHERE c.parent_id IS NULL OR c.parent_update_time IS DISTINCT FROM p.update_time "
+        f"OR c.read_at < p.update_time + INTERVAL '{int(overlap.total_seconds())} seconds' "
+        "ORDER BY p.update_time DESC NULLS LAST, p.id DESC",
+        child.name,
+    )
+    return [Parent(id=row[0], update_time=row[1], empty=row[2] == 0) for row in rows or ()]
+
+
+def record_load(sql: Sql, now: datetime, line: LoadLine) -> None:
+    """Add one line of history."""
+    sql.execute_sql(
+        f"INSERT INTO {table(sql, '_pipedrive_loads')} VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        line.entity,
+        now,
+        line.what,
+        line.rows_loaded,
+        line.requests,
+        line.tokens,
+        line.seconds,
+    )
+
+
+def table(sql: Sql, name: str) -> str:
+    """A table's qualified, quoted name."""
+    return sql.make_qualified_table_name(name)
+
+
+def marks(values: Sequence[Any]) -> str:
+    """As many parameter marks as values."""
+    return ", ".join(["%s"] * len(values))
+
+
+def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of at most `size` items, in order."""
+    iterator = iter(items)
+    while some := list(islice(iterator, size)):
+        yield some

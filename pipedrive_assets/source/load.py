@@ -1,0 +1,178 @@
+"""Loading: any number of tables side by side, one of them written at a time.
+
+Readers run in threads of their own and hand over chunks; this thread plans, commits, keeps the
+ledger and reports each table as it is finished. One table's failure never costs another's rows.
+"""
+
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pipedrive_assets.connect import Connection
+from pipedrive_assets.entities import Entity
+from pipedrive_assets.errors import DataError, PipedriveError
+from pipedrive_assets.source import ledger
+from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
+from pipedrive_assets.source.table_load import Context, TableLoad
+from pipedrive_assets.source.walks import Chunk
+from pipedrive_assets.source.warehouse import Warehouse
+from pipedrive_assets.windows import Window, utc_now
+
+log = logging.getLogger(__name__)
+
+CHUNKS_AHEAD = 4
+"""Chunks that may wait for the writer: what keeps memory flat."""
+STOP_SECONDS = 0.5
+
+
+def load(connection: Connection, warehouse: Warehouse, request: LoadRequest) -> list[TableReport]:
+    """Load everything asked for; raises LoadFailed naming the tables that failed, once the others
+    are loaded.
+    """
+    reports = list(load_tables(connection, warehouse, request))
+    raise_failures(reports)
+    return reports
+
+
+def load_tables(
+    connection: Connection, warehouse: Warehouse, request: LoadRequest
+) -> Iterator[TableReport]:
+    """Load, reporting each table as it is finished, failed ones too.
+
+    Raises before anything is written: WrongAccountError, WarehouseError, and whatever Pipedrive
+    says to the api token.
+    """
+    account, now = connection.account()
+    with warehouse.sql() as sql:
+        ledger.prepare(sql)
+        ledger.claim(sql, account, now)
+    context = Context(
+        client=connection.client,
+        warehouse=warehouse,
+        request=replace(request, window=_reachable(request.window, now)),
+        account=account,
+        now=now,
+    )
+    yield from _Load(context).tables()
+
+
+def _reachable(window: Window, now: datetime) -> Window:
+    """A window that has not ended by Pipedrive's clock and by ours is open."""
+    if window.end and window.end > min(now, utc_now()):
+        return Window(start=window.start)
+    return window
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """From a reader: a chunk, its failure, or (neither) its end."""
+
+    table: TableLoad
+    chunk: Chunk | None = None
+    error: PipedriveError | None = None
+
+
+class _Load:
+    """One load under way."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.events: queue.Queue[_Event] = queue.Queue(maxsize=CHUNKS_AHEAD)
+        self.stopped = threading.Event()
+        self.running: dict[str, TableLoad] = {}
+
+    def tables(self) -> Iterator[TableReport]:
+        """Start what can start; commit chunks as they come; start children when their parent is
+        done.
+        """
+        entities = self.context.request.entities
+        names = {entity.name for entity in entities}
+        try:
+            for entity in entities:
+                if entity.parent not in names:
+                    yield from self._begin(entity)
+            while self.running:
+                yield from self._take(self.events.get())
+        finally:
+            self.stopped.set()
+            for table in self.running.values():
+                table.close()
+
+    def _begin(self, entity: Entity) -> Iterator[TableReport]:
+        table = TableLoad(entity, self.context)
+        try:
+            chunks = table.begin()
+        except PipedriveError as error:
+            yield from self._end(table, error)
+            return
+        self.running[entity.name] = table
+        self._start_reader(table, chunks)
+
+    def _start_reader(self, table: TableLoad, chunks: Iterator[Chunk]) -> None:
+        reader = threading.Thread(
+            target=self._read, args=(table, chunks), name=table.entity.name, daemon=True
+        )
+        reader.start()
+
+    def _read(self, table: TableLoad, chunks: Iterator[Chunk]) -> None:
+        """In the reader's thread: hand over every chunk, then how it ended."""
+        last = _Event(table)
+        try:
+            for chunk in chunks:
+                if not self._hand_over(_Event(table, chunk)):
+                    return
+        except PipedriveError as error:
+            last = _Event(table, error=error)
+        except Exception as error:  # noqa: BLE001 - a reader must not end silently
+            last = _Event(table, error=_unexpected(error))
+        self._hand_over(last)
+
+    def _hand_over(self, event: _Event) -> bool:
+        while not self.stopped.is_set():
+            with contextlib.suppress(queue.Full):
+                self.events.put(event, timeout=STOP_SECONDS)
+                return True
+        return False
+
+    def _take(self, event: _Event) -> Iterator[TableReport]:
+        table, error = event.table, event.error
+        if self.running.get(table.entity.name) is not table:
+            return
+        try:
+            if event.chunk:
+                table.commit(event.chunk)
+                log.info("%s: %d rows read", table.entity.name, table.written.read)
+                return
+            if not error and (more := table.finish()):
+                self._start_reader(table, more)
+                return
+        except PipedriveError as failure:
+            error = failure
+        yield from self._end(table, error)
+
+    def _end(self, table: TableLoad, error: PipedriveError | None) -> Iterator[TableReport]:
+        """Report a table, let go of it, and start its children.
+
+        Children of a parent that failed are read for the rows it holds: those are no worse for it.
+        """
+        self.running.pop(table.entity.name, None)
+        report = table.report(error)
+        table.close()
+        yield report
+        for child in self.context.request.entities:
+            if child.parent == table.entity.name:
+                yield from self._begin(child)
+
+
+def _unexpected(error: Exception) -> PipedriveError:
+    """For whatever no table of errors foresaw: still a sentence, with the cause attached."""
+    failure = DataError(
+        f"A row or reply was not understood ({type(error).__name__}: {str(error)[:200]}). "
+        "Everything before it is kept; please report this message."
+    )
+    failure.__cause__ = error
+    return failure

@@ -1,0 +1,146 @@
+"""What to read next, decided purely from what the warehouse already holds."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+
+from pipedrive_assets.windows import Window, parse_stamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """A walk over an entity's lists, and how far it has come: what a later run needs to go on.
+
+    `since`/`until` bound `update_time` (None: unbounded). `started_at` is Pipedrive's clock at
+    the first page. The next page is the one of list `listing` at `marker`; `pages` counts those
+    behind.
+    """
+
+    baseline: bool
+    moves: bool
+    """Whether its end extends what is complete; a window of the past does not."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    started_at: datetime | None = None
+    listing: int = 0
+    marker: str | None = None
+    pages: int = 0
+    above_id: int | None = None
+    """Where windows cannot show every new row (some have no `update_time`): the highest id already
+    held."""
+
+    @property
+    def resumed(self) -> bool:
+        """Whether an earlier run began it."""
+        return self.started_at is not None
+
+    @property
+    def window(self) -> Window | None:
+        """The bounds as a window; None: everything."""
+        return Window(start=self.since, end=self.until) if self.since else None
+
+    def complete_until(self) -> datetime | None:
+        """Once it is finished: the moment up to which the warehouse holds everything, None if it
+        does not tell.
+        """
+        if not self.moves or self.started_at is None:
+            return None
+        return min(self.started_at, self.until) if self.until else self.started_at
+
+    def __str__(self) -> str:
+        """For people: what this walk reads."""
+        if self.window:
+            return f"{'history since ' if self.baseline else ''}{self.window}"
+        return "complete history"
+
+    def to_json(self) -> str:
+        """For the ledger."""
+        return json.dumps(asdict(self), default=datetime.isoformat)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Walk":
+        """Back from the ledger."""
+        facts = json.loads(text)
+        for name in ("since", "until", "started_at"):
+            facts[name] = parse_stamp(facts[name]) if facts[name] else None
+        return cls(**facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What the ledger holds of an entity."""
+
+    baseline_at: datetime | None = None
+    complete_until: datetime | None = None
+    walk: Walk | None = None
+    """A walk that was begun and not finished."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the table itself tells: its newest change, and whether some of its rows have none."""
+
+    newest: datetime | None = None
+    highest_id: int | None = None
+    undated: int = 0
+
+
+def plan(  # noqa: PLR0913 - the facts that a plan rests on
+    coverage: Coverage,
+    window: Window,
+    *,
+    held: Held,
+    overlap: timedelta,
+    since: datetime | None = None,
+    full: bool = False,
+) -> Walk:
+    """The walk that makes `window` complete, resuming an unfinished one that is the same.
+
+    A window never starts later than the table's newest change, so that a clock that runs ahead
+    of the account's changes loses nothing. `since` limits the baseline. A table that holds no
+    change at all is read whole.
+    """
+    wanted = _wanted(coverage, window, held=held, overlap=overlap, since=since, full=full)
+    begun = coverage.walk
+    return begun if begun and _continues(begun, wanted) else wanted
+
+
+def _wanted(  # noqa: PLR0913 - the facts that a plan rests on
+    coverage: Coverage,
+    window: Window,
+    *,
+    held: Held,
+    overlap: timedelta,
+    since: datetime | None,
+    full: bool,
+) -> Walk:
+    known = coverage.complete_until
+    if full or not coverage.baseline_at or known is None or held.newest is None:
+        return Walk(baseline=True, moves=True, since=since)
+    if window.end and window.end <= known:
+        return Walk(baseline=False, moves=False, since=window.start, until=window.end)
+    return Walk(
+        baseline=False,
+        moves=True,
+        since=min(known, held.newest) - overlap,
+        until=window.end,
+        above_id=held.highest_id if held.undated else None,
+    )
+
+
+def _continues(begun: Walk, wanted: Walk) -> bool:
+    """Whether finishing `begun` also does what is wanted.
+
+    A window that began earlier covers one that begins later.
+    """
+    if (begun.baseline, begun.moves, begun.until) != (wanted.baseline, wanted.moves, wanted.until):
+        return False
+    if begun.baseline or begun.since is None or wanted.since is None:
+        return begun.since == wanted.since
+    return begun.since <= wanted.since
+
+
+def restarted(walk: Walk) -> Walk:
+    """The same walk from its first page."""
+    return replace(walk, started_at=None, listing=0, marker=None, pages=0)

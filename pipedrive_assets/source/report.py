@@ -1,0 +1,54 @@
+"""What a load is asked for, and what it says it did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pipedrive_assets.api import Tally
+from pipedrive_assets.connect import Account
+from pipedrive_assets.entities import Entity
+from pipedrive_assets.errors import LoadFailed, PipedriveError
+from pipedrive_assets.source.commit import Written
+from pipedrive_assets.windows import Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadRequest:
+    """What to load: tables, and the window that is to be complete afterwards.
+
+    `since` limits the history of a first load, `full` walks everything again, `newest` also
+    looks for new rows that no window shows.
+    """
+
+    entities: tuple[Entity, ...]
+    window: Window
+    overlap: timedelta = timedelta(minutes=5)
+    since: datetime | None = None
+    full: bool = False
+    newest: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableReport:
+    """What a load did for one table.
+
+    Times are UTC; `error` is None where all went well.
+    """
+
+    entity: Entity
+    account: Account
+    warehouse: str
+    what: str
+    written: Written
+    rows_total: int
+    tally: Tally
+    seconds: float
+    complete_until: datetime | None
+    error: PipedriveError | None = None
+
+
+def raise_failures(reports: Sequence[TableReport]) -> None:
+    """Raise LoadFailed where any table failed."""
+    failures = {report.entity.name: report.error for report in reports if report.error}
+    if failures:
+        raise LoadFailed(failures)

@@ -1,0 +1,208 @@
+"""One table while it is loaded: what to read, what to commit, what the ledger says of it."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.connect import Account
+from pipedrive_assets.entities import BY_NAME, Entity, Kind
+from pipedrive_assets.errors import DataError, PipedriveError, WarehouseError
+from pipedrive_assets.source import commit, ledger
+from pipedrive_assets.source.plan import Coverage, Held, Walk, plan
+from pipedrive_assets.source.report import LoadRequest, TableReport
+from pipedrive_assets.source.walks import Chunk, read_children, read_snapshot, read_windowed
+from pipedrive_assets.source.warehouse import WAREHOUSE_FAULTS, Warehouse, explain
+from pipedrive_assets.windows import utc_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What all tables of a load share. `now` is Pipedrive's clock when the load began."""
+
+    client: Client
+    warehouse: Warehouse
+    request: LoadRequest
+    account: Account
+    now: datetime
+
+
+class TableLoad:
+    """Planned and committed in the thread that writes; its chunks are read in one of their own.
+
+    Its lock is held from the plan to `close()`, so that two runs never interleave on a table.
+    """
+
+    def __init__(self, entity: Entity, context: Context) -> None:
+        self.entity, self.context = entity, context
+        self.tally, self.written = Tally(), commit.Written()
+        self.coverage = Coverage()
+        self.walk: Walk | None = None
+        self.what = ""
+        self._continued = False
+        self._started = time.monotonic()
+        self._lock = contextlib.ExitStack()
+
+    def begin(self) -> Iterator[Chunk]:
+        """Take the table's lock and plan; nothing is requested before the first chunk is taken."""
+        self._lock.enter_context(self.context.warehouse.table_lock(self.entity.name))
+        return self._plan()
+
+    def close(self) -> None:
+        """Let go of the table."""
+        self._lock.close()
+
+    def _plan(self) -> Iterator[Chunk]:
+        with self._sql() as sql:
+            self.coverage = ledger.coverage(sql, self.entity)
+            if self.entity.kind is Kind.CHILD:
+                return self._children(self._parents(sql))
+            if self.entity.kind is Kind.WINDOWED:
+                return self._windowed(commit.what_is_held(sql, self.entity))
+        self.what = "everything listed"
+        return read_snapshot(self.context.client, self.entity, self.tally)
+
+    def _windowed(self, held: Held) -> Iterator[Chunk]:
+        request = self.context.request
+        walk = plan(
+            self.coverage,
+            request.window,
+            held=held,
+            overlap=request.overlap,
+            since=request.since,
+            full=request.full,
+        )
+        self.walk = walk if request.newest else replace(walk, above_id=None)
+        self.what, self._continued = str(walk), walk.resumed
+        return read_windowed(self.context.client, self.entity, self.walk, self.tally)
+
+    def _parents(self, sql: ledger.Sql) -> list[ledger.Parent]:
+        parent = BY_NAME[self.entity.parent or ""].name
+        if not commit.table_exists(sql, parent):
+            raise DataError(
+                f"{self.entity.name} is read for each row of {parent}, which is not loaded yet. "
+                f"Load {parent} first, or both together: --select {parent}+"
+            )
+        parents = ledger.parents_to_read(sql, self.entity, self.context.request.overlap)
+        self.what = f"children of {len(parents)} {parent}"
+        return parents
+
+    def _children(self, parents: Sequence[ledger.Parent]) -> Iterator[Chunk]:
+        """Parents whose own counter says that there is nothing are not asked for."""
+        spared = [
+            ledger.ChildrenRead(parent=parent, read_at=self.context.now)
+            for parent in parents
+            if parent.empty
+        ]
+        if spared:
+            yield Chunk(rows=[], reads=spared)
+        if asked := [parent for parent in parents if not parent.empty]:
+            yield from read_children(self.context.client, self.entity, asked, self.tally)
+
+    def commit(self, chunk: Chunk) -> None:
+        """Rows first, then what the ledger says of them: a run killed between loads them again."""
+        entity, warehouse = self.entity, self.context.warehouse
+        with self._held():
+            if entity.kind is Kind.CHILD:
+                rows = [(parent, row) for parent, row in chunk.rows if parent is not None]
+                parents = [read.parent.id for read in chunk.reads]
+                commit.commit_children(warehouse, entity, rows, parents, self.written)
+            else:
+                commit.commit_rows(warehouse, entity, [row for _, row in chunk.rows], self.written)
+            if chunk.whole:
+                self._commit_whole(chunk)
+            self._note(chunk)
+
+    def _commit_whole(self, chunk: Chunk) -> None:
+        warehouse, moment = self.context.warehouse, chunk.read_at or self.context.now
+        commit.ensure_table(warehouse, self.entity, self.written)
+        listed = [row for _, row in chunk.rows]
+        commit.mark_missing(warehouse, self.entity, listed, moment, self.written)
+        since = self.coverage.baseline_at or moment
+        self.coverage = Coverage(baseline_at=since, complete_until=moment)
+
+    def _note(self, chunk: Chunk) -> None:
+        with self.context.warehouse.sql() as sql:
+            if chunk.reads or chunk.skipped:
+                ledger.record_children(sql, self.entity, [*chunk.reads, *chunk.skipped])
+            if chunk.walk:
+                self.walk = chunk.walk
+                self.coverage = replace(self.coverage, walk=chunk.walk)
+                ledger.record_coverage(sql, self.entity, self.coverage, utc_now())
+
+    def finish(self) -> Iterator[Chunk] | None:
+        """The walk is at its end: what it covered is held now. Returns what is still to be read.
+
+        A walk that an earlier run began is complete only as of then: what came since is read too.
+        """
+        with self._held():
+            commit.ensure_table(self.context.warehouse, self.entity, self.written)
+            with self.context.warehouse.sql() as sql:
+                self.coverage = self._reached(sql)
+                ledger.record_coverage(sql, self.entity, self.coverage, utc_now())
+        if not self._continued or self.context.request.window.end:
+            return None
+        before, chunks = self.what, self._plan()
+        self.what = f"{before}, continued; then {self.what}"
+        return chunks
+
+    def _reached(self, sql: ledger.Sql) -> Coverage:
+        known, now = self.coverage, self.context.now
+        if self.entity.kind is Kind.CHILD:
+            parents = ledger.coverage(sql, BY_NAME[self.entity.parent or ""])
+            return Coverage(
+                baseline_at=known.baseline_at or now, complete_until=parents.complete_until
+            )
+        if self.walk is None:
+            return known
+        moments = [known.complete_until, self.walk.complete_until()]
+        return Coverage(
+            baseline_at=(known.baseline_at or now) if self.walk.moves else known.baseline_at,
+            complete_until=max((moment for moment in moments if moment), default=None),
+        )
+
+    def report(self, error: PipedriveError | None) -> TableReport:
+        """What was done, noted in the ledger's history too."""
+        seconds, total = time.monotonic() - self._started, 0
+        with contextlib.suppress(WarehouseError), self._sql() as sql:
+            total = commit.count_rows(sql, self.entity.name)
+            ledger.record_load(
+                sql,
+                utc_now(),
+                ledger.LoadLine(
+                    entity=self.entity.name,
+                    what=self.what,
+                    rows_loaded=self.written.loaded,
+                    requests=self.tally.requests,
+                    tokens=self.tally.tokens,
+                    seconds=seconds,
+                ),
+            )
+        return TableReport(
+            entity=self.entity,
+            account=self.context.account,
+            warehouse=str(self.context.warehouse),
+            what=self.what,
+            written=self.written,
+            rows_total=total,
+            tally=self.tally,
+            seconds=seconds,
+            complete_until=self.coverage.complete_until,
+            error=error,
+        )
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """Hold the file, and turn the libraries' errors into ours."""
+        try:
+            with self.context.warehouse.exclusive():
+                yield
+        except WAREHOUSE_FAULTS as error:
+            raise explain(error, self.context.warehouse.path) from error
+
+    @contextlib.contextmanager
+    def _sql(self) -> Iterator[ledger.Sql]:
+        with self._held(), self.context.warehouse.sql() as sql:
+            yield sql

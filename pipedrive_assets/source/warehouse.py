@@ -1,0 +1,206 @@
+"""The warehouse: a dlt destination behind a file lock, so that any number of runs and programs may
+share one file.
+
+DuckDB lets one process write a file. The lock is held only while the file is touched, never
+while Pipedrive is asked.
+"""
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import dlt
+import filelock
+from dlt.common.destination.exceptions import DestinationException
+from dlt.destinations.sql_client import SqlClientBase
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from pipedrive_assets.errors import WarehouseError
+
+LOCK_SECONDS = 600.0
+"""How long a run waits for another before it gives up with a sentence."""
+
+BUSY_SECONDS = 60.0
+"""How long it waits for a foreign program to let go of the file."""
+
+POLL_SECONDS = 0.2
+LOADER_FILE_FORMAT: Literal["jsonl"] = "jsonl"
+
+
+class Warehouse:
+    """One DuckDB file and the dataset in it.
+
+    Safe to share between the threads of a run.
+    """
+
+    def __init__(self, path: Path, dataset: str, *, lock_seconds: float = LOCK_SECONDS) -> None:
+        """`path` is absolute; its folder is made when first written."""
+        self.path, self.dataset = path, dataset
+        self._lock_seconds = lock_seconds
+        self._lock = filelock.FileLock(f"{path}.lock", timeout=lock_seconds)
+        self._work = tempfile.TemporaryDirectory(prefix="pipedrive-", ignore_cleanup_errors=True)
+        self._pipelines: dict[str, dlt.Pipeline] = {}
+        self._ledger: SqlClientBase[Any] | None = None
+        _settle_dlt()
+
+    def __str__(self) -> str:
+        """What identifies it: automation trusts only materializations that went here."""
+        return f"{self.path}:{self.dataset}"
+
+    def close(self) -> None:
+        """Remove the working files."""
+        self._pipelines.clear()
+        self._work.cleanup()
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the file; raises WarehouseError, naming the holder, when another run does not let
+        go in time.
+        """
+        with hold(self._lock, self.path, f"the warehouse {self.path}"):
+            yield
+
+    @contextlib.contextmanager
+    def table_lock(self, table: str) -> Iterator[None]:
+        """Hold one table from its first request to its last commit, so that runs never interleave
+        on it.
+        """
+        lock = filelock.FileLock(
+            self.path.parent / f".{self.path.name}.locks" / table, timeout=self._lock_seconds
+        )
+        with hold(lock, self.path, f"the table {table} of {self.path}"):
+            yield
+
+    @contextlib.contextmanager
+    def sql(self) -> Iterator[SqlClientBase[Any]]:
+        """A SQL client in the dataset, with the file held; waits for foreign programs that have it
+        open.
+        """
+        with self.exclusive():
+            client = self._open()
+            try:
+                yield client
+            finally:
+                client.close_connection()
+
+    def pipeline(self, name: str) -> dlt.Pipeline:
+        """The dlt pipeline of one table, its schema restored from the warehouse.
+
+        Call it with the file held.
+        """
+        if name not in self._pipelines:
+            pipeline = self._new_pipeline(name)
+            pipeline.sync_destination()
+            self._pipelines[name] = pipeline
+        return self._pipelines[name]
+
+    def forget(self, name: str) -> None:
+        """Drop a pipeline with whatever it left pending."""
+        if pipeline := self._pipelines.pop(name, None):
+            with contextlib.suppress(Exception):
+                pipeline.drop_pending_packages()
+
+    def _open(self) -> SqlClientBase[Any]:
+        """Open the file, patiently."""
+        give_up = time.monotonic() + BUSY_SECONDS
+        while True:
+            client = self._client()
+            try:
+                client.open_connection()
+                if not client.has_dataset():
+                    client.create_dataset()
+            except Exception as error:
+                with contextlib.suppress(Exception):
+                    client.close_connection()
+                if "lock" not in str(error).lower() or time.monotonic() > give_up:
+                    raise explain(error, self.path) from error
+                time.sleep(POLL_SECONDS)
+            else:
+                return client
+
+    def _client(self) -> SqlClientBase[Any]:
+        """Made once: dlt resolves its whole configuration anew for each."""
+        if not self._ledger:
+            self._ledger = self._new_pipeline("pipedrive_ledger").sql_client()
+        return self._ledger
+
+    def _new_pipeline(self, name: str) -> dlt.Pipeline:
+        return dlt.pipeline(
+            name,
+            pipelines_dir=self._work.name,
+            destination=dlt.destinations.duckdb(str(self.path)),
+            dataset_name=self.dataset,
+        )
+
+
+def _settle_dlt() -> None:
+    """Uncompressed JSON lines load 9 times faster than dlt's default; telemetry is off unless the
+    user turned it on.
+    """
+    dlt.config["data_writer.disable_compression"] = True
+    if "RUNTIME__DLTHUB_TELEMETRY" not in os.environ:
+        dlt.config["runtime.dlthub_telemetry"] = False
+
+
+@contextlib.contextmanager
+def hold(lock: filelock.BaseFileLock, warehouse: Path, what: str) -> Iterator[None]:
+    """Hold a lock, leaving a note of who holds it for those who wait."""
+    note = Path(f"{lock.lock_file}.holder")
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout:
+        raise WarehouseError(
+            f"Another run ({_read_note(note)}) has held {what} for {lock.timeout:.0f} seconds. "
+            "Nothing was lost; run again when it has finished."
+        ) from None
+    except OSError as error:
+        raise explain(error, warehouse) from error
+    try:
+        if lock.lock_counter == 1:
+            note.write_text(f"process {os.getpid()}: {' '.join(sys.argv)[:120]}", encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def _read_note(note: Path) -> str:
+    with contextlib.suppress(OSError):
+        return note.read_text(encoding="utf-8") or "unknown"
+    return "unknown"
+
+
+def explain(error: BaseException, path: Path) -> WarehouseError:
+    """One sentence for whatever DuckDB, dlt or the disk said."""
+    text = str(error)
+    if holder := re.search(r"Conflicting lock is held in (.+?) ?\(PID (\d+)\)", text):
+        return WarehouseError(
+            f"{path} is open in another program ({holder[1]}, process {holder[2]}). "
+            "Close it there, or let that program read a copy; then run again."
+        )
+    if "No space left" in text:
+        return WarehouseError(
+            f"The disk of {path} is full. Free some space and run again; nothing was lost."
+        )
+    if isinstance(error, PermissionError) or "ermission denied" in text:
+        return WarehouseError(
+            f"{path} may not be written by this user. Correct its rights and run again."
+        )
+    if "not a valid DuckDB database" in text:
+        return WarehouseError(
+            f"{path} is not a DuckDB file. Set PIPEDRIVE_WAREHOUSE to another path."
+        )
+    said = text.strip().splitlines()[0][:300] if text.strip() else type(error).__name__
+    return WarehouseError(
+        f"{path} could not be used: {said}. Nothing half-loaded counts; run again."
+    )
+
+
+WAREHOUSE_FAULTS = (PipelineStepFailed, DestinationException, OSError)
+"""What the libraries raise for a warehouse in trouble."""

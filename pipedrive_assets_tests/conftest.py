@@ -1,0 +1,104 @@
+"""What every test stands on: an account that is invented, time that is given, a warehouse that is thrown away."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipedrive_assets.api import Client
+from pipedrive_assets.connect import Connection
+from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity
+from pipedrive_assets.sandbox import Limits, Sandbox, SandboxAdapter, World
+from pipedrive_assets.source import LoadRequest, TableReport, Warehouse, load
+from pipedrive_assets.windows import Window
+
+from pipedrive_assets_tests.truth import account_rows, differences
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
+NO_LIMIT = Limits(burst=1_000_000)
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees this machine's settings, files or history."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("PIPEDRIVE_API_TOKEN", "PIPEDRIVE_BASE_URL", "PIPEDRIVE_WAREHOUSE", "DAGSTER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Office:
+    """An account, a client to it, and a warehouse: what most tests of loading need."""
+
+    def __init__(self, folder: Path, **world: Any) -> None:
+        self.world = World(**{"deals": 30, "instant": NOON, **world})
+        self.sandbox = Sandbox(self.world, limits=NO_LIMIT)
+        self.warehouse = Warehouse(folder / "warehouse.duckdb", "pipedrive_data")
+        self.slept: list[float] = []
+
+    @property
+    def connection(self) -> Connection:
+        client = Client(
+            base_url="https://sandbox.invalid",
+            api_token=self.sandbox.api_token,
+            adapter=SandboxAdapter(self.sandbox),
+            sleep=self.slept.append,
+            now=lambda: self.sandbox.now,
+        )
+        return Connection(client=client, is_sandbox=True)
+
+    def load(self, *names: str, day: datetime | None = None, **how: Any) -> dict[str, TableReport]:
+        """Load tables (all by default) up to now, or for a past day; what each table's report says, by name."""
+        window = Window(start=day, end=day + timedelta(days=1)) if day else Window(start=self.midnight)
+        request = LoadRequest(entities=chosen(names), window=window, **how)
+        return {report.entity.name: report for report in load(self.connection, self.warehouse, request)}
+
+    @property
+    def midnight(self) -> datetime:
+        return self.sandbox.now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def advance(self, **step: float) -> None:
+        """Let the company live on."""
+        self.world.advance(self.world.instant + timedelta(**step))
+
+    def differences(self, *names: str) -> list[str]:
+        """What the warehouse has otherwise than the account, over tables (all by default)."""
+        found: list[str] = []
+        for entity in chosen(names):
+            if entity.shape == "plain":
+                rows = account_rows(self.sandbox, entity)
+                found += differences(str(self.warehouse.path), "pipedrive_data", entity, rows)
+        return found
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows from the warehouse, its dataset being the default schema."""
+        import duckdb
+
+        with duckdb.connect(str(self.warehouse.path), read_only=True) as connection:
+            connection.execute("SET schema = 'pipedrive_data'")
+            return connection.execute(sql).fetchall()
+
+
+def chosen(names: tuple[str, ...]) -> tuple[Entity, ...]:
+    return tuple(BY_NAME[name] for name in names) if names else ENTITIES
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path)
+    yield made
+    made.warehouse.close()
+
+
+@pytest.fixture
+def make_office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
+    made: list[Office] = []
+
+    def make(**world: Any) -> Office:
+        made.append(Office(tmp_path / str(len(made)), **world))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.warehouse.close()

@@ -1,0 +1,140 @@
+"""The account's own truth, read past the client, and its comparison with a warehouse, value by value."""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from pipedrive_assets.entities import BY_NAME, Entity
+from pipedrive_assets.sandbox import Sandbox, call
+
+Row = dict[str, Any]
+ABSENT = (None, "", [], {})
+
+
+def account_rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
+    """Every row the account holds of an entity, archived and deleted ones included, children with `deal_id`."""
+    if entity.parent:
+        parents = account_rows(sandbox, BY_NAME[entity.parent])
+        return [
+            {"deal_id": parent["id"], **row}
+            for parent in parents
+            for row in _walk(sandbox, entity.path.format(id=parent["id"]), entity.params)
+        ]
+    found: dict[Any, Row] = {}
+    for listing in entity.listings:
+        for row in _walk(sandbox, listing.path, entity.params):
+            found[row["id"]] = row
+    return list(found.values())
+
+
+def _walk(sandbox: Sandbox, path: str, params: Iterable[tuple[str, str]]) -> Iterator[Row]:
+    extra: list[tuple[str, str]] = []
+    headers = {"x-api-token": sandbox.api_token}
+    while True:
+        reply = sandbox.answer(call(path, [*params, *extra], headers))
+        assert reply.status == 200, reply.body
+        body = reply.json()
+        yield from body["data"] or []
+        told = body.get("additional_data") or {}
+        if cursor := told.get("next_cursor"):
+            extra = [("cursor", cursor)]
+        elif (told.get("pagination") or {}).get("more_items_in_collection"):
+            start = told["pagination"]["start"] + len(body["data"])
+            extra = [("start", str(start))]
+        else:
+            return
+
+
+def differences(  # noqa: C901 - a comparison of everything is a list of cases
+    database: str, dataset: str, entity: Entity, expected: list[Row]
+) -> list[str]:
+    """What a table lacks or has otherwise than the account; empty when they are equal."""
+    found: list[str] = []
+    with duckdb.connect(database, read_only=True) as connection:
+        held = _table(connection, dataset, entity.name)
+        keys = [_key(entity, row) for row in expected]
+        stored = {tuple(row[name] for name in entity.key): row for row in held}
+        alive = {key for key, row in stored.items() if row["_deleted_at"] is None}
+        found += [f"{entity.name} {key} is missing" for key in keys if key not in stored]
+        found += [f"{entity.name} {key} is not in the account" for key in alive - set(keys)]
+        if len(stored) != len(held):
+            found.append(f"{entity.name} holds {len(held) - len(stored)} rows twice")
+        for row in expected:
+            mine = stored.get(_key(entity, row))
+            if mine is None:
+                continue
+            for name, value in row.items():
+                if isinstance(value, list) and name not in mine:
+                    held_list = _list(connection, dataset, entity, name, mine)
+                    if not _same(_plain(value), held_list):
+                        found.append(f"{entity.name} {mine['id']}.{name}: {value} != {held_list}")
+                else:
+                    found += _leaves(entity, mine, name, value)
+    return found
+
+
+def _key(entity: Entity, row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in entity.key)
+
+
+def _leaves(entity: Entity, mine: Row, name: str, value: Any) -> Iterator[str]:
+    if isinstance(value, dict) and name not in mine:
+        for leaf, inner in value.items():
+            yield from _leaves(entity, mine, f"{name}__{leaf}", inner)
+    elif name not in mine:
+        if value not in ABSENT:
+            yield f"{entity.name}.{name} has no column for {value!r}"
+    elif not _same(value, mine[name]):
+        yield f"{entity.name} {mine.get('id')}.{name}: {value!r} != {mine[name]!r}"
+
+
+def _same(theirs: Any, mine: Any) -> bool:
+    if theirs in ABSENT or mine in ABSENT:
+        return theirs in ABSENT and mine in ABSENT
+    if isinstance(mine, datetime):
+        return _moment(theirs) == mine.astimezone(timezone.utc)
+    if isinstance(mine, date):
+        return theirs == mine.isoformat()
+    if isinstance(theirs, dict | list) and isinstance(mine, str):
+        return json.loads(mine) == theirs
+    if isinstance(mine, Decimal | float):
+        return float(theirs) == float(mine)
+    return bool(theirs == mine)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "T", 1))
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _plain(items: list[Any]) -> list[Any]:
+    """Items as a child table would give them back: nothing for nulls, empty text like null."""
+    return [
+        {name: value for name, value in item.items() if value not in ABSENT} if isinstance(item, dict) else item
+        for item in items
+        if item is not None
+    ]
+
+
+def _list(connection: Any, dataset: str, entity: Entity, name: str, mine: Row) -> list[Any]:
+    try:
+        rows = _table(connection, dataset, f"{entity.name}__{name}", parent=mine["_dlt_id"])
+    except duckdb.CatalogException:
+        return []
+    plain = [{key: value for key, value in row.items() if not key.startswith("_dlt")} for row in rows]
+    if plain and set(plain[0]) == {"value"}:
+        return [row["value"] for row in plain]
+    return [{key: value for key, value in row.items() if value not in ABSENT} for row in plain]
+
+
+def _table(connection: Any, dataset: str, name: str, *, parent: str | None = None) -> list[Row]:
+    where, order = ("WHERE _dlt_parent_id = ?", "ORDER BY _dlt_list_idx") if parent else ("", "")
+    cursor = connection.execute(
+        f'SELECT * FROM "{dataset}"."{name}" {where} {order}', [parent] if parent else []
+    )
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

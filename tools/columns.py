@@ -1,0 +1,299 @@
+"""Write the column files from Pipedrive's official documents.
+
+    .venv/bin/python tools/columns.py ../shared/pipedrive [--check]
+
+The folder holds `openapi-v1.yaml`, `openapi-v2.yaml` and `examples/` with its INDEX.json. What the
+documents leave out or get wrong stands in `column_overrides.toml` beside this file.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipedrive_assets.entities import ENTITIES, Entity, Listing
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    try:
+        import tomli as tomllib
+    except ImportError:
+        sys.exit("Python 3.10 reads no TOML by itself: pip install tomli.")
+
+OVERRIDES = Path(__file__).with_name("column_overrides.toml")
+TARGET = Path(__file__).parents[1] / "pipedrive_assets" / "rows" / "columns"
+
+DECLARED = {"integer": "bigint", "number": "double", "boolean": "bool"}
+SAMPLED = {bool: "boolean", int: "integer", float: "number", dict: "object", list: "array"}
+FORMATS = {"date": "date", "date-time": "timestamp"}
+NAMED = {"_date": "date", "_time": "timestamp"}
+FORMS = {
+    "timestamp": re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d.*"),
+    "date": re.compile(r"\d{4}-\d\d-\d\d"),
+}
+
+ADDRESS_PARTS = (
+    *("value", "country", "admin_area_level_1", "admin_area_level_2", "locality", "sublocality"),
+    *("route", "street_number", "subpremise", "postal_code", "formatted_address"),
+)
+"""The last one is sent (official migration guide) but missing from the schemas."""
+
+Json = Mapping[str, Any]
+ColumnMap = dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The columns of one entity: its own and those of its lists."""
+
+    columns: ColumnMap
+    lists: dict[str, ColumnMap]
+
+    def has(self, path: str) -> bool:
+        """Whether a `column` or `list.column` exists."""
+        name, _, column = path.partition(".")
+        return column in self.lists.get(name, {}) if column else name in self.columns
+
+    def table(self, path: str) -> tuple[ColumnMap, str]:
+        """Where an override's `column` or `list.column` belongs."""
+        if "." not in path:
+            return self.columns, path
+        name, column = path.split(".", 1)
+        return self.lists.setdefault(name, {}), column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """The official documents, read once."""
+
+    specs: Mapping[str, Json]
+    examples: Mapping[tuple[str, str], Json]
+
+    def operation(self, listing: Listing) -> Json:
+        """Find the description of a list's GET."""
+        version, path = _address(listing)
+        operation: Json = self.specs[version]["paths"][path]["get"]
+        return operation
+
+    def example_rows(self, listing: Listing) -> list[Any]:
+        """Find the rows of the official example answer; none when there is no example."""
+        rows = self.examples.get(_address(listing), {}).get("data")
+        return rows if isinstance(rows, list) else []
+
+
+def _address(listing: Listing) -> tuple[str, str]:
+    version, path = re.fullmatch(r"(?:api/)?(v\d)(/.*)", listing.path).groups()  # type: ignore[union-attr]
+    return version, path
+
+
+def read_documents(folder: Path) -> Documents:
+    """Read the documents in a folder; a missing one ends the run with a sentence."""
+    wanted = {_address(listing) for entity in ENTITIES for listing in entity.listings}
+    try:
+        index = json.loads((folder / "examples" / "INDEX.json").read_text("utf-8"))
+        examples = {
+            address: json.loads((folder / "examples" / entry["file"]).read_text("utf-8"))
+            for entry in index
+            if (address := (entry["version"], entry["path"])) in wanted
+        }
+        specs = {
+            version: _yaml((folder / f"openapi-{version}.yaml").read_text("utf-8"))
+            for version in ("v1", "v2")
+        }
+    except FileNotFoundError as missing:
+        sys.exit(f"{missing.filename} is missing: name the folder that holds the documents.")
+    return Documents(specs=specs, examples=examples)
+
+
+def _yaml(text: str) -> Json:
+    """Read YAML with libyaml where there is one: a second instead of ten."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return dict(yaml.load(text, loader))  # noqa: S506 - both are safe loaders
+
+
+def resolved(schema: Json) -> dict[str, Any]:
+    """Lay the `allOf` parts of a schema into one."""
+    whole = {key: value for key, value in schema.items() if key != "allOf"}
+    for part in map(resolved, schema.get("allOf", ())):
+        properties = {**whole.get("properties", {}), **part.get("properties", {})}
+        whole |= part
+        if properties:
+            whole["properties"] = properties
+    return whole
+
+
+def item_properties(operation: Json) -> dict[str, Any]:
+    """List what the schema says a row of the answer holds."""
+    answer = resolved(operation["responses"]["200"]["content"]["application/json"]["schema"])
+    rows = resolved(answer["properties"]["data"])
+    return dict(resolved(rows["items"])["properties"])
+
+
+def included(operation: Json) -> list[str]:
+    """List the names `include_fields` takes."""
+    return [
+        name
+        for parameter in operation.get("parameters", ())
+        if parameter.get("name") == "include_fields"
+        for name in parameter["schema"].get("enum", ())
+    ]
+
+
+def sampled(name: str, value: object) -> Json:
+    """Make a schema for a key that only an example or a parameter names."""
+    if value is None:
+        return {"type": "integer" if name.endswith(("_id", "_count")) else "string"}
+    kind = SAMPLED.get(type(value), "string")
+    if kind == "array" and isinstance(value, list):
+        return {"type": kind, "items": sampled("value", value[0] if value else "")}
+    return {"type": kind}
+
+
+def completed(properties: Json, values: Iterable[object]) -> dict[str, Any]:
+    """Add to the schema's properties what only the examples or our knowledge name."""
+    whole = dict(properties)
+    for value in values:
+        for name, held in value.items() if isinstance(value, dict) else ():
+            whole.setdefault(name, sampled(name, held))
+    if whole.keys() >= {"value", "postal_code"}:
+        for part in ADDRESS_PARTS:
+            whole.setdefault(part, {"type": "string"})
+    return whole
+
+
+def scalar_type(name: str, schema: Json, values: Iterable[object]) -> str:
+    """Find a plain value's type: the declared one, else what samples, format or name say."""
+    if schema.get("type") in DECLARED:
+        return DECLARED[schema["type"]]
+    texts = [value for value in values if isinstance(value, str) and value]
+    if texts:
+        return next(
+            (kind for kind, form in FORMS.items() if all(map(form.fullmatch, texts))), "text"
+        )
+    return FORMATS.get(schema.get("format", "")) or NAMED.get(name[-5:], "text")
+
+
+def found_in(properties: Json, values: list[Any], *, prefix: str = "", top: bool = True) -> Found:
+    """Columns of an object: inner objects flattened, lists apart, free-form content as JSON."""
+    found = Found(columns={}, lists={})
+    for name, raw in completed(properties, values).items():
+        part = resolved(raw)
+        held = [value[name] for value in values if isinstance(value, dict) and name in value]
+        kind = part.get("type", "object" if "properties" in part else "string")
+        if kind == "array" and top:
+            found.lists[prefix + name] = list_columns(part.get("items", {}), held)
+        elif kind == "object" and "properties" in part:
+            inner = found_in(part["properties"], held, prefix=f"{prefix}{name}__", top=False)
+            found.columns.update(inner.columns)
+        elif kind in {"object", "array"}:
+            found.columns[prefix + name] = {"type": "json"}
+        else:
+            found.columns[prefix + name] = {"type": scalar_type(name, part, held)}
+    return found
+
+
+def list_columns(items: Json, lists: Iterable[object]) -> ColumnMap:
+    """Columns of a list's items; plain items land in `value`, as dlt names it."""
+    schema = resolved(items)
+    values = [item for held in lists if isinstance(held, list) for item in held]
+    if "properties" in schema:
+        return found_in(schema["properties"], values, top=False).columns
+    if schema.get("type") in {"object", "array"}:
+        return {"value": {"type": "json"}}
+    return {"value": {"type": scalar_type("value", schema, values)}}
+
+
+def documented(documents: Documents, entity: Entity) -> Found:
+    """Gather what the documents say about an entity; nothing about one that we reshape."""
+    if entity.shape != "plain":
+        return Found(columns={}, lists={})
+    properties: dict[str, Any] = {}
+    rows: list[Any] = []
+    names: dict[str, None] = {}
+    for listing in entity.listings:
+        operation = documents.operation(listing)
+        properties = {**item_properties(operation), **properties}
+        rows += documents.example_rows(listing)
+        names |= dict.fromkeys(included(operation))
+    return found_in(properties, [*rows, names])
+
+
+def overridden(found: Found, overrides: Mapping[str, Json], entity: Entity) -> Found:
+    """Apply the general descriptions and the entity's own overrides."""
+    for path, general in overrides.get("*", {}).items():
+        if found.has(path):
+            table, column = found.table(path)
+            table[column] |= general
+    for path, own in overrides.get(entity.name, {}).items():
+        table, column = found.table(path)
+        if own.get("drop"):
+            if table.pop(column, None) is None:
+                sys.exit(f"{OVERRIDES.name}: {entity.name} has no {path} to drop.")
+            continue
+        table[column] = {**table.get(column, {}), **own}
+        if "type" not in table[column]:
+            sys.exit(f"{OVERRIDES.name}: {entity.name}.{path} is in no document and has no type.")
+    return found
+
+
+def file_text(content: Json, *, depth: int = 0) -> str:
+    """Write the JSON out, a column a line."""
+    if not content:
+        return "{}"
+    if all(isinstance(value, str) for value in content.values()):
+        return json.dumps(content, ensure_ascii=False)
+    pad = "  " * depth
+    lines = (
+        f"{pad}  {json.dumps(name)}: {file_text(value, depth=depth + 1)}"
+        for name, value in content.items()
+    )
+    return "{\n" + ",\n".join(lines) + f"\n{pad}}}"
+
+
+def expected_files(folder: Path) -> dict[Path, str]:
+    """Make every column file's text."""
+    documents = read_documents(folder)
+    overrides = tomllib.loads(OVERRIDES.read_text("utf-8"))
+    files = {}
+    for entity in ENTITIES:
+        found = overridden(documented(documents, entity), overrides, entity)
+        content = {"columns": found.columns, "lists": found.lists}
+        files[TARGET / f"{entity.name}.json"] = file_text(content) + "\n"
+    return files
+
+
+def differing(files: Mapping[Path, str]) -> list[Path]:
+    """Files that are missing, hold something else, or belong to no entity."""
+    changed = [p for p, text in files.items() if not p.exists() or p.read_text("utf-8") != text]
+    return sorted([*changed, *(set(TARGET.glob("*.json")) - set(files))])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the files, or with `--check` say which ones differ."""
+    parser = argparse.ArgumentParser(description="Write the column files from the documents.")
+    parser.add_argument("documents", type=Path, help="folder with the official documents")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 on differences")
+    options = parser.parse_args(arguments)
+    files = expected_files(options.documents)
+    changed = differing(files)
+    for path in changed:
+        done = "written" if path in files else "removed"
+        print(f"{path.name} {'differs' if options.check else done}")
+        if options.check:
+            continue
+        if path in files:
+            path.write_text(files[path], "utf-8")
+        else:
+            path.unlink()
+    return 1 if options.check and changed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
