@@ -2,14 +2,14 @@
 
 import io
 from collections.abc import Mapping
-from datetime import timedelta
 from http.client import responses
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
-from urllib3 import HTTPResponse
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 
 from .answer import Sandbox
 from .exchange import Call, Dropped, Reply
@@ -21,7 +21,6 @@ class SandboxAdapter(BaseAdapter):
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__()
         self.sandbox = sandbox
-        self._builder = HTTPAdapter()
 
     def send(  # noqa: PLR0913, PLR0917 -- the signature of requests
         self,
@@ -39,13 +38,10 @@ class SandboxAdapter(BaseAdapter):
         except Dropped as error:
             message = "Remote end closed connection without response"
             raise requests.ConnectionError(message, request=request) from error
-        response = self._builder.build_response(request, raw_response(reply))
-        response.elapsed = timedelta()
-        return response
+        return response_of(request, reply)
 
     def close(self) -> None:
         """Nothing is open."""
-        self._builder.close()
 
 
 def call_of(request: requests.PreparedRequest) -> Call:
@@ -59,14 +55,32 @@ def call_of(request: requests.PreparedRequest) -> Call:
     )
 
 
-def raw_response(reply: Reply) -> HTTPResponse:
-    """What urllib3 would have read: a body cut short fails exactly as it does on a line."""
-    headers = {**reply.headers, "Content-Length": str(len(reply.body))}
-    return HTTPResponse(
-        body=io.BytesIO(reply.body[: reply.cut]),
-        headers=headers,
-        status=reply.status,
-        reason=responses.get(reply.status),
-        preload_content=False,
-        enforce_content_length=True,
+def response_of(request: requests.PreparedRequest, reply: Reply) -> requests.Response:
+    """The response `requests` would have made of a reply."""
+    response = requests.Response()
+    response.status_code = reply.status
+    response.reason = responses.get(reply.status, "")
+    response.headers = CaseInsensitiveDict(
+        {**reply.headers, "Content-Length": str(len(reply.body))}
     )
+    response.encoding = get_encoding_from_headers(response.headers)
+    response.url = str(request.url)
+    response.request = request
+    response.raw = _Body(reply)
+    return response
+
+
+class _Body(io.BytesIO):
+    """A body that breaks off where the reply says so, the way a line does."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.body[: reply.cut])
+        self._is_cut = reply.cut is not None
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes; at the cut, the error `requests` makes of a broken line."""
+        chunk = super().read(size)
+        if self._is_cut and not chunk:
+            message = f"Connection broken: IncompleteRead({self.tell()} bytes read)"
+            raise requests.exceptions.ChunkedEncodingError(message)
+        return chunk

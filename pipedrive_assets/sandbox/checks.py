@@ -10,6 +10,7 @@ from .exchange import Refusal
 Check = Callable[[str], Any]
 CODE = "ERR_SCHEMA_VALIDATION_FAILED"
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MAX_IDS = 100
 MAX_CUSTOM_FIELDS = 15
@@ -144,6 +145,9 @@ def instant(value: str) -> str:
 
 def day(value: str) -> str:
     """A calendar day."""
+    if not DAY.fullmatch(value):
+        msg = "is not a valid date"
+        raise ValueError(msg)
     date.fromisoformat(value)
     return value
 

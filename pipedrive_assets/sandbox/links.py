@@ -162,8 +162,21 @@ def unlink(world: World, table: str, key: Key) -> None:
             change: Row = {column: None}
             world.edit(other, row["id"], **change)
     if table == "persons":
-        for row in world.tables["participants"].where("person_id", key):
-            world.tables["participants"].drop(row["id"])
+        for deal_id in _leave(world, key):
+            _touch_deal(world, deal_id)
+
+
+def _leave(world: World, person_id: Key) -> list[Key]:
+    """End every part a person has in deals; returns the deals."""
+    parts = world.tables["participants"].where("person_id", person_id)
+    for row in parts:
+        world.tables["participants"].drop(row["id"])
+    return [row["deal_id"] for row in parts]
+
+
+def _touch_deal(world: World, deal_id: Key) -> None:
+    if not world.row("deals", deal_id)["is_deleted"]:
+        world.edit("deals", deal_id)
 
 
 def move(world: World, table: str, loser: Key, winner: Key) -> None:
@@ -173,9 +186,9 @@ def move(world: World, table: str, loser: Key, winner: Key) -> None:
             change: Row = {column: winner}
             world.edit(other, row["id"], **change)
     if table == "persons":
-        for row in world.tables["participants"].where("person_id", loser):
-            world.tables["participants"].drop(row["id"])
-            join(world, row["deal_id"], winner)
+        for deal_id in _leave(world, loser):
+            join(world, deal_id, winner)
+            _touch_deal(world, deal_id)
 
 
 def bury(world: World, table: str, key: Key) -> None:

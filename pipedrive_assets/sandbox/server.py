@@ -1,19 +1,17 @@
 """Door 2: the sandbox on a real port of this machine, for browsers and other programs."""
 
 import socket
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import TracebackType
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .answer import Sandbox
 from .exchange import Call, Dropped, Reply
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -45,7 +43,7 @@ class Server:
         self._http.server_close()
         self._thread.join()
 
-    def __enter__(self) -> "Self":
+    def __enter__(self) -> "Server":  # noqa: PYI034 -- Self needs Python 3.11
         return self
 
     def __exit__(
@@ -79,6 +77,11 @@ def serve(
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Pass over callers that hung up; anything else is shown as usual."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Server6(_Server):
@@ -131,7 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _hang_up(self) -> None:
         self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, *_: object) -> None:
         """Say nothing: the sandbox keeps its own log."""

@@ -34,7 +34,9 @@ def untouched(world: World, rng: Random, table: str) -> Row | None:
 
 
 def remove(world: World, rng: Random, table: str) -> None:
-    """Delete a row by chance."""
+    """Delete a row by chance, but never the last one."""
+    if len(world.tables[table].alive) == 1:
+        return
     row = untouched(world, rng, table)
     if row is not None:
         world.delete(table, row["id"])

@@ -50,6 +50,14 @@ def test_both_doors_cut_a_body_short(door, sandbox):
     assert 200 == session.get(base + DEALS, timeout=5).status_code
 
 
+def test_both_doors_stream(door, sandbox, ask):
+    base, session = door
+    with session.get(base + DEALS, stream=True, timeout=5) as reply:
+        body = b"".join(reply.iter_content(1000))
+
+    assert ask(sandbox, DEALS).body == body
+
+
 def test_both_doors_serve_many_callers_at_once(door, sandbox):
     base, session = door
 

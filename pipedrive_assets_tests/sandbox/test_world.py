@@ -244,6 +244,19 @@ def test_deleting_a_person_clears_the_pointers(world):
     assert (None, "2026-03-10T12:00:00Z") == (row["person_id"], row["update_time"])
 
 
+def test_deleting_a_person_ends_their_part_in_deals(world):
+    person = world.add("persons", name="Gone")
+    deal = world.add("deals", person_id=1)
+    world.add_participant(deal, person)
+    world.touch("deals", deal, "2026-01-01T00:00:00Z")
+
+    world.delete("persons", person)
+
+    people = [row["person_id"] for row in world.tables["participants"].where("deal_id", deal)]
+    assert [1] == people
+    assert "2026-03-10T12:00:00Z" == world.row("deals", deal)["update_time"]
+
+
 def test_a_product_line_changes_the_value_of_its_deal(world):
     product = world.add("products", name="Pen", prices=[{"price": 5, "currency": "EUR"}])
     deal = world.add("deals", title="x")
@@ -281,7 +294,7 @@ def test_participants_join_and_leave(world):
 def test_custom_fields_can_be_changed(world):
     code = world.add_field("deals", "Colour", "enum")
     red = world.add_option("deals", code, "Red")
-    world.rename_option("deals", code, red, "Rouge")
+    world.rename_option("deals", code, red, "Crimson")
     world.rename_field("deals", code, "Couleur")
     field = world.fields["deals"][code]
     labels = [each["label"] for each in field["options"]]
@@ -289,7 +302,7 @@ def test_custom_fields_can_be_changed(world):
     left = [each["label"] for each in world.fields["deals"][code]["options"]]
     world.remove_field("deals", code)
 
-    assert ("Couleur", ["One", "Two", "Rouge"]) == (field["field_name"], labels)
+    assert ("Couleur", ["One", "Two", "Crimson"]) == (field["field_name"], labels)
     assert ["One", "Two"] == left
     assert code not in world.fields["deals"]
 
