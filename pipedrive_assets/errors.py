@@ -1,16 +1,24 @@
 """Every error, grouped by what to do next.
 
-PipedriveError   ConfigurationError          fix a setting                               exit 2
-MissingTokenError         give an api token     WrongAccountError         the warehouse belongs
-to another company   WarehouseError              free the warehouse file, or its disk
-exit 2   ApiError                    Pipedrive said no                           exit 3
-AuthenticationError       renew the api token, or widen its rights     Refused
-this entity only; the others go on       PermissionDenied        402, 403       Missing
-404, 410       FeatureUnavailable      415     PageMarkerExpired         walk the list again
-from its start     BudgetExhausted           wait until `reset_at`; progress is kept     exit 4
-TransientApiError         retried already; run again later            exit 5   DataError
-a reply broke a promise                     exit 6   LoadFailed                  some tables
-failed; the others are loaded   the first failure's exit code
+    PipedriveError
+      ConfigurationError       fix a setting                                         exit 2
+        MissingTokenError      give an api token
+        WrongAccountError      the warehouse belongs to another company
+      WarehouseError           free the warehouse file, or its disk                  exit 2
+      ApiError                 Pipedrive said no                                     exit 3
+        BadRequest             400, 405, 422, 501: update this project
+        AuthenticationError    renew the api token, or widen its rights
+        Blocked                wait: the gateway turned this address away
+        Redirected             set the base URL
+        PageMarkerExpired      walk the list again from its start
+        Refused                this entity only; the others go on
+          PermissionDenied     402, 403
+          Missing              404, 410
+          FeatureUnavailable   415
+        BudgetExhausted        wait until `reset_at`; progress is kept               exit 4
+        TransientApiError      retried already; run again later                      exit 5
+      DataError                a reply broke a promise                               exit 6
+      LoadFailed               some tables failed; the others are loaded             the first failure's
 
 Facts are attributes; the message quotes Pipedrive and ends with the next step. No message ever
 holds the api token.
@@ -62,11 +70,10 @@ class ApiError(PipedriveError):
         super().__init__(f"{self._what_happened()}. {self.next_step}")
 
     def _what_happened(self) -> str:
+        if not self.status:
+            return f"Pipedrive did not answer GET /{self.path}: {self.quote or 'no reply came'}"
         said = f": «{self.quote}»" if self.quote else ""
-        answered = (
-            f"Pipedrive answered {self.status}" if self.status else "Pipedrive did not answer"
-        )
-        return f"{answered} to GET /{self.path}{said}"
+        return f"Pipedrive answered {self.status} to GET /{self.path}{said}"
 
 
 class BadRequest(ApiError):
@@ -102,7 +109,10 @@ class Refused(ApiError):
 class PermissionDenied(Refused):
     """402 or 403: the user, the plan or the account does not allow it."""
 
-    next_step = "Use the api token of a global admin, or leave this table out."
+    next_step = (
+        "Use the api token of a global admin, check that the account's plan has this feature, "
+        "or leave this table out."
+    )
 
 
 class Missing(Refused):

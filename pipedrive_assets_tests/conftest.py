@@ -1,6 +1,7 @@
 """What every test stands on: an account that is invented, time that is given, a warehouse that is thrown away."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,12 @@ NO_LIMIT = Limits(burst=1_000_000)
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees this machine's settings, files or history."""
     monkeypatch.chdir(tmp_path)
-    for name in ("PIPEDRIVE_API_TOKEN", "PIPEDRIVE_BASE_URL", "PIPEDRIVE_WAREHOUSE", "DAGSTER_HOME"):
+    for name in (
+        "PIPEDRIVE_API_TOKEN",
+        "PIPEDRIVE_BASE_URL",
+        "PIPEDRIVE_WAREHOUSE",
+        "DAGSTER_HOME",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -48,11 +54,17 @@ class Office:
         )
         return Connection(client=client, is_sandbox=True)
 
-    def load(self, *names: str, day: datetime | None = None, **how: Any) -> dict[str, TableReport]:
-        """Load tables (all by default) up to now, or for a past day; what each table's report says, by name."""
-        window = Window(start=day, end=day + timedelta(days=1)) if day else Window(start=self.midnight)
-        request = LoadRequest(entities=chosen(names), window=window, **how)
-        return {report.entity.name: report for report in load(self.connection, self.warehouse, request)}
+    def load(
+        self, *names: str, day: datetime | None = None, page_rows: int | None = None, **how: Any
+    ) -> dict[str, TableReport]:
+        """Load tables (all by default) up to now, or for a past day; reports by table name."""
+        start, end = day or self.midnight, day + timedelta(days=1) if day else None
+        entities = chosen(names)
+        if page_rows:
+            entities = tuple(replace(entity, page_rows=page_rows) for entity in entities)
+        request = LoadRequest(entities=entities, window=Window(start=start, end=end), **how)
+        reports = load(self.connection, self.warehouse, request)
+        return {report.entity.name: report for report in reports}
 
     @property
     def midnight(self) -> datetime:
@@ -64,12 +76,14 @@ class Office:
 
     def differences(self, *names: str) -> list[str]:
         """What the warehouse has otherwise than the account, over tables (all by default)."""
-        found: list[str] = []
-        for entity in chosen(names):
-            if entity.shape == "plain":
-                rows = account_rows(self.sandbox, entity)
-                found += differences(str(self.warehouse.path), "pipedrive_data", entity, rows)
-        return found
+        database = str(self.warehouse.path)
+        return [
+            difference
+            for entity in chosen(names)
+            for difference in differences(
+                database, "pipedrive_data", entity, account_rows(self.sandbox, entity)
+            )
+        ]
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows from the warehouse, its dataset being the default schema."""

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from pipedrive_assets.entities import BY_NAME, Entity
+from pipedrive_assets.rows.flow import event_key
 from pipedrive_assets.sandbox import Sandbox, call
 
 Row = dict[str, Any]
@@ -16,11 +17,14 @@ ABSENT = (None, "", [], {})
 
 
 def account_rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
-    """Every row the account holds of an entity, archived and deleted ones included, children with `deal_id`."""
+    """Every row the account holds of an entity, archived and deleted ones included.
+
+    Children come in the form their table has.
+    """
     if entity.parent:
         parents = account_rows(sandbox, BY_NAME[entity.parent])
         return [
-            {"deal_id": parent["id"], **row}
+            CHILD_FORMS[entity.name](parent["id"], row)
             for parent in parents
             for row in _walk(sandbox, entity.path.format(id=parent["id"]), entity.params)
         ]
@@ -29,6 +33,34 @@ def account_rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
         for row in _walk(sandbox, listing.path, entity.params):
             found[row["id"]] = row
     return list(found.values())
+
+
+def _participant(deal_id: int, row: Row) -> Row:
+    return {
+        "deal_id": deal_id,
+        "id": row["id"],
+        "person_id": row["person_id"]["value"],
+        "add_time": row["add_time"],
+        "active_flag": row["active_flag"],
+        "person": row["person"],
+    }
+
+
+def _event(deal_id: int, row: Row) -> Row:
+    data = row["data"]
+    change = row["object"] == "dealChange"
+    return {
+        "deal_id": deal_id,
+        "event_key": event_key(row),
+        "object": row["object"],
+        "timestamp": row["timestamp"],
+        "event_id": str(data["id"]) if data.get("id") is not None else None,
+        "field_key": data["field_key"] if change else None,
+        "event": row,
+    }
+
+
+CHILD_FORMS = {"deals_participants": _participant, "deals_flow": _event}
 
 
 def _walk(sandbox: Sandbox, path: str, params: Iterable[tuple[str, str]]) -> Iterator[Row]:
@@ -71,7 +103,9 @@ def differences(  # noqa: C901 - a comparison of everything is a list of cases
                 if isinstance(value, list) and name not in mine:
                     held_list = _list(connection, dataset, entity, name, mine)
                     if not _same(_plain(value), held_list):
-                        found.append(f"{entity.name} {mine['id']}.{name}: {value} != {held_list}")
+                        found.append(
+                            f"{entity.name} {_key(entity, row)}.{name}: {value} != {held_list}"
+                        )
                 else:
                     found += _leaves(entity, mine, name, value)
     return found
@@ -89,7 +123,7 @@ def _leaves(entity: Entity, mine: Row, name: str, value: Any) -> Iterator[str]:
         if value not in ABSENT:
             yield f"{entity.name}.{name} has no column for {value!r}"
     elif not _same(value, mine[name]):
-        yield f"{entity.name} {mine.get('id')}.{name}: {value!r} != {mine[name]!r}"
+        yield f"{entity.name} {tuple(mine[key] for key in entity.key)}.{name}: {value!r} != {mine[name]!r}"
 
 
 def _same(theirs: Any, mine: Any) -> bool:
@@ -114,7 +148,9 @@ def _moment(text: str) -> datetime:
 def _plain(items: list[Any]) -> list[Any]:
     """Items as a child table would give them back: nothing for nulls, empty text like null."""
     return [
-        {name: value for name, value in item.items() if value not in ABSENT} if isinstance(item, dict) else item
+        {name: value for name, value in item.items() if value not in ABSENT}
+        if isinstance(item, dict)
+        else item
         for item in items
         if item is not None
     ]
@@ -125,7 +161,9 @@ def _list(connection: Any, dataset: str, entity: Entity, name: str, mine: Row) -
         rows = _table(connection, dataset, f"{entity.name}__{name}", parent=mine["_dlt_id"])
     except duckdb.CatalogException:
         return []
-    plain = [{key: value for key, value in row.items() if not key.startswith("_dlt")} for row in rows]
+    plain = [
+        {key: value for key, value in row.items() if not key.startswith("_dlt")} for row in rows
+    ]
     if plain and set(plain[0]) == {"value"}:
         return [row["value"] for row in plain]
     return [{key: value for key, value in row.items() if value not in ABSENT} for row in plain]

@@ -2,8 +2,9 @@
 used.
 """
 
+import math
 import threading
-from collections import deque
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,9 @@ tells."""
 JITTER_SECONDS = 0.15
 """How much two calls may close up on their way, so that a window is never overfull where it is
 counted."""
+
+KEPT_SECONDS = 2 * (BURST_SECONDS + JITTER_SECONDS)
+"""How long a request's start is remembered: to tell our places from others' when a reply comes."""
 
 
 @dataclass(slots=True)
@@ -41,7 +45,7 @@ class Tally:
 
 class Pace:
     """Lets at most the announced number of requests start in any burst window, from however many
-    threads.
+    threads, and gives way to other programs that use the same window.
 
     `sleep` takes seconds, `monotonic` returns them.
     """
@@ -50,8 +54,10 @@ class Pace:
         """Start with the smallest plan's limit."""
         self._sleep, self._monotonic = sleep, monotonic
         self._limit = UNKNOWN_BURST_LIMIT
-        self._busy_until: deque[float] = deque()
-        self._closed_until = 0.0
+        self._starts: list[float] = []
+        self._others, self._others_until = 0, -math.inf
+        self._closed_at = self._closed_until = -math.inf
+        self._refusals = 0
         self._lock = threading.Lock()
 
     @property
@@ -59,41 +65,60 @@ class Pace:
         """Requests per burst window."""
         return self._limit
 
-    def take(self) -> None:
-        """Wait for a place in the window, and take it."""
-        while wait := self._try_take():
-            self._sleep(wait)
+    def take(self) -> float:
+        """Wait for a place in the window and take it; returns the moment, for `learn`."""
+        while True:
+            with self._lock:
+                now = self._monotonic()
+                opens = self._opens_at(now)
+                if opens <= now:
+                    del self._starts[: bisect_left(self._starts, now - KEPT_SECONDS)]
+                    self._starts.append(now)
+                    return now
+            self._sleep(opens - now)
 
-    def _try_take(self) -> float:
-        """Take a place and return 0, or the seconds until it is worth another try."""
+    def _opens_at(self, now: float) -> float:
+        """When the next request may start."""
+        if now < self._closed_until:
+            return self._closed_until
+        crowded = now < self._others_until
+        places = max(1, self._limit - self._others) if crowded else self._limit
+        if len(self._starts) < places:
+            return now
+        ours = self._starts[-places] + BURST_SECONDS + JITTER_SECONDS
+        return min(ours, self._others_until) if crowded else ours
+
+    def close(self, seconds: float) -> int:
+        """Nobody starts a request for so long: a reply said that the window is overfull.
+
+        After that, one goes ahead. Returns how many times running this was in vain.
+        """
         with self._lock:
             now = self._monotonic()
-            while self._busy_until and self._busy_until[0] <= now:
-                self._busy_until.popleft()
-            if now < self._closed_until:
-                return self._closed_until - now
-            if len(self._busy_until) >= self._limit:
-                return self._busy_until[len(self._busy_until) - self._limit] - now
-            self._busy_until.append(now + BURST_SECONDS + JITTER_SECONDS)
-            return 0.0
+            self._refusals += now >= self._closed_until
+            self._closed_at, self._closed_until = now, max(self._closed_until, now + seconds)
+            self._others, self._others_until = self._limit, self._closed_until + BURST_SECONDS
+            return self._refusals
 
-    def close(self, seconds: float) -> None:
-        """Nobody starts a request for so long: a reply said that the window is overfull."""
-        with self._lock:
-            self._closed_until = max(self._closed_until, self._monotonic() + seconds)
-
-    def learn(self, reply: Reply) -> None:
-        """Take the limit from a reply, and give way to other programs that use the same window."""
+    def learn(self, reply: Reply, started: float) -> None:
+        """Take the limit and the others' share from a reply to the request of that moment."""
         limit, left = reply.number("x-ratelimit-limit"), reply.number("x-ratelimit-remaining")
         with self._lock:
             if limit and limit >= 1:
                 self._limit = int(limit)
-            if left is not None:
-                self._give_way(int(max(left, 0)))
+            if started < self._closed_at or reply.status == 429:
+                return
+            self._refusals = 0
+            if left is not None and self._monotonic() <= started + BURST_SECONDS:
+                self._give_way(left, started)
 
-    def _give_way(self, left: int) -> None:
-        """Fill places that others took, so that ours and theirs together fit the window."""
-        ours_free = self._limit - len(self._busy_until)
-        gone = self._monotonic() + BURST_SECONDS
-        for _ in range(max(0, min(ours_free, self._limit - 1) - left)):
-            self._busy_until.append(gone)
+    def _give_way(self, left: float, started: float) -> None:
+        """Places that are gone and cannot be ours: those of the next two seconds' others.
+
+        Counted as ours is all that may have been in the window when the request arrived, so that
+        nothing is given away while nobody else is there.
+        """
+        first = bisect_left(self._starts, started - BURST_SECONDS - JITTER_SECONDS)
+        ours = bisect_right(self._starts, started + JITTER_SECONDS) - first
+        self._others = max(0, int(self._limit - left - ours))
+        self._others_until = self._monotonic() + BURST_SECONDS

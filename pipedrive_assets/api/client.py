@@ -8,9 +8,10 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import requests
@@ -19,6 +20,7 @@ from pipedrive_assets import errors
 from pipedrive_assets.api.budget import Pace, Tally
 from pipedrive_assets.api.paging import IncompletePage, Page, Paging, read_page
 from pipedrive_assets.api.verdict import Action, Reply, Verdict, budget_reset_at, judge
+from pipedrive_assets.api.wire import NoReply, Params, Wire
 from pipedrive_assets.windows import utc_now
 
 log = logging.getLogger(__name__)
@@ -29,13 +31,7 @@ ATTEMPTS = 6
 BACKOFF_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 20.0
 BURST_WAITS = 10
-"""Consecutive burst refusals of one call before the account is left alone."""
-
-CONNECT_SECONDS, READ_SECONDS, WHOLE_REPLY_SECONDS = 10.0, 60.0, 180.0
-CONNECTIONS = 32
-READ_BYTES = 1 << 16
-
-Params = Sequence[tuple[str, str]]
+"""Consecutive burst refusals, of one call or of all, before the account is left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +76,12 @@ class Client:
         self.base_url = base_url.rstrip("/")
         self.tally = Tally()
         self.pace = Pace(sleep=sleep, monotonic=monotonic)
-        self._sleep, self._monotonic, self._now, self._jitter = sleep, monotonic, now, jitter
-        self._final: errors.ApiError | None = None
+        self._sleep, self._now, self._jitter = sleep, now, jitter
+        self._final: Callable[[], errors.ApiError] | None = None
         self._lock = threading.Lock()
-        self._session = requests.Session()
-        self._session.headers.update(
-            {
-                "x-api-token": api_token,
-                "accept": "application/json",
-                "user-agent": "pipedrive-assets",
-            }
+        self._wire = Wire(
+            base_url=self.base_url, api_token=api_token, adapter=adapter, monotonic=monotonic
         )
-        door = adapter or requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
-        self._session.mount("https://", door)
-        self._session.mount("http://", door)
 
     def __repr__(self) -> str:
         """Without the api token."""
@@ -121,7 +109,7 @@ class Client:
 
         Raises PageMarkerExpired where a marker in mid-walk is no longer accepted.
         """
-        counted = tally or Tally()
+        counted, seen, last_rows = tally or Tally(), {marker}, None
         while True:
             call = Call(
                 path=path,
@@ -130,15 +118,18 @@ class Client:
                 tally=counted,
                 paged_on=paging == "cursor" and marker is not None,
             )
-            asked = marker
-            page, read_at = self._ask(
-                call,
-                lambda body: read_page(body, paging=paging, marker=asked, page_rows=page_rows),  # noqa: B023
-            )
+            read = partial(read_page, paging=paging, marker=marker, page_rows=page_rows)
+            page, read_at = self._ask(call, read)
+            if page.marker is not None and (page.marker in seen or page.rows == last_rows != []):
+                raise errors.DataError(
+                    f"Pipedrive's pages of /{path} lead round in a circle, so that its end cannot "
+                    "be reached; nothing was lost. Run again later."
+                )
             yield Answer(page=page, read_at=read_at)
             if page.marker is None:
                 return
-            marker = page.marker
+            marker, last_rows = page.marker, page.rows
+            seen.add(marker)
 
     def _ask(self, call: Call, read: Callable[[dict[str, Any]], Any]) -> tuple[Any, datetime]:
         """Ask until there is a readable reply, or an error that asking again will not mend."""
@@ -150,54 +141,37 @@ class Client:
                     return read(verdict.body), _read_at(reply, self._now)
                 except IncompletePage as found:
                     verdict = Verdict(action=Action.RETRY, quote=str(found))
-            if verdict.action is Action.WAIT and waits < BURST_WAITS:
+            if verdict.action is Action.WAIT and waits < BURST_WAITS and self._wait(call, verdict):
                 waits += 1
-                self._wait(call, verdict)
                 continue
             attempts += 1
             if verdict.action is Action.RETRY and attempts < ATTEMPTS:
                 self._back_off(call, verdict, attempts)
                 continue
-            raise self._stop(call, reply, verdict, attempts)
+            raise self._stop(call, reply, verdict, attempts + waits)
 
     def _try(self, call: Call) -> tuple[Reply | None, Verdict]:
-        self.pace.take()
+        started = self.pace.take()
         if self._final:
-            raise self._final
+            raise self._final()
         self.tally.add(requests=1, tokens=call.cost)
         call.tally.add(requests=1, tokens=call.cost)
         try:
-            reply = self._send(call)
-        except requests.RequestException as error:
-            return None, Verdict(action=Action.RETRY, quote=_name(error))
-        self.pace.learn(reply)
-        return reply, judge(reply, cost=call.cost, paged_on=call.paged_on)
+            reply = self._wire.get(call.path, call.params)
+        except NoReply as trouble:
+            return None, Verdict(action=Action.RETRY, quote=str(trouble))
+        self.pace.learn(reply, started)
+        verdict = judge(reply, cost=call.cost, paged_on=call.paged_on)
+        return reply, replace(verdict, quote=self._wire.clean(verdict.quote))
 
-    def _send(self, call: Call) -> Reply:
-        """One exchange; a body that drips in more slowly than `WHOLE_REPLY_SECONDS` is given
-        up.
-        """
-        deadline = self._monotonic() + WHOLE_REPLY_SECONDS
-        with self._session.get(
-            f"{self.base_url}/{call.path}",
-            params=list(call.params),
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            content = bytearray()
-            for piece in response.iter_content(READ_BYTES):
-                content += piece
-                if self._monotonic() > deadline:
-                    raise requests.Timeout("the reply took too long")
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(status=response.status_code, headers=headers, content=bytes(content))
-
-    def _wait(self, call: Call, verdict: Verdict) -> None:
+    def _wait(self, call: Call, verdict: Verdict) -> bool:
+        """Close the window for everybody; tells whether it is worth waiting for."""
+        if self.pace.close(verdict.seconds) > BURST_WAITS:
+            return False
         log.info("burst limit reached at /%s; waiting %.1f s", call.path, verdict.seconds)
         for tally in (self.tally, call.tally):
             tally.add(burst_waits=1)
-        self.pace.close(verdict.seconds)
+        return True
 
     def _back_off(self, call: Call, verdict: Verdict, attempts: int) -> None:
         seconds = min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2 ** (attempts - 1)) * (
@@ -217,23 +191,28 @@ class Client:
         client.
         """
         error = self._error(call, reply, verdict, attempts)
-        if isinstance(error, errors.AuthenticationError | errors.BudgetExhausted | errors.Blocked):
+        if isinstance(error, _OF_ALL) or verdict.action is Action.WAIT:
             with self._lock:
-                self._final = self._final or error
+                # Made anew for each walk: an exception that is raised twice mixes its tracebacks.
+                self._final = self._final or partial(self._error, call, reply, verdict, attempts)
         return error
 
     def _error(
         self, call: Call, reply: Reply | None, verdict: Verdict, attempts: int
     ) -> errors.ApiError:
         status = reply.status if reply else 0
-        if reply and (verdict.action is Action.WAIT or verdict.error is errors.BudgetExhausted):
+        if reply and verdict.error is errors.BudgetExhausted:
             reset_at = budget_reset_at(reply, self._now())
             return errors.BudgetExhausted(path=call.path, reset_at=reset_at, quote=verdict.quote)
-        if verdict.action is Action.RETRY:
+        if verdict.error is errors.TransientApiError:
             return errors.TransientApiError(
                 path=call.path, status=status, quote=verdict.quote, attempts=attempts
             )
         return verdict.error(path=call.path, status=status, quote=verdict.quote)
+
+
+_OF_ALL = (errors.AuthenticationError, errors.BudgetExhausted, errors.Blocked)
+"""What concerns the whole account."""
 
 
 def _page_params(paging: Paging, page_rows: int, marker: str | None) -> Params:
@@ -253,11 +232,3 @@ def _read_object(body: dict[str, Any]) -> dict[str, Any]:
 
 def _read_at(reply: Reply | None, now: Callable[[], datetime]) -> datetime:
     return (reply.date if reply else None) or now()
-
-
-def _name(error: requests.RequestException) -> str:
-    """What went wrong on the wire.
-
-    Only the kind: the library's texts quote addresses and headers.
-    """
-    return f"connection trouble ({type(error).__name__})"

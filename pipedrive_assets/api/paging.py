@@ -30,23 +30,22 @@ def read_page(body: dict[str, Any], *, paging: Paging, marker: str | None, page_
     """The page in `body`, which was asked for with `marker` (None: the first page).
 
     Raises IncompletePage where `data` is not a list of objects (v1 answers an empty list with
-    `data: null` on its first page, which is a page of no rows), DataError where the next marker
-    would lead back.
+    `data: null` on its first page, which is a page of no rows), or the envelope makes no sense.
     """
     rows = _rows(body, first_of_v1=paging != "cursor" and marker in {None, "0"})
     extra = body.get("additional_data") or {}
     if not isinstance(extra, dict):
         raise IncompletePage("additional_data is no object")
-    if paging == "none":
-        return Page(rows=rows, marker=None)
-    following = (
-        _next_cursor(extra)
-        if paging == "cursor"
-        else _next_start(extra, marker, len(rows), page_rows)
-    )
-    if following is not None and following == marker:
-        raise DataError("Pipedrive's page marker leads back to the same page; run again later.")
-    return Page(rows=rows, marker=following)
+    if paging == "cursor":
+        return Page(rows=rows, marker=_next_cursor(extra))
+    if paging == "offset":
+        return Page(rows=rows, marker=_next_start(extra, int(marker or 0), len(rows), page_rows))
+    if _more(extra)[1] or extra.get("next_cursor"):
+        raise DataError(
+            "Pipedrive now divides into pages a list that came whole before. "
+            "Update pipedrive_assets, or report this message."
+        )
+    return Page(rows=rows, marker=None)
 
 
 def _rows(body: dict[str, Any], *, first_of_v1: bool) -> list[dict[str, Any]]:
@@ -67,21 +66,27 @@ def _next_cursor(extra: dict[str, Any]) -> str | None:
     return cursor
 
 
-def _next_start(
-    extra: dict[str, Any], marker: str | None, found: int, page_rows: int
-) -> str | None:
+def _next_start(extra: dict[str, Any], start: int, found: int, page_rows: int) -> str | None:
     """The next offset.
 
-    Some envelopes are nested, some flat, most lack `next_start`, a few tell nothing at all.
+    Some envelopes are nested, some flat, most lack `next_start`, a few tell nothing at all. A
+    page may be shorter than was asked for, so that `next_start` is beyond its end.
     """
-    nested = extra.get("pagination")
-    told = nested if isinstance(nested, dict) else extra
-    start = int(marker or 0)
-    if "more_items_in_collection" not in told:
+    told, more = _more(extra)
+    if more is None:
         return str(start + found) if found else None
-    if not told["more_items_in_collection"]:
+    if not more:
         return None
     following = told.get("next_start")
-    if isinstance(following, int) and following > start:
-        return str(min(following, start + found) if found else following)
-    return str(start + (found or page_rows))
+    known = type(following) is int and following > start
+    if not found and not known:
+        raise IncompletePage(f"there are more rows, but none of the {page_rows} asked for came")
+    return str(min(following, start + found) if known and found else following or start + found)
+
+
+def _more(extra: dict[str, Any]) -> tuple[dict[str, Any], bool | None]:
+    """Where v1's page facts are, and whether they tell of more rows (None: they do not tell)."""
+    nested = extra.get("pagination")
+    told = nested if isinstance(nested, dict) else extra
+    more = told.get("more_items_in_collection")
+    return told, more if isinstance(more, bool) else None

@@ -5,6 +5,8 @@ codes and rate limiting.
 """
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -20,7 +22,8 @@ BURST_SECONDS = 2.0
 DAY_LONG_RESET_SECONDS = 300
 """A reset further away than this cannot be the two-second window's."""
 
-QUOTE_CHARACTERS = 300
+LONGEST_RESET_SECONDS = 2 * 86_400
+"""A daily reset further away than this is no daily reset; it is not believed."""
 
 
 class Action(Enum):
@@ -41,20 +44,23 @@ class Reply:
     content: bytes
 
     def number(self, header: str) -> float | None:
-        """A numeric header, or None where it is absent or no number."""
+        """A numeric header, or None where it is absent or no finite number."""
         try:
-            return float(self.headers[header])
+            number = float(self.headers[header])
         except (KeyError, ValueError):
             return None
+        return number if math.isfinite(number) else None
 
     @property
     def date(self) -> datetime | None:
-        """Pipedrive's clock, aware, UTC."""
+        """Pipedrive's clock, aware, UTC; None where it is absent or no date of this age."""
         try:
             moment = parsedate_to_datetime(self.headers["date"])
-        except (KeyError, ValueError, TypeError):
+            aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+            date = aware.astimezone(timezone.utc)
+        except (KeyError, ValueError, TypeError, OverflowError, IndexError):
             return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return date if 2010 <= date.year < 2200 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +135,8 @@ def _judge_success(body: Any, quote: str) -> Verdict:
 def _judge_limit(reply: Reply, cost: int, quote: str) -> Verdict:
     """Burst or day?
 
-    Official docs, rate limiting: the burst window says so by having nothing left.
+    Official docs, rate limiting: the burst window says so by having nothing left. A refusal
+    without numbers is waited for; if it does not end, it was the day's.
     """
     reset = reply.number("x-ratelimit-reset")
     tokens_left = reply.number("x-daily-ratelimit-token-remaining")
@@ -140,14 +147,19 @@ def _judge_limit(reply: Reply, cost: int, quote: str) -> Verdict:
         day = requests_left is not None and requests_left >= 1
     if day or (reset or 0) >= DAY_LONG_RESET_SECONDS:
         return Verdict(action=Action.STOP, error=errors.BudgetExhausted, quote=quote)
-    return Verdict(action=Action.WAIT, quote=quote, seconds=max(reset or 0.0, BURST_SECONDS))
+    return Verdict(
+        action=Action.WAIT,
+        error=errors.BudgetExhausted if requests_left is None else errors.TransientApiError,
+        quote=quote,
+        seconds=max(reset or 0.0, BURST_SECONDS),
+    )
 
 
 def budget_reset_at(reply: Reply, now: datetime) -> datetime:
     """When the day's tokens come back: the reply's own word, else the next UTC midnight."""
     moment = reply.date or now
     reset = reply.number("x-ratelimit-reset") or 0.0
-    if reset >= DAY_LONG_RESET_SECONDS:
+    if DAY_LONG_RESET_SECONDS <= reset <= LONGEST_RESET_SECONDS:
         return moment + timedelta(seconds=reset)
     return moment.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
@@ -157,17 +169,40 @@ _UNREADABLE = object()
 
 def _decode(content: bytes) -> Any:
     try:
-        return json.loads(content)
+        text = content.decode(json.detect_encoding(content))
+        body = json.loads(text, parse_constant=_refuse_constant)
+        return _mended(body) if re.search(r"\\u[dD]", text) else body
     except (ValueError, RecursionError):
         return _UNREADABLE
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _mended(body: Any) -> Any:
+    """The same with U+FFFD for each half of a sign (an emoji cut in two), which no UTF-8 file can
+    hold.
+    """
+    text = json.dumps(body, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
 def _quote(reply: Reply, body: Any) -> str:
-    """Pipedrive's own words about a failure, short and on one line."""
+    """Pipedrive's own words about a failure."""
     if isinstance(body, dict):
-        said = [body.get("error"), body.get("error_info"), body.get("code")]
-        return " - ".join(text for text in said if isinstance(text, str))[:QUOTE_CHARACTERS]
-    if body is _UNREADABLE:
-        kind = reply.headers.get("content-type", "no content type")
-        return f"{len(reply.content)} bytes of {kind} that are not JSON"
-    return f"a body that is JSON but no object: {json.dumps(body)[:40]}"
+        said = [body.get(name) for name in ("error", "error_info", "errors", "code")]
+        return " - ".join(text for one in said for text in _texts(one))
+    if body is not _UNREADABLE:
+        start = reply.content[:40].decode(errors="replace")
+        return f"a body that is JSON but no object: {start}"
+    kind = reply.headers.get("content-type", "no content type")
+    title = re.search(rb"<title[^>]*>([^<]{1,200})", reply.content[:4096], re.IGNORECASE)
+    said_by = f"{title[1].decode(errors='replace')}: " if title else ""
+    return f"{said_by}{len(reply.content)} bytes of {kind} that are not JSON"
+
+
+def _texts(said: Any) -> list[str]:
+    """A text, or the texts directly in an object or list (webhooks answer so)."""
+    inner = said.values() if isinstance(said, dict) else said if isinstance(said, list) else [said]
+    return [one for one in inner if isinstance(one, str) and one]

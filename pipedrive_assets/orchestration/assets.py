@@ -11,11 +11,11 @@ from typing import Any
 
 import dagster as dg
 
+from pipedrive_assets.entities import ENTITIES
+from pipedrive_assets.errors import LoadFailed, PipedriveError
 from pipedrive_assets.orchestration.partitions import beta_accepted, window_of
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.orchestration.translator import specs
-from pipedrive_assets.entities import ENTITIES
-from pipedrive_assets.errors import LoadFailed, PipedriveError
 from pipedrive_assets.source import LoadRequest, TableReport, load_tables, raise_failures
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.orchestration.partitions import newest_ended_day, open_day
 from pipedrive_assets.entities import ENTITIES, Entity, Kind
+from pipedrive_assets.orchestration.partitions import newest_ended_day, open_day
 from pipedrive_assets.settings import Settings
 
 JOB = "pipedrive_daily"

@@ -4,8 +4,8 @@ from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.orchestration.embedded_elt import DagsterDltTranslator
 from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity, Kind
+from pipedrive_assets.orchestration.embedded_elt import DagsterDltTranslator
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.source.tables import table_resource
 

@@ -254,9 +254,7 @@ def _run(warehouse: Warehouse, entity: Entity, rows: list[Row] | None, written: 
     source = table_source(entity, rows)
     try:
         pipeline = warehouse.pipeline(f"pipedrive_{entity.name}")
-        info = pipeline.run(
-            source, loader_file_format=LOADER_FILE_FORMAT if rows is not None else "insert_values"
-        )
+        info = pipeline.run(source, loader_file_format=LOADER_FILE_FORMAT)
         info.raise_on_failed_jobs()
     except WAREHOUSE_FAULTS as error:
         warehouse.forget(f"pipedrive_{entity.name}")

@@ -22,6 +22,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.source.duckdb_destination import typed_duckdb
 
 LOCK_SECONDS = 600.0
 """How long a run waits for another before it gives up with a sentence."""
@@ -134,7 +135,7 @@ class Warehouse:
         return dlt.pipeline(
             name,
             pipelines_dir=self._work.name,
-            destination=dlt.destinations.duckdb(str(self.path)),
+            destination=typed_duckdb(str(self.path), destination_name="duckdb"),
             dataset_name=self.dataset,
         )
 

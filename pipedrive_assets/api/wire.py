@@ -1,0 +1,146 @@
+"""One exchange: from a path and parameters to a reply, or to a sentence on why none came.
+
+A library's session is used for its pool, proxies and certificates only: nothing is redirected,
+no cookie is kept, no password file is read.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import requests
+
+from pipedrive_assets.api.verdict import Reply
+from pipedrive_assets.errors import ConfigurationError
+
+CONNECT_SECONDS, READ_SECONDS, WHOLE_REPLY_SECONDS = 10.0, 60.0, 180.0
+CONNECTIONS = 32
+READ_BYTES = 1 << 16
+QUOTE_CHARACTERS = 300
+
+Params = Sequence[tuple[str, str]]
+
+
+class NoReply(Exception):
+    """No whole reply came. The text quotes nothing that was sent."""
+
+
+class Wire:
+    """The way to one account; safe from any thread. The api token stays in here."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_token: str,
+        adapter: requests.adapters.BaseAdapter | None,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Raises ConfigurationError for an api token that no header can carry."""
+        if not (api_token.isascii() and api_token.isprintable() and api_token == api_token.strip()):
+            raise ConfigurationError(
+                "The api token has characters that no api token has (a line break, a space, an "
+                "accent?). Copy it again from Pipedrive > Personal preferences > API."
+            )
+        self.base_url, self._api_token, self._monotonic = base_url, api_token, monotonic
+        self._session = requests.Session()
+        # Without this, a password for the same host in ~/.netrc would go along.
+        self._session.auth = lambda request: request
+        self._session.headers.update(
+            {
+                "x-api-token": api_token,
+                "accept": "application/json",
+                "user-agent": "pipedrive-assets",
+            }
+        )
+        self._door = adapter or requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
+
+    def get(self, path: str, params: Params) -> Reply:
+        """Ask once. Raises NoReply, and nothing from the library."""
+        try:
+            return self._exchange(path, params)
+        except NoReply:
+            raise
+        except Exception as error:  # noqa: BLE001 - the library lets OSError, ValueError and its own library's errors through
+            raise NoReply(trouble(error, self.base_url)) from None
+
+    def clean(self, text: str) -> str:
+        """Text from outside, fit for a message: one line, short, printable, without the api
+        token.
+        """
+        hidden = text.replace(self._api_token, "***") if self._api_token else text
+        printable = "".join(sign if sign.isprintable() else " " for sign in hidden)
+        return " ".join(printable.split())[:QUOTE_CHARACTERS]
+
+    def _exchange(self, path: str, params: Params) -> Reply:
+        request = self._session.prepare_request(
+            requests.Request("GET", f"{self.base_url}/{path}", params=list(params))
+        )
+        settings = self._session.merge_environment_settings(request.url, {}, True, None, None)  # noqa: FBT003 - the library's order
+        timeout = (CONNECT_SECONDS, READ_SECONDS)
+        deadline = self._monotonic() + WHOLE_REPLY_SECONDS
+        with self._door.send(request, timeout=timeout, **settings) as response:
+            content = bytearray()
+            for piece in _pieces(response):
+                content += piece
+                if self._monotonic() > deadline:
+                    raise NoReply(f"the reply was not complete after {WHOLE_REPLY_SECONDS:.0f} s")
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Reply(status=response.status_code, headers=headers, content=bytes(content))
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """The body, decompressed, as it comes in: waiting for full pieces would wait on a slow drip
+    for ever.
+    """
+    raw = response.raw
+    raw.decode_content = True
+    read = getattr(raw, "read1", raw.read)
+    while piece := read(READ_BYTES):
+        yield piece
+
+
+_TROUBLES = (
+    (
+        {"gaierror", "NameResolutionError"},
+        "the name of {url} has no address; check the network, DNS and PIPEDRIVE_BASE_URL",
+    ),
+    ({"ProxyError", "InvalidProxyURL"}, "the proxy failed; check HTTPS_PROXY and NO_PROXY"),
+    (
+        {"SSLError"},
+        "{url} and this machine do not trust each other; check this machine's clock and "
+        "certificates, and REQUESTS_CA_BUNDLE",
+    ),
+    (
+        {"ConnectTimeout", "ConnectTimeoutError"},
+        f"{{url}} gave no connection within {CONNECT_SECONDS:.0f} s; check the network, the "
+        "firewall and the proxy settings",
+    ),
+    (
+        {"ReadTimeout", "ReadTimeoutError", "TimeoutError"},
+        f"nothing came for {READ_SECONDS:.0f} s",
+    ),
+    (
+        {"ConnectionRefusedError"},
+        "nobody listens at {url}; check PIPEDRIVE_BASE_URL and the proxy settings",
+    ),
+    ({"ContentDecodingError", "DecodeError"}, "the reply could not be decompressed"),
+)
+
+
+def trouble(error: BaseException, url: str) -> str:
+    """What went wrong on the wire and what to check, by kinds alone: the library's texts quote
+    what was sent.
+    """
+    kinds = _kinds(error)
+    for some, sentence in _TROUBLES:
+        if kinds & some:
+            return sentence.format(url=url)
+    return f"the line broke ({type(error).__name__})"
+
+
+def _kinds(error: BaseException) -> set[str]:
+    """Class names of an error, its bases, and all that it wraps."""
+    seen: list[BaseException] = [error]
+    for each in seen:
+        inner = (*each.args, getattr(each, "reason", None), each.__cause__, each.__context__)
+        seen += [one for one in inner if isinstance(one, BaseException) and one not in seen]
+    return {kind.__name__ for each in seen for kind in type(each).__mro__}

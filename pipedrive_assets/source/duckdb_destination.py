@@ -1,0 +1,65 @@
+"""dlt's DuckDB destination, told the types of the JSON lines it reads.
+
+dlt lets DuckDB guess the types of each file, and a guess follows the values at hand: a file in
+which every `due_time` is `12:30` gives `12:30:00`, a title that is a timestamp is rewritten, and
+the keys of all objects in a JSON column are put into each of them. dlt knows the types; here it
+says them.
+"""
+
+from typing import Any
+
+from dlt.common.destination.client import LoadJob
+from dlt.common.schema.typing import TTableSchema
+from dlt.destinations.impl.duckdb.duck import DuckDbClient, DuckDbCopyJob
+from dlt.destinations.impl.duckdb.factory import duckdb
+
+
+class TypedCopyJob(DuckDbCopyJob):
+    """Copies one file of JSON lines into its table, each column read as what it is."""
+
+    def __init__(self, file_path: str, types: dict[str, str]) -> None:
+        super().__init__(file_path)
+        self._types = types
+
+    def run(self) -> None:
+        """Insert the file; a value that is not of its column's type fails the job."""
+        client = self._job_client.sql_client
+        literal = client.capabilities.escape_literal
+        columns = ", ".join(
+            f"{literal(name)}: {literal(kind)}" for name, kind in self._types.items()
+        )
+        client.execute_sql(
+            f"INSERT INTO {client.make_qualified_table_name(self.load_table_name)} BY NAME "
+            f"SELECT * FROM read_json({literal(self._file_path)}, "
+            f"format = 'newline_delimited', columns = {{{columns}}})"
+        )
+
+
+class TypedDuckDbClient(DuckDbClient):
+    """Makes typed copy jobs for JSON lines, dlt's own for every other format."""
+
+    def create_load_job(
+        self, table: TTableSchema, file_path: str, load_id: str, restore: bool = False
+    ) -> LoadJob:
+        """The job that loads one file."""
+        job = super().create_load_job(table, file_path, load_id, restore)
+        if not (isinstance(job, DuckDbCopyJob) and file_path.endswith((".jsonl", ".jsonl.gz"))):
+            return job
+        types = {
+            name: self.type_mapper.to_destination_type(column, table)
+            for name, column in table["columns"].items()
+            if "data_type" in column
+        }
+        return TypedCopyJob(file_path, types)
+
+
+class typed_duckdb(duckdb):  # noqa: N801 - dlt names destinations so
+    """The DuckDB destination with typed copy jobs."""
+
+    @property
+    def client_class(self) -> Any:
+        """What dlt makes to talk to the file."""
+        return TypedDuckDbClient
+
+
+typed_duckdb.register()
