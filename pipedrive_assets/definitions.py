@@ -17,7 +17,7 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
     Touches no network, no disk.
     """
     partitions = daily_partitions(settings.first_partition)
-    job = build_job(partitions)
+    job = build_job()
     return dg.Definitions(
         assets=[build_assets(partitions)],
         jobs=[job],

@@ -6,7 +6,7 @@ the docs table follow from it, so adding an entity is adding a row here (and its
 made by `make columns`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
@@ -67,7 +67,6 @@ class Entity:
     """Column of the parent that counts the children; zero spares the call."""
 
     shape: Literal["plain", "participant", "flow"] = "plain"
-    tags: tuple[str, ...] = field(default=())
 
     @property
     def kind(self) -> Kind:

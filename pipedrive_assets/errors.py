@@ -18,7 +18,7 @@
         BudgetExhausted        wait until `reset_at`; progress is kept               exit 4
         TransientApiError      retried already; run again later                      exit 5
       DataError                a reply broke a promise                               exit 6
-      LoadFailed               some tables failed; the others are loaded             the first failure's
+      LoadFailed               some tables failed; the others are loaded             the first one's
 
 Facts are attributes; the message quotes Pipedrive and ends with the next step. No message ever
 holds the api token.

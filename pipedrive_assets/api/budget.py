@@ -5,6 +5,7 @@ used.
 import math
 import threading
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,7 +20,8 @@ JITTER_SECONDS = 0.15
 counted."""
 
 KEPT_SECONDS = 2 * (BURST_SECONDS + JITTER_SECONDS)
-"""How long a request's start is remembered: to tell our places from others' when a reply comes."""
+"""How long starts are remembered, to tell our places from others' when a reply comes, and how long
+what it told of the others holds: past our next turn, which tells anew."""
 
 
 @dataclass(slots=True)
@@ -55,9 +57,10 @@ class Pace:
         self._sleep, self._monotonic = sleep, monotonic
         self._limit = UNKNOWN_BURST_LIMIT
         self._starts: list[float] = []
-        self._others, self._others_until = 0, -math.inf
+        self._others: deque[tuple[float, int]] = deque()
+        """What others take, the most first, each until when it holds."""
         self._closed_at = self._closed_until = -math.inf
-        self._refusals = 0
+        self._refusals, self._is_probing = 0, False
         self._lock = threading.Lock()
 
     @property
@@ -81,12 +84,13 @@ class Pace:
         """When the next request may start."""
         if now < self._closed_until:
             return self._closed_until
-        crowded = now < self._others_until
-        places = max(1, self._limit - self._others) if crowded else self._limit
+        while self._others and self._others[0][0] <= now:
+            self._others.popleft()
+        until, others = self._others[0] if self._others else (math.inf, 0)
+        places = max(1, self._limit - others)
         if len(self._starts) < places:
             return now
-        ours = self._starts[-places] + BURST_SECONDS + JITTER_SECONDS
-        return min(ours, self._others_until) if crowded else ours
+        return min(self._starts[-places] + BURST_SECONDS + JITTER_SECONDS, until)
 
     def close(self, seconds: float) -> int:
         """Nobody starts a request for so long: a reply said that the window is overfull.
@@ -97,7 +101,8 @@ class Pace:
             now = self._monotonic()
             self._refusals += now >= self._closed_until
             self._closed_at, self._closed_until = now, max(self._closed_until, now + seconds)
-            self._others, self._others_until = self._limit, self._closed_until + BURST_SECONDS
+            self._others = deque([(self._closed_until + BURST_SECONDS, self._limit)])
+            self._is_probing = True
             return self._refusals
 
     def learn(self, reply: Reply, started: float) -> None:
@@ -113,12 +118,16 @@ class Pace:
                 self._give_way(left, started)
 
     def _give_way(self, left: float, started: float) -> None:
-        """Places that are gone and cannot be ours: those of the next two seconds' others.
+        """Leave the places that are gone and cannot be ours.
 
         Counted as ours is all that may have been in the window when the request arrived, so that
-        nothing is given away while nobody else is there.
+        nothing is given away while nobody else is there. The others are at least so many, so the
+        most that was told of late holds.
         """
         first = bisect_left(self._starts, started - BURST_SECONDS - JITTER_SECONDS)
         ours = bisect_right(self._starts, started + JITTER_SECONDS) - first
-        self._others = max(0, int(self._limit - left - ours))
-        self._others_until = self._monotonic() + BURST_SECONDS
+        others = max(0, int(self._limit - max(left, 0.0) - ours))
+        while self._others and (self._is_probing or self._others[-1][1] <= others):
+            self._others.pop()
+        self._is_probing = False
+        self._others.append((self._monotonic() + KEPT_SECONDS, others))

@@ -78,10 +78,12 @@ def _next_start(extra: dict[str, Any], start: int, found: int, page_rows: int) -
     if not more:
         return None
     following = told.get("next_start")
-    known = type(following) is int and following > start
-    if not found and not known:
+    known = following if type(following) is int and following > start else None
+    if found:
+        return str(min(known or start + found, start + found))
+    if known is None:
         raise IncompletePage(f"there are more rows, but none of the {page_rows} asked for came")
-    return str(min(following, start + found) if known and found else following or start + found)
+    return str(known)
 
 
 def _more(extra: dict[str, Any]) -> tuple[dict[str, Any], bool | None]:

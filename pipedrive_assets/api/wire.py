@@ -5,6 +5,7 @@ no cookie is kept, no password file is read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import requests
 
@@ -59,7 +60,7 @@ class Wire:
             return self._exchange(path, params)
         except NoReply:
             raise
-        except Exception as error:  # noqa: BLE001 - the library lets OSError, ValueError and its own library's errors through
+        except Exception as error:  # noqa: BLE001 - the library lets OSError, ValueError and urllib3's errors through
             raise NoReply(trouble(error, self.base_url)) from None
 
     def clean(self, text: str) -> str:
@@ -74,7 +75,10 @@ class Wire:
         request = self._session.prepare_request(
             requests.Request("GET", f"{self.base_url}/{path}", params=list(params))
         )
-        settings = self._session.merge_environment_settings(request.url, {}, True, None, None)  # noqa: FBT003 - the library's order
+        # Proxies and certificates of the environment.
+        settings: dict[str, Any] = {
+            **self._session.merge_environment_settings(request.url, {}, True, None, None)
+        }
         timeout = (CONNECT_SECONDS, READ_SECONDS)
         deadline = self._monotonic() + WHOLE_REPLY_SECONDS
         with self._door.send(request, timeout=timeout, **settings) as response:
@@ -106,13 +110,11 @@ _TROUBLES = (
     ({"ProxyError", "InvalidProxyURL"}, "the proxy failed; check HTTPS_PROXY and NO_PROXY"),
     (
         {"SSLError"},
-        "{url} and this machine do not trust each other; check this machine's clock and "
-        "certificates, and REQUESTS_CA_BUNDLE",
+        "{url} is not trusted; check this machine's clock, certificates and REQUESTS_CA_BUNDLE",
     ),
     (
         {"ConnectTimeout", "ConnectTimeoutError"},
-        f"{{url}} gave no connection within {CONNECT_SECONDS:.0f} s; check the network, the "
-        "firewall and the proxy settings",
+        f"no connection to {{url}} within {CONNECT_SECONDS:.0f} s; check network, firewall, proxy",
     ),
     (
         {"ReadTimeout", "ReadTimeoutError", "TimeoutError"},

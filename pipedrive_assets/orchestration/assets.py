@@ -90,8 +90,15 @@ def failure(error: PipedriveError) -> dg.Failure:
     """
     facts: dict[str, Any] = {"error": type(error).__name__}
     if isinstance(error, LoadFailed):
-        facts = {name: f"{type(cause).__name__}: {cause}" for name, cause in error.failures.items()}
-    return dg.Failure(description=str(error), metadata=facts, allow_retries=False)
+        facts = {name: named(cause) for name, cause in error.failures.items()}
+    return dg.Failure(description=named(error), metadata=facts, allow_retries=False)
+
+
+def named(error: PipedriveError) -> str:
+    """The sentence with the error's name before it; a line per table where several failed."""
+    if isinstance(error, LoadFailed):
+        return "\n".join(f"{table}: {named(cause)}" for table, cause in error.failures.items())
+    return f"{type(error).__name__}: {error}"
 
 
 def sentence(report: TableReport) -> str:

@@ -49,12 +49,11 @@ class Target:
         return cls(warehouse=f"{settings.warehouse}:{settings.dataset}", sandbox=sandbox)
 
 
-def build_job(partitions: dg.PartitionsDefinition) -> Any:
+def build_job() -> Any:
     """The job of all tables."""
     return dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.assets(*[entity.name for entity in ENTITIES]),
-        partitions_def=partitions,
         description="Every table, up to now or for the partitions asked for.",
     )
 

@@ -15,7 +15,9 @@ from typing import Any
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
+from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.orchestration.partitions import open_day
+from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import utc_now
 
 MODULE = "pipedrive_assets"
@@ -31,13 +33,18 @@ OTHER_LOCATIONS = (
 )
 PARTITION_OPTIONS = ("--partition", "--partition-range")
 HELP_OPTIONS = ("--help", "-h")
+TYPED_COMMANDS = ("asset", "job", "dev", "definitions", "schedule", "sensor")
 
 
 class BareCommandInstance(dg.DagsterInstance):
     """Dagster's own instance; only its making may be cut short by the spelled-out command."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Run the spelled-out command in place of a bare one, and leave with its exit code."""
+        """Run the spelled-out command in place of a bare one, and leave with its exit code.
+
+        Raises SystemExit with one sentence where a setting is wrong.
+        """
+        stop_on_wrong_settings(sys.argv)
         if command := spelled_out(sys.argv, today=open_day(utc_now())):
             print(f"dagster {' '.join(command)}", file=sys.stderr)  # noqa: T201 - the README promises this line
             raise SystemExit(subprocess.call([sys.executable, "-m", "dagster", *command]))  # noqa: S603 - what the user typed
@@ -52,6 +59,18 @@ class BareCommandInstance(dg.DagsterInstance):
     def config_defaults(base_dir: str) -> Mapping[str, Any]:
         """Dagster's own defaults."""
         return InstanceRef.config_defaults(base_dir)
+
+
+def stop_on_wrong_settings(argv: Sequence[str]) -> None:
+    """A person's command ends with the sentence about a wrong setting; Dagster would add three
+    pages of its own.
+    """
+    if not _is_dagster(argv) or argv[1:2] not in [[command] for command in TYPED_COMMANDS]:
+        return
+    try:
+        Settings.from_env()
+    except ConfigurationError as error:
+        raise SystemExit(f"{type(error).__name__}: {error}") from None
 
 
 def spelled_out(argv: Sequence[str], *, today: str) -> list[str] | None:

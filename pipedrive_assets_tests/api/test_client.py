@@ -1,0 +1,551 @@
+"""Whatever Pipedrive or the line does: a whole list, or an error that says what to do next."""
+
+import gzip
+import json
+import logging
+import socket
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from threading import Semaphore, Thread
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipedrive_assets import errors
+from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api.client import ATTEMPTS, BURST_WAITS
+from pipedrive_assets.sandbox import Reply, faults
+from pipedrive_assets.sandbox.exchange import Dropped, json_reply
+
+from .conftest import DEALS, NOON, TOKEN, Clock, Desk, client_of
+
+FLOW_ROWS = 4
+PLACES = ["first", "middle", "last"]
+
+
+def lists(desk: Desk, flow: str) -> list[dict[str, Any]]:
+    return [
+        {"path": DEALS, "paging": "cursor", "page_rows": 10},
+        {"path": flow, "paging": "offset", "page_rows": FLOW_ROWS},
+    ]
+
+
+def whole(desk: Desk, how: dict[str, Any]) -> tuple[list[Any], int]:
+    """The list without trouble, and how many pages it has."""
+    before = len(desk.sandbox.log)
+    rows = desk.walk(**how)
+    pages = len(desk.sandbox.log) - before
+    assert pages >= 3
+    return rows, pages
+
+
+def page_number(place: str, pages: int) -> int:
+    return {"first": 1, "middle": 2, "last": pages}[place]
+
+
+TRANSIENT: dict[str, Callable[[str], Any]] = {
+    **{
+        f"{status}": (lambda on, status=status: faults.server_error(on, status))
+        for status in (500, 502, 503, 504, 524)
+    },
+    "dropped": faults.dropped,
+    "truncated": faults.truncated,
+    "broken_json": faults.broken_json,
+    "null_body": faults.null_body,
+    "without_data": faults.without_data,
+    "unsuccessful": faults.unsuccessful,
+    "empty": lambda on: faults.reply(on, Reply(status=200, body=b"")),
+    "web_page": lambda on: faults.reply(on, Reply(status=200, body=b"<html>Maintenance</html>")),
+    "rows_of_text": lambda on: faults.reply(on, json_reply(200, {"success": True, "data": ["x"]})),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", TRANSIENT)
+def test_trouble_that_passes_costs_no_row_and_trouble_that_stays_is_told(
+    desk: Desk, long_flow: str, name: str, place: str
+) -> None:
+    for how in lists(desk, long_flow):
+        rows, pages = whole(desk, how)
+        number = page_number(place, pages)
+        fault = TRANSIENT[name](f"/{how['path']}").at(number, times=2)
+        desk.sandbox.inject(fault)
+        desk.clock.slept.clear()
+        tally = Tally()
+        assert rows == desk.walk(**how, tally=tally)
+        assert [0.5, 1.0] == desk.clock.slept
+        assert (2, pages + 2) == (tally.retries, tally.requests)
+        desk.sandbox.clear_faults()
+        desk.sandbox.inject(replace(fault, times=None))
+        read: list[Any] = []
+        with pytest.raises(errors.TransientApiError) as caught:
+            desk.walk(**how, into=read)
+        assert ATTEMPTS == caught.value.attempts
+        assert rows[: (number - 1) * how["page_rows"]] == read
+        assert str(caught.value).endswith("Run again in a few minutes.")
+        desk.sandbox.clear_faults()
+        assert rows == desk.walk(**how)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_null_data_is_an_empty_list_on_the_first_page_of_v1_only(desk: Desk, long_flow: str, place: str) -> None:
+    v2, v1 = lists(desk, long_flow)
+    for how in (v2, v1):
+        _, pages = whole(desk, how)
+        desk.sandbox.inject(faults.null_data(f"/{how['path']}").at(page_number(place, pages), None))
+        if how is v1 and place == "first":
+            end = {"success": True, "data": None, "additional_data": None}
+            desk.sandbox.clear_faults()
+            desk.sandbox.inject(faults.reply(f"/{v1['path']}", json_reply(200, end)))
+            assert [] == desk.walk(**how)
+        else:
+            with pytest.raises(errors.TransientApiError, match="NoneType"):
+                desk.walk(**how)
+        desk.sandbox.clear_faults()
+
+
+STOPS: dict[str, tuple[Callable[[str], Any], type[errors.ApiError], str]] = {
+    "400": (lambda on: faults.refused(on, 400), errors.BadRequest, "Refused"),
+    "401": (lambda on: faults.refused(on, 401), errors.AuthenticationError, "Refused"),
+    "revoked": (faults.revoked, errors.AuthenticationError, "unauthorized access"),
+    "402": (lambda on: faults.refused(on, 402), errors.PermissionDenied, "Refused"),
+    "403": (lambda on: faults.refused(on, 403), errors.PermissionDenied, "Refused"),
+    "404": (lambda on: faults.refused(on, 404), errors.Missing, "Refused"),
+    "405": (lambda on: faults.refused(on, 405), errors.BadRequest, "Refused"),
+    "410": (lambda on: faults.refused(on, 410), errors.Missing, "Refused"),
+    "415": (lambda on: faults.refused(on, 415), errors.FeatureUnavailable, "Refused"),
+    "418": (lambda on: faults.refused(on, 418), errors.ApiError, "Refused"),
+    "422": (lambda on: faults.refused(on, 422), errors.BadRequest, "Refused"),
+    "firewall": (faults.firewall, errors.Blocked, "Access denied"),
+    "spent": (faults.spent, errors.BudgetExhausted, "request over limit"),
+    **{
+        f"to {to[:12]}": (
+            lambda on, to=to: faults.reply(on, Reply(status=302, body=b"", headers={"Location": to})),
+            errors.Redirected,
+            to[:9].strip(),
+        )
+        for to in ("https://evil.invalid/x", "http://[", "//host:99999/", "/v1/users")
+    },
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", STOPS)
+def test_a_refusal_ends_the_walk_at_once_and_quotes_pipedrive(
+    desk: Desk, long_flow: str, name: str, place: str
+) -> None:
+    make, kind, quote = STOPS[name]
+    how = lists(desk, long_flow)[1]
+    rows, pages = whole(desk, how)
+    number = page_number(place, pages)
+    desk.sandbox.log.clear()
+    desk.sandbox.inject(make(f"/{how['path']}").at(number, None))
+    read: list[Any] = []
+    with pytest.raises(errors.ApiError) as caught:
+        desk.walk(**how, into=read)
+    assert kind is type(caught.value)
+    assert quote in caught.value.quote
+    assert quote in str(caught.value)
+    assert str(caught.value).endswith(f". {caught.value.next_step}")
+    assert (number, []) == (len(desk.sandbox.log), desk.clock.slept)
+    assert rows[: (number - 1) * FLOW_ROWS] == read
+
+
+def test_an_expired_page_marker_is_told_apart_from_a_wrong_call(desk: Desk) -> None:
+    desk.sandbox.inject(faults.expired_marker(f"/{DEALS}"))
+    read: list[Any] = []
+    with pytest.raises(errors.PageMarkerExpired):
+        desk.walk(into=read)
+    assert 10 == len(read)
+    with pytest.raises(errors.PageMarkerExpired):
+        desk.walk(marker="remembered")
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(("headers", "reset", "expected"), [(True, 2, 2.0), (True, 7, 7.0), (False, 0, 2.0)])
+def test_a_burst_refusal_is_waited_for(
+    desk: Desk, long_flow: str, place: str, headers: bool, reset: int, expected: float
+) -> None:
+    for how in lists(desk, long_flow):
+        rows, pages = whole(desk, how)
+        fault = faults.burst(f"/{how['path']}", headers=headers, reset=reset)
+        desk.sandbox.inject(fault.at(page_number(place, pages)))
+        desk.clock.slept.clear()
+        tally = Tally()
+        assert rows == desk.walk(**how, tally=tally)
+        assert [expected] == desk.clock.slept
+        assert (1, 0) == (tally.burst_waits, tally.retries)
+        desk.sandbox.clear_faults()
+        desk.clock.sleep(10)
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"), [(True, errors.TransientApiError), (False, errors.BudgetExhausted)]
+)
+def test_refusals_that_do_not_end_are_not_hammered_on_by_any_thread(
+    desk: Desk, headers: bool, kind: type[errors.ApiError]
+) -> None:
+    desk.sandbox.inject(faults.burst("*", headers=headers).always())
+
+    def ask(_: int) -> type[BaseException]:
+        try:
+            desk.walk()
+        except errors.ApiError as error:
+            return type(error)
+        raise AssertionError
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [kind] * 20 == list(pool.map(ask, range(20)))
+    assert len(desk.sandbox.log) <= BURST_WAITS + 8
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (faults.spent, errors.BudgetExhausted),
+        (faults.revoked, errors.AuthenticationError),
+        (lambda: faults.firewall().always(), errors.Blocked),
+    ],
+)
+def test_when_the_whole_account_says_no_nobody_asks_again(
+    desk: Desk, fault: Callable[[], Any], kind: type[errors.ApiError]
+) -> None:
+    desk.sandbox.inject(fault())
+    with pytest.raises(kind) as first:
+        desk.walk()
+
+    def ask(number: int) -> errors.ApiError:
+        with pytest.raises(kind) as caught:
+            desk.walk(f"v1/deals/{number}/flow", paging="offset")
+        return caught.value
+
+    with ThreadPoolExecutor(8) as pool:
+        later = list(pool.map(ask, range(40)))
+    assert 1 == len(desk.sandbox.log)
+    assert {str(first.value)} == {str(error) for error in later}
+    assert 41 == len({id(error) for error in (first.value, *later)})
+
+
+def test_a_spent_budget_names_the_moment_it_comes_back(desk: Desk) -> None:
+    desk.sandbox.inject(faults.spent())
+    with pytest.raises(errors.BudgetExhausted, match=r"until about 2026-03-11 00:00 UTC") as caught:
+        desk.walk()
+    assert (datetime(2026, 3, 11, tzinfo=timezone.utc), 429) == (caught.value.reset_at, caught.value.status)
+
+
+def test_a_refusal_of_one_list_leaves_the_others_open(desk: Desk, long_flow: str) -> None:
+    desk.sandbox.inject(faults.refused(f"/{DEALS}", 403))
+    with pytest.raises(errors.PermissionDenied):
+        desk.walk()
+    assert desk.walk(long_flow, paging="offset")
+
+
+def test_a_walk_goes_on_from_a_marker_and_tells_when_each_page_was_read(desk: Desk) -> None:
+    answers = list(desk.client.pages(DEALS, cost=10, paging="cursor", page_rows=10))
+    rest = list(desk.client.pages(DEALS, cost=10, paging="cursor", page_rows=10, marker=answers[0].page.marker))
+    assert answers[1:] == rest
+    assert {NOON} == {answer.read_at for answer in answers}
+
+
+def test_an_object_is_read_and_anything_else_in_its_place_is_not(desk: Desk) -> None:
+    me, read_at = desk.client.object("v1/users/me", cost=2)
+    assert NOON == read_at
+    assert me["company_id"]
+    assert (1, 2) == (desk.client.tally.requests, desk.client.tally.tokens)
+    desk.sandbox.inject(faults.null_data("/v1/users/me").always())
+    with pytest.raises(errors.TransientApiError, match="NoneType where an object was expected"):
+        desk.client.object("v1/users/me", cost=2)
+
+
+def test_without_a_date_our_own_clock_tells(clock: Clock) -> None:
+    client, _ = client_of(lambda: json_reply(200, {"success": True, "data": {}}), clock)
+    assert NOON == client.object("x", cost=1)[1]
+
+
+def test_waits_between_tries_grow_and_are_jittered(clock: Clock) -> None:
+    client, _ = client_of(lambda: Reply(status=500, body=b""), clock)
+    with pytest.raises(errors.TransientApiError):
+        client.object("x", cost=1)
+    assert [0.5, 1.0, 2.0, 4.0, 8.0] == clock.slept
+    client._jitter = lambda: 0.0
+    with pytest.raises(errors.TransientApiError):
+        client.object("x", cost=1)
+    assert [0.25, 0.5, 1.0, 2.0, 4.0] == clock.slept[5:]
+
+
+PAGE = st.builds(
+    lambda rows, extra: {"success": True, "data": rows, "additional_data": extra},
+    st.lists(st.fixed_dictionaries({"id": st.integers()}), max_size=3) | st.none() | st.text(),
+    st.none() | st.fixed_dictionaries({}, optional={"next_cursor": st.none() | st.text(max_size=3)}),
+).map(lambda body: json.dumps(body).encode())
+HEADERS = st.dictionaries(
+    st.sampled_from(
+        ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "date", "Location", "Set-Cookie",
+         "x-daily-ratelimit-token-remaining", "Content-Type", "Content-Encoding"]
+    ),
+    st.sampled_from(["0", "1", "20", "-1", "nan", "inf", "1e300", "", "http://[", "gzip", "a=b"]) | st.text(max_size=9),
+)  # fmt: skip
+ANY_REPLY = st.one_of(
+    st.none(),
+    st.builds(
+        lambda status, body, headers: Reply(status=status, body=body, headers=headers),
+        st.sampled_from([200, 200, 200, 201, 204, 302, 400, 403, 404, 429, 500]) | st.integers(100, 999),
+        PAGE | PAGE | st.binary(max_size=30) | st.sampled_from([b"null", b"[]", b"{}", b'{"data":[]}']),
+        HEADERS,
+    ),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(ANY_REPLY, max_size=12), st.sampled_from(["cursor", "offset", "none"]))
+def test_no_reply_crashes_the_client_or_makes_it_lose_rows(script: list[Reply | None], paging: Any) -> None:
+    """After the random replies the line is dead, so a walk that ends must have been ended by a page."""
+    replies = iter(script)
+    given_out: list[Reply] = []
+
+    def answer() -> Reply:
+        reply = next(replies, None)
+        if reply is None:
+            raise requests.ConnectionError(Dropped())
+        given_out.append(reply)
+        return reply
+
+    client, _ = client_of(answer, Clock())
+    rows: list[Any] = []
+    try:
+        for each in client.pages("x", cost=1, paging=paging, page_rows=3):
+            rows += each.page.rows
+    except errors.PipedriveError as error:
+        assert TOKEN not in str(error)
+        assert "\n" not in str(error)
+    else:
+        last = json.loads(given_out[-1].body)
+        assert 200 <= given_out[-1].status < 300
+        assert last.get("success") is not False
+        assert isinstance(last["data"], list) or paging != "cursor"
+        assert not (paging == "cursor" and (last.get("additional_data") or {}).get("next_cursor"))
+        assert [] == last["data"] or last["data"] is None or rows[-len(last["data"]) :] == last["data"]
+
+
+@pytest.fixture
+def everything_logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.DEBUG)
+    for name in ("urllib3", "requests", "pipedrive_assets"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    return caplog
+
+
+def test_the_api_token_is_told_to_nobody_but_pipedrive(
+    desk: Desk, everything_logged: pytest.LogCaptureFixture
+) -> None:
+    """Not even when Pipedrive says it itself."""
+    echo = f"no, {TOKEN} " * 20
+    said = [
+        faults.refused(f"/{DEALS}", 400, echo),
+        faults.refused(f"/{DEALS}", 401, "x" * 280 + echo),
+        faults.reply(f"/{DEALS}", Reply(status=302, body=b"", headers={"Location": f"/?k={TOKEN}"})).always(),
+        faults.reply(f"/{DEALS}", Reply(status=500, body=f"<title>{TOKEN}</title>".encode())).always(),
+        faults.reply(f"/{DEALS}", json_reply(200, TOKEN)).always(),
+        faults.burst(f"/{DEALS}").at(1, 3),
+        faults.dropped(f"/{DEALS}").always(),
+        faults.truncated(f"/{DEALS}").always(),
+        faults.firewall(),
+    ]
+    told = [repr(desk.client), str(vars(desk.client)), str(desk.client.tally)]
+    desk.walk()
+    for fault in said:
+        desk.sandbox.inject(fault)
+        desk.client._final = None
+        try:
+            desk.walk()
+        except errors.PipedriveError as error:
+            told += [str(error), repr(error), str(vars(error)), "".join(traceback.format_exception(error))]
+            told.append(repr(error.__context__) + repr(error.__cause__))
+        desk.sandbox.clear_faults()
+    told += [str(line) for line in desk.sandbox.log]
+    told += [f"{record.getMessage()} {record.args}" for record in everything_logged.records]
+    assert not [text for text in told if TOKEN[:8] in text]
+    assert len(everything_logged.records) > 10
+    assert {TOKEN} == {headers.get("x-api-token") for headers in desk.sandbox.asked_with}
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a b\r", " a", "tökén", "a€", "\ud800"])
+def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(token: str) -> None:
+    with pytest.raises(errors.ConfigurationError, match="Copy it again") as caught:
+        Client(base_url="https://acme.invalid", api_token=token)
+    assert token not in str(caught.value)
+
+
+def test_other_passwords_of_this_machine_stay_here_while_its_proxies_are_used(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
+    client, door = client_of(lambda: json_reply(200, {"data": {}}), clock)
+    client.object("x", cost=1)
+    assert "authorization" not in {name.lower() for name in door.sent[0].headers}
+    assert "http://proxy.invalid:3128" == door.settings[0]["proxies"]["https"]
+    assert door.settings[0]["verify"] is True
+
+
+def test_cookies_are_not_kept(desk: Desk) -> None:
+    def bake(genuine: Reply) -> Reply:
+        return replace(genuine, headers={**genuine.headers, "Set-Cookie": "a=b; Path=/"})
+
+    desk.sandbox.inject(faults.changed("*", bake).always())
+    desk.walk()
+    assert not [headers for headers in desk.sandbox.asked_with if "cookie" in headers]
+
+
+@pytest.mark.parametrize("desk", ["port"], indirect=True)
+def test_compressed_replies_are_read_and_damaged_ones_asked_for_again(desk: Desk) -> None:
+    def pack(genuine: Reply) -> Reply:
+        headers = {**genuine.headers, "Content-Encoding": "gzip"}
+        return replace(genuine, body=gzip.compress(genuine.body), headers=headers)
+
+    rows = desk.walk()
+    desk.sandbox.inject(faults.changed("*", pack).always())
+    assert rows == desk.walk()
+    lie = Reply(status=200, body=b"no gzip", headers={"Content-Encoding": "gzip"})
+    desk.sandbox.inject(faults.reply("*", lie))
+    assert rows == desk.walk()
+    assert [0.5] == desk.clock.slept
+
+
+@pytest.mark.parametrize("desk", ["port"], indirect=True)
+def test_one_connection_serves_many_calls(desk: Desk) -> None:
+    desk.walk()
+    pool: Any = desk.client._wire._door
+    assert 1 == pool.poolmanager.connection_from_url(desk.client.base_url).num_connections
+
+
+def serve_raw(serve: Callable[[socket.socket], None]) -> str:
+    """The address of a port that answers each caller with bytes of our own."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        with listener:
+            while True:
+                caller, _ = listener.accept()
+                with caller:
+                    caller.recv(65536)
+                    serve(caller)
+
+    Thread(target=run, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("header", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+def test_a_reply_that_drips_in_is_given_up(clock: Clock, header: str) -> None:
+    """A byte comes whenever the client looks at the clock, half a minute later each time."""
+    drip = Semaphore(0)
+    piece = b"1\r\n \r\n" if "chunked" in header else b" "
+
+    def serve(caller: socket.socket) -> None:
+        caller.sendall(f"HTTP/1.1 200 OK\r\n{header}\r\n\r\n".encode() + piece)
+        try:
+            while drip.acquire(timeout=20):
+                caller.sendall(piece)
+        except OSError:
+            return
+
+    def monotonic() -> float:
+        clock.moment += 30
+        drip.release()
+        return clock.moment
+
+    client = Client(base_url=serve_raw(serve), api_token=TOKEN, sleep=lambda _: None, monotonic=monotonic)
+    with pytest.raises(errors.TransientApiError, match="not complete after 180 s"):
+        client.object("x", cost=1)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"",
+        b"\x00\xff\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 99999 X\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{}",
+        b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n{}",
+        b"HTTP/1.1 200 OK\r\n" + b"a" * 70_000,
+        b"HTTP/1.1 302 Found\r\nLocation: \xff\xfe\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_noise_on_the_line_is_an_error_of_ours(clock: Clock, noise: bytes) -> None:
+    base_url = serve_raw(lambda caller: caller.sendall(noise))
+    client = Client(base_url=base_url, api_token=TOKEN, sleep=clock.sleep)
+    with pytest.raises(errors.TransientApiError if b"302" not in noise else errors.Redirected):
+        client.object("x", cost=1)
+
+
+def timed_out(*_: Any, **__: Any) -> Any:
+    raise TimeoutError("timed out")
+
+
+def unknown_name(*_: Any, **__: Any) -> Any:
+    raise socket.gaierror(-2, "Name or service not known")
+
+
+@pytest.mark.parametrize(
+    ("target", "trouble", "sentence"),
+    [
+        ("socket.getaddrinfo", unknown_name, "has no address; check the network, DNS and PIPEDRIVE_BASE_URL"),
+        ("urllib3.util.connection.create_connection", timed_out, "within 10 s; check network, firewall, proxy"),
+    ],
+)
+def test_a_line_that_cannot_be_opened_says_what_to_check(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, target: str, trouble: Any, sentence: str
+) -> None:
+    monkeypatch.setattr(target, trouble)
+    client = Client(base_url="https://acme.invalid", api_token=TOKEN, sleep=clock.sleep)
+    with pytest.raises(errors.TransientApiError) as caught:
+        client.object("v1/users/me", cost=2)
+    assert sentence in str(caught.value)
+    assert "https://acme.invalid" in str(caught.value)
+    assert "Pipedrive did not answer GET /v1/users/me: " in str(caught.value)
+    assert 0 == caught.value.status
+
+
+def test_a_port_that_nobody_listens_on_says_so(clock: Clock) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    client = Client(base_url=f"http://127.0.0.1:{port}", api_token=TOKEN, sleep=clock.sleep)
+    with pytest.raises(errors.TransientApiError, match="nobody listens at http://127"):
+        client.object("x", cost=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (requests.exceptions.SSLError("x"), "is not trusted"),
+        (requests.exceptions.ProxyError("x"), "check HTTPS_PROXY"),
+        (requests.exceptions.ReadTimeout("x"), "nothing came for 60 s"),
+        (requests.exceptions.ChunkedEncodingError("x"), r"the line broke \(ChunkedEncodingError\)"),
+        (OSError(f"Could not find a CA bundle, {TOKEN}"), r"the line broke \(OSError\)"),
+        (ValueError(TOKEN), r"the line broke \(ValueError\)"),
+    ],
+)
+def test_trouble_on_the_line_is_told_in_words(clock: Clock, error: Exception, sentence: str) -> None:
+    def answer() -> Reply:
+        raise error
+
+    client, _ = client_of(answer, clock)
+    with pytest.raises(errors.TransientApiError, match=sentence):
+        client.object("x", cost=1)
+
+
+def test_a_broken_promise_of_the_clock_moves_nothing(clock: Clock) -> None:
+    reply = json_reply(200, {"data": {}}, {"Date": "Fri, 31 Dec 9999 23:59:59 GMT"})
+    client, _ = client_of(lambda: reply, clock)
+    assert timedelta(0) == client.object("x", cost=1)[1] - NOON

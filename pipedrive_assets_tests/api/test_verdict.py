@@ -1,0 +1,235 @@
+"""Every reply has one meaning, whatever its status, headers and body."""
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipedrive_assets import errors
+from pipedrive_assets.api.verdict import Action, Reply, budget_reset_at, judge
+
+OK = b'{"success": true, "data": []}'
+REFUSAL = b'{"success": false, "error": "No", "code": "ERR_X"}'
+HTML = b"<!DOCTYPE html><html><head><title>Access denied</title></head></html>"
+LIMIT = {"x-ratelimit-limit": "20", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "2"}
+FREE = {**LIMIT, "x-ratelimit-remaining": "7"}
+DAY_LEFT = "x-daily-ratelimit-token-remaining"
+
+
+def reply(status: int, content: bytes = REFUSAL, **headers: str) -> Reply:
+    return Reply(status=status, headers=headers, content=content)
+
+
+TABLE: list[tuple[str, Reply, Action, type[errors.ApiError]]] = [
+    ("a list", reply(200, OK), Action.GO_ON, errors.TransientApiError),
+    ("created", reply(201, OK), Action.GO_ON, errors.TransientApiError),
+    ("null data is for the page to judge", reply(200, b'{"data": null}'), Action.GO_ON, errors.TransientApiError),
+    ("a wrong content type", reply(200, OK, **{"content-type": "text/html"}), Action.GO_ON, errors.TransientApiError),
+    ("no content", reply(204, b""), Action.RETRY, errors.TransientApiError),
+    ("a web page", reply(200, HTML), Action.RETRY, errors.TransientApiError),
+    ("half a body", reply(200, OK[:-3]), Action.RETRY, errors.TransientApiError),
+    ("not UTF-8", reply(200, b'{"data": ["\xff"]}'), Action.RETRY, errors.TransientApiError),
+    ("NaN, which is no JSON", reply(200, b'{"data": [{"a": NaN}]}'), Action.RETRY, errors.TransientApiError),
+    ("null", reply(200, b"null"), Action.RETRY, errors.TransientApiError),
+    ("a bare list", reply(200, b"[]"), Action.RETRY, errors.TransientApiError),
+    ("a bare text", reply(200, b'"ok"'), Action.RETRY, errors.TransientApiError),
+    ("deep nesting", reply(200, b"[" * 100_000), Action.RETRY, errors.TransientApiError),
+    ("success false", reply(200, b'{"success":false,"data":[]}'), Action.RETRY, errors.TransientApiError),
+    ("no data", reply(200, b'{"success": true}'), Action.RETRY, errors.TransientApiError),
+    ("moved", reply(301, b"", location="https://other.invalid"), Action.STOP, errors.Redirected),
+    ("found", reply(302, HTML), Action.STOP, errors.Redirected),
+    ("not modified", reply(304, b""), Action.STOP, errors.Redirected),
+    ("moved for good", reply(308, OK), Action.STOP, errors.Redirected),
+    ("a wrong parameter", reply(400), Action.STOP, errors.BadRequest),
+    ("a wrong api token", reply(401), Action.STOP, errors.AuthenticationError),
+    ("not paid", reply(402), Action.STOP, errors.PermissionDenied),
+    ("not allowed", reply(403), Action.STOP, errors.PermissionDenied),
+    ("the firewall", reply(403, HTML), Action.STOP, errors.Blocked),
+    ("a bare 403", reply(403, b""), Action.STOP, errors.Blocked),
+    ("missing", reply(404), Action.STOP, errors.Missing),
+    ("missing, as a web page", reply(404, HTML), Action.STOP, errors.Missing),
+    ("a wrong method", reply(405), Action.STOP, errors.BadRequest),
+    ("a proxy that wants a password", reply(407, HTML), Action.STOP, errors.ApiError),
+    ("slow", reply(408, b""), Action.RETRY, errors.TransientApiError),
+    ("gone", reply(410), Action.STOP, errors.Missing),
+    ("switched off", reply(415), Action.STOP, errors.FeatureUnavailable),
+    ("a teapot", reply(418), Action.STOP, errors.ApiError),
+    ("a limit of things", reply(422), Action.STOP, errors.BadRequest),
+    *[
+        (f"{status}", reply(status, HTML), Action.RETRY, errors.TransientApiError)
+        for status in (500, 502, 503, 504, 520, 524)
+    ],
+    ("no such function", reply(501), Action.STOP, errors.BadRequest),
+    ("an unheard-of status", reply(999), Action.RETRY, errors.TransientApiError),
+    ("a burst", reply(429, **LIMIT), Action.WAIT, errors.TransientApiError),
+    ("a burst, tokens left", reply(429, **LIMIT, **{DAY_LEFT: "500"}), Action.WAIT, errors.TransientApiError),
+    ("429 with no numbers", reply(429, HTML), Action.WAIT, errors.BudgetExhausted),
+    ("429 with odd numbers", reply(429, **dict.fromkeys(LIMIT, "nan")), Action.WAIT, errors.BudgetExhausted),
+    ("tokens for less than this call", reply(429, **LIMIT, **{DAY_LEFT: "9"}), Action.STOP, errors.BudgetExhausted),
+    ("tokens for just this call", reply(429, **LIMIT, **{DAY_LEFT: "10"}), Action.WAIT, errors.TransientApiError),
+    ("a refusal with places free", reply(429, **FREE), Action.STOP, errors.BudgetExhausted),
+    ("places and tokens free", reply(429, **FREE, **{DAY_LEFT: "99"}), Action.WAIT, errors.TransientApiError),
+    ("a reset hours away", reply(429, **{**LIMIT, "x-ratelimit-reset": "300"}), Action.STOP, errors.BudgetExhausted),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "action", "error"),
+    [row[1:] for row in TABLE],
+    ids=[row[0].replace(" ", "_") for row in TABLE],
+)
+def test_a_reply_means(answer: Reply, action: Action, error: type[errors.ApiError]) -> None:
+    verdict = judge(answer, cost=10)
+    assert (action, error) == (verdict.action, verdict.error)
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 422])
+def test_a_refused_page_marker_has_expired(status: int) -> None:
+    assert errors.PageMarkerExpired is judge(reply(status), cost=10, paged_on=True).error
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, errors.AuthenticationError),
+        (402, errors.PermissionDenied),
+        (403, errors.PermissionDenied),
+        (415, errors.FeatureUnavailable),
+    ],
+)
+def test_other_refusals_in_mid_walk_are_what_they_are_elsewhere(status: int, error: Any) -> None:
+    assert error is judge(reply(status), cost=10, paged_on=True).error
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [("7", 7.0), ("0", 2.0), ("-5", 2.0), ("inf", 2.0), ("", 2.0), ("soon", 2.0), ("299", 299.0)],
+)
+def test_a_burst_is_waited_for_as_long_as_told_and_two_seconds_at_least(
+    told: str, expected: float
+) -> None:
+    assert expected == judge(reply(429, **{**LIMIT, "x-ratelimit-reset": told}), cost=1).seconds
+
+
+@pytest.mark.parametrize(
+    ("content", "quote"),
+    [
+        (REFUSAL, "No - ERR_X"),
+        (b'{"success":false,"error":"No","error_info":"Ask us","data":null}', "No - Ask us"),
+        (b'{"status":"error","errors":{"url":"is wrong","n":1}}', "is wrong"),
+        (b'{"error":{"message":"No","deep":{"er":[1]}}}', "No"),
+        (b'{"error":["a","b"],"code":4}', "a - b"),
+        (HTML, "Access denied: 69 bytes of no content type that are not JSON"),
+        (b"<html>", "6 bytes of no content type that are not JSON"),
+        (b"null", "a body that is JSON but no object: null"),
+    ],
+)
+def test_a_refusal_is_quoted(content: bytes, quote: str) -> None:
+    assert quote == judge(reply(403, content), cost=1).quote
+
+
+def test_halves_of_signs_become_whole_ones_that_every_file_can_hold() -> None:
+    body = judge(
+        reply(200, rb'{"data": ["\ud83d", "\ud83d\ude00", "\\ud83d", "\uDE00x"]}'), cost=1
+    ).body
+    assert ["�", "😀", "\\ud83d", "�x"] == body["data"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_json_is_read_in_every_encoding_it_may_have(encoding: str) -> None:
+    assert ["ü"] == judge(reply(200, '{"data": ["ü"]}'.encode(encoding)), cost=1).body["data"]
+
+
+def test_of_a_key_given_twice_the_last_counts_and_big_numbers_stay_exact() -> None:
+    body = judge(reply(200, b'{"data": [], "data": [%d]}' % 10**40), cost=1).body
+    assert [10**40] == body["data"]
+
+
+def test_a_number_too_long_to_be_one_is_no_json() -> None:
+    assert Action.RETRY is judge(reply(200, b'{"data": %s}' % (b"9" * 5000)), cost=1).action
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("Tue, 10 Mar 2026 12:00:00 GMT", datetime(2026, 3, 10, 12, tzinfo=timezone.utc)),
+        ("Tue, 10 Mar 2026 14:00:00 +0200", datetime(2026, 3, 10, 12, tzinfo=timezone.utc)),
+        ("Tue, 10 Mar 2026 12:00:00 -0000", datetime(2026, 3, 10, 12, tzinfo=timezone.utc)),
+        ("10 Mar 2026 12:00:00", datetime(2026, 3, 10, 12, tzinfo=timezone.utc)),
+        ("Tuesday, 10-Mar-26 12:00:00 GMT", datetime(2026, 3, 10, 12, tzinfo=timezone.utc)),
+        *[
+            (odd, None)
+            for odd in (
+                "",
+                "noon",
+                "0",
+                "2026-03-10T12:00:00Z",
+                "Tue, 99 Foo 2026 99:00:00 GMT",
+                "Thu, 01 Jan 1970 00:00:00 GMT",
+                "Fri, 31 Dec 9999 23:59:59 GMT",
+                "Fri, 31 Dec 99999999999999999999 23:59:59 GMT",
+                "Mon, 01 Jan 0001 00:00:00 +1400",
+            )
+        ],
+    ],
+)
+def test_the_date_is_utc_or_none(told: str, expected: datetime | None) -> None:
+    date = reply(200, date=told).date
+    assert expected == date
+    assert date is None or timedelta(0) == date.utcoffset()
+
+
+@given(st.text())
+def test_no_date_header_does_harm(text: str) -> None:
+    date = reply(200, date=text).date
+    assert date is None or date.tzinfo is timezone.utc
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "", "-", "20, 20", "0x10", "None"])
+def test_odd_numbers_are_none(text: str) -> None:
+    assert None is reply(200, n=text).number("n")
+
+
+NIGHT = datetime(2026, 3, 11, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, NIGHT),
+        ({"x-ratelimit-reset": "2"}, NIGHT),
+        ({"x-ratelimit-reset": "3600"}, datetime(2026, 3, 10, 13, tzinfo=timezone.utc)),
+        ({"x-ratelimit-reset": "1e300"}, NIGHT),
+        ({"x-ratelimit-reset": "nan"}, NIGHT),
+        ({"date": "Wed, 11 Mar 2026 01:00:00 +0200"}, NIGHT),
+        ({"date": "Fri, 31 Dec 9999 23:59:59 GMT"}, NIGHT),
+    ],
+)
+def test_the_budget_comes_back_when_told_else_at_midnight_utc(
+    headers: dict[str, str], expected: datetime
+) -> None:
+    now = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
+    assert expected == budget_reset_at(reply(429, **headers), now)
+
+
+@given(
+    st.integers(0, 1000),
+    st.dictionaries(
+        st.sampled_from([*LIMIT, DAY_LEFT, "date", "location", "content-type"]), st.text()
+    ),
+    st.one_of(
+        st.binary(),
+        st.recursive(st.none() | st.text(), st.lists).map(lambda made: json.dumps(made).encode()),
+    ),
+)
+def test_every_reply_has_a_verdict(status: int, headers: dict[str, str], content: bytes) -> None:
+    answer = Reply(status=status, headers=headers, content=content)
+    verdict = judge(answer, cost=10)
+    assert 0 <= verdict.seconds < 300
+    assert (
+        NIGHT - timedelta(days=1) < budget_reset_at(answer, NIGHT - timedelta(hours=1))
+        or "date" in headers
+    )

@@ -1,0 +1,177 @@
+"""The three ways it is used, literally as typed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+from pipedrive_assets.entities import BY_NAME, ENTITIES
+from pipedrive_assets.windows import utc_now
+from pipedrive_assets_tests.source.test_load import DERIVED
+from pipedrive_assets_tests.truth import account_rows, differences
+
+BARE = "dagster asset materialize --select deals+"
+DEALS_PLUS = ("deals", "deals_participants", "deals_flow")
+
+
+def account_differences(project, sandbox, names):
+    database = str(project.folder / "data" / "warehouse.duckdb")
+    return [
+        difference
+        for name in names
+        for difference in differences(
+            database, "pipedrive_data", BY_NAME[name], account_rows(sandbox, BY_NAME[name])
+        )
+        if not any(f".{column}:" in difference for column in DERIVED)
+    ]
+
+
+def day(ago):
+    return (utc_now() - timedelta(days=ago)).date().isoformat()
+
+
+def test_try_loads_an_invented_company_and_the_second_time_a_day_more(project):
+    first = project.run("python -m pipedrive_assets try")
+    deals = project.query("SELECT count(*) FROM deals")
+    second = project.run("python -m pipedrive_assets try")
+
+    assert 0 == first.returncode, first.stdout
+    assert 0 == second.returncode, second.stdout
+    assert "this data is INVENTED" in first.stdout
+    assert "Open deals by stage and currency:" in first.stdout
+    rows = {line.split()[0]: line.split() for line in second.stdout.splitlines() if "  " in line}
+    assert 0 < int(rows["deals"][1]) < deals[0][0]
+
+
+def test_the_bare_command_works_in_all_its_forms(project):
+    said = []
+    for extra in (
+        "",
+        f" --partition {day(2)}",
+        f" --partition-range {day(4)}...{day(2)}",
+        " -m pipedrive_assets",
+    ):
+        done = project.run(BARE + extra)
+        said.append(done.stdout)
+        assert 0 == done.returncode, done.stdout
+
+    assert (
+        f"dagster asset materialize --select deals+ -m pipedrive_assets --partition {day(0)}"
+        in said[0]
+    )
+    assert "this data is INVENTED" in said[0]
+    assert {"deals", "deals_participants", "deals_flow"} == {
+        name for (name,) in project.query("SELECT DISTINCT entity FROM _pipedrive_loads")
+    }
+
+
+def test_without_the_line_in_dagster_yaml_all_else_works(project):
+    path = project.folder / "dagster.yaml"
+    kept = [line for line in path.read_text().splitlines() if "instance_class" not in line]
+    path.write_text("\n".join(kept))
+
+    bare = project.run(BARE)
+    spelled_out = project.run(f"{BARE} -m pipedrive_assets --partition {day(0)}")
+    valid = project.run("dagster definitions validate")
+
+    assert 0 != bare.returncode
+    assert 0 == spelled_out.returncode, spelled_out.stdout
+    assert 0 == valid.returncode, valid.stdout
+
+
+def test_an_account_is_loaded_whole_and_then_kept_equal(project, account):
+    sandbox, environment = account
+    everything = ",".join(entity.name for entity in ENTITIES)
+
+    first = project.run(f"dagster asset materialize --select {everything}", **environment)
+    assert 0 == first.returncode, first.stdout
+    assert [] == account_differences(project, sandbox, [entity.name for entity in ENTITIES])
+
+    sandbox.world.edit("deals", 7, title="Ändərung ✓")
+    sandbox.world.archive("deals", 8)
+    sandbox.world.delete("deals", 9)
+    sandbox.log.clear()
+    second = project.run(BARE, **environment)
+
+    assert 0 == second.returncode, second.stdout
+    assert [] == account_differences(project, sandbox, DEALS_PLUS[:2])
+    assert [("Ändərung ✓",)] == project.query(
+        "SELECT title FROM deals WHERE id = 7", "data/warehouse.duckdb"
+    )
+    assert len(sandbox.calls("api/v2/deals")) <= 3
+
+
+def test_the_api_token_is_in_no_file_and_no_output(project, account):
+    sandbox, environment = account
+    loud = {**environment, "RUNTIME__LOG_LEVEL": "DEBUG"}
+
+    said = project.run(BARE, **loud).stdout
+    wrong = project.run(BARE, **{**loud, "PIPEDRIVE_API_TOKEN": "wr0ng-token-0123456789"}).stdout
+
+    secret = sandbox.api_token.encode()
+    holding = [
+        path
+        for path in [*project.folder.rglob("*"), *(project.folder.parent / "home").rglob("*")]
+        if path.is_file() and (secret in path.read_bytes() or b"wr0ng-token" in path.read_bytes())
+    ]
+    assert [] == holding
+    assert sandbox.api_token not in said
+    assert "wr0ng-token" not in wrong
+    assert "Check PIPEDRIVE_API_TOKEN" in wrong
+
+
+def test_a_wrong_setting_ends_a_command_with_one_sentence(project):
+    done = project.run(BARE, PIPEDRIVE_FIRST_PARTITION="someday")
+
+    assert 0 != done.returncode
+    assert "PIPEDRIVE_FIRST_PARTITION: 'someday' is not usable." in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_a_load_killed_at_any_moment_is_completed_by_the_next(project, account, tmp_path):
+    sandbox, environment = account
+    for seconds in (5.0, 6.0, 7.5, 9.0):
+        process = project.start(BARE, tmp_path / "killed.log", **environment)
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    done = project.run(BARE, **environment)
+
+    assert 0 == done.returncode, done.stdout
+    assert [] == account_differences(project, sandbox, DEALS_PLUS)
+
+
+def test_a_program_that_has_the_file_open_is_waited_for(project, account):
+    _, environment = account
+    assert 0 == project.run("python -m pipedrive_assets load stages", **environment).returncode
+    reader = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import duckdb, time; c = duckdb.connect('data/warehouse.duckdb'); print('open', flush=True); time.sleep(6)",
+        ],
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+    )
+    assert reader.stdout.readline() == b"open\n"
+
+    done = project.run("python -m pipedrive_assets load stages", **environment)
+
+    reader.wait()
+    assert 0 == done.returncode, done.stdout
+
+
+def test_a_load_beside_another_waits_its_turn(project, account, tmp_path):
+    sandbox, environment = account
+    commands = [
+        project.start("python -m pipedrive_assets load", tmp_path / f"{number}.log", **environment)
+        for number in range(2)
+    ]
+
+    codes = [command.wait(timeout=240) for command in commands]
+
+    assert [0, 0] == codes, [(tmp_path / f"{number}.log").read_text() for number in range(2)]
+    assert [] == account_differences(project, sandbox, [entity.name for entity in ENTITIES])

@@ -1,0 +1,166 @@
+"""Materializing in process: selections, partitions, metadata, failures."""
+
+from datetime import timezone
+
+import dagster as dg
+import pytest
+
+from pipedrive_assets.orchestration.assets import build_assets
+from pipedrive_assets.orchestration.partitions import daily_partitions
+from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.sandbox import faults
+from pipedrive_assets.settings import Settings
+
+OFFICES = {}
+
+
+class OfficeResource(PipedriveResource):
+    """The resource of the project, connected to a test's own account."""
+
+    office: str
+
+    def connect(self):
+        return OFFICES[self.office].connection
+
+
+@pytest.fixture
+def assets():
+    return build_assets(daily_partitions(Settings.from_env({}).first_partition))
+
+
+@pytest.fixture
+def run(office, assets):
+    def materialize(selection, day="2026-03-10", **how):
+        OFFICES["one"] = office
+        return dg.materialize(
+            [assets],
+            selection=selection,
+            partition_key=day if "tags" not in how else None,
+            resources={
+                "pipedrive": OfficeResource(office="one"),
+                "duckdb": WarehouseResource(
+                    database=str(office.warehouse.path), dataset="pipedrive_data"
+                ),
+            },
+            instance=how.pop("instance", None) or dg.DagsterInstance.ephemeral(),
+            raise_on_error=False,
+            **how,
+        )
+
+    return materialize
+
+
+def facts(result, name):
+    (event,) = [
+        event
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey(name)
+    ]
+    return {key: value.value for key, value in event.materialization.metadata.items()}
+
+
+def test_deals_and_their_children_are_loaded_and_say_what_it_took(run, office):
+    result = run("deals+")
+
+    assert result.success
+    assert [] == office.differences("deals", "deals_participants", "deals_flow")
+    said = facts(result, "deals")
+    ((deals,),) = office.query("SELECT count(*) FROM deals")
+    assert (deals, deals, 2, 30) == (
+        said["rows_loaded"],
+        said["rows_in_table"],
+        said["requests"],
+        said["tokens"],
+    )
+    assert "complete history" == said["window"]
+    assert said["account"].endswith(", invented")
+    assert office.sandbox.now.timestamp() == said["complete_until"]
+    assert "value" in {column.name for column in said["dagster/column_schema"].columns}
+
+
+def test_children_alone_read_their_deals_from_the_warehouse(run, office):
+    run("deals")
+    office.sandbox.log.clear()
+
+    result = run("deals_participants")
+
+    assert result.success
+    assert [] == office.sandbox.calls("api/v2/deals")
+
+
+def test_children_without_deals_fail_with_one_sentence(run):
+    result = run("deals_participants")
+
+    (failure,) = result.get_step_failure_events()
+    assert "Load deals first" in failure.step_failure_data.user_failure_data.description
+
+
+def test_one_failing_table_fails_the_run_and_leaves_the_others_materialized(run, office):
+    office.sandbox.inject(faults.refused("v1/users", 403).always())
+
+    result = run(["stages", "users", "pipelines"])
+
+    assert not result.success
+    assert {"stages", "pipelines"} == {
+        event.asset_key.to_user_string() for event in result.get_asset_materialization_events()
+    }
+    (failure,) = result.get_step_failure_events()
+    assert (
+        "users: Pipedrive answered 403" in failure.step_failure_data.user_failure_data.description
+    )
+
+
+def test_a_range_of_days_is_one_window(run, office):
+    run("persons")
+    office.advance(days=5)
+    instance = dg.DagsterInstance.ephemeral()
+
+    result = run(
+        "persons",
+        instance=instance,
+        tags={
+            "dagster/asset_partition_range_start": "2026-03-11",
+            "dagster/asset_partition_range_end": "2026-03-13",
+        },
+    )
+
+    assert result.success
+    assert {"2026-03-11", "2026-03-12", "2026-03-13"} == set(
+        instance.get_materialized_partitions(dg.AssetKey("persons"))
+    )
+    first = result.get_asset_materialization_events()[0].materialization.metadata["window"].value
+    assert first.endswith("2026-03-14T00:00:00Z")
+
+
+def test_full_walks_everything_again(run, office):
+    run("products")
+    config = dg.RunConfig(ops={"pipedrive": {"config": {"full": True}}})
+
+    result = run("products", run_config=config)
+
+    assert "complete history" == facts(result, "products")["window"]
+    assert (
+        office.sandbox.now.astimezone(timezone.utc).timestamp()
+        == (facts(result, "products")["complete_until"])
+    )
+
+
+def test_a_missing_token_fails_with_one_sentence(assets, monkeypatch, tmp_path):
+    monkeypatch.setenv("PIPEDRIVE_BASE_URL", "acme")
+    result = dg.materialize(
+        [assets],
+        selection="stages",
+        partition_key="2026-03-10",
+        resources={
+            "pipedrive": PipedriveResource(),
+            "duckdb": WarehouseResource(database=str(tmp_path / "w.duckdb"), dataset="d"),
+        },
+        raise_on_error=False,
+    )
+
+    (failure,) = result.get_step_failure_events()
+    said = failure.step_failure_data.user_failure_data.description
+    assert said.startswith(
+        "MissingTokenError: No api token was found, but PIPEDRIVE_BASE_URL points to an account."
+    )
+    assert not (tmp_path / "w.duckdb").exists()

@@ -1,0 +1,43 @@
+"""The bare command: what it is completed to, and that nothing else is touched."""
+
+import pytest
+
+from pipedrive_assets.orchestration.instance import spelled_out
+
+TODAY = "2026-03-10"
+COMPLETED = ["-m", "pipedrive_assets", "--partition", TODAY]
+
+
+@pytest.mark.parametrize(
+    ("typed", "missing"),
+    [
+        ("--select deals+", COMPLETED),
+        ("--select=deals+", COMPLETED),
+        ("--select deals+ --partition 2026-03-01", COMPLETED[:2]),
+        ("--select deals+ --partition=2026-03-01", COMPLETED[:2]),
+        ("--select deals+ --partition-range 2026-03-01...2026-03-03", COMPLETED[:2]),
+        ("--select deals+ -m pipedrive_assets", COMPLETED[2:]),
+        ("--select deals+ --module-name=pipedrive_assets", COMPLETED[2:]),
+    ],
+)
+@pytest.mark.parametrize("program", ["/x/bin/dagster", "/x/site-packages/dagster/__main__.py"])
+def test_the_bare_command_is_completed_with_what_is_missing(program, typed, missing):
+    words = ["asset", "materialize", *typed.split()]
+
+    assert [*words, *missing] == spelled_out([program, *words], today=TODAY)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "/x/bin/dagster asset materialize --select deals+ -m pipedrive_assets --partition 2026-03-01",
+        "/x/bin/dagster asset materialize --select deals+ -m another_project",
+        "/x/bin/dagster asset materialize --select deals+ -f other.py",
+        "/x/bin/dagster asset materialize --help",
+        "/x/bin/dagster asset list",
+        "/x/bin/dagster dev",
+        "/x/bin/pytest asset materialize --select deals+",
+    ],
+)
+def test_every_other_command_is_left_alone(argv):
+    assert spelled_out(argv.split(), today=TODAY) is None

@@ -1,0 +1,163 @@
+"""Settings: where they are found, what wins, and one sentence for whatever is wrong."""
+
+from datetime import date, datetime, timezone
+
+import pytest
+
+from pipedrive_assets.errors import ConfigurationError, MissingTokenError
+from pipedrive_assets.settings import SETTINGS, Settings
+
+
+def read(tmp_path, **values):
+    return Settings.from_env(values, tmp_path)
+
+
+def test_without_anything_the_sandbox_stands_in_with_a_file_of_its_own(tmp_path):
+    settings = read(tmp_path)
+
+    assert settings.uses_sandbox
+    assert tmp_path / "data" / "sandbox.duckdb" == settings.warehouse
+
+
+def test_with_a_token_the_account_is_loaded_into_the_default_warehouse(tmp_path):
+    settings = read(tmp_path, PIPEDRIVE_API_TOKEN="abc")
+
+    assert not settings.uses_sandbox
+    assert tmp_path / "data" / "warehouse.duckdb" == settings.warehouse
+    assert "https://api.pipedrive.com" == settings.base_url
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"PIPEDRIVE_BASE_URL": "acme"},
+        {"PIPEDRIVE_WAREHOUSE": "mine.duckdb"},
+        {"PIPEDRIVE_SANDBOX": "never"},
+        {"PIPEDRIVE_DESTINATION": "postgres"},
+    ],
+)
+def test_whatever_points_to_an_account_keeps_the_sandbox_away(tmp_path, values):
+    with pytest.raises(MissingTokenError, match="PIPEDRIVE_API_TOKEN"):
+        _ = read(tmp_path, **values).uses_sandbox
+
+
+def test_an_accounts_warehouse_keeps_the_sandbox_away(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "warehouse.duckdb").touch()
+
+    with pytest.raises(MissingTokenError, match="data/warehouse.duckdb"):
+        _ = read(tmp_path).uses_sandbox
+
+
+def test_the_environment_wins_over_dotenv_and_dotenv_over_secrets(tmp_path):
+    (tmp_path / ".dlt").mkdir()
+    secrets = tmp_path / ".dlt" / "secrets.toml"
+    secrets.write_text('[sources.pipedrive.credentials]\npipedrive_api_key = "from-secrets"\n')
+    found = [read(tmp_path).api_token]
+    (tmp_path / ".env").write_text("PIPEDRIVE_API_TOKEN=from-dotenv\nPIPEDRIVE_DATASET=crm\n")
+    found.append(read(tmp_path).api_token)
+    found.append(read(tmp_path, PIPEDRIVE_API_TOKEN="from-environment").api_token)
+
+    assert ["from-secrets", "from-dotenv", "from-environment"] == found
+    assert "crm" == read(tmp_path).dataset
+
+
+def test_the_token_is_found_in_dlts_other_place_too(tmp_path):
+    (tmp_path / ".dlt").mkdir()
+    secrets = tmp_path / ".dlt" / "secrets.toml"
+    secrets.write_text('[sources.pipedrive]\npipedrive_api_key = "plain"\n')
+
+    assert "plain" == read(tmp_path).api_token
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\n"])
+def test_a_blank_value_is_as_good_as_none(tmp_path, blank):
+    assert read(tmp_path, PIPEDRIVE_API_TOKEN=blank, PIPEDRIVE_BASE_URL=blank).uses_sandbox
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("acme", "https://acme.pipedrive.com"),
+        ("acme.pipedrive.com", "https://acme.pipedrive.com"),
+        ("https://acme.pipedrive.com/", "https://acme.pipedrive.com"),
+        ("https://api.pipedrive.com/v1", "https://api.pipedrive.com"),
+        ("https://api.pipedrive.com/api/v2/", "https://api.pipedrive.com"),
+        ("http://127.0.0.1:8123", "http://127.0.0.1:8123"),
+        ("http://localhost:8123/", "http://localhost:8123"),
+    ],
+)
+def test_the_base_url_may_be_a_url_a_host_or_a_company(tmp_path, given, expected):
+    assert expected == read(tmp_path, PIPEDRIVE_BASE_URL=given).base_url
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PIPEDRIVE_BASE_URL", "http://example.com"),
+        ("PIPEDRIVE_BASE_URL", "ftp://acme.pipedrive.com"),
+        ("PIPEDRIVE_BASE_URL", "https://user:secret@acme.pipedrive.com"),
+        ("PIPEDRIVE_BASE_URL", "https://acme.pipedrive.com:port"),
+        ("PIPEDRIVE_FIRST_PARTITION", "yesterday"),
+        ("PIPEDRIVE_FIRST_PARTITION", "2026-13-01"),
+        ("PIPEDRIVE_SINCE_TIMESTAMP", "last week"),
+        ("PIPEDRIVE_WAREHOUSE", "warehouse.sqlite"),
+        ("PIPEDRIVE_DATASET", "Robert'); DROP TABLE deals;--"),
+        ("PIPEDRIVE_SANDBOX", "perhaps"),
+        ("PIPEDRIVE_DAILY_AT", "25:00"),
+        ("PIPEDRIVE_OVERLAP_MINUTES", "-1"),
+    ],
+)
+def test_a_wrong_value_gets_one_sentence_with_setting_value_and_remedy(tmp_path, name, value):
+    with pytest.raises(ConfigurationError) as refused:
+        read(tmp_path, **{name: value, "PIPEDRIVE_API_TOKEN": "abc"})
+
+    said = str(refused.value)
+    assert name in said
+    assert value in said or repr(value)[1:-1] in said
+    assert said.endswith(".")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("token", ["two words", "line\nbreak", "naïve"])
+def test_a_wrong_token_is_refused_without_being_shown(tmp_path, token):
+    with pytest.raises(ConfigurationError) as refused:
+        read(tmp_path, PIPEDRIVE_API_TOKEN=token)
+
+    assert token not in str(refused.value)
+
+
+def test_an_unreadable_secrets_file_is_one_sentence(tmp_path):
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "secrets.toml").write_text("[broken")
+
+    with pytest.raises(ConfigurationError, match="cannot be read as TOML"):
+        read(tmp_path)
+
+
+def test_a_dataset_named_like_the_file_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="DuckDB cannot tell them apart"):
+        read(tmp_path, PIPEDRIVE_DATASET="warehouse", PIPEDRIVE_API_TOKEN="abc")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2025-01-01", datetime(2025, 1, 1, tzinfo=timezone.utc)),
+        ("2025-01-01T08:00:00+02:00", datetime(2025, 1, 1, 6, tzinfo=timezone.utc)),
+        ("2025-01-01 08:00:00", datetime(2025, 1, 1, 8, tzinfo=timezone.utc)),
+    ],
+)
+def test_history_may_be_limited_by_any_iso_moment_in_utc(tmp_path, given, expected):
+    assert expected == read(tmp_path, PIPEDRIVE_SINCE_TIMESTAMP=given).since
+
+
+def test_every_default_is_usable_and_every_setting_is_explained(tmp_path):
+    settings = read(tmp_path)
+
+    assert date(2026, 1, 1) == settings.first_partition
+    assert all(setting.help.endswith(".") for setting in SETTINGS)
+
+
+def test_the_token_is_not_in_the_settings_text(tmp_path):
+    assert "abc123" not in repr(read(tmp_path, PIPEDRIVE_API_TOKEN="abc123"))
