@@ -3,7 +3,7 @@ BIN := .venv/bin
 SHARED ?= ../shared/pipedrive
 
 .DEFAULT_GOAL := help
-.PHONY: help try test e2e check lint format columns docs bench lock clean
+.PHONY: help try test e2e check lint format columns docs screenshots lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ format: .venv/installed ## sort imports, format
 
 columns: .venv/installed ## column files anew, from Pipedrive's official documents in $(SHARED)
 	@$(BIN)/python tools/columns.py $(SHARED)
+
+screenshots: .venv/installed ## the pictures in docs anew (needs Debian's chromium)
+	@SCREENSHOTS=docs/pictures $(BIN)/python -m pytest -m e2e -k graph_draws
 
 docs: .venv/installed ## the generated parts of README and docs anew
 	@$(BIN)/python tools/docs.py

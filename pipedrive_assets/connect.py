@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipedrive_assets.api import Client
+from pipedrive_assets.errors import DataError
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import utc_now
 
@@ -46,8 +47,13 @@ class Connection:
     def account(self) -> tuple[Account, datetime]:
         """Ask whose account this is (2 tokens), and when Pipedrive said so by its clock."""
         me, read_at = self.client.object("v1/users/me", cost=ME_TOKENS)
+        if not isinstance(me.get("company_id"), int):
+            raise DataError(
+                "Pipedrive did not say which company the api token belongs to (v1/users/me has no "
+                "company_id), so nothing was loaded. Check PIPEDRIVE_BASE_URL."
+            )
         account = Account(
-            company_id=int(me["company_id"]),
+            company_id=me["company_id"],
             company_name=str(
                 me.get("company_name") or me.get("company_domain") or me["company_id"]
             ),

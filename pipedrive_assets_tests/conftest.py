@@ -1,4 +1,5 @@
-"""What every test stands on: an account that is invented, time that is given, a warehouse that is thrown away."""
+"""What every test stands on: an account that is invented, time that is given, a warehouse that is
+thrown away."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,7 +15,6 @@ from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity
 from pipedrive_assets.sandbox import Limits, Sandbox, SandboxAdapter, World
 from pipedrive_assets.source import LoadRequest, TableReport, Warehouse, load
 from pipedrive_assets.windows import Window
-
 from pipedrive_assets_tests.truth import account_rows, differences
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)

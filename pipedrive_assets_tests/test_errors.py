@@ -15,10 +15,14 @@ ALL = [
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_the_message_names_the_call_quotes_and_ends_with_the_next_step(kind: type[errors.ApiError]) -> None:
+def test_the_message_names_the_call_quotes_and_ends_with_the_next_step(
+    kind: type[errors.ApiError],
+) -> None:
     facts = {"reset_at": RESET} if kind is errors.BudgetExhausted else {}
     error = kind(path="v1/users", status=418, quote="I am a teapot", **facts)
-    assert f"Pipedrive answered 418 to GET /v1/users: «I am a teapot». {error.next_step}" == str(error)
+    assert f"Pipedrive answered 418 to GET /v1/users: «I am a teapot». {error.next_step}" == str(
+        error
+    )
     assert error.next_step.endswith(".")
     assert (418, "v1/users", "I am a teapot") == (error.status, error.path, error.quote)
 
@@ -56,7 +60,10 @@ def test_exit_codes_tell_what_to_do(kind: type[errors.PipedriveError], code: int
 
 
 def test_a_failed_load_lists_its_tables_and_takes_the_first_exit_code() -> None:
-    failures = {"deals": errors.DataError("odd"), "users": errors.Missing(path="v1/users", status=404)}
+    failures = {
+        "deals": errors.DataError("odd"),
+        "users": errors.Missing(path="v1/users", status=404),
+    }
     error = errors.LoadFailed(failures)
     assert (6, failures) == (error.exit_code, error.failures)
     assert "deals: odd\nusers: Pipedrive answered 404 to GET /v1/users." in str(error)

@@ -1,4 +1,4 @@
-"""Every row of the registry keeps the rules, and agrees with the official documents where they are at hand."""
+"""Every row of the registry keeps the rules, and agrees with the official documents."""
 
 from pathlib import Path
 

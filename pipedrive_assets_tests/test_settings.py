@@ -45,7 +45,7 @@ def test_an_accounts_warehouse_keeps_the_sandbox_away(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "warehouse.duckdb").touch()
 
-    with pytest.raises(MissingTokenError, match="data/warehouse.duckdb"):
+    with pytest.raises(MissingTokenError, match=r"data/warehouse\.duckdb"):
         _ = read(tmp_path).uses_sandbox
 
 

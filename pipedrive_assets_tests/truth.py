@@ -1,4 +1,4 @@
-"""The account's own truth, read past the client, and its comparison with a warehouse, value by value."""
+"""The account's own truth, read past the client, and compared with a warehouse by value."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -86,9 +86,7 @@ def _walk(sandbox: Sandbox, path: str, params: Iterable[tuple[str, str]]) -> Ite
             return
 
 
-def differences(  # noqa: C901 - a comparison of everything is a list of cases
-    database: str, dataset: str, entity: Entity, expected: list[Row]
-) -> list[str]:
+def differences(database: str, dataset: str, entity: Entity, expected: list[Row]) -> list[str]:
     """What a table lacks or has otherwise than the account; empty when they are equal."""
     found: list[str] = []
     with duckdb.connect(database, read_only=True) as connection:
@@ -128,7 +126,7 @@ def _leaves(entity: Entity, mine: Row, name: str, value: Any) -> Iterator[str]:
         if value not in ABSENT:
             yield f"{entity.name}.{name} has no column for {value!r}"
     elif not _same(value, mine[name]):
-        yield f"{entity.name} {tuple(mine[key] for key in entity.key)}.{name}: {value!r} != {mine[name]!r}"
+        yield f"{entity.name} {_key(entity, mine)}.{name}: {value!r} != {mine[name]!r}"
 
 
 def _same(theirs: Any, mine: Any) -> bool:

@@ -231,4 +231,6 @@ def _read_object(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_at(reply: Reply | None, now: Callable[[], datetime]) -> datetime:
-    return (reply.date if reply else None) or now()
+    """The earlier of Pipedrive's clock and ours: whichever runs ahead, no change is passed over."""
+    ours = now()
+    return min((reply.date if reply else None) or ours, ours)

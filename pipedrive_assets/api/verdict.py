@@ -165,15 +165,23 @@ def budget_reset_at(reply: Reply, now: datetime) -> datetime:
 
 
 _UNREADABLE = object()
+LONG_NUMBER = re.compile(r"[0-9]{19}")
 
 
 def _decode(content: bytes) -> Any:
     try:
         text = content.decode(json.detect_encoding(content))
-        body = json.loads(text, parse_constant=_refuse_constant)
+        parse_int = _whole if LONG_NUMBER.search(text) else None
+        body = json.loads(text, parse_constant=_refuse_constant, parse_int=parse_int)
         return _mended(body) if re.search(r"\\u[dD]", text) else body
     except (ValueError, RecursionError):
         return _UNREADABLE
+
+
+def _whole(digits: str) -> int | str:
+    """A whole number; as text where it has more than 64 bits, which no column takes."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**63 else digits
 
 
 def _refuse_constant(name: str) -> None:
@@ -193,11 +201,12 @@ def _quote(reply: Reply, body: Any) -> str:
     if isinstance(body, dict):
         said = [body.get(name) for name in ("error", "error_info", "errors", "code")]
         return " - ".join(text for one in said for text in _texts(one))
+    if not reply.content:
+        return "an empty body"
     if body is not _UNREADABLE:
-        start = reply.content[:40].decode(errors="replace")
-        return f"a body that is JSON but no object: {start}"
+        return f"a body that is JSON, but of {type(body).__name__} and not an object"
     kind = reply.headers.get("content-type", "no content type")
-    title = re.search(rb"<title[^>]*>([^<]{1,200})", reply.content[:4096], re.IGNORECASE)
+    title = re.search(rb"<title[^>]*>([^<]+)<", reply.content[:4096], re.IGNORECASE)
     said_by = f"{title[1].decode(errors='replace')}: " if title else ""
     return f"{said_by}{len(reply.content)} bytes of {kind} that are not JSON"
 

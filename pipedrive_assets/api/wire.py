@@ -113,16 +113,16 @@ _TROUBLES = (
         "{url} is not trusted; check this machine's clock, certificates and REQUESTS_CA_BUNDLE",
     ),
     (
+        {"ConnectionRefusedError"},
+        "nobody listens at {url}; check PIPEDRIVE_BASE_URL and the proxy settings",
+    ),
+    (
         {"ConnectTimeout", "ConnectTimeoutError"},
         f"no connection to {{url}} within {CONNECT_SECONDS:.0f} s; check network, firewall, proxy",
     ),
     (
         {"ReadTimeout", "ReadTimeoutError", "TimeoutError"},
         f"nothing came for {READ_SECONDS:.0f} s",
-    ),
-    (
-        {"ConnectionRefusedError"},
-        "nobody listens at {url}; check PIPEDRIVE_BASE_URL and the proxy settings",
     ),
     ({"ContentDecodingError", "DecodeError"}, "the reply could not be decompressed"),
 )

@@ -9,7 +9,6 @@ says them.
 from typing import Any
 
 from dlt.common.destination.client import LoadJob
-from dlt.common.schema.typing import TTableSchema
 from dlt.destinations.impl.duckdb.duck import DuckDbClient, DuckDbCopyJob
 from dlt.destinations.impl.duckdb.factory import duckdb
 
@@ -39,7 +38,7 @@ class TypedDuckDbClient(DuckDbClient):
     """Makes typed copy jobs for JSON lines, dlt's own for every other format."""
 
     def create_load_job(
-        self, table: TTableSchema, file_path: str, load_id: str, restore: bool = False
+        self, table: Any, file_path: str, load_id: str, restore: bool = False
     ) -> LoadJob:
         """The job that loads one file."""
         job = super().create_load_job(table, file_path, load_id, restore)

@@ -1,6 +1,5 @@
-"""A client to an invented account by both doors, on a clock that only moves when somebody sleeps."""
+"""A client to an invented account by both doors, on a clock that only sleep moves."""
 
-import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -11,7 +10,7 @@ import pytest
 import requests
 
 from pipedrive_assets.api import Client
-from pipedrive_assets.sandbox import Limits, Reply, Sandbox, SandboxAdapter, World, serve
+from pipedrive_assets.sandbox import Limits, Reply, Sandbox, SandboxAdapter, World, call, serve
 from pipedrive_assets.sandbox.adapter import response_of
 from pipedrive_assets.sandbox.exchange import Call
 
@@ -107,8 +106,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def frozen_world() -> bytes:
-    return pickle.dumps(World(deals=30, instant=NOON))
+def still_world() -> World:
+    """A company in which no time passes and nobody changes anything."""
+    return World(deals=30, instant=NOON)
 
 
 @pytest.fixture(autouse=True)
@@ -119,9 +119,25 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def account(frozen_world: bytes, clock: Clock) -> Account:
-    world = pickle.loads(frozen_world)
-    return Account(world, api_token=TOKEN, limits=NO_LIMIT, monotonic=clock.monotonic)
+def account(still_world: World, clock: Clock) -> Account:
+    return Account(still_world, api_token=TOKEN, limits=NO_LIMIT, monotonic=clock.monotonic)
+
+
+class Counter:
+    """Where one port stands for many accounts, one after the other."""
+
+    account: Account
+
+    def answer(self, call: Call) -> Reply:
+        return self.account.answer(call)
+
+
+@pytest.fixture(scope="session")
+def port() -> Iterator[tuple[str, Counter]]:
+    """A real port (closing one takes a moment, so all tests share it)."""
+    counter: Any = Counter()
+    with serve(counter) as server:
+        yield server.url, counter
 
 
 @pytest.fixture(params=["adapter", "port"])
@@ -138,22 +154,22 @@ def desk(request: pytest.FixtureRequest, account: Account, clock: Clock) -> Iter
         door = SandboxAdapter(account)
         yield Desk(account, Client(base_url="https://acme.invalid", adapter=door, **how), clock)
         return
-    with serve(account) as server:
-        client = Client(base_url=server.url, **how)
-        yield Desk(account, client, clock)
-        client._wire._door.close()
+    url, counter = request.getfixturevalue("port")
+    counter.account = account
+    client = Client(base_url=url, **how)
+    yield Desk(account, client, clock)
+    client._wire._door.close()
 
 
-@pytest.fixture
-def long_flow(account: Account) -> str:
-    """The path of the deal with the longest history, which has many pages of four."""
-    from pipedrive_assets.sandbox import call
+@pytest.fixture(scope="session")
+def long_flow(still_world: World) -> str:
+    """The path of a deal with a long history: many pages of four."""
+    sandbox = Sandbox(still_world, limits=NO_LIMIT)
 
     def length(deal_id: int) -> int:
-        path = f"v1/deals/{deal_id}/flow"
-        reply = Sandbox.answer(account, call(f"/{path}", {"limit": 500}, {"x-api-token": TOKEN}))
+        path = f"/v1/deals/{deal_id}/flow"
+        reply = sandbox.answer(call(path, {"limit": 500}, {"x-api-token": sandbox.api_token}))
         return len(reply.json()["data"] or [])
 
-    longest = max(list(account.world.tables["deals"].rows)[:8], key=length)
-    account.log.clear()
+    longest = max(list(still_world.tables["deals"].rows)[:8], key=length)
     return f"v1/deals/{longest}/flow"

@@ -50,20 +50,15 @@ def page_number(place: str, pages: int) -> int:
 
 
 TRANSIENT: dict[str, Callable[[str], Any]] = {
-    **{
-        f"{status}": (lambda on, status=status: faults.server_error(on, status))
-        for status in (500, 502, 503, 504, 524)
-    },
+    "524": lambda on: faults.server_error(on, 524),
     "dropped": faults.dropped,
     "truncated": faults.truncated,
     "broken_json": faults.broken_json,
     "null_body": faults.null_body,
-    "without_data": faults.without_data,
     "unsuccessful": faults.unsuccessful,
-    "empty": lambda on: faults.reply(on, Reply(status=200, body=b"")),
-    "web_page": lambda on: faults.reply(on, Reply(status=200, body=b"<html>Maintenance</html>")),
     "rows_of_text": lambda on: faults.reply(on, json_reply(200, {"success": True, "data": ["x"]})),
 }
+"""One of each kind; all statuses and bodies are in the verdict's table."""
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -94,7 +89,9 @@ def test_trouble_that_passes_costs_no_row_and_trouble_that_stays_is_told(
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_null_data_is_an_empty_list_on_the_first_page_of_v1_only(desk: Desk, long_flow: str, place: str) -> None:
+def test_null_data_is_an_empty_list_on_the_first_page_of_v1_only(
+    desk: Desk, long_flow: str, place: str
+) -> None:
     v2, v1 = lists(desk, long_flow)
     for how in (v2, v1):
         _, pages = whole(desk, how)
@@ -126,7 +123,9 @@ STOPS: dict[str, tuple[Callable[[str], Any], type[errors.ApiError], str]] = {
     "spent": (faults.spent, errors.BudgetExhausted, "request over limit"),
     **{
         f"to {to[:12]}": (
-            lambda on, to=to: faults.reply(on, Reply(status=302, body=b"", headers={"Location": to})),
+            lambda on, to=to: faults.reply(
+                on, Reply(status=302, body=b"", headers={"Location": to})
+            ),
             errors.Redirected,
             to[:9].strip(),
         )
@@ -168,18 +167,21 @@ def test_an_expired_page_marker_is_told_apart_from_a_wrong_call(desk: Desk) -> N
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize(("headers", "reset", "expected"), [(True, 2, 2.0), (True, 7, 7.0), (False, 0, 2.0)])
+@pytest.mark.parametrize(
+    ("burst", "expected"), [({}, 2.0), ({"reset": 7}, 7.0), ({"headers": False}, 2.0)]
+)
 def test_a_burst_refusal_is_waited_for(
-    desk: Desk, long_flow: str, place: str, headers: bool, reset: int, expected: float
+    desk: Desk, long_flow: str, place: str, burst: dict[str, Any], expected: float
 ) -> None:
     for how in lists(desk, long_flow):
         rows, pages = whole(desk, how)
-        fault = faults.burst(f"/{how['path']}", headers=headers, reset=reset)
+        fault = faults.burst(f"/{how['path']}", **burst)
         desk.sandbox.inject(fault.at(page_number(place, pages)))
         desk.clock.slept.clear()
         tally = Tally()
         assert rows == desk.walk(**how, tally=tally)
-        assert [expected] == desk.clock.slept
+        # The one that goes ahead starts a window's length after our last call, at least.
+        assert expected <= sum(desk.clock.slept) <= max(expected, 2.15) + 0.001
         assert (1, 0) == (tally.burst_waits, tally.retries)
         desk.sandbox.clear_faults()
         desk.clock.sleep(10)
@@ -236,7 +238,10 @@ def test_a_spent_budget_names_the_moment_it_comes_back(desk: Desk) -> None:
     desk.sandbox.inject(faults.spent())
     with pytest.raises(errors.BudgetExhausted, match=r"until about 2026-03-11 00:00 UTC") as caught:
         desk.walk()
-    assert (datetime(2026, 3, 11, tzinfo=timezone.utc), 429) == (caught.value.reset_at, caught.value.status)
+    assert (datetime(2026, 3, 11, tzinfo=timezone.utc), 429) == (
+        caught.value.reset_at,
+        caught.value.status,
+    )
 
 
 def test_a_refusal_of_one_list_leaves_the_others_open(desk: Desk, long_flow: str) -> None:
@@ -248,7 +253,11 @@ def test_a_refusal_of_one_list_leaves_the_others_open(desk: Desk, long_flow: str
 
 def test_a_walk_goes_on_from_a_marker_and_tells_when_each_page_was_read(desk: Desk) -> None:
     answers = list(desk.client.pages(DEALS, cost=10, paging="cursor", page_rows=10))
-    rest = list(desk.client.pages(DEALS, cost=10, paging="cursor", page_rows=10, marker=answers[0].page.marker))
+    rest = list(
+        desk.client.pages(
+            DEALS, cost=10, paging="cursor", page_rows=10, marker=answers[0].page.marker
+        )
+    )
     assert answers[1:] == rest
     assert {NOON} == {answer.read_at for answer in answers}
 
@@ -282,30 +291,38 @@ def test_waits_between_tries_grow_and_are_jittered(clock: Clock) -> None:
 PAGE = st.builds(
     lambda rows, extra: {"success": True, "data": rows, "additional_data": extra},
     st.lists(st.fixed_dictionaries({"id": st.integers()}), max_size=3) | st.none() | st.text(),
-    st.none() | st.fixed_dictionaries({}, optional={"next_cursor": st.none() | st.text(max_size=3)}),
+    st.none()
+    | st.fixed_dictionaries({}, optional={"next_cursor": st.none() | st.text(max_size=3)}),
 ).map(lambda body: json.dumps(body).encode())
 HEADERS = st.dictionaries(
     st.sampled_from(
-        ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "date", "Location", "Set-Cookie",
-         "x-daily-ratelimit-token-remaining", "Content-Type", "Content-Encoding"]
+        ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "date", "Location",
+         "x-daily-ratelimit-token-remaining", "Content-Type", "Content-Encoding", "Set-Cookie"]
     ),
-    st.sampled_from(["0", "1", "20", "-1", "nan", "inf", "1e300", "", "http://[", "gzip", "a=b"]) | st.text(max_size=9),
+    st.sampled_from(["0", "1", "20", "-1", "nan", "inf", "1e300", "", "http://[", "gzip", "a=b"])
+    | st.text(max_size=9),
 )  # fmt: skip
 ANY_REPLY = st.one_of(
     st.none(),
     st.builds(
         lambda status, body, headers: Reply(status=status, body=body, headers=headers),
-        st.sampled_from([200, 200, 200, 201, 204, 302, 400, 403, 404, 429, 500]) | st.integers(100, 999),
-        PAGE | PAGE | st.binary(max_size=30) | st.sampled_from([b"null", b"[]", b"{}", b'{"data":[]}']),
+        st.sampled_from([200, 200, 200, 201, 204, 302, 400, 403, 404, 429, 500])
+        | st.integers(100, 999),
+        PAGE
+        | PAGE
+        | st.binary(max_size=30)
+        | st.sampled_from([b"null", b"[]", b"{}", b'{"data":[]}']),
         HEADERS,
     ),
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(ANY_REPLY, max_size=12), st.sampled_from(["cursor", "offset", "none"]))
-def test_no_reply_crashes_the_client_or_makes_it_lose_rows(script: list[Reply | None], paging: Any) -> None:
-    """After the random replies the line is dead, so a walk that ends must have been ended by a page."""
+def test_no_reply_crashes_the_client_or_makes_it_lose_rows(
+    script: list[Reply | None], paging: Any
+) -> None:
+    """After the random replies the line is dead, so it is a page that ended a walk that ends."""
     replies = iter(script)
     given_out: list[Reply] = []
 
@@ -322,15 +339,18 @@ def test_no_reply_crashes_the_client_or_makes_it_lose_rows(script: list[Reply | 
         for each in client.pages("x", cost=1, paging=paging, page_rows=3):
             rows += each.page.rows
     except errors.PipedriveError as error:
-        assert TOKEN not in str(error)
-        assert "\n" not in str(error)
+        told = str(error)
     else:
+        told = ""
         last = json.loads(given_out[-1].body)
+        data, extra = last["data"] or [], last.get("additional_data") or {}
         assert 200 <= given_out[-1].status < 300
         assert last.get("success") is not False
         assert isinstance(last["data"], list) or paging != "cursor"
-        assert not (paging == "cursor" and (last.get("additional_data") or {}).get("next_cursor"))
-        assert [] == last["data"] or last["data"] is None or rows[-len(last["data"]) :] == last["data"]
+        assert not (paging == "cursor" and extra.get("next_cursor"))
+        assert data == rows[len(rows) - len(data) :]
+    assert TOKEN not in told
+    assert "\n" not in told
 
 
 @pytest.fixture
@@ -349,8 +369,12 @@ def test_the_api_token_is_told_to_nobody_but_pipedrive(
     said = [
         faults.refused(f"/{DEALS}", 400, echo),
         faults.refused(f"/{DEALS}", 401, "x" * 280 + echo),
-        faults.reply(f"/{DEALS}", Reply(status=302, body=b"", headers={"Location": f"/?k={TOKEN}"})).always(),
-        faults.reply(f"/{DEALS}", Reply(status=500, body=f"<title>{TOKEN}</title>".encode())).always(),
+        faults.reply(
+            f"/{DEALS}", Reply(status=302, body=b"", headers={"Location": f"/?k={TOKEN}"})
+        ).always(),
+        faults.reply(
+            f"/{DEALS}", Reply(status=500, body=f"<title>{TOKEN}</title>".encode())
+        ).always(),
         faults.reply(f"/{DEALS}", json_reply(200, TOKEN)).always(),
         faults.burst(f"/{DEALS}").at(1, 3),
         faults.dropped(f"/{DEALS}").always(),
@@ -365,7 +389,12 @@ def test_the_api_token_is_told_to_nobody_but_pipedrive(
         try:
             desk.walk()
         except errors.PipedriveError as error:
-            told += [str(error), repr(error), str(vars(error)), "".join(traceback.format_exception(error))]
+            told += [
+                str(error),
+                repr(error),
+                str(vars(error)),
+                "".join(traceback.format_exception(error)),
+            ]
             told.append(repr(error.__context__) + repr(error.__cause__))
         desk.sandbox.clear_faults()
     told += [str(line) for line in desk.sandbox.log]
@@ -375,11 +404,11 @@ def test_the_api_token_is_told_to_nobody_but_pipedrive(
     assert {TOKEN} == {headers.get("x-api-token") for headers in desk.sandbox.asked_with}
 
 
-@pytest.mark.parametrize("token", ["a\nb", "a b\r", " a", "tökén", "a€", "\ud800"])
+@pytest.mark.parametrize("token", ["QQ\nQQ", "QQ\r", " QQ", "QQ\t", "QQökén", "QQ€", "QQ\ud800"])
 def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(token: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="Copy it again") as caught:
         Client(base_url="https://acme.invalid", api_token=token)
-    assert token not in str(caught.value)
+    assert "QQ" not in str(caught.value)
 
 
 def test_other_passwords_of_this_machine_stay_here_while_its_proxies_are_used(
@@ -393,7 +422,7 @@ def test_other_passwords_of_this_machine_stay_here_while_its_proxies_are_used(
     client.object("x", cost=1)
     assert "authorization" not in {name.lower() for name in door.sent[0].headers}
     assert "http://proxy.invalid:3128" == door.settings[0]["proxies"]["https"]
-    assert door.settings[0]["verify"] is True
+    assert door.settings[0]["verify"]
 
 
 def test_cookies_are_not_kept(desk: Desk) -> None:
@@ -423,8 +452,8 @@ def test_compressed_replies_are_read_and_damaged_ones_asked_for_again(desk: Desk
 @pytest.mark.parametrize("desk", ["port"], indirect=True)
 def test_one_connection_serves_many_calls(desk: Desk) -> None:
     desk.walk()
-    pool: Any = desk.client._wire._door
-    assert 1 == pool.poolmanager.connection_from_url(desk.client.base_url).num_connections
+    door: Any = desk.client._wire._door
+    assert [1] == [pool.num_connections for pool in door.poolmanager.pools._container.values()]
 
 
 def serve_raw(serve: Callable[[socket.socket], None]) -> str:
@@ -462,7 +491,9 @@ def test_a_reply_that_drips_in_is_given_up(clock: Clock, header: str) -> None:
         drip.release()
         return clock.moment
 
-    client = Client(base_url=serve_raw(serve), api_token=TOKEN, sleep=lambda _: None, monotonic=monotonic)
+    client = Client(
+        base_url=serve_raw(serve), api_token=TOKEN, sleep=lambda _: None, monotonic=monotonic
+    )
     with pytest.raises(errors.TransientApiError, match="not complete after 180 s"):
         client.object("x", cost=1)
 
@@ -500,8 +531,16 @@ def unknown_name(*_: Any, **__: Any) -> Any:
 @pytest.mark.parametrize(
     ("target", "trouble", "sentence"),
     [
-        ("socket.getaddrinfo", unknown_name, "has no address; check the network, DNS and PIPEDRIVE_BASE_URL"),
-        ("urllib3.util.connection.create_connection", timed_out, "within 10 s; check network, firewall, proxy"),
+        (
+            "socket.getaddrinfo",
+            unknown_name,
+            "has no address; check the network, DNS and PIPEDRIVE_BASE_URL",
+        ),
+        (
+            "urllib3.util.connection.create_connection",
+            timed_out,
+            "within 10 s; check network, firewall, proxy",
+        ),
     ],
 )
 def test_a_line_that_cannot_be_opened_says_what_to_check(
@@ -536,7 +575,9 @@ def test_a_port_that_nobody_listens_on_says_so(clock: Clock) -> None:
         (ValueError(TOKEN), r"the line broke \(ValueError\)"),
     ],
 )
-def test_trouble_on_the_line_is_told_in_words(clock: Clock, error: Exception, sentence: str) -> None:
+def test_trouble_on_the_line_is_told_in_words(
+    clock: Clock, error: Exception, sentence: str
+) -> None:
     def answer() -> Reply:
         raise error
 

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipedrive_assets.api.paging import IncompletePage, Page, Paging, read_page
@@ -198,6 +198,7 @@ ENVELOPES: dict[str, Callable[[int, int, bool], Any]] = {
 }
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 40), st.integers(1, 15), st.integers(1, 15), st.sampled_from(list(ENVELOPES)))
 def test_any_offset_list_is_read_once_and_in_order(
     total: int, asked: int, most: int, envelope: str
@@ -211,6 +212,7 @@ def test_any_offset_list_is_read_once_and_in_order(
     assert rows == walk(answer, "offset", asked)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 40), st.integers(1, 15), st.integers(1, 15), st.booleans())
 def test_any_cursor_list_is_read_once_and_in_order(
     total: int, asked: int, most: int, absent: bool

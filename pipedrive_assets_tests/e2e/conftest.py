@@ -1,4 +1,5 @@
-"""A project folder as a stranger has it: this repository's files, an empty home, nothing exported."""
+"""A project folder as a stranger has it: this repository's files, an empty home, nothing
+exported."""
 
 import os
 import shutil
@@ -44,7 +45,7 @@ class Project:
         """Run a command line as typed; standard error goes into the output."""
         return subprocess.run(
             command,
-            shell=True,  # noqa: S602 - as typed
+            shell=True,
             cwd=self.folder,
             env={**self.environment, **environment},
             stdout=subprocess.PIPE,

@@ -151,7 +151,10 @@ def test_a_program_that_has_the_file_open_is_waited_for(project, account):
         [
             sys.executable,
             "-c",
-            "import duckdb, time; c = duckdb.connect('data/warehouse.duckdb'); print('open', flush=True); time.sleep(6)",
+            (
+                "import duckdb, time; c = duckdb.connect('data/warehouse.duckdb'); "
+                "print('open', flush=True); time.sleep(6)"
+            ),
         ],
         cwd=project.folder,
         stdout=subprocess.PIPE,

@@ -15,6 +15,7 @@ import pytest
 from pipedrive_assets.entities import ENTITIES
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PICTURES = os.environ.get("SCREENSHOTS") and Path(os.environ["SCREENSHOTS"]).absolute()
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -46,7 +47,7 @@ def ask(url):
         json.dumps({"query": QUERY}).encode(),
         {"content-type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - this machine
+    with urllib.request.urlopen(request, timeout=10) as reply:
         return json.load(reply)["data"]
 
 
@@ -106,23 +107,33 @@ def test_everything_is_on_the_sensor_loads_the_sandbox_and_history_stays(project
         assert run in {one["runId"] for one in ask(url)["runsOrError"]["results"]}
 
 
+def draw_whole_graph(page):
+    """Open every group, then zoom out until all of it is in sight."""
+    page.wait_for_timeout(5_000)
+    groups = page.locator("[aria-label=unfold_more]")
+    while groups.count():
+        groups.first.dispatch_event("click")
+        page.wait_for_timeout(1_500)
+    page.wait_for_selector("text=deals_participants", timeout=60_000)
+    for _ in range(6):
+        page.locator("[aria-label=zoom_out]").first.dispatch_event("click")
+        page.wait_for_timeout(300)
+    page.wait_for_timeout(1_000)
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 def test_the_asset_graph_draws(project, tmp_path):
     from playwright.sync_api import sync_playwright
 
-    pictures = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    pictures = Path(PICTURES or tmp_path)
     with dagster_dev(project, tmp_path / "dev.log") as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 640})
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
         problems = []
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"{url}/asset-groups?expanded=pipedrive_assets%3A__repository__%3Acrm")
+        page.goto(f"{url}/asset-groups")
         page.wait_for_selector("text=deal_details", timeout=60_000)
-        page.keyboard.press("Escape")
-        expand = page.locator("[aria-label='Expand all'], [data-testid='expand-all']")
-        if expand.count():
-            expand.first.click()
-        page.wait_for_timeout(2_000)
+        draw_whole_graph(page)
         page.screenshot(path=str(pictures / "asset-graph.png"))
         page.goto(f"{url}/assets/deals_flow")
         page.wait_for_selector("text=deals_flow", timeout=60_000)

@@ -30,7 +30,7 @@ def test_the_bare_command_is_completed_with_what_is_missing(program, typed, miss
 @pytest.mark.parametrize(
     "argv",
     [
-        "/x/bin/dagster asset materialize --select deals+ -m pipedrive_assets --partition 2026-03-01",
+        "/x/dagster asset materialize --select deals+ -m pipedrive_assets --partition 2026-03-01",
         "/x/bin/dagster asset materialize --select deals+ -m another_project",
         "/x/bin/dagster asset materialize --select deals+ -f other.py",
         "/x/bin/dagster asset materialize --help",

@@ -1,0 +1,131 @@
+"""The generated parts of README and docs: settings, tables, what the commands print.
+
+`tools/docs.py` writes them, `--check` names the files that would change and exits 1. A generated
+part stands between `<!-- name -->` and `<!-- /name -->`.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pipedrive_assets.entities import ENTITIES, Entity, Kind, children_of
+from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.settings import SETTINGS
+
+ROOT = Path(__file__).parents[1]
+PAGINATION = {"cursor": "cursor", "offset": "offset", "none": "one page"}
+HOW = {
+    Kind.WINDOWED: "history, then changes",
+    Kind.SNAPSHOT: "whole list",
+    Kind.CHILD: "per changed deal",
+}
+
+
+def settings_table() -> str:
+    """Every setting with its default and meaning."""
+    rows = [
+        f"| `{row.name}` | {f'`{row.default}`' if row.default else ''} | {row.help} |"
+        for row in SETTINGS
+    ]
+    return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows])
+
+
+def entity_table() -> str:
+    """Every table in a line, for README."""
+    rows = [
+        f"| `{entity.name}` | {entity.doc} | {HOW[entity.kind]} | {_cost(entity)} |"
+        for entity in ENTITIES
+    ]
+    return "\n".join(["| table | what | how it is read | tokens |", "|---|---|---|---|", *rows])
+
+
+def _cost(entity: Entity) -> str:
+    cost = " + ".join(str(listing.cost) for listing in entity.listings)
+    return f"{cost} {'per deal' if entity.parent else 'per page'}"
+
+
+def entity_pages() -> str:
+    """Every table with endpoint, key, cursor, cost, children and its described columns."""
+    return "\n\n".join(_entity_page(entity) for entity in ENTITIES)
+
+
+def _entity_page(entity: Entity) -> str:
+    facts = {
+        "endpoint": ", ".join(f"`GET /{listing.path}`" for listing in entity.listings),
+        "key": ", ".join(f"`{name}`" for name in entity.key),
+        "cursor": f"`{entity.cursor}`" if entity.cursor else "none: read whole each time",
+        "paging": f"{PAGINATION[entity.paging]}, {entity.page_rows} rows a page",
+        "cost": f"{_cost(entity)} (API tokens)",
+        "children": ", ".join(f"`{child.name}`" for child in children_of(entity.name)) or "none",
+    }
+    if entity.parent:
+        facts["cursor"] = f"none: read again when its `{entity.parent}` row changes"
+    held = columns_of(entity.name)
+    described = {
+        **held.columns,
+        **{
+            f"{entity.name}__{name}.{item}": column
+            for name, columns in held.lists.items()
+            for item, column in columns.items()
+        },
+    }
+    columns = [
+        f"| `{name}` | {column.type} | {column.description or ''} |"
+        for name, column in described.items()
+    ]
+    return "\n".join(
+        [
+            f"## {entity.name}",
+            "",
+            entity.doc,
+            "",
+            *[f"- {name}: {value}" for name, value in facts.items()],
+            "",
+            "<details><summary>columns</summary>",
+            "",
+            "| column | type | meaning |",
+            "|---|---|---|",
+            *columns,
+            "",
+            "</details>",
+        ]
+    )
+
+
+PARTS: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"settings": settings_table, "tables": entity_table},
+    "docs/entities.md": {"entities": entity_pages},
+}
+
+
+def renewed(text: str, parts: dict[str, Callable[[], str]]) -> str:
+    """The text with its generated parts anew; ValueError where one has no place."""
+    for name, make in parts.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise ValueError(f"there is no place for {name!r}")
+        text = f"{before}{begin}{make()}\n{end}{after}"
+    return text
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or check."""
+    stale = []
+    for name, parts in PARTS.items():
+        path = ROOT / name
+        text = path.read_text("utf-8")
+        new = renewed(text, parts)
+        if new != text:
+            stale.append(name)
+            if "--check" not in arguments:
+                path.write_text(new, "utf-8")
+    if "--check" in arguments and stale:
+        print(f"out of date: {', '.join(stale)}; run make docs")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
