@@ -36,7 +36,7 @@ def _rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
     found: dict[Any, Row] = {}
     for listing in entity.listings:
         for row in _walk(sandbox, listing.path, entity.params):
-            found[row["id"]] = row
+            found[_key(entity, row)] = row
     return list(found.values())
 
 
