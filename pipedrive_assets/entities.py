@@ -37,6 +37,8 @@ class Listing:
 
     path: str
     cost: int
+    since: bool = True
+    """Whether a windowed list takes `updated_since`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +58,17 @@ class Entity:
     paging: Literal["cursor", "offset", "none"] = "cursor"
     page_rows: int = PAGE_ROWS
     params: tuple[tuple[str, str], ...] = ()
+    since: bool = True
+    """Whether the list takes `updated_since`; one that does not is read by the daily run only."""
+
     until: bool = True
     """Whether the list takes `updated_until`."""
+
+    variants: tuple[tuple[tuple[str, str], ...], ...] = ((),)
+    """Sets of parameters, each a call of its own, that together show every row of a snapshot."""
+
+    nested: str | None = None
+    """Where in `data` the rows are, where `data` is no list."""
 
     archived: Listing | None = None
     """A second list that holds the same entity's archived rows."""
@@ -66,7 +77,16 @@ class Entity:
     counter: str | None = None
     """Column of the parent that counts the children; zero spares the call."""
 
-    shape: Literal["plain", "participant", "flow"] = "plain"
+    bulk: str | None = None
+    """The parameter that names up to BULK_PARENTS parents in one call; absent: a call each."""
+
+    gated: bool = False
+    """Whether an account may lack the feature: a refusal then skips the table."""
+
+    optional: bool = False
+    """Whether it is loaded only where the setting PIPEDRIVE_TABLES names it."""
+
+    shape: Literal["plain", "child", "changelog", "participant", "flow", "lead"] = "plain"
 
     @property
     def kind(self) -> Kind:
@@ -85,7 +105,7 @@ class Entity:
     @property
     def listings(self) -> tuple[Listing, ...]:
         """The lists that together hold every row, in the order in which they are walked."""
-        own = Listing(path=self.path, cost=self.cost)
+        own = Listing(path=self.path, cost=self.cost, since=self.since)
         return (own, self.archived) if self.archived else (own,)
 
 
@@ -153,6 +173,7 @@ ENTITIES: tuple[Entity, ...] = (
         cursor="update_time",
         fields="productFields",
         until=False,
+        gated=True,
     ),
     Entity(
         name="pipelines",
@@ -225,6 +246,28 @@ ENTITIES: tuple[Entity, ...] = (
         params=(("all_changes", "1"),),
         parent="deals",
         shape="flow",
+    ),
+    Entity(
+        name="deals_products",
+        path="api/v2/deals/products",
+        doc="What is sold with a deal: product lines with quantity, price and discount.",
+        cost=10,
+        key=("deal_id", "id"),
+        parent="deals",
+        counter="products_count",
+        bulk="deal_ids",
+        gated=True,
+    ),
+    Entity(
+        name="deals_installments",
+        path="api/v2/deals/installments",
+        doc="When which part of a deal's value is to be billed; deals with products only.",
+        cost=10,
+        key=("deal_id", "id"),
+        parent="deals",
+        counter="products_count",
+        bulk="deal_ids",
+        gated=True,
     ),
 )
 

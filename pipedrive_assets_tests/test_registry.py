@@ -31,7 +31,7 @@ def test_names_are_unique():
 def test_a_child_has_a_path_per_parent_and_is_keyed_by_it(entity):
     is_child = entity.kind is Kind.CHILD
 
-    assert is_child == ("{id}" in entity.path)
+    assert is_child == ("{id}" in entity.path or entity.bulk is not None)
     assert is_child == (entity.key[0] == "deal_id")
     assert not is_child or entity.parent in BY_NAME
 
@@ -86,7 +86,7 @@ def test_costs_are_the_official_ones(entity, operations):
 
 @each_entity
 def test_only_official_parameters_are_sent(entity, operations):
-    sent = {name for name, _ in entity.params}
+    sent = {name for name, _ in entity.params} | ({entity.bulk} if entity.bulk else set())
     sent |= {"cursor": {"cursor", "limit"}, "offset": {"start", "limit"}, "none": set()}[
         entity.paging
     ]

@@ -26,6 +26,13 @@ def account_rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
 
 
 def _rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
+    if entity.bulk:
+        parents = _rows(sandbox, BY_NAME[entity.parent])
+        return [
+            row
+            for parent in parents
+            for row in _walk(sandbox, entity.path, [(entity.bulk, str(parent["id"]))])
+        ]
     if entity.parent:
         parents = _rows(sandbox, BY_NAME[entity.parent])
         return [

@@ -88,10 +88,11 @@ class Client:
         return f"Client({self.base_url!r})"
 
     def object(
-        self, path: str, *, cost: int, tally: Tally | None = None
+        self, path: str, *, cost: int, params: Params = (), tally: Tally | None = None
     ) -> tuple[dict[str, Any], datetime]:
         """The `data` object of an endpoint that answers with one, and when it was read."""
-        body, read_at = self._ask(Call(path=path, cost=cost, tally=tally or Tally()), _read_object)
+        call = Call(path=path, cost=cost, params=params, tally=tally or Tally())
+        body, read_at = self._ask(call, _read_object)
         return body, read_at
 
     def pages(  # noqa: PLR0913 - what a list is
@@ -118,7 +119,13 @@ class Client:
                 tally=counted,
                 paged_on=paging == "cursor" and marker is not None,
             )
-            read = partial(read_page, paging=paging, marker=marker, page_rows=page_rows)
+            read = partial(
+                read_page,
+                paging=paging,
+                marker=marker,
+                page_rows=page_rows,
+                v1=path.startswith("v1/"),
+            )
             page, read_at = self._ask(call, read)
             if page.marker is not None and (page.marker in seen or page.rows == last_rows != []):
                 raise errors.DataError(

@@ -26,13 +26,22 @@ class Page:
     marker: str | None
 
 
-def read_page(body: dict[str, Any], *, paging: Paging, marker: str | None, page_rows: int) -> Page:
+def read_page(
+    body: dict[str, Any],
+    *,
+    paging: Paging,
+    marker: str | None,
+    page_rows: int,
+    v1: bool = False,
+) -> Page:
     """The page in `body`, which was asked for with `marker` (None: the first page).
+
+    `v1` needs saying of the few lists of API v1 that are read by cursor.
 
     Raises IncompletePage where `data` is not a list of objects (v1 answers an empty list with
     `data: null` on its first page, which is a page of no rows), or the envelope makes no sense.
     """
-    rows = _rows(body, first_of_v1=paging != "cursor" and marker in {None, "0"})
+    rows = _rows(body, first_of_v1=(v1 or paging != "cursor") and marker in {None, "0"})
     extra = body.get("additional_data") or {}
     if not isinstance(extra, dict):
         raise IncompletePage("additional_data is no object")

@@ -7,11 +7,12 @@ said of itself.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from math import ceil
 from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.entities import ENTITIES, Entity, Kind
+from pipedrive_assets.entities import BULK_PARENTS, ENTITIES, Entity, Kind
 from pipedrive_assets.orchestration.partitions import newest_ended_day, open_day
 from pipedrive_assets.settings import Settings
 
@@ -191,7 +192,13 @@ def first_load_sentence(waiting: Sequence[Entity]) -> str:
     pages = sum(
         listing.cost for entity in waiting if not entity.parent for listing in entity.listings
     )
-    per_deal = sum(entity.cost for entity in waiting if entity.parent)
+    per_deal = ceil(
+        sum(
+            entity.cost / (BULK_PARENTS if entity.bulk else 1)
+            for entity in waiting
+            if entity.parent
+        )
+    )
     more = f", and up to {per_deal} per deal" if per_deal else ""
     names = ",".join(entity.name for entity in waiting)
     return (

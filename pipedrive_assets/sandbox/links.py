@@ -155,6 +155,13 @@ def revalue(world: World, deal_id: Key) -> None:
     world.edit("deals", deal_id, value=round(sum(line["sum"] for line in lines), 2))
 
 
+def end_terms(world: World, deal_id: Key) -> None:
+    """Drop the instalments of a deal that has no product lines any more."""
+    if not world.tables["deal_products"].where("deal_id", deal_id):
+        for row in world.tables["installments"].where("deal_id", deal_id):
+            world.tables["installments"].drop(row["id"])
+
+
 def unlink(world: World, table: str, key: Key) -> None:
     """Clear the pointers to a row that is being deleted; the rows that pointed count as edited."""
     for other, column in POINTERS.get(table, ()):

@@ -10,6 +10,7 @@ from .turnover import grow, outgrown, untouched
 if TYPE_CHECKING:
     from random import Random
 
+    from .tables import Key
     from .world import World
 
 
@@ -56,10 +57,18 @@ def change_terms(world: World, rng: Random) -> None:
     row = world.tables[table].pick(rng)
     if row is not None and outgrown(world, table):
         world.delete(table, row["id"])
+        world.edit("deals", row["deal_id"])
         return
     deal_id = births.key_in(rng, world, "deals")
-    if deal_id is not None:
-        world.add(table, deal_id=deal_id, amount=catalog.money(rng), description="Agreed 🤝")
+    if deal_id is None or (table == "installments" and not _has_lines(world, deal_id)):
+        return
+    world.add(table, deal_id=deal_id, amount=catalog.money(rng), description="Agreed 🤝")
+    world.edit("deals", deal_id)
+
+
+def _has_lines(world: World, deal_id: Key) -> bool:
+    """Whether products are on a deal: only those of such deals can be billed in parts."""
+    return bool(world.tables["deal_products"].groups("deal_id").get(deal_id))
 
 
 def edit_lead(world: World, rng: Random) -> None:

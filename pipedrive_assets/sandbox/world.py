@@ -202,6 +202,7 @@ class World:
     def remove_product(self, line_id: Key, *, touch: bool = True) -> None:
         """Take a product line off its deal; the deal's value follows, unless `touch` is off."""
         line = self.tables["deal_products"].drop(line_id)
+        links.end_terms(self, line["deal_id"])
         if touch:
             links.revalue(self, line["deal_id"])
 

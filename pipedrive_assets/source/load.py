@@ -16,9 +16,9 @@ from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import DataError, PipedriveError
 from pipedrive_assets.source import ledger
+from pipedrive_assets.source.chunk import Chunk
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
 from pipedrive_assets.source.table_load import Context, TableLoad
-from pipedrive_assets.source.walks import Chunk
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import Window, utc_now
 

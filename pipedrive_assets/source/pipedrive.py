@@ -19,10 +19,12 @@ from pipedrive_assets.entities import ENTITIES, Entity, Kind, children_of
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 from pipedrive_assets.rows.shape import shape
 from pipedrive_assets.settings import Settings
+from pipedrive_assets.source.child_walks import read_children
 from pipedrive_assets.source.ledger import Parent
 from pipedrive_assets.source.plan import Coverage, Held, plan
+from pipedrive_assets.source.snapshot_walks import read_snapshot
 from pipedrive_assets.source.tables import NESTING, hints
-from pipedrive_assets.source.walks import read_children, read_snapshot, read_windowed
+from pipedrive_assets.source.walks import read_windowed
 from pipedrive_assets.windows import Window, parse_stamp, utc_now
 
 Row = dict[str, Any]

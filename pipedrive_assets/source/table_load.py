@@ -11,9 +11,12 @@ from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import BY_NAME, Entity, Kind
 from pipedrive_assets.errors import DataError, PipedriveError, WarehouseError
 from pipedrive_assets.source import commit, ledger
+from pipedrive_assets.source.child_walks import read_children
+from pipedrive_assets.source.chunk import Chunk
 from pipedrive_assets.source.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.source.report import LoadRequest, TableReport
-from pipedrive_assets.source.walks import Chunk, read_children, read_snapshot, read_windowed
+from pipedrive_assets.source.snapshot_walks import read_snapshot
+from pipedrive_assets.source.walks import read_windowed
 from pipedrive_assets.source.warehouse import WAREHOUSE_FAULTS, Warehouse, explain
 from pipedrive_assets.windows import utc_now
 

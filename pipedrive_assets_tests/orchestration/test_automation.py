@@ -73,7 +73,7 @@ def test_a_first_load_of_an_account_is_never_started_but_named_with_its_price(in
 
     assert isinstance(tick, dg.SkipReason)
     assert "at least 70 API tokens" in tick.skip_message
-    assert "up to 50 per deal" in tick.skip_message
+    assert "up to 51 per deal" in tick.skip_message
     assert "dagster asset materialize --select deals,persons," in tick.skip_message
 
 

@@ -45,9 +45,13 @@ def test_deals_plus_selects_deals_and_what_is_read_per_deal(definitions):
 
     selected = dg.AssetSelection.from_string("deals+").resolve(graph)
 
-    assert {"deals", "deals_participants", "deals_flow"} == {
-        key.to_user_string() for key in selected
-    }
+    assert {
+        "deals",
+        "deals_participants",
+        "deals_flow",
+        "deals_products",
+        "deals_installments",
+    } == {key.to_user_string() for key in selected}
 
 
 def test_assets_have_daily_utc_partitions_from_the_first_day_to_today(definitions):

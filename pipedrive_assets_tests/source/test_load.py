@@ -301,6 +301,63 @@ def test_an_endpoint_that_refuses_every_deal_is_a_failure_and_is_not_asked_for_a
     assert len(office.sandbox.calls("/flow")) < 25
 
 
+BULK = ("deals_products", "deals_installments")
+
+
+def test_children_of_a_hundred_deals_are_asked_for_in_one_call(office):
+    reports = office.load("deals", *BULK)
+
+    assert {1} == {reports[name].tally.requests for name in BULK}
+    assert [] == office.differences("deals", *BULK)
+
+
+def test_product_lines_and_installments_that_are_taken_off_a_deal_leave_their_tables(office):
+    office.load("deals", *BULK)
+    office.advance(days=6)
+    ((deal,),) = office.query("SELECT deal_id FROM deals_installments ORDER BY deal_id LIMIT 1")
+    lines = office.query(f"SELECT id FROM deals_products WHERE deal_id = {deal} ORDER BY id")
+    for (line,) in lines:
+        office.world.remove_product(line)
+    ((other, line),) = office.query(
+        f"SELECT deal_id, id FROM deals_products WHERE deal_id != {deal} ORDER BY 1, 2 LIMIT 1"
+    )
+    office.world.remove_product(line)
+
+    office.load("deals", *BULK)
+
+    assert [] == visible_differences(office, *BULK)
+    assert [] == office.query(f"SELECT id FROM deals_products WHERE deal_id = {deal}")
+    assert [] == office.query(f"SELECT id FROM deals_installments WHERE deal_id = {deal}")
+    assert [] == office.query(
+        f"SELECT id FROM deals_products WHERE deal_id = {other} AND id = {line}"
+    )
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_deal_that_spoils_a_call_of_many_is_found_by_halves(make_office, status):
+    office = make_office(deals=40)
+    spoiled = {6, 21}
+
+    def spoil(sandbox, call, serve):
+        asked = {int(each) for each in dict(call.params)["deal_ids"].split(",")}
+        return json_reply(status, {"success": False}) if asked & spoiled else serve()
+
+    office.sandbox.inject(faults.Fault(on="api/v2/deals/products", act=spoil).always())
+    office.load("deals", "deals_products")
+
+    held = {deal for (deal,) in office.query("SELECT DISTINCT deal_id FROM deals_products")}
+    rows = office.world.tables["deal_products"].rows.values()
+    assert {row["deal_id"] for row in rows} - spoiled == held
+    assert len(office.sandbox.calls("deals/products")) < 25
+
+
+def test_a_full_page_without_a_next_one_is_asked_for_again_with_half_the_deals(office):
+    office.load("deals", "deals_installments", page_rows=3)
+
+    assert 1 < len(office.sandbox.calls("deals/installments"))
+    assert [] == office.differences("deals_installments")
+
+
 def test_children_without_their_parents_table_say_what_to_load_first(office):
     with pytest.raises(LoadFailed, match="Load deals first") as failed:
         office.load("deals_flow")

@@ -1,0 +1,194 @@
+"""Reading children: per parent, or for up to a hundred parents in one call.
+
+No warehouse in here.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.entities import BULK_PARENTS, Entity, Listing
+from pipedrive_assets.errors import ApiError, BadRequest, Missing, PipedriveError, Refused
+from pipedrive_assets.source.chunk import Chunk, Row
+from pipedrive_assets.source.ledger import ChildrenRead, Parent, batches
+from pipedrive_assets.source.list_pages import whole_list
+from pipedrive_assets.windows import utc_now
+
+log = logging.getLogger(__name__)
+
+CHUNK_CALLS = 100
+"""Child calls between two commits."""
+
+CHILD_THREADS = 8
+REFUSALS = 4
+"""So many parents refused and not one answer: it is not the parents that are missing, the endpoint
+is closed."""
+
+Batch = tuple[Parent, ...]
+"""The parents of one call."""
+
+Outcome = tuple[list[Row], datetime] | ApiError
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """What has been read since the last chunk, and how the endpoint has answered so far."""
+
+    entity: Entity
+    todo: deque[Batch]
+    rows: list[tuple[int | None, Row]] = field(default_factory=list)
+    reads: list[ChildrenRead] = field(default_factory=list)
+    skipped: list[ChildrenRead] = field(default_factory=list)
+    calls: int = 0
+    answered: bool = False
+    refusal: ApiError | None = None
+
+    def take(self, batch: Batch, outcome: Outcome) -> None:
+        """Keep an answer; a refusal is narrowed down to the parent it is about."""
+        if isinstance(outcome, ApiError):
+            self._refused(batch, outcome)
+            return
+        rows, read_at = outcome
+        self.answered = True
+        if self._is_cut_short(batch, rows):
+            self.todo.extendleft(_halves(batch))
+            return
+        self.calls += 1
+        self.reads += [ChildrenRead(parent=parent, read_at=read_at) for parent in batch]
+        self.rows += self._of_parents(batch, rows)
+
+    def _refused(self, batch: Batch, refusal: ApiError) -> None:
+        self.refusal = refusal
+        if len(batch) > 1:
+            # Before any answer, single parents tell whether the endpoint is open at all.
+            some = _halves(batch) if self.answered else _singles(batch)
+            self.todo.extendleft(some)
+            return
+        log.info("%s of %s %s: %s", self.entity.name, self.entity.parent, batch[0].id, refusal)
+        self.skipped.append(ChildrenRead(parent=batch[0], read_at=utc_now()))
+        if len(self.skipped) >= REFUSALS and not self.answered:
+            raise refusal
+
+    def _is_cut_short(self, batch: Batch, rows: list[Row]) -> bool:
+        """Whether there may be rows that no page shows: a list that tells of no next page ends
+        with a full one (installments do; official example).
+        """
+        full = bool(rows) and len(rows) % self.entity.page_rows == 0
+        if not self.entity.bulk or not full:
+            return False
+        if len(batch) == 1:
+            log.warning(
+                "%s of %s %s: Pipedrive shows %d rows and no way to more",
+                *(self.entity.name, self.entity.parent, batch[0].id, len(rows)),
+            )
+        return len(batch) > 1
+
+    def _of_parents(self, batch: Batch, rows: list[Row]) -> Iterator[tuple[int | None, Row]]:
+        if not self.entity.bulk:
+            return ((batch[0].id, row) for row in rows)
+        asked, column = {parent.id for parent in batch}, self.entity.key[0]
+        return ((row[column], row) for row in rows if row.get(column) in asked)
+
+    def chunk(self) -> Chunk:
+        """What has been read, to be committed; begins anew."""
+        made = Chunk(
+            rows=self.rows, reads=self.reads, skipped=self.skipped if self.answered else []
+        )
+        self.rows, self.reads, self.calls = [], [], 0
+        return made
+
+    def check_end(self) -> None:
+        """Raise the refusal where nothing was answered and no vanished parent explains it."""
+        if self.entity.gated and not self.answered and not isinstance(self.refusal, Missing | None):
+            raise self.refusal
+
+
+def _halves(batch: Batch) -> tuple[Batch, ...]:
+    middle = len(batch) // 2
+    return batch[middle:], batch[:middle]
+
+
+def _singles(batch: Batch) -> tuple[Batch, ...]:
+    """The first parents each by itself, then the rest; in the order for a queue's left end."""
+    rest = batch[REFUSALS:]
+    singles = [(parent,) for parent in batch[:REFUSALS]]
+    return (*([rest] if rest else []), *reversed(singles))
+
+
+def read_children(
+    client: Client, entity: Entity, parents: Sequence[Parent], tally: Tally
+) -> Iterator[Chunk]:
+    """The children of each parent, several calls at a time, most recent parent first.
+
+    A parent that vanished since it was listed is skipped. Raises the refusal where every parent
+    is refused.
+    """
+    size = BULK_PARENTS if entity.bulk else 1
+    reading = _Reading(entity=entity, todo=deque(map(tuple, batches(parents, size))))
+    ask = partial(_ask, client, entity, tally)
+    try:
+        for batch, outcome in _side_by_side(ask, reading):
+            reading.take(batch, outcome)
+            if reading.calls == CHUNK_CALLS:
+                yield reading.chunk()
+        reading.check_end()
+    except PipedriveError:
+        if reading.reads:
+            yield reading.chunk()
+        raise
+    yield reading.chunk()
+
+
+def _side_by_side(
+    ask: Callable[[Batch], Outcome], reading: _Reading
+) -> Iterator[tuple[Batch, Outcome]]:
+    """Outcomes as they come in, never many calls ahead of whoever takes them; one call at a time
+    until one was answered.
+
+    When one fails, the calls under way are still taken (they are paid for) before the failure
+    is raised.
+    """
+    failure: PipedriveError | None = None
+    running: dict[Future[Outcome], Batch] = {}
+    with ThreadPoolExecutor(CHILD_THREADS, thread_name_prefix=reading.entity.name) as pool:
+        try:
+            while True:
+                most = CHILD_THREADS if reading.answered else 1
+                while not failure and reading.todo and len(running) < most:
+                    batch = reading.todo.popleft()
+                    running[pool.submit(ask, batch)] = batch
+                if not running:
+                    break
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    batch = running.pop(future)
+                    try:
+                        outcome = future.result()
+                    except PipedriveError as error:
+                        failure = failure or error
+                        continue
+                    yield batch, outcome
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    if failure:
+        raise failure
+
+
+def _ask(client: Client, entity: Entity, tally: Tally, batch: Batch) -> Outcome:
+    path = entity.path if entity.bulk else entity.path.format(id=batch[0].id)
+    ids = ",".join(str(parent.id) for parent in batch)
+    params = (*entity.params, *(((entity.bulk, ids),) if entity.bulk else ()))
+    listing = Listing(path=path, cost=entity.cost)
+    try:
+        return whole_list(client, entity, listing, tally, params)
+    except Refused as refusal:
+        return refusal
+    except BadRequest as refusal:
+        # Pipedrive leaves open how it refuses a bulk call that names a deal it no longer has.
+        if entity.bulk:
+            return refusal
+        raise

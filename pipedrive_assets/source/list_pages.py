@@ -1,0 +1,131 @@
+"""Pages of one list, so that none of its rows is passed over.
+
+A list read by offset shifts when a row leaves it or moves in it, and the row at the page border is
+then never shown. Its pages therefore overlap by one row; where that row is not on the next page,
+something moved, and the list is read again from its start.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pipedrive_assets.api import Answer, Client, Tally
+from pipedrive_assets.entities import Entity, Listing
+from pipedrive_assets.errors import TransientApiError
+from pipedrive_assets.rows.fingerprint import fingerprint
+
+RESTARTS = 5
+"""How often a list is read from its start before it counts as never standing still."""
+
+Row = dict[str, Any]
+Params = tuple[tuple[str, str], ...]
+
+
+class RowsMoved(Exception):
+    """The row at a page border is not where it was: rows may have been passed over."""
+
+
+def pages(  # noqa: PLR0913 - what a list is
+    client: Client,
+    entity: Entity,
+    listing: Listing,
+    tally: Tally,
+    *,
+    params: Params,
+    marker: str | None = None,
+) -> Iterator[Answer]:
+    """Walk a list from `marker` (None: its start) to its end; raises RowsMoved."""
+    if entity.paging == "offset":
+        yield from _overlapping(client, entity, listing, tally, params, marker)
+        return
+    yield from client.pages(
+        listing.path,
+        cost=listing.cost,
+        paging=entity.paging,
+        page_rows=entity.page_rows,
+        params=params,
+        marker=marker,
+        tally=tally,
+    )
+
+
+def whole_list(
+    client: Client, entity: Entity, listing: Listing, tally: Tally, params: Params
+) -> tuple[list[Row], datetime]:
+    """Every row of a list, and when its first page was read."""
+    for _ in range(RESTARTS):
+        try:
+            answers = list(pages(client, entity, listing, tally, params=params))
+        except RowsMoved:
+            continue
+        return [row for answer in answers for row in answer.page.rows], answers[0].read_at
+    raise never_stands_still(listing)
+
+
+def never_stands_still(listing: Listing) -> TransientApiError:
+    """The error for a list whose rows move whenever it is read."""
+    return TransientApiError(
+        path=listing.path,
+        status=200,
+        quote="rows left the list between its pages, every time",
+        attempts=RESTARTS,
+    )
+
+
+def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
+    client: Client,
+    entity: Entity,
+    listing: Listing,
+    tally: Tally,
+    params: Params,
+    marker: str | None,
+) -> Iterator[Answer]:
+    """The marker is the offset, and after an @ the row that stood there."""
+    while True:
+        start, _, border = (marker or "0").partition("@")
+        answer = _page(client, entity, listing, tally, params, start)
+        rows = answer.page.rows
+        if border and all(border_of(row) != border for row in rows):
+            raise RowsMoved
+        marker = _following(int(start), rows, answer.page.marker)
+        yield replace(answer, page=replace(answer.page, marker=marker))
+        if marker is None:
+            return
+
+
+def _page(  # noqa: PLR0913, PLR0917 - what a list is
+    client: Client, entity: Entity, listing: Listing, tally: Tally, params: Params, start: str
+) -> Answer:
+    try:
+        return next(
+            client.pages(
+                listing.path,
+                cost=listing.cost,
+                paging=entity.paging,
+                page_rows=entity.page_rows,
+                params=params,
+                marker=start if start != "0" else None,
+                tally=tally,
+            )
+        )
+    except TransientApiError as error:
+        # Beyond a list that has become shorter, v1 answers `data: null` instead of a page.
+        if error.status == 200 and start != "0":
+            raise RowsMoved from error
+        raise
+
+
+def _following(start: int, rows: list[Row], told: str | None) -> str | None:
+    """The marker of the next page, which begins with the last row of this one."""
+    if told is None:
+        return None
+    shared = int(told) - 1
+    if start < shared < start + len(rows):
+        return f"{shared}@{border_of(rows[shared - start])}"
+    return told
+
+
+def border_of(row: Row) -> str:
+    """What tells a row from its neighbours: its id, else all that it holds."""
+    return str(row["id"] if "id" in row else fingerprint(row))

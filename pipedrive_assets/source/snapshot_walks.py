@@ -1,0 +1,40 @@
+"""Reading snapshots: everything a small collection lists, in one chunk.
+
+No warehouse in here.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.entities import Entity, Listing
+from pipedrive_assets.source.chunk import Chunk, Row
+from pipedrive_assets.source.list_pages import Params, whole_list
+
+
+def read_snapshot(client: Client, entity: Entity, tally: Tally) -> Iterator[Chunk]:
+    """Everything a small collection holds, in one chunk."""
+    rows: list[Row] = []
+    moments: list[datetime] = []
+    for listing in _lists(entity):
+        for variant in entity.variants:
+            found, read_at = _read(client, entity, listing, tally, (*entity.params, *variant))
+            rows += found
+            moments.append(read_at)
+    yield Chunk(rows=[(None, row) for row in rows], read_at=moments[0], whole=True)
+
+
+def _lists(entity: Entity) -> tuple[Listing, ...]:
+    """The lists to read: the first once more after an archive, for a row that came back from there
+    in between would be in neither.
+    """
+    return (*entity.listings, *entity.listings[: len(entity.listings) - 1])
+
+
+def _read(
+    client: Client, entity: Entity, listing: Listing, tally: Tally, params: Params
+) -> tuple[list[Row], datetime]:
+    if entity.nested is None:
+        return whole_list(client, entity, listing, tally, params)
+    found, read_at = client.object(listing.path, cost=listing.cost, params=params, tally=tally)
+    return list(found.get(entity.nested) or []), read_at
