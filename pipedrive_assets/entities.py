@@ -73,6 +73,9 @@ class Entity:
     archived: Listing | None = None
     """A second list that holds the same entity's archived rows."""
 
+    more: tuple[Listing, ...] = ()
+    """Further lists, with rows of their own."""
+
     parent: str | None = None
     counter: str | None = None
     """Column of the parent that counts the children; zero spares the call."""
@@ -86,7 +89,9 @@ class Entity:
     optional: bool = False
     """Whether it is loaded only where the setting PIPEDRIVE_TABLES names it."""
 
-    shape: Literal["plain", "child", "changelog", "participant", "flow", "lead"] = "plain"
+    shape: Literal[
+        "plain", "child", "changelog", "participant", "flow", "lead", "definition", "mapping"
+    ] = "plain"
 
     @property
     def kind(self) -> Kind:
@@ -106,7 +111,7 @@ class Entity:
     def listings(self) -> tuple[Listing, ...]:
         """The lists that together hold every row, in the order in which they are walked."""
         own = Listing(path=self.path, cost=self.cost, since=self.since)
-        return (own, self.archived) if self.archived else (own,)
+        return (own, *((self.archived,) if self.archived else ()), *self.more)
 
 
 _DEAL_EXTRAS = (
@@ -126,6 +131,11 @@ _ORGANIZATION_EXTRAS = (
     "related_closed_deals_count,email_messages_count,people_count,activities_count,done_activities_count,"
     "undone_activities_count,files_count,notes_count,followers_count,won_deals_count,related_won_deals_count,"
     "lost_deals_count,related_lost_deals_count,smart_bcc_email"
+)
+
+_MORE_FIELDS = tuple(
+    Listing(path=f"api/v2/{name}", cost=10)
+    for name in ("personFields", "organizationFields", "productFields", "activityFields")
 )
 
 ENTITIES: tuple[Entity, ...] = (
@@ -224,6 +234,24 @@ ENTITIES: tuple[Entity, ...] = (
         cost=2,
         paging="none",
         key=("name",),
+    ),
+    Entity(
+        name="custom_fields_mapping",
+        path="api/v2/dealFields",
+        more=_MORE_FIELDS,
+        doc="Which column holds which custom field: names are given once, their history is kept.",
+        cost=10,
+        key=("endpoint", "hash_string"),
+        shape="mapping",
+    ),
+    Entity(
+        name="fields",
+        path="api/v2/dealFields",
+        more=_MORE_FIELDS,
+        doc="Every field of every entity as Pipedrive defines it, with options and subfields.",
+        cost=10,
+        key=("entity", "field_code"),
+        shape="definition",
     ),
     Entity(
         name="deals_participants",

@@ -13,8 +13,18 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.extract import DltResource
 
 from pipedrive_assets.entities import Entity
+from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.shape import shape
-from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, batches, marks, table
+from pipedrive_assets.source.field_set import FieldSet
+from pipedrive_assets.source.ledger import (
+    STATEMENT_ROWS,
+    Sql,
+    batches,
+    columns_in,
+    marks,
+    table,
+    table_exists,
+)
 from pipedrive_assets.source.plan import Held
 from pipedrive_assets.source.tables import table_source
 from pipedrive_assets.source.warehouse import (
@@ -46,6 +56,8 @@ class Written:
     loaded: int = 0
     misfits: int = 0
     marked_deleted: int = 0
+    custom: FieldSet | None = None
+    """The custom fields by which its rows are resolved; None: the entity has none."""
     last_run: DltRun | None = None
 
 
@@ -101,26 +113,35 @@ def mark_missing(
 
     Call it with the file held.
     """
-    keys = {row[entity.key[0]] for row in listed}
+    keys = {_key(entity, row) for row in listed}
     with warehouse.sql() as sql:
-        name, key = table(sql, entity.name), sql.escape_column_name(entity.key[0])
-        alive = sql.execute_sql(f"SELECT {key} FROM {name} WHERE _deleted_at IS NULL") or ()
-        gone = [row[0] for row in alive if row[0] not in keys]
+        name, columns = table(sql, entity.name), _key_columns(sql, entity)
+        wanted = ", ".join(columns)
+        alive = sql.execute_sql(f"SELECT {wanted} FROM {name} WHERE _deleted_at IS NULL") or ()
+        gone = [tuple(row) for row in alive if tuple(row) not in keys]
+        one = " AND ".join(f"{column} = %s" for column in columns)
         for some in batches(gone, STATEMENT_ROWS):
-            sql.execute_sql(
-                f"UPDATE {name} SET _deleted_at = %s WHERE {key} IN ({marks(some)})", moment, *some
-            )
+            these = " OR ".join([f"({one})"] * len(some))
+            values = [value for key in some for value in key]
+            sql.execute_sql(f"UPDATE {name} SET _deleted_at = %s WHERE {these}", moment, *values)
     written.marked_deleted += len(gone)
 
 
+def _key_columns(sql: Sql, entity: Entity) -> list[str]:
+    return [sql.escape_column_name(name) for name in entity.key]
+
+
 def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None:
-    """Make the table, typed and empty, where no row has made it yet.
+    """Make the table, typed and empty, where no row has made it yet, and the columns of custom
+    fields that no row has had since they were defined.
 
     Call it with the file held.
     """
+    wanted = written.custom.columns.keys() if written.custom else set()
     with warehouse.sql() as sql:
         exists = table_exists(sql, entity.name)
-    if not exists:
+        complete = exists and wanted <= columns_in(sql, entity.name)
+    if not complete:
         _run(warehouse, entity, None, written)
 
 
@@ -148,9 +169,10 @@ def count_rows(sql: Sql, name: str) -> int:
 
 
 def _shape(entity: Entity, row: Row, parent: int | None, written: Written) -> Row:
-    shaped, misfits = shape(entity, row, parent_id=parent)
+    named, strange = resolve(row, written.custom.plan) if written.custom else (row, 0)
+    shaped, misfits = shape(entity, named, parent_id=parent)
     written.read += 1
-    written.misfits += misfits
+    written.misfits += misfits + strange
     return shaped
 
 
@@ -193,15 +215,15 @@ def _held_rows(
     with warehouse.sql() as sql:
         if not table_exists(sql, entity.name):
             return held
-        key = sql.escape_column_name(entity.key[0])
+        columns = _key_columns(sql, entity)
         cursor = sql.escape_column_name(entity.cursor) if entity.cursor else "NULL"
-        for some in batches([key_values[0] for key_values in keys], STATEMENT_ROWS):
+        for some in batches(sorted({key[0] for key in keys}), STATEMENT_ROWS):
             rows = sql.execute_sql(
-                f"SELECT {key}, _row_hash, {cursor}, _deleted_at FROM {table(sql, entity.name)} "
-                f"WHERE {key} IN ({marks(some)})",
+                f"SELECT {', '.join(columns)}, _row_hash, {cursor}, _deleted_at "
+                f"FROM {table(sql, entity.name)} WHERE {columns[0]} IN ({marks(some)})",
                 *some,
             )
-            held.update({(row[0],): (row[1], row[2], row[3]) for row in rows or ()})
+            held.update({tuple(row[:-3]): (row[-3], row[-2], row[-1]) for row in rows or ()})
     return held
 
 
@@ -224,15 +246,6 @@ def _held_sets(
     return held
 
 
-def table_exists(sql: Sql, name: str) -> bool:
-    """Whether a table has been made."""
-    try:
-        sql.execute_sql(f"SELECT 1 FROM {table(sql, name)} LIMIT 0")
-    except DatabaseUndefinedRelation:
-        return False
-    return True
-
-
 def _empty(warehouse: Warehouse, entity: Entity, parents: Sequence[int]) -> None:
     """Remove the children of parents that have none any more; a merge would leave them."""
     with warehouse.sql() as sql:
@@ -251,7 +264,7 @@ def _load(warehouse: Warehouse, entity: Entity, rows: list[Row], written: Writte
 
 def _run(warehouse: Warehouse, entity: Entity, rows: list[Row] | None, written: Written) -> None:
     """One dlt run; whatever it raises becomes one sentence, and nothing of it is left pending."""
-    source = table_source(entity, rows)
+    source = table_source(entity, rows, written.custom)
     try:
         pipeline = warehouse.pipeline(f"pipedrive_{entity.name}")
         info = pipeline.run(source, loader_file_format=LOADER_FILE_FORMAT)

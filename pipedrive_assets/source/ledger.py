@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
 from pipedrive_assets.connect import Account
@@ -197,6 +198,21 @@ def record_load(sql: Sql, now: datetime, line: LoadLine) -> None:
 def table(sql: Sql, name: str) -> str:
     """A table's qualified, quoted name."""
     return sql.make_qualified_table_name(name)
+
+
+def table_exists(sql: Sql, name: str) -> bool:
+    """Whether a table has been made."""
+    try:
+        sql.execute_sql(f"SELECT 1 FROM {table(sql, name)} LIMIT 0")
+    except DatabaseUndefinedRelation:
+        return False
+    return True
+
+
+def columns_in(sql: Sql, name: str) -> set[str]:
+    """The columns of a table that exists."""
+    with sql.execute_query(f"SELECT * FROM {table(sql, name)} LIMIT 0") as cursor:
+        return {column[0] for column in cursor.description}
 
 
 def marks(values: Sequence[Any]) -> str:

@@ -15,8 +15,9 @@ from datetime import datetime
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import DataError, PipedriveError
-from pipedrive_assets.source import ledger
+from pipedrive_assets.source import ledger, views
 from pipedrive_assets.source.chunk import Chunk
+from pipedrive_assets.source.field_memory import FieldMemory
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
 from pipedrive_assets.source.table_load import Context, TableLoad
 from pipedrive_assets.source.warehouse import Warehouse
@@ -53,11 +54,14 @@ def load_tables(
     context = Context(
         client=connection.client,
         warehouse=warehouse,
+        fields=FieldMemory(connection.client, warehouse, now),
         request=replace(request, window=_reachable(request.window, now)),
         account=account,
         now=now,
     )
     yield from _Load(context).tables()
+    with warehouse.sql() as sql:
+        views.rebuild(sql)
 
 
 def _reachable(window: Window, now: datetime) -> Window:

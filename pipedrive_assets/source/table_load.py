@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.connect import Account
@@ -13,11 +14,12 @@ from pipedrive_assets.errors import DataError, PipedriveError, WarehouseError
 from pipedrive_assets.source import commit, ledger
 from pipedrive_assets.source.child_walks import read_children
 from pipedrive_assets.source.chunk import Chunk
+from pipedrive_assets.source.field_memory import OWN_SHAPES, FieldMemory
 from pipedrive_assets.source.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.source.report import LoadRequest, TableReport
 from pipedrive_assets.source.snapshot_walks import read_snapshot
 from pipedrive_assets.source.walks import read_windowed
-from pipedrive_assets.source.warehouse import WAREHOUSE_FAULTS, Warehouse, explain
+from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import utc_now
 
 
@@ -28,6 +30,7 @@ class Context:
     client: Client
     warehouse: Warehouse
     request: LoadRequest
+    fields: FieldMemory
     account: Account
     now: datetime
 
@@ -58,7 +61,10 @@ class TableLoad:
         self._lock.close()
 
     def _plan(self) -> Iterator[Chunk]:
-        with self._sql() as sql:
+        self.context.fields.ask(self.entity, self.tally)
+        if self.entity.shape in OWN_SHAPES:
+            return self._definitions()
+        with self.context.warehouse.sql() as sql:
             self.coverage = ledger.coverage(sql, self.entity)
             if self.entity.kind is Kind.CHILD:
                 return self._children(self._parents(sql))
@@ -66,6 +72,14 @@ class TableLoad:
                 return self._windowed(commit.what_is_held(sql, self.entity))
         self.what = "everything listed"
         return read_snapshot(self.context.client, self.entity, self.tally)
+
+    def _definitions(self) -> Iterator[Chunk]:
+        fields, self.what = self.context.fields, "everything defined"
+        make = fields.mapping_records if self.entity.shape == "mapping" else fields.definition_rows
+        rows: list[tuple[int | None, dict[str, Any]]] = [(None, row) for row in make()]
+        with self.context.warehouse.sql() as sql:
+            self.coverage = ledger.coverage(sql, self.entity)
+        return iter([Chunk(rows=rows, read_at=self.context.now, whole=True)])
 
     def _windowed(self, held: Held) -> Iterator[Chunk]:
         request = self.context.request
@@ -83,7 +97,7 @@ class TableLoad:
 
     def _parents(self, sql: ledger.Sql) -> list[ledger.Parent]:
         parent = BY_NAME[self.entity.parent or ""].name
-        if not commit.table_exists(sql, parent):
+        if not ledger.table_exists(sql, parent):
             raise DataError(
                 f"{self.entity.name} is read for each row of {parent}, which is not loaded yet. "
                 f"Load {parent} first, or both together: --select {parent}+"
@@ -107,13 +121,15 @@ class TableLoad:
     def commit(self, chunk: Chunk) -> None:
         """Rows first, then what the ledger says of them: a run killed between loads them again."""
         entity, warehouse = self.entity, self.context.warehouse
-        with self._held():
+        rows_sent = [row for _, row in chunk.rows]
+        self.written.custom = self.context.fields.fields_for(entity, rows_sent, self.tally)
+        with self.context.warehouse.exclusive():
             if entity.kind is Kind.CHILD:
                 rows = [(parent, row) for parent, row in chunk.rows if parent is not None]
                 parents = [read.parent.id for read in chunk.reads]
                 commit.commit_children(warehouse, entity, rows, parents, self.written)
             else:
-                commit.commit_rows(warehouse, entity, [row for _, row in chunk.rows], self.written)
+                commit.commit_rows(warehouse, entity, rows_sent, self.written)
             if chunk.whole:
                 self._commit_whole(chunk)
             self._note(chunk)
@@ -140,7 +156,8 @@ class TableLoad:
 
         A walk that an earlier run began is complete only as of then: what came since is read too.
         """
-        with self._held():
+        self.written.custom = self.context.fields.fields_of(self.entity)
+        with self.context.warehouse.exclusive():
             commit.ensure_table(self.context.warehouse, self.entity, self.written)
             with self.context.warehouse.sql() as sql:
                 self.coverage = self._reached(sql)
@@ -169,7 +186,7 @@ class TableLoad:
     def report(self, error: PipedriveError | None) -> TableReport:
         """What was done, noted in the ledger's history too."""
         seconds, total = time.monotonic() - self._started, 0
-        with contextlib.suppress(WarehouseError), self._sql() as sql:
+        with contextlib.suppress(WarehouseError), self.context.warehouse.sql() as sql:
             total = commit.count_rows(sql, self.entity.name)
             ledger.record_load(
                 sql,
@@ -195,17 +212,3 @@ class TableLoad:
             complete_until=self.coverage.complete_until,
             error=error,
         )
-
-    @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
-        """Hold the file, and turn the libraries' errors into ours."""
-        try:
-            with self.context.warehouse.exclusive():
-                yield
-        except WAREHOUSE_FAULTS as error:
-            raise explain(error, self.context.warehouse.path) from error
-
-    @contextlib.contextmanager
-    def _sql(self) -> Iterator[ledger.Sql]:
-        with self._held(), self.context.warehouse.sql() as sql:
-            yield sql

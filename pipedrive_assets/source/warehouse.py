@@ -47,6 +47,7 @@ class Warehouse:
         self._lock = filelock.FileLock(f"{path}.lock", timeout=lock_seconds)
         self._work = tempfile.TemporaryDirectory(prefix="pipedrive-", ignore_cleanup_errors=True)
         self._pipelines: dict[str, dlt.Pipeline] = {}
+        self._table_locks: dict[str, filelock.BaseFileLock] = {}
         self._ledger: SqlClientBase[Any] | None = None
         _settle_dlt()
 
@@ -61,21 +62,25 @@ class Warehouse:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the file; raises WarehouseError, naming the holder, when another run does not let
-        go in time.
+        """Hold the file, and turn what the libraries raise meanwhile into one sentence.
+
+        Raises WarehouseError, naming the holder, when another run does not let go in time.
         """
         with hold(self._lock, self.path, f"the warehouse {self.path}"):
-            yield
+            try:
+                yield
+            except WAREHOUSE_FAULTS as error:
+                raise explain(error, self.path) from error
 
     @contextlib.contextmanager
     def table_lock(self, table: str) -> Iterator[None]:
         """Hold one table from its first request to its last commit, so that runs never interleave
         on it.
         """
-        lock = filelock.FileLock(
-            self.path.parent / f".{self.path.name}.locks" / table, timeout=self._lock_seconds
-        )
-        with hold(lock, self.path, f"the table {table} of {self.path}"):
+        if table not in self._table_locks:
+            path = self.path.parent / f".{self.path.name}.locks" / table
+            self._table_locks[table] = filelock.FileLock(path, timeout=self._lock_seconds)
+        with hold(self._table_locks[table], self.path, f"the table {table} of {self.path}"):
             yield
 
     @contextlib.contextmanager

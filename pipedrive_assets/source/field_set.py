@@ -1,0 +1,42 @@
+"""An entity's custom fields, ready for its rows and its table."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pipedrive_assets.rows.columns import Column
+from pipedrive_assets.rows.fields import (
+    CustomFields,
+    MappingRow,
+    columns_for,
+    lists_for,
+    plan_fields,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldSet:
+    """The fields' names, columns and labels, as of one load."""
+
+    rows: tuple[MappingRow, ...]
+
+    @cached_property
+    def plan(self) -> CustomFields:
+        """What resolves rows."""
+        return plan_fields(self.rows)
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """Columns with types and what they mean, those of removed fields too."""
+        return columns_for(self.rows)
+
+    @cached_property
+    def lists(self) -> dict[str, dict[str, Column]]:
+        """The lists that become child tables."""
+        return lists_for(self.rows)
+
+    def knows(self, rows: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether every custom field in these rows is known."""
+        known = self.plan.values.keys()
+        return all(known >= (row.get("custom_fields") or {}).keys() for row in rows)

@@ -1,0 +1,247 @@
+"""Readable views: names in place of ids, a deal's history in words. Made anew after every load.
+
+A view reads only tables that exist: for a table that was never loaded it reads an empty one in its
+place, and shows the id where it finds no name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+from pipedrive_assets.source.ledger import Sql, table
+
+NAMING = NamingConvention()
+
+EMPTY: Mapping[str, str] = {
+    "users": "CAST(NULL AS BIGINT) AS id, CAST(NULL AS VARCHAR) AS name",
+    "pipelines": "CAST(NULL AS BIGINT) AS id, CAST(NULL AS VARCHAR) AS name",
+    "stages": (
+        "CAST(NULL AS BIGINT) AS id, CAST(NULL AS VARCHAR) AS name, "
+        "CAST(NULL AS BIGINT) AS deal_probability, CAST(NULL AS BIGINT) AS pipeline_id"
+    ),
+    "organizations": "CAST(NULL AS BIGINT) AS id, CAST(NULL AS VARCHAR) AS name",
+    "persons": "CAST(NULL AS BIGINT) AS id, CAST(NULL AS VARCHAR) AS name",
+    "activity_types": "CAST(NULL AS VARCHAR) AS key_string, CAST(NULL AS VARCHAR) AS name",
+    "activities": (
+        "CAST(NULL AS BIGINT) AS id, CAST(NULL AS VARCHAR) AS subject, "
+        "CAST(NULL AS VARCHAR) AS type, CAST(NULL AS DATE) AS due_date, "
+        "CAST(NULL AS VARCHAR) AS due_time"
+    ),
+    "deals": "CAST(NULL AS BIGINT) AS id, CAST(NULL AS VARCHAR) AS title",
+    "custom_fields_mapping": (
+        "CAST(NULL AS VARCHAR) AS endpoint, CAST(NULL AS VARCHAR) AS hash_string, "
+        "CAST(NULL AS VARCHAR) AS name, CAST(NULL AS JSON) AS options, "
+        "CAST(NULL AS VARCHAR) AS column_type"
+    ),
+    "fields": (
+        "CAST(NULL AS VARCHAR) AS entity, CAST(NULL AS VARCHAR) AS field_code, "
+        "CAST(NULL AS VARCHAR) AS field_name"
+    ),
+}
+"""What stands in for a table that views join and that was never loaded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A view over `base` (made only where that table exists); `{name}` stands for a table."""
+
+    name: str
+    base: str
+    query: str
+
+
+NAMES = """
+  coalesce(owner.name, CAST({row}.owner_id AS VARCHAR)) AS owner_name,
+  coalesce(organization.name, CAST({row}.{org} AS VARCHAR)) AS organization_name,
+  coalesce(person.name, CAST({row}.person_id AS VARCHAR)) AS person_name
+"""
+JOINS = """
+  LEFT JOIN {{users}} owner ON owner.id = {row}.owner_id
+  LEFT JOIN {{organizations}} organization ON organization.id = {row}.{org}
+  LEFT JOIN {{persons}} person ON person.id = {row}.person_id
+"""
+
+DEALS = f"""
+SELECT d.*,
+  {NAMES.format(row="d", org="org_id").strip()},
+  coalesce(pipeline.name, CAST(d.pipeline_id AS VARCHAR)) AS pipeline_name,
+  coalesce(stage.name, CAST(d.stage_id AS VARCHAR)) AS stage_name,
+  d.value * coalesce(d.probability, stage.deal_probability, 100) / 100 AS weighted_value,
+  following.subject AS next_activity_subject, following.type AS next_activity_type,
+  following.due_date AS next_activity_date, following.due_time AS next_activity_time,
+  latest.subject AS last_activity_subject, latest.type AS last_activity_type,
+  latest.due_date AS last_activity_date
+FROM {{deals}} d
+  {JOINS.format(row="d", org="org_id").strip()}
+  LEFT JOIN {{pipelines}} pipeline ON pipeline.id = d.pipeline_id
+  LEFT JOIN {{stages}} stage ON stage.id = d.stage_id
+  LEFT JOIN {{activities}} following ON following.id = d.next_activity_id
+  LEFT JOIN {{activities}} latest ON latest.id = d.last_activity_id
+"""
+
+ACTIVITIES = f"""
+SELECT a.*,
+  {NAMES.format(row="a", org="org_id").strip()},
+  coalesce(kind.name, a.type) AS type_name,
+  coalesce(deal.title, CAST(a.deal_id AS VARCHAR)) AS deal_title
+FROM {{activities}} a
+  {JOINS.format(row="a", org="org_id").strip()}
+  LEFT JOIN {{activity_types}} kind ON kind.key_string = a.type
+  LEFT JOIN {{deals}} deal ON deal.id = a.deal_id
+"""
+
+LEADS = f"""
+SELECT l.*,
+  {NAMES.format(row="l", org="organization_id").strip()},
+  following.subject AS next_activity_subject, following.type AS next_activity_type,
+  following.due_date AS next_activity_date
+FROM {{leads}} l
+  {JOINS.format(row="l", org="organization_id").strip()}
+  LEFT JOIN {{activities}} following ON following.id = l.next_activity_id
+"""
+
+
+def _value(side: str) -> str:
+    """A field change's value in words: labels for option ids, names for ids of built-in fields."""
+    value = f"f.{side}_value"
+
+    def _name_of(names: str, *keys: str) -> str:
+        these = ", ".join(f"'{key}'" for key in keys)
+        found = f"SELECT name FROM {{{names}}} WHERE id = TRY_CAST({value} AS BIGINT)"
+        return f"WHEN f.field_key IN ({these}) THEN coalesce(({found}), {value})"
+
+    return f"""
+  CASE
+    WHEN {value} IS NULL THEN NULL
+    WHEN m.column_type IN ('enum', 'set') THEN array_to_string(list_transform(
+      string_split(trim({value}, '[] '), ','),
+      each -> coalesce(
+        json_extract_string(m.options, '$."' || trim(each) || '"'), trim(each))), ', ')
+    {_name_of("stages", "stage_id")}
+    {_name_of("pipelines", "pipeline_id")}
+    {_name_of("users", "user_id", "owner_id", "creator_user_id")}
+    {_name_of("persons", "person_id")}
+    {_name_of("organizations", "org_id")}
+    ELSE {value}
+  END AS {side}_value_readable"""
+
+
+FLOW = f"""
+SELECT f.*, coalesce(deal.title, CAST(f.deal_id AS VARCHAR)) AS deal_title,
+  coalesce(actor.name, CAST(f.user_id AS VARCHAR)) AS user_name,
+  coalesce(m.name, definition.field_name, f.field_key) AS field_name,{_value("old")},{_value("new")}
+FROM {{deals_flow}} f
+  LEFT JOIN {{deals}} deal ON deal.id = f.deal_id
+  LEFT JOIN {{users}} actor ON actor.id = f.user_id
+  LEFT JOIN {{custom_fields_mapping}} m
+    ON m.endpoint = 'deal' AND m.hash_string = left(f.field_key, 40) AND length(f.field_key) >= 40
+  LEFT JOIN {{fields}} definition
+    ON definition.entity = 'deal' AND definition.field_code = f.field_key
+"""
+
+STAGE_HISTORY = """
+WITH moves AS (
+  SELECT deal_id, timestamp AS moved_at,
+    TRY_CAST(old_value AS BIGINT) AS old_stage, TRY_CAST(new_value AS BIGINT) AS new_stage,
+    row_number() OVER (
+      PARTITION BY deal_id ORDER BY timestamp, TRY_CAST(event_id AS BIGINT)) AS place
+  FROM {deals_flow} WHERE field_key = 'stage_id'
+), stays AS (
+  SELECT deal_id, new_stage AS stage_id, moved_at AS entered_at FROM moves
+  UNION ALL
+  SELECT d.id, coalesce(m.old_stage, d.stage_id), d.add_time
+  FROM {deals} d LEFT JOIN moves m ON m.deal_id = d.id AND m.place = 1
+), spans AS (
+  SELECT deal_id, stage_id, entered_at,
+    lead(entered_at) OVER (PARTITION BY deal_id ORDER BY entered_at) AS left_for_next
+  FROM stays WHERE stage_id IS NOT NULL
+)
+SELECT s.deal_id, d.title AS deal_title, s.stage_id,
+  coalesce(stage.name, CAST(s.stage_id AS VARCHAR)) AS stage_name,
+  coalesce(pipeline.name, CAST(stage.pipeline_id AS VARCHAR)) AS pipeline_name,
+  s.entered_at,
+  coalesce(s.left_for_next, d.close_time, d.won_time, d.lost_time) AS left_at,
+  round(date_diff('second', s.entered_at,
+    coalesce(s.left_for_next, d.close_time, d.won_time, d.lost_time, now())) / 86400.0, 3) AS days
+FROM spans s
+  JOIN {deals} d ON d.id = s.deal_id
+  LEFT JOIN {stages} stage ON stage.id = s.stage_id
+  LEFT JOIN {pipelines} pipeline ON pipeline.id = stage.pipeline_id
+"""
+
+VIEWS: tuple[View, ...] = (
+    View(name="deals_readable", base="deals", query=DEALS),
+    View(name="activities_readable", base="activities", query=ACTIVITIES),
+    View(name="leads_readable", base="leads", query=LEADS),
+    View(name="deals_flow_readable", base="deals_flow", query=FLOW),
+    View(name="deal_stage_history", base="deals_flow", query=STAGE_HISTORY),
+)
+
+
+def rebuild(sql: Sql) -> None:
+    """Make every view anew whose base exists."""
+    rows = sql.execute_sql(
+        "SELECT table_name FROM information_schema.tables "
+        "WHERE table_schema = %s AND table_type = 'BASE TABLE'",
+        sql.dataset_name,
+    )
+    existing = {row[0] for row in rows or ()}
+    for view in VIEWS:
+        if view.base in existing:
+            _create(sql, view.name, view.query.format_map(_Names(sql, existing)))
+    if "deals_flow" in existing:
+        for kind in _flow_kinds(sql):
+            _create(sql, *_flow_view(sql, kind))
+
+
+class _Names(dict[str, str]):
+    """`{deals}` in a query: the table, or an empty one in its place."""
+
+    def __init__(self, sql: Sql, existing: set[str]) -> None:
+        super().__init__()
+        self._sql, self._existing = sql, existing
+
+    def __missing__(self, name: str) -> str:
+        if name in self._existing:
+            return table(self._sql, name)
+        return f"(SELECT {EMPTY[name]} WHERE false)"
+
+
+def _create(sql: Sql, name: str, query: str) -> None:
+    sql.execute_sql(f"CREATE OR REPLACE VIEW {table(sql, name)} AS {query}")
+
+
+def _flow_kinds(sql: Sql) -> list[str]:
+    rows = sql.execute_sql(
+        f"SELECT DISTINCT object FROM {table(sql, 'deals_flow')} "
+        "WHERE object IS NOT NULL ORDER BY 1"
+    )
+    return [row[0] for row in rows or ()]
+
+
+def _flow_view(sql: Sql, kind: str) -> tuple[str, str]:
+    """The events of one kind with a column per key, named as dlt's first Pipedrive source did."""
+    rows = sql.execute_sql(
+        "SELECT DISTINCT unnest(json_keys(event, '$.data')) "
+        f"FROM {table(sql, 'deals_flow')} WHERE object = %s ORDER BY 1",
+        kind,
+    )
+    literal = sql.capabilities.escape_literal
+    keys = {NAMING.normalize_identifier(row[0]): row[0] for row in rows or ()}
+    columns = "".join(
+        f", json_extract_string(event, {_path(literal, key)}) AS {sql.escape_column_name(name)}"
+        for name, key in keys.items()
+        if name not in {"deal_id", "timestamp"}
+    )
+    query = (
+        f"SELECT deal_id, timestamp{columns} FROM {table(sql, 'deals_flow')} "
+        f"WHERE object = {literal(kind)}"
+    )
+    return f"deals_flow_{NAMING.normalize_identifier(kind)}", query
+
+
+def _path(literal: Any, key: str) -> str:
+    quoted = key.replace("\\", "\\\\").replace('"', '\\"')
+    return str(literal(f'$.data."{quoted}"'))
