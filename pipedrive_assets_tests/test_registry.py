@@ -91,10 +91,14 @@ def test_only_official_parameters_are_sent(entity, operations):
         entity.paging
     ]
     if entity.kind is Kind.WINDOWED:
-        sent |= {"updated_since", "sort_by", "sort_direction"}
+        sent |= {"sort"} if entity.paging == "offset" else {"sort_by", "sort_direction"}
         sent |= {"updated_until"} if entity.until else set()
 
     for listing in entity.listings:
+        if entity.kind is Kind.WINDOWED and listing.since:
+            sent |= {"updated_since"}
+        if not listing.since:
+            sent -= {"updated_since"}
         official = {
             parameter["name"] for parameter in operations[listing.path].get("parameters", [])
         }

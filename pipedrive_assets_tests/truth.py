@@ -43,8 +43,13 @@ def _rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
     found: dict[Any, Row] = {}
     for listing in entity.listings:
         for row in _walk(sandbox, listing.path, entity.params):
-            found[_key(entity, row)] = row
+            found[_key(entity, row)] = _lead(row) if entity.shape == "lead" else row
     return list(found.values())
+
+
+def _lead(row: Row) -> Row:
+    flat = {name: value for name, value in row.items() if len(name) >= 40}
+    return {**{name: row[name] for name in row.keys() - flat.keys()}, "custom_fields": flat}
 
 
 def _participant(deal_id: int, row: Row) -> Row:

@@ -39,6 +39,9 @@ FORMS = {
     "date": re.compile(r"\d{4}-\d\d-\d\d"),
 }
 
+RESHAPED = {"participant", "flow", "definition", "mapping"}
+"""Shapes whose rows are made here, so that no document tells their columns."""
+
 ADDRESS_PARTS = (
     *("value", "country", "admin_area_level_1", "admin_area_level_2", "locality", "sublocality"),
     *("route", "street_number", "subpremise", "postal_code", "formatted_address"),
@@ -212,7 +215,7 @@ def list_columns(items: Json, lists: Iterable[object]) -> ColumnMap:
 
 def documented(documents: Documents, entity: Entity) -> Found:
     """Gather what the documents say about an entity; nothing about one that we reshape."""
-    if entity.shape != "plain":
+    if entity.shape in RESHAPED:
         return Found(columns={}, lists={})
     properties: dict[str, Any] = {}
     rows: list[Any] = []

@@ -122,7 +122,7 @@ def freshness_tick(
         return dg.SkipReason(f"Run {run.run_id[:8]} is under way.")
     if pause := pause_after_failures(instance, now):
         return dg.SkipReason(pause)
-    watched = [entity for entity in ENTITIES if entity.kind is not Kind.SNAPSHOT or target.sandbox]
+    watched = [entity for entity in ENTITIES if is_watched(entity) or target.sandbox]
     ready, waiting = split_by_first_load(instance, watched, target)
     stale = [entity for entity in ready if is_stale(instance, entity, target, now)]
     if stale:
@@ -130,6 +130,13 @@ def freshness_tick(
     if waiting:
         return dg.SkipReason(first_load_sentence(waiting))
     return dg.SkipReason(f"Every table is less than {TOLERANCE} behind.")
+
+
+def is_watched(entity: Entity) -> bool:
+    """Whether the sensor asks for it; the others are the daily run's: small lists that are read
+    whole, and lists that cannot be asked for what is new.
+    """
+    return entity.kind is not Kind.SNAPSHOT and entity.since
 
 
 def request(entities: Iterable[Entity], day: str) -> dg.RunRequest:
@@ -151,7 +158,7 @@ def is_stale(instance: dg.DagsterInstance, entity: Entity, target: Target, now: 
     reached = complete_until(instance, entity, target)
     if reached is None:
         return True
-    return entity.kind is not Kind.SNAPSHOT and now - reached > TOLERANCE
+    return is_watched(entity) and now - reached > TOLERANCE
 
 
 def complete_until(instance: dg.DagsterInstance, entity: Entity, target: Target) -> datetime | None:

@@ -155,7 +155,9 @@ def what_is_held(sql: Sql, entity: Entity) -> Held:
         )
     except DatabaseUndefinedRelation:
         return Held()
-    newest, highest_id, undated = (rows or [(None, None, None)])[0]
+    newest, highest, undated = (rows or [(None, None, None)])[0]
+    # A UUID tells nothing about what came after it.
+    highest_id = highest if isinstance(highest, int) else None
     return Held(newest=newest, highest_id=highest_id, undated=int(undated or 0))
 
 

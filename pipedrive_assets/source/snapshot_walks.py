@@ -28,7 +28,8 @@ def _lists(entity: Entity) -> tuple[Listing, ...]:
     """The lists to read: the first once more after an archive, for a row that came back from there
     in between would be in neither.
     """
-    return (*entity.listings, *entity.listings[: len(entity.listings) - 1])
+    again = entity.listings[:1] if entity.archived else ()
+    return (*entity.listings, *again)
 
 
 def _read(

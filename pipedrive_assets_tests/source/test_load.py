@@ -24,14 +24,24 @@ from pipedrive_assets.sandbox.exchange import json_reply
 from pipedrive_assets.source import commit
 from pipedrive_assets.source.table_load import TableLoad
 
-CRM = ("deals", "persons", "organizations", "activities", "products")
-DERIVED = {"person"} | {
-    name
-    for entity in ENTITIES
-    for key, value in entity.params
-    if key == "include_fields"
-    for name in value.split(",")
-}
+EDITED = {"deals": "title", "leads": "title", "notes": "content", "files": "description"}
+"""A column that an edit changes."""
+
+CRM = ("deals", "persons", "organizations", "activities", "products", "leads", "notes", "files")
+OFFSET = ("leads", "notes", "files")
+NAMES = {"deal_name", "person_name", "org_name", "product_name", "lead_name", "project_name"}
+"""What notes and files say of other rows, and do not count as their own change."""
+DERIVED = (
+    {"person", "deal__title", "organization__name", "person__name"}
+    | NAMES
+    | {
+        name
+        for entity in ENTITIES
+        for key, value in entity.params
+        if key == "include_fields"
+        for name in value.split(",")
+    }
+)
 
 
 def visible_differences(office, *names):
@@ -87,14 +97,44 @@ def test_a_change_brings_exactly_that_row_in_few_requests(office):
 
 
 def test_an_undisturbed_account_costs_one_page_a_list(office):
-    office.load("pipelines", "products")
+    office.load("pipelines", "products", *OFFSET)
 
-    reports = office.load("pipelines", "products", newest=False)
+    reports = office.load("pipelines", "products", *OFFSET, newest=False)
 
     definitions = 10
-    assert {"pipelines": 5, "products": 10 + definitions} == {
+    assert {
+        "pipelines": 5,
+        "products": 10 + definitions,
+        "leads": 20 + 40,
+        "notes": 20,
+        "files": 20,
+    } == {
         name: report.tally.tokens for name, report in reports.items()
     }
+
+
+def test_leads_that_go_to_the_archive_and_come_back_are_followed(office):
+    office.load("leads")
+    office.advance(minutes=10)
+    away, back = (
+        next(
+            key for key in office.world.ids("leads") if row(office, key)["is_archived"] is archived
+        )
+        for archived in (False, True)
+    )
+    office.world.archive("leads", away)
+    office.world.unarchive("leads", back)
+
+    office.load("leads")
+
+    assert [] == office.differences("leads")
+    assert {(away, True), (back, False)} == set(
+        office.query(f"SELECT id, is_archived FROM leads WHERE id IN ('{away}', '{back}')")
+    )
+
+
+def row(office, key):
+    return office.world.row("leads", key)
 
 
 def test_archived_and_deleted_deals_are_told_apart(office):
@@ -119,19 +159,19 @@ def test_rows_without_a_change_date_are_loaded_the_first_time_and_when_new(offic
     assert [("Quiet Newcomer",)] == office.query(f"SELECT name FROM persons WHERE id = {new}")
 
 
-@pytest.mark.parametrize("table", ["deals", "persons", "products"])
-@pytest.mark.parametrize("page", [1, 2, 4])
+@pytest.mark.parametrize("table", ["deals", "persons", "products", "leads", "notes", "files"])
+@pytest.mark.parametrize("page", [1, 2])
 def test_a_row_edited_while_its_list_is_walked_is_not_lost(make_office, table, page):
     office = make_office(deals=12)
     ids = office.world.ids(table)
-    column = {"deals": "title"}.get(table, "name")
+    column = EDITED.get(table, "name")
 
     def edit_early_and_late():
         office.advance(seconds=1)
         for key in (ids[0], ids[5], ids[-1]):
             office.world.edit(table, key, **{column: f"edited at page {page}"})
 
-    office.sandbox.inject(faults.after(f"api/v2/{table}", edit_early_and_late).at(page))
+    office.sandbox.inject(faults.after(BY_NAME[table].path, edit_early_and_late).at(page))
     office.load(table, page_rows=4)
     office.load(table, page_rows=4)
 
@@ -163,18 +203,24 @@ def test_two_edits_within_one_second_both_count(office):
 
 
 def test_a_past_day_can_be_loaded_after_newer_ones_and_changes_nothing_newer(office):
-    office.load("deals", "products")
+    tables = ("deals", "products", *OFFSET)
+    office.load(*tables)
     office.advance(days=3)
-    office.load("deals", "products")
+    office.load(*tables)
     before = office.query("SELECT * FROM deals ORDER BY id")
+    day = office.midnight - timedelta(days=2)
 
-    reports = office.load("deals", "products", day=office.midnight - timedelta(days=2))
+    reports = office.load(*tables, day=day)
 
     assert before == office.query("SELECT * FROM deals ORDER BY id")
-    assert [] == visible_differences(office, "deals", "products")
-    assert {"deals": 0, "products": 0} == {
+    assert [] == visible_differences(office, *tables)
+    assert dict.fromkeys(tables, 0) == {
         name: report.written.loaded for name, report in reports.items()
     }
+    for table in tables:
+        within = f"update_time >= '{day}' AND update_time < '{day + timedelta(days=1)}'"
+        ((changed,),) = office.query(f"SELECT count(*) FROM {table} WHERE {within}")
+        assert changed >= reports[table].written.read
 
 
 def test_an_old_row_never_replaces_a_newer_one(office):

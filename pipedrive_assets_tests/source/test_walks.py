@@ -1,0 +1,123 @@
+"""Walks by themselves, no warehouse: whatever moves between two pages, no row is passed over."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pipedrive_assets.api import Tally
+from pipedrive_assets.entities import BY_NAME
+from pipedrive_assets.errors import TransientApiError
+from pipedrive_assets.sandbox import faults
+from pipedrive_assets.source.plan import Walk
+from pipedrive_assets.source.walks import read_windowed
+
+OFFSET = ("leads", "notes", "files")
+EDITED = {"leads": "title", "notes": "content", "files": "description"}
+EVERYTHING = Walk(baseline=True, moves=True)
+
+
+def read(office, table, walk=EVERYTHING, page_rows=3):
+    """Ids of the rows that a walk shows, with the walk at its end."""
+    entity, ids = replace(BY_NAME[table], page_rows=page_rows), set()
+    for chunk in read_windowed(office.connection.client, entity, walk, Tally()):
+        ids |= {row["id"] for _, row in chunk.rows}
+        walk = chunk.walk
+    return ids, walk
+
+
+@pytest.mark.parametrize("table", OFFSET)
+@pytest.mark.parametrize("page", range(1, 9))
+def test_rows_that_leave_a_list_between_its_pages_take_none_with_them(make_office, table, page):
+    office = make_office(deals=40)
+    ids = office.world.ids(table)
+
+    def leave():
+        for key in ids[:2]:
+            office.world.purge(table, key)
+
+    office.sandbox.inject(faults.after(BY_NAME[table].path, leave).at(page))
+    found, _ = read(office, table)
+
+    assert set(ids[2:]) <= found
+
+
+@pytest.mark.parametrize("path", ["v1/leads", "v1/leads/archived", "v1/notes", "v1/files"])
+@pytest.mark.parametrize("page", range(1, 7))
+def test_a_window_shows_every_change_before_its_first_page(make_office, path, page):
+    office = make_office(deals=60)
+    table = path.split("/")[1]
+    ids, column = office.world.ids(table), EDITED[table]
+    since = office.sandbox.now
+    office.advance(hours=1)
+    for key in ids[3:]:
+        office.world.edit(table, key, **{column: "edited"})
+    archived = [key for key in ids if office.world.row(table, key).get("is_archived")]
+    office.advance(seconds=1)
+
+    def stir():
+        office.advance(seconds=1)
+        for key in (ids[0], ids[4], ids[-1]):
+            office.world.edit(table, key, **{column: "edited in mid-walk"})
+        for key in archived[-3:]:
+            office.world.unarchive(table, key)
+
+    office.sandbox.inject(faults.after(path, stir).at(page))
+    first, walk = read(office, table, Walk(baseline=False, moves=True, since=since))
+    second, _ = read(
+        office, table, replace(walk, since=walk.started_at, started_at=None, listing=0)
+    )
+
+    assert set(ids[3:]) <= first | second
+    assert since < walk.complete_until()
+
+
+@pytest.mark.parametrize("table", OFFSET)
+def test_a_closed_window_shows_its_own_rows_alone(make_office, table):
+    office = make_office(deals=40)
+    office.advance(days=5)
+    until = office.midnight - timedelta(days=1)
+    since = until - timedelta(days=2)
+
+    found, _ = read(office, table, Walk(baseline=False, moves=False, since=since, until=until))
+
+    rows = [office.world.row(table, key) for key in office.world.ids(table)]
+    bounds = [moment.strftime("%Y-%m-%dT%H:%M:%S") for moment in (since, until)]
+    assert found == {
+        row["id"] for row in rows if bounds[0] <= (row["update_time"] or "") < bounds[1]
+    }
+
+
+def test_a_list_without_updated_since_is_left_at_the_first_row_that_is_too_old(
+    make_office,
+):
+    office = make_office(deals=60)
+    since = office.sandbox.now
+    office.advance(seconds=10)
+    for key in office.world.ids("files")[:4]:
+        office.world.edit("files", key, description="edited")
+
+    found, _ = read(office, "files", Walk(baseline=False, moves=True, since=since))
+
+    assert set(office.world.ids("files")[:4]) == found
+    assert 2 == len(office.sandbox.calls("v1/files"))
+
+
+def test_a_walk_goes_on_from_a_page_marker_and_restarts_where_the_row_there_has_gone(make_office):
+    office = make_office(deals=40)
+    ids = office.world.ids("notes")
+    stands = replace(EVERYTHING, marker=f"3@{ids[3]}", started_at=office.sandbox.now, pages=1)
+    moved = replace(stands, marker="3@4711")
+
+    assert set(ids[3:]) == read(office, "notes", stands)[0]
+    assert set(ids) == read(office, "notes", moved)[0]
+
+
+def test_a_list_that_never_stands_still_is_given_up(office):
+    def leave():
+        office.world.purge("notes", office.world.ids("notes")[0])
+
+    office.sandbox.inject(faults.after("v1/notes", leave).always())
+
+    with pytest.raises(TransientApiError, match="every time"):
+        read(office, "notes", page_rows=2)
