@@ -111,7 +111,7 @@ class _Load:
         try:
             chunks = table.begin()
         except PipedriveError as error:
-            yield from self._end(table, error)
+            yield from self._end(table, table.report(error))
             return
         self.running[entity.name] = table
         self._start_reader(table, chunks)
@@ -151,20 +151,28 @@ class _Load:
                 table.commit(event.chunk)
                 log.info("%s: %d rows read", table.entity.name, table.written.read)
                 return
-            if not error and (more := table.finish()):
-                self._start_reader(table, more)
+            if not error:
+                yield from self._finish(table)
                 return
         except PipedriveError as failure:
             error = failure
-        yield from self._end(table, error)
+        yield from self._end(table, table.report(error))
 
-    def _end(self, table: TableLoad, error: PipedriveError | None) -> Iterator[TableReport]:
+    def _finish(self, table: TableLoad) -> Iterator[TableReport]:
+        with self.context.warehouse.exclusive():
+            more = table.finish()
+            report = None if more else table.report(None)
+        if more:
+            self._start_reader(table, more)
+        if report:
+            yield from self._end(table, report)
+
+    def _end(self, table: TableLoad, report: TableReport) -> Iterator[TableReport]:
         """Report a table, let go of it, and start its children.
 
         Children of a parent that failed are read for the rows it holds: those are no worse for it.
         """
         self.running.pop(table.entity.name, None)
-        report = table.report(error)
         table.close()
         yield report
         for child in self.context.request.entities:

@@ -49,6 +49,7 @@ class Warehouse:
         self._pipelines: dict[str, dlt.Pipeline] = {}
         self._table_locks: dict[str, filelock.BaseFileLock] = {}
         self._ledger: SqlClientBase[Any] | None = None
+        self._connection: SqlClientBase[Any] | None = None
         _settle_dlt()
 
     def __str__(self) -> str:
@@ -71,6 +72,9 @@ class Warehouse:
                 yield
             except WAREHOUSE_FAULTS as error:
                 raise explain(error, self.path) from error
+            finally:
+                if self._lock.lock_counter == 1:
+                    self._close_connection()
 
     @contextlib.contextmanager
     def table_lock(self, table: str) -> Iterator[None]:
@@ -87,13 +91,13 @@ class Warehouse:
     def sql(self) -> Iterator[SqlClientBase[Any]]:
         """A SQL client in the dataset, with the file held; waits for foreign programs that have it
         open.
+
+        It stays open until the file is let go: opening takes DuckDB longer than most queries.
         """
         with self.exclusive():
-            client = self._open()
-            try:
-                yield client
-            finally:
-                client.close_connection()
+            if self._connection is None:
+                self._connection = self._open()
+            yield self._connection
 
     def pipeline(self, name: str) -> dlt.Pipeline:
         """The dlt pipeline of one table, its schema restored from the warehouse.
@@ -102,7 +106,10 @@ class Warehouse:
         """
         if name not in self._pipelines:
             pipeline = self._new_pipeline(name)
-            pipeline.sync_destination()
+            with self.sql() as sql:
+                known = sql.execute_sql(_HAS_SCHEMAS, sql.dataset_name)
+            if known:
+                pipeline.sync_destination()
             self._pipelines[name] = pipeline
         return self._pipelines[name]
 
@@ -130,6 +137,11 @@ class Warehouse:
             else:
                 return client
 
+    def _close_connection(self) -> None:
+        if connection := self._connection:
+            self._connection = None
+            connection.close_connection()
+
     def _client(self) -> SqlClientBase[Any]:
         """Made once: dlt resolves its whole configuration anew for each."""
         if not self._ledger:
@@ -143,6 +155,12 @@ class Warehouse:
             destination=typed_duckdb(str(self.path), destination_name="duckdb"),
             dataset_name=self.dataset,
         )
+
+
+_HAS_SCHEMAS = (
+    "SELECT 1 FROM information_schema.tables "
+    "WHERE table_schema = %s AND table_name = '_dlt_version'"
+)
 
 
 def _settle_dlt() -> None:
