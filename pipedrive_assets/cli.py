@@ -67,7 +67,13 @@ def _parser() -> argparse.ArgumentParser:
 def list_entities(_arguments: argparse.Namespace) -> None:
     """Name, endpoint, tokens a page."""
     rows = [
-        (entity.name, entity.kind.value, f"/{entity.path}", str(entity.cost)) for entity in ENTITIES
+        (
+            entity.name,
+            f"{entity.kind.value}{', optional' if entity.optional else ''}",
+            f"/{entity.path}",
+            str(entity.cost),
+        )
+        for entity in ENTITIES
     ]
     _print_table(("table", "kind", "endpoint", "tokens a page"), rows)
 
@@ -102,7 +108,7 @@ def load_tables(arguments: argparse.Namespace) -> None:
     reports = []
     try:
         request = LoadRequest(
-            entities=_chosen(arguments.tables),
+            entities=_chosen(arguments.tables, settings),
             window=Window(start=midnight),
             overlap=settings.overlap,
             since=settings.since,
@@ -110,7 +116,9 @@ def load_tables(arguments: argparse.Namespace) -> None:
         )
         for report in load_tables(connection, warehouse, request):
             reports.append(report)
-            if not report.error:
+            if report.skipped:
+                print(f"{report.entity.name}: skipped, Pipedrive refuses it: «{report.skipped}»")
+            elif not report.error:
                 print(
                     f"{report.entity.name}: {report.written.loaded} rows loaded, "
                     f"{report.rows_total} in the table",
@@ -121,11 +129,14 @@ def load_tables(arguments: argparse.Namespace) -> None:
     raise_failures(reports)
 
 
-def _chosen(names: Sequence[str]) -> tuple[Entity, ...]:
+def _chosen(names: Sequence[str], settings: Settings) -> tuple[Entity, ...]:
+    """The tables typed, optional ones too; none typed: those of the settings."""
     for name in names:
         if name not in BY_NAME:
             raise ConfigurationError(f"There is no table {name!r}. Known: {', '.join(BY_NAME)}.")
-    return tuple(entity for entity in ENTITIES if not names or entity.name in names)
+    if not names:
+        return settings.entities
+    return tuple(entity for entity in ENTITIES if entity.name in names)
 
 
 def try_sandbox(_arguments: argparse.Namespace) -> None:

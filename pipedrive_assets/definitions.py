@@ -17,9 +17,9 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
     Touches no network, no disk.
     """
     partitions = daily_partitions(settings.first_partition)
-    job = build_job()
+    job = build_job(settings.entities)
     return dg.Definitions(
-        assets=[build_assets(partitions)],
+        assets=[build_assets(partitions, settings.entities)],
         jobs=[job],
         schedules=[build_schedule(settings, job)],
         sensors=[build_sensor(settings, job)],

@@ -15,7 +15,9 @@ from typing import Any
 from dotenv import dotenv_values
 
 from pipedrive_assets import setting_values as values
+from pipedrive_assets.entities import DEFAULT_ENTITIES, Entity
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
+from pipedrive_assets.selection import select
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -88,6 +90,12 @@ SETTINGS: tuple[Setting, ...] = (
         remedy="Give auto or never.",
     ),
     Setting(
+        name="PIPEDRIVE_TABLES",
+        default="default",
+        help="What to load: `default`, and `+name` or `-name`, such as `default,+projects,-files`.",
+        parse=select,
+    ),
+    Setting(
         name="PIPEDRIVE_DAILY_AT",
         default="02:15",
         help="When the daily schedule ticks (UTC); it closes the newest day that has ended.",
@@ -121,6 +129,7 @@ class Settings:
     warehouse: Path
     dataset: str = "pipedrive_data"
     sandbox: str = "auto"
+    entities: tuple[Entity, ...] = field(default=DEFAULT_ENTITIES, repr=False)
     daily_at: str = "02:15"
     overlap: timedelta = timedelta(minutes=5)
     points_to_account: tuple[str, ...] = ()
@@ -165,6 +174,7 @@ class Settings:
             warehouse=root / Path(parsed["PIPEDRIVE_WAREHOUSE"]).expanduser(),
             dataset=parsed["PIPEDRIVE_DATASET"],
             sandbox=parsed["PIPEDRIVE_SANDBOX"],
+            entities=parsed["PIPEDRIVE_TABLES"],
             daily_at=parsed["PIPEDRIVE_DAILY_AT"],
             overlap=parsed["PIPEDRIVE_OVERLAP_MINUTES"],
             points_to_account=tuple(_pointers(given, root)),

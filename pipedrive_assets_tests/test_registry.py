@@ -33,6 +33,7 @@ def test_a_child_has_a_path_per_parent_and_is_keyed_by_it(entity):
 
     assert is_child == ("{id}" in entity.path or entity.bulk is not None)
     assert is_child == (entity.key[0] == "deal_id")
+    assert entity.gated or not entity.optional
     assert not is_child or entity.parent in BY_NAME
 
 
@@ -90,6 +91,7 @@ def test_only_official_parameters_are_sent(entity, operations):
     sent |= {"cursor": {"cursor", "limit"}, "offset": {"start", "limit"}, "none": set()}[
         entity.paging
     ]
+    sent |= {name for variant in entity.variants for name, _ in variant}
     if entity.kind is Kind.WINDOWED:
         sent |= {"sort"} if entity.paging == "offset" else {"sort_by", "sort_direction"}
         sent |= {"updated_until"} if entity.until else set()

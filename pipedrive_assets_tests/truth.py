@@ -42,9 +42,14 @@ def _rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
         ]
     found: dict[Any, Row] = {}
     for listing in entity.listings:
-        for row in _walk(sandbox, listing.path, entity.params):
+        for row in _listed(sandbox, entity, listing.path):
             found[_key(entity, row)] = _lead(row) if entity.shape == "lead" else row
     return list(found.values())
+
+
+def _listed(sandbox: Sandbox, entity: Entity, path: str) -> Iterator[Row]:
+    for variant in entity.variants:
+        yield from _walk(sandbox, path, (*entity.params, *variant), entity.nested)
 
 
 def _lead(row: Row) -> Row:
@@ -77,17 +82,31 @@ def _event(deal_id: int, row: Row) -> Row:
     }
 
 
-CHILD_FORMS = {"deals_participants": _participant, "deals_flow": _event}
+def _change(deal_id: int, row: Row) -> Row:
+    return {"deal_id": deal_id, "change_key": event_key(row), **row}
 
 
-def _walk(sandbox: Sandbox, path: str, params: Iterable[tuple[str, str]]) -> Iterator[Row]:
+CHILD_FORMS = {
+    "deals_participants": _participant,
+    "deals_flow": _event,
+    "deals_changelog": _change,
+    "deals_followers": lambda deal_id, row: {"deal_id": deal_id, **row},
+}
+
+
+def _walk(
+    sandbox: Sandbox,
+    path: str,
+    params: Iterable[tuple[str, str]],
+    nested: str | None = None,
+) -> Iterator[Row]:
     extra: list[tuple[str, str]] = []
     headers = {"x-api-token": sandbox.api_token}
     while True:
         reply = sandbox.answer(call(path, [*params, *extra], headers))
         assert reply.status == 200, reply.body
         body = reply.json()
-        yield from body["data"] or []
+        yield from (body["data"][nested] if nested else body["data"]) or []
         told = body.get("additional_data") or {}
         if cursor := told.get("next_cursor"):
             extra = [("cursor", cursor)]

@@ -85,9 +85,11 @@ class Documents:
         operation: Json = self.specs[version]["paths"][path]["get"]
         return operation
 
-    def example_rows(self, listing: Listing) -> list[Any]:
+    def example_rows(self, listing: Listing, nested: str | None) -> list[Any]:
         """Find the rows of the official example answer; none when there is no example."""
         rows = self.examples.get(_address(listing), {}).get("data")
+        if nested and isinstance(rows, dict):
+            rows = rows.get(nested)
         return rows if isinstance(rows, list) else []
 
 
@@ -132,10 +134,12 @@ def resolved(schema: Json) -> dict[str, Any]:
     return whole
 
 
-def item_properties(operation: Json) -> dict[str, Any]:
+def item_properties(operation: Json, nested: str | None) -> dict[str, Any]:
     """List what the schema says a row of the answer holds."""
     answer = resolved(operation["responses"]["200"]["content"]["application/json"]["schema"])
     rows = resolved(answer["properties"]["data"])
+    if nested:
+        rows = resolved(rows["properties"][nested])
     return dict(resolved(rows["items"])["properties"])
 
 
@@ -222,8 +226,8 @@ def documented(documents: Documents, entity: Entity) -> Found:
     names: dict[str, None] = {}
     for listing in entity.listings:
         operation = documents.operation(listing)
-        properties = {**item_properties(operation), **properties}
-        rows += documents.example_rows(listing)
+        properties = {**item_properties(operation, entity.nested), **properties}
+        rows += documents.example_rows(listing, entity.nested)
         names |= dict.fromkeys(included(operation))
     return found_in(properties, [*rows, names])
 

@@ -6,12 +6,12 @@ table learns (limits, refusals, an exhausted budget) holds for all. Each entity 
 asset of its own: selected, materialized and reported singly.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.entities import ENTITIES
+from pipedrive_assets.entities import DEFAULT_ENTITIES, ENTITIES, Entity
 from pipedrive_assets.errors import LoadFailed, PipedriveError
 from pipedrive_assets.orchestration.partitions import beta_accepted, window_of
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
@@ -30,16 +30,31 @@ class LoadConfig(dg.Config):
     that has such)."""
 
 
-def build_assets(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+READABLE = "readable"
+"""The check of every table that an account may lack."""
+
+
+def build_assets(
+    partitions: dg.PartitionsDefinition, entities: Sequence[Entity] = DEFAULT_ENTITIES
+) -> dg.AssetsDefinition:
     """One multi-asset with an asset per entity."""
     with beta_accepted():
         return dg.multi_asset(
             name="pipedrive",
-            specs=specs(),
+            specs=specs(entities),
+            check_specs=[_readable(entity) for entity in entities if entity.gated],
             can_subset=True,
             partitions_def=partitions,
             backfill_policy=dg.BackfillPolicy.single_run(),
         )(_materialize)
+
+
+def _readable(entity: Entity) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        name=READABLE,
+        asset=entity.name,
+        description="Warns while Pipedrive refuses the table, as it does without the feature.",
+    )
 
 
 def _materialize(
@@ -68,12 +83,30 @@ def _materialize(
                 yield dg.MaterializeResult(
                     asset_key=report.entity.name,
                     metadata={**pipedrive.dlt_metadata(context, report), **metadata(report)},
+                    check_results=_check_results(context, report),
                 )
         raise_failures(reports)
     except PipedriveError as error:
         raise failure(error) from None
     finally:
         warehouse.close()
+
+
+def _check_results(
+    context: dg.AssetExecutionContext, report: TableReport
+) -> list[dg.AssetCheckResult]:
+    key = dg.AssetCheckKey(asset_key=dg.AssetKey(report.entity.name), name=READABLE)
+    if key not in context.selected_asset_check_keys:
+        return []
+    return [
+        dg.AssetCheckResult(
+            asset_key=report.entity.name,
+            check_name=READABLE,
+            passed=report.skipped is None,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=report.skipped,
+        )
+    ]
 
 
 def _or_failure(act: Any) -> Any:
@@ -105,6 +138,8 @@ def sentence(report: TableReport) -> str:
     """One log line per table."""
     if report.error:
         return f"{report.entity.name}: FAILED. {report.error}"
+    if report.skipped:
+        return f"{report.entity.name}: skipped, Pipedrive refuses it: «{report.skipped}»"
     return (
         f"{report.entity.name}: {report.written.loaded} rows loaded, "
         f"{report.rows_total} in the table ({report.tally.requests} requests, "
@@ -135,5 +170,6 @@ def metadata(report: TableReport) -> dict[str, Any]:
         "account_id": report.account.company_id,
         "sandbox": report.account.is_sandbox,
         "warehouse": report.warehouse,
+        **({"skipped": report.skipped} if report.skipped else {}),
         **({"complete_until": dg.MetadataValue.timestamp(reached)} if reached else {}),
     }

@@ -4,7 +4,7 @@ Both read only the Dagster instance: what each asset's last materialization into
 said of itself.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from math import ceil
@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.entities import BULK_PARENTS, ENTITIES, Entity, Kind
+from pipedrive_assets.entities import BULK_PARENTS, DEFAULT_ENTITIES, Entity, Kind
 from pipedrive_assets.orchestration.partitions import newest_ended_day, open_day
 from pipedrive_assets.settings import Settings
 
@@ -42,19 +42,24 @@ class Target:
 
     warehouse: str
     sandbox: bool
+    entities: tuple[Entity, ...] = DEFAULT_ENTITIES
 
     @classmethod
     def of(cls, settings: Settings) -> "Target":
         """From the settings; a token that is missing is the run's to complain about."""
         sandbox = not settings.api_token and not settings.points_to_account
-        return cls(warehouse=f"{settings.warehouse}:{settings.dataset}", sandbox=sandbox)
+        return cls(
+            warehouse=f"{settings.warehouse}:{settings.dataset}",
+            sandbox=sandbox,
+            entities=settings.entities,
+        )
 
 
-def build_job() -> Any:
+def build_job(entities: Iterable[Entity]) -> Any:
     """The job of all tables."""
     return dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.assets(*[entity.name for entity in ENTITIES]),
+        selection=dg.AssetSelection.assets(*[entity.name for entity in entities]),
         description="Every table, up to now or for the partitions asked for.",
     )
 
@@ -80,7 +85,7 @@ def build_schedule(settings: Settings, job: Any) -> dg.ScheduleDefinition:
             return dg.SkipReason(
                 f"{day} lies before the first partition, {settings.first_partition}."
             )
-        ready, waiting = split_by_first_load(context.instance, ENTITIES, target)
+        ready, waiting = split_by_first_load(context.instance, target.entities, target)
         if not ready:
             return dg.SkipReason(first_load_sentence(waiting))
         return dg.RunRequest(
@@ -122,7 +127,7 @@ def freshness_tick(
         return dg.SkipReason(f"Run {run.run_id[:8]} is under way.")
     if pause := pause_after_failures(instance, now):
         return dg.SkipReason(pause)
-    watched = [entity for entity in ENTITIES if is_watched(entity) or target.sandbox]
+    watched = [entity for entity in target.entities if is_watched(entity) or target.sandbox]
     ready, waiting = split_by_first_load(instance, watched, target)
     stale = [entity for entity in ready if is_stale(instance, entity, target, now)]
     if stale:
@@ -153,25 +158,33 @@ def request(entities: Iterable[Entity], day: str) -> dg.RunRequest:
 
 def is_stale(instance: dg.DagsterInstance, entity: Entity, target: Target, now: datetime) -> bool:
     """Whether what this warehouse holds of a table is older than the tolerance; never loaded
-    counts as stale.
+    counts as stale. A table that Pipedrive refused is left to the daily run.
     """
-    reached = complete_until(instance, entity, target)
+    facts = last_facts(instance, entity, target)
+    if "skipped" in facts:
+        return False
+    reached = _moment(facts)
     if reached is None:
         return True
     return is_watched(entity) and now - reached > TOLERANCE
 
 
-def complete_until(instance: dg.DagsterInstance, entity: Entity, target: Target) -> datetime | None:
-    """Up to when the table is complete, as its last materialization into this warehouse said;
-    None: never loaded.
-    """
+def last_facts(instance: dg.DagsterInstance, entity: Entity, target: Target) -> Mapping[str, Any]:
+    """What a table's last materialization into this warehouse said of itself; empty: none did."""
     found = instance.fetch_materializations(dg.AssetKey(entity.name), limit=EVENTS_LOOKED_AT)
     for record in found.records:
         materialization = record.asset_materialization
         facts = materialization.metadata if materialization else {}
-        if _value(facts, "warehouse") == target.warehouse and "complete_until" in facts:
-            return datetime.fromtimestamp(float(_value(facts, "complete_until")), timezone.utc)
-    return None
+        told = "complete_until" in facts or "skipped" in facts
+        if told and _value(facts, "warehouse") == target.warehouse:
+            return facts
+    return {}
+
+
+def _moment(facts: Mapping[str, Any]) -> datetime | None:
+    """Up to when the table is complete."""
+    reached = _value(facts, "complete_until")
+    return datetime.fromtimestamp(float(reached), timezone.utc) if reached is not None else None
 
 
 def _value(facts: Any, name: str) -> Any:
@@ -190,7 +203,7 @@ def split_by_first_load(
     ready: list[Entity] = []
     waiting: list[Entity] = []
     for entity in entities:
-        (ready if complete_until(instance, entity, target) else waiting).append(entity)
+        (ready if last_facts(instance, entity, target) else waiting).append(entity)
     return ready, waiting
 
 

@@ -1,10 +1,11 @@
 """Entity to Dagster asset, and nowhere else."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity, Kind
+from pipedrive_assets.entities import BY_NAME, Entity, Kind
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltTranslator
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.source.tables import table_resource
@@ -49,12 +50,12 @@ def _spec(entity: Entity) -> dg.AssetSpec:
     )
 
 
-def specs() -> list[dg.AssetSpec]:
-    """Every entity's spec, in the registry's order."""
+def specs(entities: Iterable[Entity]) -> list[dg.AssetSpec]:
+    """Each entity's spec, in the order given."""
     translate, Data = EntityTranslator(), _translator_data()  # noqa: N806 - a class
     return [
         translate.get_asset_spec(Data(resource=table_resource(entity, None), pipeline=None))
-        for entity in ENTITIES
+        for entity in entities
     ]
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from pipedrive_assets.entities import Entity
+from pipedrive_assets.rows.child import change_row, child_row
 from pipedrive_assets.rows.columns import Column, columns_of
 from pipedrive_assets.rows.fingerprint import fingerprint
 from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_text
@@ -67,7 +68,7 @@ def shape(
     out: Row = {}
     misfits = _object(prepare(row, parent_id) if prepare else row, _plan(entity.name), out)
     out["_row_hash"] = fingerprint(out)
-    out["_deleted_at"] = _deleted_at(out) if out.get("is_deleted") is True else None
+    out["_deleted_at"] = _deleted_at(out) if _is_deleted(out) else None
     return out, misfits
 
 
@@ -75,7 +76,14 @@ _PREPARE: dict[str, Callable[[Mapping[str, Any], int | None], Row]] = {
     "participant": participant_row,
     "flow": flow_row,
     "lead": lead_row,
+    "child": child_row,
+    "changelog": change_row,
 }
+
+
+def _is_deleted(row: Row) -> bool:
+    """Whether Pipedrive says so: most rows by a mark, projects by their status alone."""
+    return row.get("is_deleted") is True or row.get("status") == "deleted"
 
 
 def _deleted_at(row: Row) -> str | None:

@@ -18,7 +18,7 @@ from pipedrive_assets.errors import DataError, PipedriveError
 from pipedrive_assets.source import ledger, views
 from pipedrive_assets.source.chunk import Chunk
 from pipedrive_assets.source.field_memory import FieldMemory
-from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
+from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures, settled
 from pipedrive_assets.source.table_load import Context, TableLoad
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import Window, utc_now
@@ -59,7 +59,7 @@ def load_tables(
         account=account,
         now=now,
     )
-    yield from _Load(context).tables()
+    yield from settled(_Load(context).tables())
     with warehouse.sql() as sql:
         views.rebuild(sql)
 

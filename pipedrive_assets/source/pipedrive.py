@@ -4,6 +4,7 @@ Its memory is dlt's own state: each resource keeps up to when it is complete. A 
 and the Dagster project do not share a dataset.
 """
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any, Optional, Union
@@ -16,16 +17,19 @@ from dlt.extract import DltResource
 from pipedrive_assets.api import Tally
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.entities import ENTITIES, Entity, Kind, children_of
-from pipedrive_assets.errors import ConfigurationError, MissingTokenError
+from pipedrive_assets.errors import ConfigurationError, MissingTokenError, Refused
 from pipedrive_assets.rows.shape import shape
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.source.child_walks import read_children
+from pipedrive_assets.source.field_memory import OWN_SHAPES
 from pipedrive_assets.source.ledger import Parent
 from pipedrive_assets.source.plan import Coverage, Held, plan
 from pipedrive_assets.source.snapshot_walks import read_snapshot
 from pipedrive_assets.source.tables import NESTING, hints
 from pipedrive_assets.source.walks import read_windowed
 from pipedrive_assets.windows import Window, parse_stamp, utc_now
+
+log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 STATE = "complete_until"
@@ -38,7 +42,8 @@ def pipedrive_source(
     since_timestamp: Optional[Union[pendulum.DateTime, str]] = dlt.config.value,  # noqa: UP007, UP045
     incremental: bool = True,
 ) -> Iterator[DltResource]:
-    """All entities of the registry as dlt resources.
+    """All entities of the registry as dlt resources; those that PIPEDRIVE_TABLES does not name are
+    not selected.
 
     The first run loads the complete history, or what changed since `since_timestamp` (naive
     means UTC); later runs load what changed. `incremental=False` loads everything again. The
@@ -51,13 +56,17 @@ def pipedrive_source(
     settings = Settings.from_env()
     connection = _connection(settings, str(pipedrive_api_key or settings.api_token or ""))
     since = _moment(since_timestamp) or settings.since
+    chosen = {entity.name for entity in settings.entities}
     for entity in ENTITIES:
-        if entity.parent:
+        if entity.parent or entity.shape in OWN_SHAPES:
             continue
         resource = _resource(connection, entity, settings, since, incremental=incremental)
+        resource.selected = entity.name in chosen
         yield resource
         for child in children_of(entity.name):
-            yield resource | _transformer(connection, child)
+            transformer = resource | _transformer(connection, child)
+            transformer.selected = child.name in chosen
+            yield transformer
 
 
 def _connection(settings: Settings, api_token: str) -> Connection:
@@ -97,7 +106,7 @@ def _resource(
     *,
     incremental: bool,
 ) -> DltResource:
-    def read() -> Iterator[list[Row]]:
+    def read_all() -> Iterator[list[Row]]:
         if entity.kind is Kind.SNAPSHOT:
             for chunk in read_snapshot(connection.client, entity, Tally()):
                 yield _shaped(entity, chunk.rows)
@@ -120,7 +129,20 @@ def _resource(
         if reached := walk.complete_until():
             state[STATE] = reached.isoformat()
 
+    def read() -> Iterator[list[Row]]:
+        yield from _unless_refused(entity, read_all())
+
     return dlt.resource(read, **hints(entity))
+
+
+def _unless_refused(entity: Entity, rows: Iterator[list[Row]]) -> Iterator[list[Row]]:
+    """An account may lack a feature: its table is then left as it is, with a warning."""
+    try:
+        yield from rows
+    except Refused as refusal:
+        if not entity.gated:
+            raise
+        log.warning("%s is skipped: %s", entity.name, refusal)
 
 
 def _remembered(state: Row) -> Coverage:
@@ -139,8 +161,8 @@ def _transformer(connection: Connection, child: Entity) -> DltResource:
             for row in parents
             if not child.counter or row.get(child.counter) != 0
         ]
-        for chunk in read_children(connection.client, child, wanted, Tally()):
-            yield _shaped(child, chunk.rows)
+        chunks = read_children(connection.client, child, wanted, Tally())
+        yield from _unless_refused(child, (_shaped(child, chunk.rows) for chunk in chunks))
 
     return dlt.transformer(read, **hints(child))
 

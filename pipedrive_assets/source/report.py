@@ -1,13 +1,13 @@
 """What a load is asked for, and what it says it did."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pipedrive_assets.api import Tally
 from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import Entity
-from pipedrive_assets.errors import LoadFailed, PipedriveError
+from pipedrive_assets.errors import LoadFailed, PipedriveError, Refused
 from pipedrive_assets.source.commit import Written
 from pipedrive_assets.windows import Window
 
@@ -45,6 +45,8 @@ class TableReport:
     seconds: float
     complete_until: datetime | None
     error: PipedriveError | None = None
+    skipped: str | None = None
+    """Why Pipedrive refuses the table, in its words: what is held stays, the next run asks."""
 
 
 def raise_failures(reports: Sequence[TableReport]) -> None:
@@ -52,3 +54,29 @@ def raise_failures(reports: Sequence[TableReport]) -> None:
     failures = {report.entity.name: report.error for report in reports if report.error}
     if failures:
         raise LoadFailed(failures)
+
+
+def settled(reports: Iterable[TableReport]) -> Iterator[TableReport]:
+    """Turn the refusal of a table that an account may lack into a skip.
+
+    Only once another table of the load was answered: where all are refused, it is the address or
+    the api token that is wrong, and each is a failure.
+    """
+    waiting: list[TableReport] = []
+    answered = False
+    for report in reports:
+        if isinstance(report.error, Refused) and not answered:
+            waiting.append(report)
+            continue
+        answered = True
+        yield from (_skipped(each) for each in (*waiting, report))
+        waiting.clear()
+    yield from waiting
+
+
+def _skipped(report: TableReport) -> TableReport:
+    error = report.error
+    if not (report.entity.gated and isinstance(error, Refused)):
+        return report
+    reason = error.quote or f"Pipedrive answered {error.status}"
+    return replace(report, error=None, skipped=reason)

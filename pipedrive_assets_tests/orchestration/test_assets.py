@@ -165,3 +165,24 @@ def test_a_missing_token_fails_with_one_sentence(assets, monkeypatch, tmp_path):
         "MissingTokenError: No api token was found, but PIPEDRIVE_BASE_URL points to an account."
     )
     assert not (tmp_path / "w.duckdb").exists()
+
+
+def test_a_refused_table_that_an_account_may_lack_is_skipped_with_a_warning(run, office):
+    office.sandbox.inject(faults.refused("v1/leads", 402, "Feature not available").always())
+
+    result = run(["leads", "stages"])
+
+    assert result.success
+    assert "Feature not available" in facts(result, "leads")["skipped"]
+    (check,) = result.get_asset_check_evaluations()
+    assert (False, dg.AssetCheckSeverity.WARN, "readable") == (
+        check.passed,
+        check.severity,
+        check.check_name,
+    )
+    office.sandbox.clear_faults()
+
+    again = run(["leads", "stages"])
+
+    assert all(check.passed for check in again.get_asset_check_evaluations())
+    assert [] == office.differences("leads")

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from pipedrive_assets.definitions import build
-from pipedrive_assets.entities import ENTITIES, Kind
+from pipedrive_assets.entities import DEFAULT_ENTITIES, Kind
 from pipedrive_assets.orchestration.automation import JOB, Target, freshness_tick
 from pipedrive_assets.settings import Settings
 
@@ -22,7 +22,7 @@ def instance():
 
 
 def materialized(instance, target, reached, names=None, day="2026-03-10"):
-    for entity in ENTITIES:
+    for entity in DEFAULT_ENTITIES:
         if names is None or entity.name in names:
             metadata = {
                 "warehouse": target.warehouse,
@@ -58,7 +58,7 @@ def test_reference_tables_are_left_to_the_daily_job(instance):
     tick = freshness_tick(instance, MINE, NOW)
 
     assert {
-        e.name for e in ENTITIES if e.kind is not Kind.SNAPSHOT and e.name != "files"
+        e.name for e in DEFAULT_ENTITIES if e.kind is not Kind.SNAPSHOT and e.name != "files"
     } == names_of(tick)
 
 
@@ -82,7 +82,7 @@ def test_a_first_load_of_an_account_is_never_started_but_named_with_its_price(in
 def test_the_sandbox_loads_itself(instance):
     tick = freshness_tick(instance, SANDBOX, NOW)
 
-    assert {entity.name for entity in ENTITIES} == names_of(tick)
+    assert {entity.name for entity in DEFAULT_ENTITIES} == names_of(tick)
 
 
 def test_materializations_of_another_account_do_not_count(instance):
@@ -144,7 +144,7 @@ def test_the_schedule_closes_the_newest_day_that_has_ended(settings, instance):
 
     (request,) = tick.run_requests
     assert ("2026-03-10", "2026-03-10") == (request.partition_key, request.run_key)
-    assert {entity.name for entity in ENTITIES} == names_of(request)
+    assert {entity.name for entity in DEFAULT_ENTITIES} == names_of(request)
 
 
 def test_the_schedule_leaves_tables_without_a_first_load_out(settings, instance):
@@ -160,3 +160,25 @@ def test_the_schedule_starts_nothing_on_a_new_account(settings, instance):
 
     assert [] == tick.run_requests
     assert "Never loaded" in tick.skip_message
+
+
+def test_a_refused_table_is_left_to_the_daily_run(instance, settings):
+    mine = Target.of(settings)
+    materialized(instance, mine, NOW - timedelta(hours=2), {"deals"})
+    refused = {"warehouse": mine.warehouse, "skipped": "Feature not available"}
+    instance.report_runless_asset_event(dg.AssetMaterialization("leads", metadata=refused))
+
+    tick = freshness_tick(instance, mine, NOW)
+    (daily,) = scheduled(settings, instance, NOW).run_requests
+
+    assert {"deals"} == names_of(tick)
+    assert {"deals", "leads"} == names_of(daily)
+
+
+def test_optional_tables_are_asked_for_once_they_are_named(instance, monkeypatch):
+    monkeypatch.setenv("PIPEDRIVE_TABLES", "default,+deals_changelog,-files")
+    named = Target.of(Settings.from_env())
+
+    names = names_of(freshness_tick(instance, named, NOW))
+
+    assert {e.name for e in DEFAULT_ENTITIES} - {"files"} | {"deals_changelog"} == names

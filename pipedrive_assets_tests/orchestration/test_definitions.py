@@ -9,7 +9,7 @@ import pytest
 
 import pipedrive_assets
 from pipedrive_assets.definitions import build
-from pipedrive_assets.entities import ENTITIES, Kind
+from pipedrive_assets.entities import DEFAULT_ENTITIES, Kind
 from pipedrive_assets.orchestration.automation import JOB
 from pipedrive_assets.settings import Settings
 
@@ -31,11 +31,19 @@ def test_definitions_are_loadable(definitions):
 
 
 def test_every_entity_is_an_asset_with_its_plain_name(specs):
-    assert {entity.name for entity in ENTITIES} == set(specs)
+    assert {entity.name for entity in DEFAULT_ENTITIES} == set(specs)
+
+
+def test_optional_tables_are_assets_once_they_are_named():
+    definitions = build(Settings.from_env({"PIPEDRIVE_TABLES": "default,+projects,-files"}))
+
+    names = {spec.key.to_user_string() for spec in definitions.resolve_all_asset_specs()}
+
+    assert {entity.name for entity in DEFAULT_ENTITIES} - {"files"} | {"projects"} == names
 
 
 def test_groups_follow_how_an_entity_is_read(specs):
-    assert {entity.name: entity.group for entity in ENTITIES} == {
+    assert {entity.name: entity.group for entity in DEFAULT_ENTITIES} == {
         name: spec.group_name for name, spec in specs.items()
     }
 
@@ -84,14 +92,14 @@ def test_schedule_and_sensor_are_on(definitions):
 def test_the_job_holds_every_asset(definitions):
     job = definitions.resolve_job_def(JOB)
 
-    assert {entity.name for entity in ENTITIES} == {
+    assert {entity.name for entity in DEFAULT_ENTITIES} == {
         key.to_user_string() for key in job.asset_layer.selected_asset_keys
     }
 
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_each_description_says_what_a_partition_means(specs, kind):
-    entity = next(entity for entity in ENTITIES if entity.kind is kind)
+    entity = next(entity for entity in DEFAULT_ENTITIES if entity.kind is kind)
 
     assert "partition" in specs[entity.name].description
     assert entity.path in specs[entity.name].description

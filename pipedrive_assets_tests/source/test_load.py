@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES
+from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.errors import (
     BudgetExhausted,
     DataError,
@@ -19,9 +19,11 @@ from pipedrive_assets.errors import (
     WarehouseError,
     WrongAccountError,
 )
+from pipedrive_assets.orchestration.automation import is_watched
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
 from pipedrive_assets.source import commit
+from pipedrive_assets.source.field_memory import OWN_SHAPES
 from pipedrive_assets.source.table_load import TableLoad
 
 EDITED = {"deals": "title", "leads": "title", "notes": "content", "files": "description"}
@@ -108,9 +110,7 @@ def test_an_undisturbed_account_costs_one_page_a_list(office):
         "leads": 20 + 40,
         "notes": 20,
         "files": 20,
-    } == {
-        name: report.tally.tokens for name, report in reports.items()
-    }
+    } == {name: report.tally.tokens for name, report in reports.items()}
 
 
 def test_leads_that_go_to_the_archive_and_come_back_are_followed(office):
@@ -425,6 +425,37 @@ def test_one_tables_failure_leaves_the_others_loaded(office):
     assert [] == office.differences("stages", "pipelines")
 
 
+@pytest.mark.parametrize("status", [402, 403, 404, 410, 415])
+def test_a_refused_table_that_an_account_may_lack_is_skipped_and_keeps_its_rows(office, status):
+    tables = ("leads", "deals_products", "stages", "deals")
+    office.load(*tables)
+    before = office.query("SELECT count(*) FROM leads")
+    office.advance(days=1)
+    office.world.edit("deals", 7, title="Changed")
+    office.sandbox.inject(
+        faults.refused("v1/leads", status, "Not in your plan").always(),
+        faults.refused("api/v2/deals/products", status, "Not in your plan").always(),
+    )
+
+    reports = office.load(*tables)
+
+    assert "Not in your plan" in reports["leads"].skipped
+    assert None is reports["stages"].skipped
+    assert before == office.query("SELECT count(*) FROM leads")
+    assert ("Not in your plan" in (reports["deals_products"].skipped or "")) == (
+        status not in {404, 410}
+    )
+
+
+def test_when_everything_is_refused_nothing_is_skipped(office):
+    office.sandbox.inject(*(faults.refused(f"{path}*", 404) for path in ("v1/lead", "api/v2/")))
+
+    with pytest.raises(LoadFailed) as failed:
+        office.load("leads", "lead_labels", "products")
+
+    assert {"leads", "lead_labels", "products"} == set(failed.value.failures)
+
+
 @pytest.mark.parametrize("killed_after", [1, 2, 3])
 def test_a_first_load_killed_between_commits_goes_on_where_it_stood(
     make_office, monkeypatch, killed_after
@@ -545,3 +576,39 @@ def test_the_api_token_is_nowhere_in_the_warehouse_or_its_folder(make_office):
         if path.is_file() and b"t0ps3cret-0123456789" in path.read_bytes()
     ]
     assert [] == found
+
+
+def test_the_first_load_of_a_thousand_deals_costs_little_more_than_it_must(make_office):
+    office = make_office(deals=1000)
+    chosen = [e for e in DEFAULT_ENTITIES if e.name not in {"deals_flow", "deals_participants"}]
+
+    reports = office.load(*(entity.name for entity in chosen))
+
+    floor = 2 + 5 * 10
+    for entity in chosen:
+        for listing in () if entity.parent or entity.shape in OWN_SHAPES else entity.listings:
+            where = (
+                f"WHERE is_archived = {listing != entity.listings[0]}" if entity.archived else ""
+            )
+            ((rows,),) = office.query(f"SELECT count(*) FROM {entity.name} {where}")
+            floor += max(1, -(-rows // entity.page_rows)) * listing.cost
+    ((sold,),) = office.query("SELECT count(*) FROM deals WHERE products_count > 0")
+    floor += 2 * -(-sold // 100) * 10
+    assert set(reports) == {entity.name for entity in chosen}
+    assert office.sandbox.tokens_spent <= 1.1 * floor
+
+
+def test_what_the_sensor_asks_for_costs_little_when_nothing_has_changed(office):
+    watched = [e.name for e in DEFAULT_ENTITIES if is_watched(e)]
+    office.load(*watched)
+    office.advance(minutes=10)
+    office.load(*watched, newest=False)
+    office.sandbox.log.clear()
+
+    reports = office.load(*watched, newest=False)
+
+    definitions = 4 * 10
+    assert office.sandbox.tokens_spent <= 160 + definitions
+    assert {"leads": 2, "notes": 1, "deals_products": 0} == {
+        name: reports[name].tally.requests for name in ("leads", "notes", "deals_products")
+    }

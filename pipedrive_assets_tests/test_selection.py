@@ -1,0 +1,39 @@
+"""PIPEDRIVE_TABLES: what it names, and the sentence for what it cannot mean."""
+
+import pytest
+
+from pipedrive_assets.entities import DEFAULT_ENTITIES, ENTITIES
+from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.selection import select
+
+USUAL = {entity.name for entity in DEFAULT_ENTITIES}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("default", USUAL),
+        ("", USUAL),
+        ("default,+projects,-files", USUAL - {"files"} | {"projects"}),
+        (" default , +goals ", USUAL | {"goals"}),
+        ("-files", USUAL - {"files"}),
+        ("+tasks", USUAL | {"tasks"}),
+        ("deals,stages", {"deals", "stages"}),
+    ],
+)
+def test_what_is_named_is_loaded_in_the_registrys_order(text, expected):
+    assert [e for e in ENTITIES if e.name in expected] == list(select(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("default,+projekts", r"PIPEDRIVE_TABLES: 'default,\+projekts' names 'projekts'.*Give"),
+        ("default,-deals", r"leaves out deals, .* Add \+deals, or take away -deals_flow,"),
+        ("deals_flow", r"leaves out deals"),
+        ("deals,-deals", r"leaves no table\. Set it to default"),
+    ],
+)
+def test_what_it_cannot_mean_is_one_sentence(text, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        select(text)
