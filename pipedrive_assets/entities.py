@@ -6,113 +6,19 @@ the docs table follow from it, so adding an entity is adding a row here (and its
 made by `make columns`).
 """
 
-from dataclasses import dataclass
-from enum import Enum
-from typing import Literal
+from pipedrive_assets.entity import BULK_PARENTS, PAGE_ROWS, Entity, Kind, Listing
 
-PAGE_ROWS = 500
-"""Rows a page may hold on nearly every list (official docs, pagination); a page costs the same
-whatever it holds."""
-
-BULK_PARENTS = 100
-"""Parents one bulk call may name (official docs, `deal_ids`)."""
-
-
-class Kind(Enum):
-    """How an entity changes, and therefore how it is read."""
-
-    WINDOWED = "windowed"
-    """Read once in full, then by windows of its cursor."""
-
-    SNAPSHOT = "snapshot"
-    """Read in full every time; small."""
-
-    CHILD = "child"
-    """Read per parent, for parents that changed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """One list endpoint: `path` below the base URL and `cost` in tokens a page."""
-
-    path: str
-    cost: int
-    since: bool = True
-    """Whether a windowed list takes `updated_since`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entity:
-    """One Pipedrive collection.
-
-    `name` is its table, dlt resource and asset key.
-    """
-
-    name: str
-    path: str
-    doc: str
-    cost: int
-    key: tuple[str, ...] = ("id",)
-    cursor: str | None = None
-    fields: str | None = None
-    paging: Literal["cursor", "offset", "none"] = "cursor"
-    page_rows: int = PAGE_ROWS
-    params: tuple[tuple[str, str], ...] = ()
-    since: bool = True
-    """Whether the list takes `updated_since`; one that does not is read by the daily run only."""
-
-    until: bool = True
-    """Whether the list takes `updated_until`."""
-
-    variants: tuple[tuple[tuple[str, str], ...], ...] = ((),)
-    """Sets of parameters, each a call of its own, that together show every row of a snapshot."""
-
-    nested: str | None = None
-    """Where in `data` the rows are, where `data` is no list."""
-
-    archived: Listing | None = None
-    """A second list that holds the same entity's archived rows."""
-
-    more: tuple[Listing, ...] = ()
-    """Further lists, with rows of their own."""
-
-    parent: str | None = None
-    counter: str | None = None
-    """Column of the parent that counts the children; zero spares the call."""
-
-    bulk: str | None = None
-    """The parameter that names up to BULK_PARENTS parents in one call; absent: a call each."""
-
-    gated: bool = False
-    """Whether an account may lack the feature: a refusal then skips the table."""
-
-    optional: bool = False
-    """Whether it is loaded only where the setting PIPEDRIVE_TABLES names it."""
-
-    shape: Literal[
-        "plain", "child", "changelog", "participant", "flow", "lead", "definition", "mapping"
-    ] = "plain"
-
-    @property
-    def kind(self) -> Kind:
-        """Derived, never stated: a parent makes a child, a cursor makes windows."""
-        if self.parent:
-            return Kind.CHILD
-        return Kind.WINDOWED if self.cursor else Kind.SNAPSHOT
-
-    @property
-    def group(self) -> str:
-        """The Dagster asset group."""
-        return {Kind.WINDOWED: "crm", Kind.SNAPSHOT: "reference", Kind.CHILD: "deal_details"}[
-            self.kind
-        ]
-
-    @property
-    def listings(self) -> tuple[Listing, ...]:
-        """The lists that together hold every row, in the order in which they are walked."""
-        own = Listing(path=self.path, cost=self.cost, since=self.since)
-        return (own, *((self.archived,) if self.archived else ()), *self.more)
-
+__all__ = [
+    "BULK_PARENTS",
+    "BY_NAME",
+    "DEFAULT_ENTITIES",
+    "ENTITIES",
+    "PAGE_ROWS",
+    "Entity",
+    "Kind",
+    "Listing",
+    "children_of",
+]
 
 _DEAL_EXTRAS = (
     "next_activity_id,last_activity_id,first_won_time,products_count,files_count,notes_count,followers_count,"
