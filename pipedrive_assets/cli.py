@@ -30,7 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Errors of ours are one message on standard error.
     """
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    # A level of its own: Dagster sets those of the loggers.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    logging.basicConfig(format="%(message)s", handlers=[handler])
     try:
         arguments.run(arguments)
     except PipedriveError as error:

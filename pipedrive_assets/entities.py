@@ -113,7 +113,7 @@ ENTITIES: tuple[Entity, ...] = (
         until=False,
         archived=Listing(path="v1/leads/archived", cost=40, since=False),
         gated=True,
-        shape="lead",
+        fields="dealFields",
     ),
     Entity(
         name="notes",

@@ -87,7 +87,7 @@ class Entity:
     """Whether it is loaded only where the setting PIPEDRIVE_TABLES names it."""
 
     shape: Literal[
-        "plain", "child", "changelog", "participant", "flow", "lead", "definition", "mapping"
+        "plain", "child", "changelog", "participant", "flow", "definition", "mapping"
     ] = "plain"
 
     @property

@@ -163,8 +163,8 @@ class TransientApiError(ApiError):
 
     exit_code = 5
     next_step = (
-        "It was retried several times; everything loaded so far is kept. "
-        "Run again in a few minutes."
+        "It was retried several times; everything loaded so far is kept. Run again in a few "
+        "minutes; if it says the same, check PIPEDRIVE_BASE_URL and the network."
     )
 
     def __init__(self, *, path: str, status: int = 0, quote: str = "", attempts: int = 1) -> None:

@@ -1,6 +1,7 @@
 """The account's own truth, read past the client, and compared with a warehouse by value."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -13,6 +14,7 @@ from pipedrive_assets.rows.flow import event_key
 from pipedrive_assets.sandbox import Limits, Sandbox, call
 
 Row = dict[str, Any]
+HASH = re.compile("[0-9a-f]{40}")
 ABSENT = (None, "", [], {})
 
 
@@ -43,18 +45,13 @@ def _rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
     found: dict[Any, Row] = {}
     for listing in entity.listings:
         for row in _listed(sandbox, entity, listing.path):
-            found[_key(entity, row)] = _lead(row) if entity.shape == "lead" else row
+            found[_key(entity, row)] = row
     return list(found.values())
 
 
 def _listed(sandbox: Sandbox, entity: Entity, path: str) -> Iterator[Row]:
     for variant in entity.variants:
         yield from _walk(sandbox, path, (*entity.params, *variant), entity.nested)
-
-
-def _lead(row: Row) -> Row:
-    flat = {name: value for name, value in row.items() if len(name) >= 40}
-    return {**{name: row[name] for name in row.keys() - flat.keys()}, "custom_fields": flat}
 
 
 def _participant(deal_id: int, row: Row) -> Row:
@@ -134,7 +131,7 @@ def differences(database: str, dataset: str, entity: Entity, expected: list[Row]
             if mine is None:
                 continue
             for name, value in row.items():
-                if name == "custom_fields":
+                if name == "custom_fields" or HASH.match(name):
                     continue
                 if isinstance(value, list) and name not in mine:
                     held_list = _list(connection, dataset, entity, name, mine)
@@ -231,7 +228,12 @@ def custom_differences(
     found: list[str] = []
     for row in expected:
         mine = stored.get(_key(entity, row), {})
-        for code, value in (row.get("custom_fields") or {}).items():
+        flat = {
+            code: _nested(row, field)
+            for code, field in defined.items()
+            if code in row and field["is_custom_field"]
+        }
+        for code, value in {**(row.get("custom_fields") or {}), **flat}.items():
             if value is None or code not in defined:
                 continue
             for column, wanted in _columns_of_value(named[code], defined[code], value).items():
@@ -241,6 +243,22 @@ def custom_differences(
                         f"{column}: {wanted!r} != {mine.get(column)!r}"
                     )
     return found
+
+
+def _nested(row: Row, definition: Row) -> Any:
+    """The value of a flat custom field (v1) as v2 would give it."""
+    code, kind = definition["field_code"], definition["field_type"]
+    value = row[code]
+    parts = {key[41:]: each for key, each in row.items() if key.startswith(f"{code}_")}
+    if value is None:
+        return None
+    if kind == "enum":
+        return int(value)
+    if kind == "set":
+        return [int(each) for each in value.split(",")] if value else []
+    if kind in {"user", "org", "people"}:
+        return int(value)
+    return {"value": value, **parts} if parts else value
 
 
 def _columns_of_value(name: str, definition: Row, value: Any) -> Row:

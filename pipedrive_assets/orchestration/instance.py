@@ -6,6 +6,7 @@ command is run again, spelled out. Without the line in `dagster.yaml` everything
 same; the command then needs `-m pipedrive_assets --partition <day>`.
 """
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,11 @@ OTHER_LOCATIONS = (
     "--package-name",
 )
 PARTITION_OPTIONS = ("--partition", "--partition-range")
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 HELP_OPTIONS = ("--help", "-h")
+SUPERSEDED = "ignore:Function `asset_materialize_command` is superseded"
+"""Said once already, by the command as typed."""
+
 TYPED_COMMANDS = ("asset", "job", "dev", "definitions", "schedule", "sensor")
 
 
@@ -46,8 +51,9 @@ class BareCommandInstance(dg.DagsterInstance):
         """
         stop_on_wrong_settings(sys.argv)
         if command := spelled_out(sys.argv, today=open_day(utc_now())):
-            print(f"dagster {' '.join(command)}", file=sys.stderr)  # noqa: T201 - the README promises this line
-            raise SystemExit(subprocess.call([sys.executable, "-m", "dagster", *command]))  # noqa: S603 - what the user typed
+            print(f"dagster {' '.join(command)}", file=sys.stderr)  # noqa: T201 - README promises it
+            full = [sys.executable, "-W", SUPERSEDED, "-m", "dagster", *command]
+            raise SystemExit(subprocess.call(full))  # noqa: S603 - what the user typed
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -68,9 +74,24 @@ def stop_on_wrong_settings(argv: Sequence[str]) -> None:
     if not _is_dagster(argv) or argv[1:2] not in [[command] for command in TYPED_COMMANDS]:
         return
     try:
-        Settings.from_env()
+        settings = Settings.from_env()
+        check_partitions(argv, settings.first_partition.isoformat(), open_day(utc_now()))
     except ConfigurationError as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from None
+
+
+def check_partitions(argv: Sequence[str], first: str, last: str) -> None:
+    """Raise ConfigurationError for a partition named in a command that there is not."""
+    for option, value in zip(argv, [*argv[1:], ""], strict=True):
+        name, _, given = option.partition("=")
+        if name not in PARTITION_OPTIONS:
+            continue
+        for day in (given or value).split("..."):
+            if not (DAY.fullmatch(day) and first <= day <= last):
+                raise ConfigurationError(
+                    f"There is no partition {day!r}: partitions are the days from {first} "
+                    f"(PIPEDRIVE_FIRST_PARTITION) to {last}, UTC, each like {last}."
+                )
 
 
 def spelled_out(argv: Sequence[str], *, today: str) -> list[str] | None:

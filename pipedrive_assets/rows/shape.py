@@ -15,7 +15,6 @@ from pipedrive_assets.rows.columns import Column, columns_of
 from pipedrive_assets.rows.fingerprint import fingerprint
 from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_text
 from pipedrive_assets.rows.flow import flow_row
-from pipedrive_assets.rows.lead import lead_row
 from pipedrive_assets.rows.participant import participant_row
 
 __all__ = ["MISFIT_SUFFIX", "fingerprint", "shape"]
@@ -75,7 +74,6 @@ def shape(
 _PREPARE: dict[str, Callable[[Mapping[str, Any], int | None], Row]] = {
     "participant": participant_row,
     "flow": flow_row,
-    "lead": lead_row,
     "child": child_row,
     "changelog": change_row,
 }

@@ -12,8 +12,8 @@ from datetime import datetime
 from functools import partial
 
 from pipedrive_assets.api import Client, Tally
-from pipedrive_assets.entities import BULK_PARENTS, Entity, Listing
-from pipedrive_assets.errors import ApiError, BadRequest, Missing, PipedriveError, Refused
+from pipedrive_assets.entities import BULK_PARENTS, BY_NAME, Entity, Listing
+from pipedrive_assets.errors import ApiError, BadRequest, PipedriveError, Refused
 from pipedrive_assets.source.chunk import Chunk, Row
 from pipedrive_assets.source.ledger import ChildrenRead, Parent, batches
 from pipedrive_assets.source.list_pages import whole_list
@@ -26,8 +26,11 @@ CHUNK_CALLS = 100
 
 CHILD_THREADS = 8
 REFUSALS = 4
-"""So many parents refused and not one answer: it is not the parents that are missing, the endpoint
-is closed."""
+"""After so many parents refused and not one answer, one is asked for itself: if it is alive, it is
+the endpoint that is closed."""
+
+PARENT_COST = 1
+"""Tokens that a single record takes (official docs)."""
 
 Batch = tuple[Parent, ...]
 """The parents of one call."""
@@ -41,10 +44,15 @@ class _Reading:
 
     entity: Entity
     todo: deque[Batch]
+    is_alive: Callable[[int], bool]
     rows: list[tuple[int | None, Row]] = field(default_factory=list)
     reads: list[ChildrenRead] = field(default_factory=list)
     skipped: list[ChildrenRead] = field(default_factory=list)
+    vanished: list[ChildrenRead] = field(default_factory=list)
+    """Skipped before any answer, and found to be gone themselves."""
+
     calls: int = 0
+    refused: int = 0
     answered: bool = False
     refusal: ApiError | None = None
 
@@ -69,10 +77,11 @@ class _Reading:
             some = _halves(batch) if self.answered else _singles(batch)
             self.todo.extendleft(some)
             return
-        log.info("%s of %s %s: %s", self.entity.name, self.entity.parent, batch[0].id, refusal)
+        log.debug("%s of %s %s: %s", self.entity.name, self.entity.parent, batch[0].id, refusal)
+        self.refused += 1
         self.skipped.append(ChildrenRead(parent=batch[0], read_at=utc_now()))
-        if len(self.skipped) >= REFUSALS and not self.answered:
-            raise refusal
+        if len(self.skipped) == REFUSALS and not self.answered:
+            self.check_open()
 
     def _is_cut_short(self, batch: Batch, rows: list[Row]) -> bool:
         """Whether there may be rows that no page shows: a list that tells of no next page ends
@@ -96,16 +105,23 @@ class _Reading:
 
     def chunk(self) -> Chunk:
         """What has been read, to be committed; begins anew."""
-        made = Chunk(
-            rows=self.rows, reads=self.reads, skipped=self.skipped if self.answered else []
-        )
-        self.rows, self.reads, self.calls = [], [], 0
+        made = Chunk(rows=self.rows, reads=self.reads, skipped=[*self.vanished, *self.skipped])
+        self.rows, self.reads, self.skipped, self.vanished, self.calls = [], [], [], [], 0
         return made
 
-    def check_end(self) -> None:
+    def check_open(self) -> None:
         """Raise the refusal where nothing was answered and no vanished parent explains it."""
-        if self.entity.gated and not self.answered and not isinstance(self.refusal, Missing | None):
+        if self.answered or not self.skipped or self.refusal is None:
+            return
+        if self.is_alive(self.skipped[-1].parent.id):
+            self.skipped = []
             raise self.refusal
+        self.vanished += self.skipped
+        self.skipped = []
+
+    def held_back(self) -> bool:
+        """Whether there is anything to commit when the reading ends early."""
+        return bool(self.reads or self.vanished or (self.skipped and self.answered))
 
 
 def _halves(batch: Batch) -> tuple[Batch, ...]:
@@ -129,19 +145,32 @@ def read_children(
     is refused.
     """
     size = BULK_PARENTS if entity.bulk else 1
-    reading = _Reading(entity=entity, todo=deque(map(tuple, batches(parents, size))))
+    todo = deque(map(tuple, batches(parents, size)))
+    is_alive = partial(_is_alive, client, BY_NAME[entity.parent or ""], tally)
+    reading = _Reading(entity=entity, todo=todo, is_alive=is_alive)
     ask = partial(_ask, client, entity, tally)
     try:
         for batch, outcome in _side_by_side(ask, reading):
             reading.take(batch, outcome)
             if reading.calls == CHUNK_CALLS:
                 yield reading.chunk()
-        reading.check_end()
+        reading.check_open()
     except PipedriveError:
-        if reading.reads:
+        if reading.held_back():
             yield reading.chunk()
         raise
+    if reading.refused:
+        log.info("%s: %d %s are gone, skipped", entity.name, reading.refused, entity.parent)
     yield reading.chunk()
+
+
+def _is_alive(client: Client, parent: Entity, tally: Tally, key: int) -> bool:
+    """Whether a parent still exists and is not deleted."""
+    try:
+        found, _ = client.object(f"{parent.path}/{key}", cost=PARENT_COST, tally=tally)
+    except Refused:
+        return False
+    return found.get("is_deleted") is not True
 
 
 def _side_by_side(

@@ -146,19 +146,16 @@ def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None
 
 
 def what_is_held(sql: Sql, entity: Entity) -> Held:
-    """The table's newest change, highest id, and how many rows have no change date."""
+    """The table's newest change and highest id."""
     cursor = sql.escape_column_name(entity.cursor or "")
     try:
-        rows = sql.execute_sql(
-            f"SELECT max({cursor}), max(id), sum(CASE WHEN {cursor} IS NULL THEN 1 ELSE 0 END) "
-            f"FROM {table(sql, entity.name)}"
-        )
+        rows = sql.execute_sql(f"SELECT max({cursor}), max(id) FROM {table(sql, entity.name)}")
     except DatabaseUndefinedRelation:
         return Held()
-    newest, highest, undated = (rows or [(None, None, None)])[0]
+    newest, highest = (rows or [(None, None)])[0]
     # A UUID tells nothing about what came after it.
     highest_id = highest if isinstance(highest, int) else None
-    return Held(newest=newest, highest_id=highest_id, undated=int(undated or 0))
+    return Held(newest=newest, highest_id=highest_id)
 
 
 def count_rows(sql: Sql, name: str) -> int:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from pipedrive_assets.rows.columns import Column
+from pipedrive_assets.rows.field_definitions import is_hash
 from pipedrive_assets.rows.fields import (
     CustomFields,
     MappingRow,
@@ -37,6 +38,10 @@ class FieldSet:
         return lists_for(self.rows)
 
     def knows(self, rows: Iterable[Mapping[str, Any]]) -> bool:
-        """Whether every custom field in these rows is known."""
-        known = self.plan.values.keys()
-        return all(known >= (row.get("custom_fields") or {}).keys() for row in rows)
+        """Whether every custom field in these rows is known, nested (v2) or flat (v1)."""
+        known, places = self.plan.values.keys(), self.plan.places
+        return all(
+            known >= (row.get("custom_fields") or {}).keys()
+            and not any(is_hash(key) and key not in places for key in row)
+            for row in rows
+        )

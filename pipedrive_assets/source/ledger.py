@@ -31,7 +31,7 @@ TABLES = {
     ),
     "_pipedrive_coverage": (
         "entity VARCHAR, baseline_at TIMESTAMP WITH TIME ZONE, "
-        "complete_until TIMESTAMP WITH TIME ZONE, walk VARCHAR, "
+        "complete_until TIMESTAMP WITH TIME ZONE, ids_until BIGINT, walk VARCHAR, "
         "updated_at TIMESTAMP WITH TIME ZONE"
     ),
     "_pipedrive_children": (
@@ -115,16 +115,17 @@ def claim(sql: Sql, account: Account, now: datetime) -> None:
 def coverage(sql: Sql, entity: Entity) -> Coverage:
     """What is held of an entity; an empty Coverage where it was never loaded."""
     rows = sql.execute_sql(
-        "SELECT baseline_at, complete_until, walk "
+        "SELECT baseline_at, complete_until, ids_until, walk "
         f"FROM {table(sql, '_pipedrive_coverage')} WHERE entity = %s",
         entity.name,
     )
     if not rows:
         return Coverage()
-    baseline_at, complete_until, walk = rows[0]
+    baseline_at, complete_until, ids_until, walk = rows[0]
     return Coverage(
         baseline_at=baseline_at,
         complete_until=complete_until,
+        ids_until=ids_until,
         walk=Walk.from_json(walk) if walk else None,
     )
 
@@ -134,10 +135,11 @@ def record_coverage(sql: Sql, entity: Entity, held: Coverage, now: datetime) -> 
     name = table(sql, "_pipedrive_coverage")
     sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
     sql.execute_sql(
-        f"INSERT INTO {name} VALUES (%s, %s, %s, %s, %s)",
+        f"INSERT INTO {name} VALUES (%s, %s, %s, %s, %s, %s)",
         entity.name,
         held.baseline_at,
         held.complete_until,
+        held.ids_until,
         held.walk.to_json() if held.walk else None,
         now,
     )

@@ -27,8 +27,8 @@ class Walk:
     marker: str | None = None
     pages: int = 0
     above_id: int | None = None
-    """Where windows cannot show every new row (some have no `update_time`): the highest id already
-    held."""
+    """New rows may have no `update_time`, and no window shows those: the id up to which all are
+    held (None: do not look)."""
 
     @property
     def resumed(self) -> bool:
@@ -39,6 +39,11 @@ class Walk:
     def window(self) -> Window | None:
         """The bounds as a window; None: everything."""
         return Window(start=self.since, end=self.until) if self.since else None
+
+    @property
+    def saw_newest_ids(self) -> bool:
+        """Whether, once finished, it has seen every row up to the highest id."""
+        return self.baseline or (self.above_id is not None and self.until is None)
 
     def complete_until(self) -> datetime | None:
         """Once it is finished: the moment up to which the warehouse holds everything, None if it
@@ -73,17 +78,19 @@ class Coverage:
 
     baseline_at: datetime | None = None
     complete_until: datetime | None = None
+    ids_until: int | None = None
+    """Every row up to this id was listed once; None where ids are no numbers."""
+
     walk: Walk | None = None
     """A walk that was begun and not finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What the table itself tells: its newest change, and whether some of its rows have none."""
+    """What the table itself tells: its newest change and its highest id."""
 
     newest: datetime | None = None
     highest_id: int | None = None
-    undated: int = 0
 
 
 def plan(  # noqa: PLR0913 - the facts that a plan rests on
@@ -125,7 +132,7 @@ def _wanted(  # noqa: PLR0913 - the facts that a plan rests on
         moves=True,
         since=min(known, held.newest) - overlap,
         until=window.end,
-        above_id=held.highest_id if held.undated else None,
+        above_id=coverage.ids_until,
     )
 
 

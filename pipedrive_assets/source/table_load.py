@@ -178,7 +178,11 @@ class TableLoad:
         if self.walk is None:
             return known
         moments = [known.complete_until, self.walk.complete_until()]
+        ids_until = known.ids_until
+        if self.walk.saw_newest_ids:
+            ids_until = commit.what_is_held(sql, self.entity).highest_id
         return Coverage(
+            ids_until=ids_until,
             baseline_at=(known.baseline_at or now) if self.walk.moves else known.baseline_at,
             complete_until=max((moment for moment in moments if moment), default=None),
         )

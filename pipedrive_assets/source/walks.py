@@ -142,6 +142,7 @@ def _newest_stage(entity: Entity, walk: Walk) -> Stage | None:
     return Stage(
         listing=entity.listings[0],
         params=(*entity.params, *_sorted(entity, "id", "desc")),
+        keep=lambda row: row["id"] > above_id,
         ends=lambda rows: any(row["id"] <= above_id for row in rows),
     )
 

@@ -178,6 +178,8 @@ def hold(lock: filelock.BaseFileLock, warehouse: Path, what: str) -> Iterator[No
     note = Path(f"{lock.lock_file}.holder")
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
+        with note.open("a"):
+            """A folder that may not be written says so here; the lock would wait for it."""
         lock.acquire()
     except filelock.Timeout:
         raise WarehouseError(

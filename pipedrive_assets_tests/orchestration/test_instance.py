@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipedrive_assets.orchestration.instance import spelled_out
+from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.orchestration.instance import check_partitions, spelled_out
 
 TODAY = "2026-03-10"
 COMPLETED = ["-m", "pipedrive_assets", "--partition", TODAY]
@@ -41,3 +42,14 @@ def test_the_bare_command_is_completed_with_what_is_missing(program, typed, miss
 )
 def test_every_other_command_is_left_alone(argv):
     assert spelled_out(argv.split(), today=TODAY) is None
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["--partition 2025-12-31", "--partition=2026-03-11", "--partition-range 2026-03-09...x"],
+)
+def test_a_partition_that_there_is_not_is_one_sentence(typed):
+    argv = ["dagster", "asset", "materialize", "--select", "deals+", *typed.split()]
+
+    with pytest.raises(ConfigurationError, match="PIPEDRIVE_FIRST_PARTITION"):
+        check_partitions(argv, "2026-01-01", TODAY)

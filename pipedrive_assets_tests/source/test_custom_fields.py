@@ -5,7 +5,7 @@ import json
 from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets_tests.truth import account_rows
 
-TABLES = ("deals", "persons", "organizations", "products")
+TABLES = ("deals", "persons", "organizations", "products", "leads")
 
 
 def column_of(office, label):

@@ -15,7 +15,7 @@ def at(day, hour=0, minute=0):
     return datetime(2026, 3, day, hour, minute, tzinfo=timezone.utc)
 
 
-KNOWN = Coverage(baseline_at=at(1), complete_until=at(8, 10))
+KNOWN = Coverage(baseline_at=at(1), complete_until=at(8, 10), ids_until=100)
 HELD = Held(newest=at(8, 9, 59), highest_id=100)
 BASELINE = Walk(baseline=True, moves=True)
 
@@ -27,25 +27,25 @@ BASELINE = Walk(baseline=True, moves=True)
         ("a past day comes first", Coverage(), Window(start=at(2), end=at(3)), Held(), BASELINE),
         ("a table without any change", KNOWN, Window(start=at(10)), Held(), BASELINE),
         (
-            "the open day starts where coverage ends",
+            "the open day starts where coverage ends, and looks at the ids above",
             KNOWN,
             Window(start=at(8)),
             HELD,
-            Walk(baseline=False, moves=True, since=at(8, 9, 54)),
+            Walk(baseline=False, moves=True, since=at(8, 9, 54), above_id=100),
         ),
         (
             "after a week of sleep nothing is left out",
             KNOWN,
             Window(start=at(15)),
             HELD,
-            Walk(baseline=False, moves=True, since=at(8, 9, 54)),
+            Walk(baseline=False, moves=True, since=at(8, 9, 54), above_id=100),
         ),
         (
             "a closed day beyond coverage closes the gap before it",
             KNOWN,
             Window(start=at(9), end=at(10)),
             HELD,
-            Walk(baseline=False, moves=True, since=at(8, 9, 54), until=at(10)),
+            Walk(baseline=False, moves=True, since=at(8, 9, 54), until=at(10), above_id=100),
         ),
         (
             "a past day reads itself alone",
@@ -59,14 +59,14 @@ BASELINE = Walk(baseline=True, moves=True)
             KNOWN,
             Window(start=at(10)),
             replace(HELD, newest=at(4)),
-            Walk(baseline=False, moves=True, since=at(4) - OVERLAP),
+            Walk(baseline=False, moves=True, since=at(4) - OVERLAP, above_id=100),
         ),
         (
-            "rows without a change date ask for a look at the newest ids",
-            KNOWN,
+            "ids that are no numbers tell nothing of newer ones",
+            replace(KNOWN, ids_until=None),
             Window(start=at(8)),
-            replace(HELD, undated=3),
-            Walk(baseline=False, moves=True, since=at(8, 9, 54), above_id=100),
+            HELD,
+            Walk(baseline=False, moves=True, since=at(8, 9, 54)),
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
