@@ -33,15 +33,22 @@ def settings_table() -> str:
 def entity_table() -> str:
     """Every table in a line, for README."""
     rows = [
-        f"| `{entity.name}` | {entity.doc} | {HOW[entity.kind]} | {_cost(entity)} |"
+        f"| `{entity.name}` | {_doc(entity)} | {HOW[entity.kind]} | {_cost(entity)} |"
         for entity in ENTITIES
     ]
     return "\n".join(["| table | what | how it is read | tokens |", "|---|---|---|---|", *rows])
 
 
 def _cost(entity: Entity) -> str:
-    cost = " + ".join(str(listing.cost) for listing in entity.listings)
-    return f"{cost} {'per deal' if entity.parent else 'per page'}"
+    costs = [listing.cost for listing in entity.listings]
+    cost = f"{len(costs)} x {costs[0]}" if len(costs) > 2 else " + ".join(map(str, costs))
+    if entity.parent:
+        return f"{cost} per {'100 deals' if entity.bulk else 'deal'}"
+    return f"{cost} per page"
+
+
+def _doc(entity: Entity) -> str:
+    return f"{entity.doc} Optional." if entity.optional else entity.doc
 
 
 def entity_pages() -> str:
@@ -77,7 +84,7 @@ def _entity_page(entity: Entity) -> str:
         [
             f"## {entity.name}",
             "",
-            entity.doc,
+            _doc(entity),
             "",
             *[f"- {name}: {value}" for name, value in facts.items()],
             "",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipedrive_assets.entities import ENTITIES
+from pipedrive_assets.entities import DEFAULT_ENTITIES
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURES = os.environ.get("SCREENSHOTS") and Path(os.environ["SCREENSHOTS"]).absolute()
@@ -97,7 +97,7 @@ def test_everything_is_on_the_sensor_loads_the_sandbox_and_history_stays(project
         data, run = until(lambda: loaded(url))
     (repository,) = data["repositoriesOrError"]["nodes"]
 
-    assert {entity.name for entity in ENTITIES} == {
+    assert {entity.name for entity in DEFAULT_ENTITIES} == {
         node["key"]["path"][0] for node in data["assetsOrError"]["nodes"]
     }
     assert {"RUNNING"} == {one["scheduleState"]["status"] for one in repository["schedules"]}
