@@ -109,15 +109,15 @@ def test_everything_is_on_the_sensor_loads_the_sandbox_and_history_stays(project
 
 def draw_whole_graph(page):
     """Open every group, then zoom out until all of it is in sight."""
-    page.wait_for_timeout(5_000)
     groups = page.locator("[aria-label=unfold_more]")
+    groups.nth(2).wait_for(state="attached", timeout=60_000)
     while groups.count():
         groups.first.dispatch_event("click")
         page.wait_for_timeout(1_500)
-    page.wait_for_selector("text=deals_participants", timeout=60_000)
-    for _ in range(6):
+    for _ in range(5):
         page.locator("[aria-label=zoom_out]").first.dispatch_event("click")
         page.wait_for_timeout(300)
+    page.locator("text=deals_flow").first.wait_for(state="attached", timeout=60_000)
     page.wait_for_timeout(1_000)
 
 
