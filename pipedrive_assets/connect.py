@@ -83,8 +83,9 @@ def _sandbox(
 ) -> Connection:
     from pipedrive_assets.sandbox import Sandbox, SandboxAdapter, World  # noqa: PLC0415 - only when it stands in
 
-    log.warning(SANDBOX_NOTICE)
     fixed = settings.sandbox_instant
+    if not fixed:
+        log.warning(SANDBOX_NOTICE)
 
     def clock() -> datetime:
         return fixed or now()

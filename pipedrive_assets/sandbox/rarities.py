@@ -161,11 +161,14 @@ def edit_reference(world: World, rng: Random) -> None:
     if rng.random() < 0.5:
         stage = world.tables["stages"].pick(rng)
         if stage is not None:
-            world.edit(
-                "stages", stage["id"], name=f"{stage['name'].split(' (')[0]} ({world.today})"
-            )
+            world.edit("stages", stage["id"], name=_other_name(stage["name"]))
         return
     user = world.tables["users"].pick(rng)
     if user is not None:
         stamp = f"{world.stamp[:10]} {world.stamp[11:19]}"
         world.edit("users", user["id"], last_login=stamp, modified=stamp)
+
+
+def _other_name(name: str) -> str:
+    """What people call a stage the next time they think about it."""
+    return name.removesuffix(" ✓") if name.endswith(" ✓") else f"{name} ✓"
