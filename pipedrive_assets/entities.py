@@ -207,6 +207,7 @@ ENTITIES: tuple[Entity, ...] = (
     ),
     Entity(
         name="projects",
+        fields="projectFields",
         path="api/v2/projects",
         doc="Projects: open, completed, canceled, archived, and deleted ones while listed.",
         cost=10,

@@ -47,8 +47,12 @@ FIELD_LISTS = {
     "organization": "organizationFields",
     "product": "productFields",
     "activity": "activityFields",
+    "project": "projectFields",
 }
 """The entities whose fields Pipedrive defines; leads have the deals' fields."""
+
+ON_REQUEST = ("project",)
+"""Asked for only where their table is loaded: few accounts have the feature."""
 ENDPOINT_OF = {fields: endpoint for endpoint, fields in FIELD_LISTS.items()}
 
 Row = dict[str, Any]
@@ -68,7 +72,9 @@ class FieldMemory:
     def ask(self, entity: Entity, tally: Tally) -> None:
         """Get the definitions that an entity needs, unless this load has them."""
         needed = (
-            FIELD_LISTS if entity.shape in OWN_SHAPES else [ENDPOINT_OF.get(entity.fields or "")]
+            [endpoint for endpoint in FIELD_LISTS if endpoint not in ON_REQUEST]
+            if entity.shape in OWN_SHAPES
+            else [ENDPOINT_OF.get(entity.fields or "")]
         )
         for endpoint in needed:
             if endpoint and endpoint not in self._definitions:
