@@ -95,7 +95,8 @@ class FieldMemory:
         """The same, asked for once more where `rows` hold a key that is not known yet."""
         found = self.fields_of(entity)
         endpoint = ENDPOINT_OF.get(entity.fields or "", "")
-        if found is None or endpoint in self._asked_again or found.knows(rows):
+        refused = self._definitions.get(endpoint) is None
+        if found is None or refused or endpoint in self._asked_again or found.knows(rows):
             return found
         self._asked_again.add(endpoint)
         self._mappings.pop(endpoint)
