@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.entities import Entity, Listing
+from pipedrive_assets.errors import DataError
 from pipedrive_assets.source.chunk import Chunk, Row
 from pipedrive_assets.source.list_pages import Params, whole_list
 
@@ -38,4 +39,10 @@ def _read(
     if entity.nested is None:
         return whole_list(client, entity, listing, tally, params)
     found, read_at = client.object(listing.path, cost=listing.cost, params=params, tally=tally)
-    return list(found.get(entity.nested) or []), read_at
+    rows = found.get(entity.nested)
+    if not isinstance(rows, list):
+        raise DataError(
+            f"Pipedrive's reply to /{listing.path} holds no list {entity.nested!r}; nothing of it "
+            "was loaded. Run again; if it says the same, report this message."
+        )
+    return rows, read_at
