@@ -4,7 +4,7 @@ in the wild.
 Official docs, pagination. A walk ends only where the envelope says so: never on a short page.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pipedrive_assets.errors import DataError
@@ -24,6 +24,8 @@ class Page:
 
     rows: list[dict[str, Any]]
     marker: str | None
+    is_told: bool = field(default=True, compare=False)
+    """False: the envelope tells nothing of further pages, `marker` is where they would start."""
 
 
 def read_page(
@@ -48,7 +50,8 @@ def read_page(
     if paging == "cursor":
         return Page(rows=rows, marker=_next_cursor(extra))
     if paging == "offset":
-        return Page(rows=rows, marker=_next_start(extra, int(marker or 0), len(rows), page_rows))
+        following = _next_start(extra, int(marker or 0), len(rows), page_rows)
+        return Page(rows=rows, marker=following, is_told=_more(extra)[1] is not None)
     if _more(extra)[1] or extra.get("next_cursor"):
         raise DataError(
             "Pipedrive now divides into pages a list that came whole before. "

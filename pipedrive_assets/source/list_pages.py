@@ -88,7 +88,9 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
         rows = answer.page.rows
         if border and all(border_of(row) != border for row in rows):
             raise RowsMoved
-        marker = _following(int(start), rows, answer.page.marker)
+        # Where nothing tells of further pages, a page of only the row that was there is the end.
+        over = bool(border) and len(rows) == 1 and not answer.page.is_told
+        marker = None if over else _following(int(start), rows, answer.page.marker)
         yield replace(answer, page=replace(answer.page, marker=marker))
         if marker is None:
             return

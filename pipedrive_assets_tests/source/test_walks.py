@@ -121,3 +121,25 @@ def test_a_list_that_never_stands_still_is_given_up(office):
 
     with pytest.raises(TransientApiError, match="every time"):
         read(office, "notes", page_rows=2)
+
+
+def test_an_offset_list_that_tells_nothing_of_pages_ends_with_its_last_row(make_office):
+    from pipedrive_assets.api import Tally
+    from pipedrive_assets.entities import BY_NAME
+    from pipedrive_assets.sandbox import faults
+    from pipedrive_assets.sandbox.exchange import json_reply
+    from pipedrive_assets.source.list_pages import whole_list
+
+    def silent(reply):
+        body = reply.json()
+        body.pop("additional_data", None)
+        return json_reply(200, body)
+
+    office = make_office(deals=40)
+    notes = BY_NAME["notes"]
+    office.sandbox.inject(faults.changed("v1/notes", silent).always())
+
+    rows, _ = whole_list(office.connection.client, notes, notes.listings[0], Tally(), ())
+
+    assert len(office.world.ids("notes")) == len({row["id"] for row in rows})
+    assert [] == office.slept
