@@ -1,0 +1,43 @@
+"""`python -m pipedrive_assets`: which commands there are, and how each ends."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from pipedrive_assets.cli import entities, load, sandbox, try_sandbox
+from pipedrive_assets.errors import PipedriveError
+
+COMMANDS = (try_sandbox.COMMAND, load.COMMAND, entities.COMMAND, sandbox.COMMAND)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code.
+
+    Errors of ours are one message on standard error.
+    """
+    arguments = _parser().parse_args(argv)
+    # A level of its own: Dagster sets those of the loggers.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    logging.basicConfig(format="%(message)s", handlers=[handler])
+    try:
+        arguments.run(arguments)
+    except PipedriveError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipedrive_assets", description="Pipedrive in your own warehouse."
+    )
+    commands = parser.add_subparsers(title="commands", required=True)
+    for command in COMMANDS:
+        one = commands.add_parser(command.name, help=command.help)
+        command.options(one)
+        one.set_defaults(run=command.run)
+    return parser

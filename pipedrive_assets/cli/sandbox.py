@@ -1,0 +1,38 @@
+"""`sandbox`: the invented company on a real port."""
+
+import argparse
+
+from pipedrive_assets.cli.command import Command
+from pipedrive_assets.windows import utc_now
+
+SANDBOX_PORT = 8123
+
+
+def serve_sandbox(arguments: argparse.Namespace) -> None:
+    """Serve until interrupted."""
+    from pipedrive_assets.connect import SANDBOX_DEALS, SANDBOX_TOKEN
+    from pipedrive_assets.sandbox import Sandbox, World, serve
+
+    world = World(deals=SANDBOX_DEALS, instant=utc_now())
+    sandbox = Sandbox(world, api_token=SANDBOX_TOKEN, clock=utc_now)
+    print(
+        f"An invented company at http://127.0.0.1:{arguments.port}, api token {SANDBOX_TOKEN}. "
+        "Ctrl-C stops it."
+    )
+    print(
+        f"PIPEDRIVE_BASE_URL=http://127.0.0.1:{arguments.port} PIPEDRIVE_API_TOKEN={SANDBOX_TOKEN}",
+        flush=True,
+    )
+    serve(sandbox, arguments.port)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=SANDBOX_PORT)
+
+
+COMMAND = Command(
+    name="sandbox",
+    help="serve the invented company on this machine",
+    run=serve_sandbox,
+    options=_options,
+)
