@@ -13,19 +13,19 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.extract import DltResource
 
 from pipedrive_assets.entities import Entity
+from pipedrive_assets.reading.chunk import batches
+from pipedrive_assets.reading.plan import Held
 from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.shape import shape
 from pipedrive_assets.source.field_set import FieldSet
 from pipedrive_assets.source.ledger import (
     STATEMENT_ROWS,
     Sql,
-    batches,
     columns_in,
     marks,
     table,
     table_exists,
 )
-from pipedrive_assets.source.plan import Held
 from pipedrive_assets.source.tables import table_source
 from pipedrive_assets.source.warehouse import (
     LOADER_FILE_FORMAT,

@@ -5,10 +5,9 @@ written after the load it speaks of has committed, so whatever is killed in betw
 again, and loading is idempotent.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
@@ -17,7 +16,8 @@ from dlt.destinations.sql_client import SqlClientBase
 from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import WrongAccountError
-from pipedrive_assets.source.plan import Coverage, Walk
+from pipedrive_assets.reading.chunk import ChildrenRead, Parent, batches
+from pipedrive_assets.reading.plan import Coverage, Walk
 
 LAYOUT = 1
 """Version of these tables."""
@@ -45,27 +45,6 @@ TABLES = {
 }
 
 Sql = SqlClientBase[Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parent:
-    """A parent row whose children are to be read; `empty`: its own counter says that there are
-    none.
-    """
-
-    id: int
-    update_time: datetime | None
-    empty: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildrenRead:
-    """A parent whose children were read, seen as of `update_time`, at `read_at` by Pipedrive's
-    clock.
-    """
-
-    parent: Parent
-    read_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,10 +199,3 @@ def columns_in(sql: Sql, name: str) -> set[str]:
 def marks(values: Sequence[Any]) -> str:
     """As many parameter marks as values."""
     return ", ".join(["%s"] * len(values))
-
-
-def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Lists of at most `size` items, in order."""
-    iterator = iter(items)
-    while some := list(islice(iterator, size)):
-        yield some

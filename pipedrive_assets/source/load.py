@@ -15,8 +15,8 @@ from datetime import datetime
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import DataError, PipedriveError
+from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.source import ledger, views
-from pipedrive_assets.source.chunk import Chunk
 from pipedrive_assets.source.field_memory import FieldMemory
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures, settled
 from pipedrive_assets.source.table_load import Context, TableLoad

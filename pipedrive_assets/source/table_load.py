@@ -11,14 +11,14 @@ from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import BY_NAME, Entity, Kind
 from pipedrive_assets.errors import DataError, PipedriveError, WarehouseError
+from pipedrive_assets.reading.child_walks import read_children
+from pipedrive_assets.reading.chunk import ChildrenRead, Chunk, Parent
+from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
+from pipedrive_assets.reading.snapshot_walks import read_snapshot
+from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.source import commit, ledger
-from pipedrive_assets.source.child_walks import read_children
-from pipedrive_assets.source.chunk import Chunk
 from pipedrive_assets.source.field_memory import OWN_SHAPES, FieldMemory
-from pipedrive_assets.source.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.source.report import LoadRequest, TableReport
-from pipedrive_assets.source.snapshot_walks import read_snapshot
-from pipedrive_assets.source.walks import read_windowed
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import utc_now
 
@@ -95,7 +95,7 @@ class TableLoad:
         self.what, self._continued = str(walk), walk.resumed
         return read_windowed(self.context.client, self.entity, self.walk, self.tally)
 
-    def _parents(self, sql: ledger.Sql) -> list[ledger.Parent]:
+    def _parents(self, sql: ledger.Sql) -> list[Parent]:
         parent = BY_NAME[self.entity.parent or ""].name
         if not ledger.table_exists(sql, parent):
             raise DataError(
@@ -106,10 +106,10 @@ class TableLoad:
         self.what = f"children of {len(parents)} {parent}"
         return parents
 
-    def _children(self, parents: Sequence[ledger.Parent]) -> Iterator[Chunk]:
+    def _children(self, parents: Sequence[Parent]) -> Iterator[Chunk]:
         """Parents whose own counter says that there is nothing are not asked for."""
         spared = [
-            ledger.ChildrenRead(parent=parent, read_at=self.context.now)
+            ChildrenRead(parent=parent, read_at=self.context.now)
             for parent in parents
             if parent.empty
         ]

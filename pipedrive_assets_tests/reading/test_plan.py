@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from pipedrive_assets.source.plan import Coverage, Held, Walk, plan
+from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.windows import Window
 
 OVERLAP = timedelta(minutes=5)

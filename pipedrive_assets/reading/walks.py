@@ -12,15 +12,15 @@ from datetime import datetime
 from pipedrive_assets.api import Answer, Client, Tally
 from pipedrive_assets.entities import Entity, Listing
 from pipedrive_assets.errors import PageMarkerExpired, PipedriveError
-from pipedrive_assets.source.chunk import Chunk, Row
-from pipedrive_assets.source.list_pages import (
+from pipedrive_assets.reading.chunk import Chunk, Row
+from pipedrive_assets.reading.list_pages import (
     RESTARTS,
     Params,
     RowsMoved,
     never_stands_still,
     pages,
 )
-from pipedrive_assets.source.plan import Walk, restarted
+from pipedrive_assets.reading.plan import Walk, restarted
 from pipedrive_assets.windows import Window, parse_stamp
 
 log = logging.getLogger(__name__)

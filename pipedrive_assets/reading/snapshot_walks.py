@@ -9,8 +9,8 @@ from datetime import datetime
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.entities import Entity, Listing
 from pipedrive_assets.errors import DataError
-from pipedrive_assets.source.chunk import Chunk, Row
-from pipedrive_assets.source.list_pages import Params, whole_list
+from pipedrive_assets.reading.chunk import Chunk, Row
+from pipedrive_assets.reading.list_pages import Params, whole_list
 
 
 def read_snapshot(client: Client, entity: Entity, tally: Tally) -> Iterator[Chunk]:

@@ -1,13 +1,35 @@
 """A chunk: rows that are committed together, with what the ledger may say once they are."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from pipedrive_assets.source.ledger import ChildrenRead
-from pipedrive_assets.source.plan import Walk
+from pipedrive_assets.reading.plan import Walk
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """A parent row whose children are to be read; `empty`: its own counter says that there are
+    none.
+    """
+
+    id: int
+    update_time: datetime | None
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildrenRead:
+    """A parent whose children were read, seen as of `update_time`, at `read_at` by Pipedrive's
+    clock.
+    """
+
+    parent: Parent
+    read_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +50,10 @@ class Chunk:
 
     whole: bool = False
     """Whether the rows are everything that a snapshot lists."""
+
+
+def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of at most `size` items, in order."""
+    iterator = iter(items)
+    while some := list(islice(iterator, size)):
+        yield some

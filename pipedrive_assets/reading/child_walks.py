@@ -14,9 +14,8 @@ from functools import partial
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.entities import BULK_PARENTS, BY_NAME, Entity, Listing
 from pipedrive_assets.errors import ApiError, BadRequest, PipedriveError, Refused
-from pipedrive_assets.source.chunk import Chunk, Row
-from pipedrive_assets.source.ledger import ChildrenRead, Parent, batches
-from pipedrive_assets.source.list_pages import whole_list
+from pipedrive_assets.reading.chunk import ChildrenRead, Chunk, Parent, Row, batches
+from pipedrive_assets.reading.list_pages import whole_list
 from pipedrive_assets.windows import utc_now
 
 log = logging.getLogger(__name__)

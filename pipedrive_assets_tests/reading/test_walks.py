@@ -8,9 +8,9 @@ import pytest
 from pipedrive_assets.api import Tally
 from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.errors import TransientApiError
+from pipedrive_assets.reading.plan import Walk
+from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.sandbox import faults
-from pipedrive_assets.source.plan import Walk
-from pipedrive_assets.source.walks import read_windowed
 
 OFFSET = ("leads", "notes", "files")
 EDITED = {"leads": "title", "notes": "content", "files": "description"}
@@ -126,9 +126,9 @@ def test_a_list_that_never_stands_still_is_given_up(office):
 def test_an_offset_list_that_tells_nothing_of_pages_ends_with_its_last_row(make_office):
     from pipedrive_assets.api import Tally
     from pipedrive_assets.entities import BY_NAME
+    from pipedrive_assets.reading.list_pages import whole_list
     from pipedrive_assets.sandbox import faults
     from pipedrive_assets.sandbox.exchange import json_reply
-    from pipedrive_assets.source.list_pages import whole_list
 
     def silent(reply):
         body = reply.json()
