@@ -14,9 +14,9 @@ import pytest
 from pipedrive_assets.api import Client
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity
+from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.sandbox import Limits, Sandbox, SandboxAdapter, World
 from pipedrive_assets.source import LoadRequest, TableReport, Warehouse, load
-from pipedrive_assets.source.field_memory import OWN_SHAPES
 from pipedrive_assets.windows import Window
 from pipedrive_assets_tests.truth import account_rows, custom_differences, differences
 

@@ -15,9 +15,9 @@ from dlt.extract import DltResource
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.reading.chunk import batches
 from pipedrive_assets.reading.plan import Held
+from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.shape import shape
-from pipedrive_assets.source.field_set import FieldSet
 from pipedrive_assets.source.ledger import (
     STATEMENT_ROWS,
     Sql,

@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import DataError, PipedriveError
 from pipedrive_assets.reading.chunk import Chunk
+from pipedrive_assets.reading.field_memory import FieldMemory
 from pipedrive_assets.source import ledger, views
-from pipedrive_assets.source.field_memory import FieldMemory
+from pipedrive_assets.source.field_store import WarehouseMapping
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures, settled
 from pipedrive_assets.source.table_load import Context, TableLoad
 from pipedrive_assets.source.warehouse import Warehouse
@@ -54,7 +57,12 @@ def load_tables(
     context = Context(
         client=connection.client,
         warehouse=warehouse,
-        fields=FieldMemory(connection.client, warehouse, now),
+        fields=FieldMemory(
+            connection.client,
+            WarehouseMapping(warehouse),
+            now,
+            normalize=NamingConvention().normalize_identifier,
+        ),
         request=replace(request, window=_reachable(request.window, now)),
         account=account,
         now=now,

@@ -20,12 +20,12 @@ from pipedrive_assets.entities import ENTITIES, Entity, Kind, children_of
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError, Refused
 from pipedrive_assets.reading.child_walks import read_children
 from pipedrive_assets.reading.chunk import Parent
+from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.reading.plan import Coverage, Held, plan
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.shape import shape
 from pipedrive_assets.settings import Settings
-from pipedrive_assets.source.field_memory import OWN_SHAPES
 from pipedrive_assets.source.tables import NESTING, hints
 from pipedrive_assets.windows import Window, parse_stamp, utc_now
 

@@ -13,11 +13,11 @@ from pipedrive_assets.entities import BY_NAME, Entity, Kind
 from pipedrive_assets.errors import DataError, PipedriveError, WarehouseError
 from pipedrive_assets.reading.child_walks import read_children
 from pipedrive_assets.reading.chunk import ChildrenRead, Chunk, Parent
+from pipedrive_assets.reading.field_memory import OWN_SHAPES, FieldMemory
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.source import commit, ledger
-from pipedrive_assets.source.field_memory import OWN_SHAPES, FieldMemory
 from pipedrive_assets.source.report import LoadRequest, TableReport
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import utc_now

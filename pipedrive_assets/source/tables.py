@@ -10,7 +10,7 @@ from dlt.extract import DltResource, DltSource
 
 from pipedrive_assets.entities import Entity, Kind
 from pipedrive_assets.rows.columns import Column, columns_of
-from pipedrive_assets.source.field_set import FieldSet
+from pipedrive_assets.rows.field_set import FieldSet
 
 NESTING = 2
 """A list in a row becomes a table; what is nested deeper is JSON."""

@@ -8,7 +8,7 @@ import time
 from datetime import timedelta
 
 from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES
-from pipedrive_assets.source.field_memory import OWN_SHAPES
+from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.windows import utc_now
 from pipedrive_assets_tests.source.test_load import DERIVED
 from pipedrive_assets_tests.truth import account_rows, differences

@@ -20,10 +20,10 @@ from pipedrive_assets.errors import (
     WrongAccountError,
 )
 from pipedrive_assets.orchestration.automation import is_watched
+from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
 from pipedrive_assets.source import commit
-from pipedrive_assets.source.field_memory import OWN_SHAPES
 from pipedrive_assets.source.table_load import TableLoad
 
 EDITED = {"deals": "title", "leads": "title", "notes": "content", "files": "description"}

@@ -3,8 +3,8 @@
 import pytest
 
 from pipedrive_assets.entities import DEFAULT_ENTITIES, ENTITIES
+from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.source import pipedrive_source
-from pipedrive_assets.source.field_memory import OWN_SHAPES
 
 
 def source():
