@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipedrive_assets.api import Client
+from pipedrive_assets.api import READ_SECONDS, USER_AGENT, Client
 from pipedrive_assets.errors import DataError
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import utc_now
@@ -67,14 +67,25 @@ def connect(
     *,
     sleep: Callable[[float], None] = time.sleep,
     now: Callable[[], datetime] = utc_now,
+    user_agent: str = USER_AGENT,
+    read_seconds: float = READ_SECONDS,
 ) -> Connection:
     """A connection to the account of the settings, or to the sandbox where nothing points to one.
+
+    `user_agent` and `read_seconds` (how long to wait for a reply) are for an account only.
 
     Raises MissingTokenError where something points to an account but no api token was found.
     """
     if settings.uses_sandbox:
         return _sandbox(settings, sleep, now)
-    client = Client(base_url=settings.base_url, api_token=settings.api_token, sleep=sleep, now=now)
+    client = Client(
+        base_url=settings.base_url,
+        api_token=settings.api_token,
+        user_agent=user_agent,
+        read_seconds=read_seconds,
+        sleep=sleep,
+        now=now,
+    )
     return Connection(client=client, is_sandbox=False)
 
 

@@ -7,8 +7,8 @@
       WarehouseError           free the warehouse file, or its disk                  exit 2
       ApiError                 Pipedrive said no                                     exit 3
         BadRequest             400, 405, 422, 501: update this project
-        AuthenticationError    renew the api token, or widen its rights
-        Blocked                wait: the gateway turned this address away
+        AuthenticationError    401: renew the api token, or widen its rights
+        Blocked                403: wait: the gateway turned this address away
         Redirected             set the base URL
         PageMarkerExpired      walk the list again from its start
         Refused                this entity only; the others go on
@@ -19,6 +19,9 @@
         TransientApiError      retried already; run again later                      exit 5
       DataError                a reply broke a promise                               exit 6
       LoadFailed               some tables failed; the others are loaded             the first one's
+
+Below these groups each status that Pipedrive documents has a class of its own, under the names
+that users of the Singer tap catch: PipedriveNotFoundError is the Missing of a 404.
 
 Facts are attributes; the message quotes Pipedrive and ends with the next step. No message ever
 holds the api token.
@@ -94,7 +97,11 @@ class AuthenticationError(ApiError):
     )
 
 
-class Blocked(ApiError):
+class PipedriveForbiddenError(ApiError):
+    """403, whoever said it: Pipedrive itself, or its gateway."""
+
+
+class Blocked(PipedriveForbiddenError):
     """403 with a web page instead of JSON: Pipedrive's gateway turned this address away."""
 
     next_step = (
@@ -171,6 +178,65 @@ class TransientApiError(ApiError):
         """`attempts` counts the tries made, the first one included."""
         self.attempts = attempts
         super().__init__(path=path, status=status, quote=quote)
+
+
+# One class per status, below the group that says what to do
+
+
+class PipedriveBadRequestError(BadRequest):
+    """400: a parameter is missing or wrong."""
+
+
+class PipedriveUnauthorizedError(AuthenticationError):
+    """401: the api token is not known."""
+
+
+class PipedrivePaymentRequiredError(PermissionDenied):
+    """402: the company's account is not open: its trial is over, or it is not paid for."""
+
+
+class Forbidden(PermissionDenied, PipedriveForbiddenError):
+    """403 in Pipedrive's own words: this user may not."""
+
+
+class PipedriveNotFoundError(Missing):
+    """404: no such record or endpoint."""
+
+
+class PipedriveGoneError(Missing):
+    """410: it was there, and is not any more."""
+
+
+class PipedriveUnsupportedMediaError(FeatureUnavailable):
+    """415: the feature is switched off in this account."""
+
+
+class PipedriveUnprocessableEntityError(BadRequest):
+    """422: understood, and not done."""
+
+
+class PipedriveNotImplementedError(BadRequest):
+    """501: Pipedrive has no such function."""
+
+
+class PipedriveTooManyRequestsError(BudgetExhausted):
+    """429 for the day."""
+
+
+class PipedriveTooManyRequestsInSecondError(TransientApiError):
+    """429 for the burst window, again and again, however long it was waited for."""
+
+
+class PipedriveInternalServiceError(TransientApiError):
+    """500: an error of Pipedrive's own."""
+
+
+class PipedriveServiceUnavailableError(TransientApiError):
+    """503: maintenance, or overload."""
+
+
+class PipedriveNull200Error(TransientApiError):
+    """200 with nothing in it: an empty body, `null`, or `data: null` where rows were promised."""
 
 
 class DataError(PipedriveError):

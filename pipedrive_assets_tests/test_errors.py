@@ -18,7 +18,7 @@ ALL = [
 def test_the_message_names_the_call_quotes_and_ends_with_the_next_step(
     kind: type[errors.ApiError],
 ) -> None:
-    facts = {"reset_at": RESET} if kind is errors.BudgetExhausted else {}
+    facts = {"reset_at": RESET} if issubclass(kind, errors.BudgetExhausted) else {}
     error = kind(path="v1/users", status=418, quote="I am a teapot", **facts)
     assert f"Pipedrive answered 418 to GET /v1/users: «I am a teapot». {error.next_step}" == str(
         error

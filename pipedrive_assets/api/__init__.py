@@ -3,5 +3,6 @@
 from pipedrive_assets.api.budget import Tally
 from pipedrive_assets.api.client import Answer, Client
 from pipedrive_assets.api.paging import Page
+from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT
 
-__all__ = ["Answer", "Client", "Page", "Tally"]
+__all__ = ["READ_SECONDS", "USER_AGENT", "Answer", "Client", "Page", "Tally"]

@@ -20,7 +20,7 @@ from pipedrive_assets import errors
 from pipedrive_assets.api.budget import Pace, Tally
 from pipedrive_assets.api.paging import IncompletePage, Page, Paging, read_page
 from pipedrive_assets.api.verdict import Action, Reply, Verdict, budget_reset_at, judge
-from pipedrive_assets.api.wire import NoReply, Params, Wire
+from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT, NoReply, Params, Wire
 from pipedrive_assets.windows import utc_now
 
 log = logging.getLogger(__name__)
@@ -65,13 +65,15 @@ class Client:
         base_url: str,
         api_token: str,
         adapter: requests.adapters.BaseAdapter | None = None,
+        user_agent: str = USER_AGENT,
+        read_seconds: float = READ_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`adapter` replaces the network (the sandbox's door); the rest replaces time and
-        chance.
+        """`adapter` replaces the network (the sandbox's door); a reply of which nothing comes for
+        `read_seconds` is given up; the rest replaces time and chance.
         """
         self.base_url = base_url.rstrip("/")
         self.tally = Tally()
@@ -80,7 +82,12 @@ class Client:
         self._final: Callable[[], errors.ApiError] | None = None
         self._lock = threading.Lock()
         self._wire = Wire(
-            base_url=self.base_url, api_token=api_token, adapter=adapter, monotonic=monotonic
+            base_url=self.base_url,
+            api_token=api_token,
+            adapter=adapter,
+            user_agent=user_agent,
+            read_seconds=read_seconds,
+            monotonic=monotonic,
         )
 
     def __repr__(self) -> str:
@@ -147,7 +154,7 @@ class Client:
                 try:
                     return read(verdict.body), _read_at(reply, self._now)
                 except IncompletePage as found:
-                    verdict = Verdict(action=Action.RETRY, quote=str(found))
+                    verdict = Verdict(action=Action.RETRY, error=found.error, quote=str(found))
             if verdict.action is Action.WAIT and waits < BURST_WAITS and self._wait(call, verdict):
                 waits += 1
                 continue
@@ -208,14 +215,13 @@ class Client:
         self, call: Call, reply: Reply | None, verdict: Verdict, attempts: int
     ) -> errors.ApiError:
         status = reply.status if reply else 0
-        if reply and verdict.error is errors.BudgetExhausted:
+        kind = verdict.error
+        if reply and issubclass(kind, errors.BudgetExhausted):
             reset_at = budget_reset_at(reply, self._now())
-            return errors.BudgetExhausted(path=call.path, reset_at=reset_at, quote=verdict.quote)
-        if verdict.error is errors.TransientApiError:
-            return errors.TransientApiError(
-                path=call.path, status=status, quote=verdict.quote, attempts=attempts
-            )
-        return verdict.error(path=call.path, status=status, quote=verdict.quote)
+            return kind(path=call.path, reset_at=reset_at, quote=verdict.quote)
+        if issubclass(kind, errors.TransientApiError):
+            return kind(path=call.path, status=status, quote=verdict.quote, attempts=attempts)
+        return kind(path=call.path, status=status, quote=verdict.quote)
 
 
 _OF_ALL = (errors.AuthenticationError, errors.BudgetExhausted, errors.Blocked)
@@ -233,7 +239,7 @@ def _page_params(paging: Paging, page_rows: int, marker: str | None) -> Params:
 def _read_object(body: dict[str, Any]) -> dict[str, Any]:
     data = body["data"]
     if not isinstance(data, dict):
-        raise IncompletePage(f"data is {type(data).__name__} where an object was expected")
+        raise IncompletePage.of(data, "an object")
     return data
 
 

@@ -7,15 +7,27 @@ Official docs, pagination. A walk ends only where the envelope says so: never on
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pipedrive_assets.errors import DataError
+from pipedrive_assets.errors import (
+    ApiError,
+    DataError,
+    PipedriveNull200Error,
+    TransientApiError,
+)
 
 Paging = Literal["cursor", "offset", "none"]
 
 
 class IncompletePage(Exception):
-    """A reply of status 200 that does not hold a page: asked again, then an error, never an
-    end.
-    """
+    """A reply of status 200 that does not hold a page: asked again, then `error`, never an end."""
+
+    error: type[ApiError] = TransientApiError
+
+    @classmethod
+    def of(cls, data: object, expected: str) -> "IncompletePage":
+        """For `data` that is something other than was promised."""
+        found = cls(f"data is {type(data).__name__} where {expected} was expected")
+        found.error = PipedriveNull200Error if data is None else TransientApiError
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +77,7 @@ def _rows(body: dict[str, Any], *, first_of_v1: bool) -> list[dict[str, Any]]:
     if data is None and first_of_v1 and body.get("success") is True:
         return []
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
-        raise IncompletePage(f"data is {type(data).__name__} where a list of rows was expected")
+        raise IncompletePage.of(data, "a list of rows")
     return data
 
 

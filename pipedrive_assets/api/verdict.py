@@ -77,16 +77,20 @@ class Verdict:
 
 
 _STOPS: dict[int, type[errors.ApiError]] = {
-    400: errors.BadRequest,
-    401: errors.AuthenticationError,
-    402: errors.PermissionDenied,
-    403: errors.PermissionDenied,
-    404: errors.Missing,
+    400: errors.PipedriveBadRequestError,
+    401: errors.PipedriveUnauthorizedError,
+    402: errors.PipedrivePaymentRequiredError,
+    403: errors.Forbidden,
+    404: errors.PipedriveNotFoundError,
     405: errors.BadRequest,
-    410: errors.Missing,
-    415: errors.FeatureUnavailable,
-    422: errors.BadRequest,
-    501: errors.BadRequest,
+    410: errors.PipedriveGoneError,
+    415: errors.PipedriveUnsupportedMediaError,
+    422: errors.PipedriveUnprocessableEntityError,
+    501: errors.PipedriveNotImplementedError,
+}
+_PASSES: dict[int, type[errors.ApiError]] = {
+    500: errors.PipedriveInternalServiceError,
+    503: errors.PipedriveServiceUnavailableError,
 }
 
 
@@ -97,7 +101,7 @@ def judge(reply: Reply, *, cost: int, paged_on: bool = False) -> Verdict:
     body = _decode(reply.content)
     quote = _quote(reply, body)
     if 200 <= reply.status < 300:
-        return _judge_success(body, quote)
+        return _judge_success(reply, body, quote)
     if 300 <= reply.status < 400:
         return Verdict(
             action=Action.STOP, error=errors.Redirected, quote=reply.headers.get("location", "")
@@ -107,7 +111,8 @@ def judge(reply: Reply, *, cost: int, paged_on: bool = False) -> Verdict:
     if reply.status in _STOPS or (400 <= reply.status < 500 and reply.status != 408):
         error = _refusal(reply.status, is_json=isinstance(body, dict), paged_on=paged_on)
         return Verdict(action=Action.STOP, error=error, quote=quote)
-    return Verdict(action=Action.RETRY, quote=quote)
+    error = _PASSES.get(reply.status, errors.TransientApiError)
+    return Verdict(action=Action.RETRY, error=error, quote=quote)
 
 
 def _refusal(status: int, *, is_json: bool, paged_on: bool) -> type[errors.ApiError]:
@@ -119,10 +124,12 @@ def _refusal(status: int, *, is_json: bool, paged_on: bool) -> type[errors.ApiEr
     return _STOPS.get(status, errors.ApiError)
 
 
-def _judge_success(body: Any, quote: str) -> Verdict:
+def _judge_success(reply: Reply, body: Any, quote: str) -> Verdict:
     """A 2xx goes on only with a JSON object that does not call itself a failure and carries
     `data`.
     """
+    if body is None or not reply.content.strip():
+        return Verdict(action=Action.RETRY, error=errors.PipedriveNull200Error, quote=quote)
     if not isinstance(body, dict):
         return Verdict(action=Action.RETRY, quote=quote or "a body that is not a JSON object")
     if body.get("success") is False:
@@ -146,10 +153,14 @@ def _judge_limit(reply: Reply, cost: int, quote: str) -> Verdict:
     else:
         day = requests_left is not None and requests_left >= 1
     if day or (reset or 0) >= DAY_LONG_RESET_SECONDS:
-        return Verdict(action=Action.STOP, error=errors.BudgetExhausted, quote=quote)
+        return Verdict(action=Action.STOP, error=errors.PipedriveTooManyRequestsError, quote=quote)
     return Verdict(
         action=Action.WAIT,
-        error=errors.BudgetExhausted if requests_left is None else errors.TransientApiError,
+        error=(
+            errors.PipedriveTooManyRequestsError
+            if requests_left is None
+            else errors.PipedriveTooManyRequestsInSecondError
+        ),
         quote=quote,
         seconds=max(reset or 0.0, BURST_SECONDS),
     )

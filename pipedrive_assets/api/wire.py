@@ -13,6 +13,7 @@ from pipedrive_assets.api.verdict import Reply
 from pipedrive_assets.errors import ConfigurationError
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_REPLY_SECONDS = 10.0, 60.0, 180.0
+USER_AGENT = "pipedrive-assets"
 CONNECTIONS = 32
 READ_BYTES = 1 << 16
 QUOTE_CHARACTERS = 300
@@ -27,21 +28,29 @@ class NoReply(Exception):
 class Wire:
     """The way to one account; safe from any thread. The api token stays in here."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the edges of the world, each replaceable
         self,
         *,
         base_url: str,
         api_token: str,
         adapter: requests.adapters.BaseAdapter | None,
+        user_agent: str = USER_AGENT,
+        read_seconds: float = READ_SECONDS,
         monotonic: Callable[[], float],
     ) -> None:
-        """Raises ConfigurationError for an api token that no header can carry."""
+        """Raises ConfigurationError for an api token or a user agent that no header can carry."""
         if not (api_token.isascii() and api_token.isprintable() and api_token == api_token.strip()):
             raise ConfigurationError(
                 "The api token has characters that no api token has (a line break, a space, an "
                 "accent?). Copy it again from Pipedrive > Personal preferences > API."
             )
+        if not (user_agent.isascii() and user_agent.isprintable()):
+            raise ConfigurationError(
+                f"The user agent {user_agent!r} has characters that no header can carry. "
+                "Give plain letters, digits and signs."
+            )
         self.base_url, self._api_token, self._monotonic = base_url, api_token, monotonic
+        self._read_seconds = read_seconds
         self._session = requests.Session()
         # Without this, a password for the same host in ~/.netrc would go along.
         self._session.auth = lambda request: request
@@ -49,7 +58,7 @@ class Wire:
             {
                 "x-api-token": api_token,
                 "accept": "application/json",
-                "user-agent": "pipedrive-assets",
+                "user-agent": user_agent,
             }
         )
         self._door = adapter or requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
@@ -61,7 +70,7 @@ class Wire:
         except NoReply:
             raise
         except Exception as error:  # noqa: BLE001 - the library lets OSError, ValueError and urllib3's errors through
-            raise NoReply(trouble(error, self.base_url)) from None
+            raise NoReply(trouble(error, self.base_url, self._read_seconds)) from None
 
     def clean(self, text: str) -> str:
         """Text from outside, fit for a message: one line, short, printable, without the api
@@ -79,14 +88,15 @@ class Wire:
         settings: dict[str, Any] = {
             **self._session.merge_environment_settings(request.url, {}, True, None, None)
         }
-        timeout = (CONNECT_SECONDS, READ_SECONDS)
-        deadline = self._monotonic() + WHOLE_REPLY_SECONDS
+        timeout = (CONNECT_SECONDS, self._read_seconds)
+        whole_seconds = max(WHOLE_REPLY_SECONDS, self._read_seconds)
+        deadline = self._monotonic() + whole_seconds
         with self._door.send(request, timeout=timeout, **settings) as response:
             content = bytearray()
             for piece in _pieces(response):
                 content += piece
                 if self._monotonic() > deadline:
-                    raise NoReply(f"the reply was not complete after {WHOLE_REPLY_SECONDS:.0f} s")
+                    raise NoReply(f"the reply was not complete after {whole_seconds:.0f} s")
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Reply(status=response.status_code, headers=headers, content=bytes(content))
 
@@ -122,20 +132,20 @@ _TROUBLES = (
     ),
     (
         {"ReadTimeout", "ReadTimeoutError", "TimeoutError"},
-        f"nothing came for {READ_SECONDS:.0f} s",
+        "nothing came for {seconds:g} s",
     ),
     ({"ContentDecodingError", "DecodeError"}, "the reply could not be decompressed"),
 )
 
 
-def trouble(error: BaseException, url: str) -> str:
+def trouble(error: BaseException, url: str, read_seconds: float = READ_SECONDS) -> str:
     """What went wrong on the wire and what to check, by kinds alone: the library's texts quote
     what was sent.
     """
     kinds = _kinds(error)
     for some, sentence in _TROUBLES:
         if kinds & some:
-            return sentence.format(url=url)
+            return sentence.format(url=url, seconds=read_seconds)
     return f"the line broke ({type(error).__name__})"
 
 

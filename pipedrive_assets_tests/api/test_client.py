@@ -148,7 +148,7 @@ def test_a_refusal_ends_the_walk_at_once_and_quotes_pipedrive(
     read: list[Any] = []
     with pytest.raises(errors.ApiError) as caught:
         desk.walk(**how, into=read)
-    assert kind is type(caught.value)
+    assert isinstance(caught.value, kind)
     assert quote in caught.value.quote
     assert quote in str(caught.value)
     assert str(caught.value).endswith(f". {caught.value.next_step}")
@@ -188,7 +188,11 @@ def test_a_burst_refusal_is_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("headers", "kind"), [(True, errors.TransientApiError), (False, errors.BudgetExhausted)]
+    ("headers", "kind"),
+    [
+        (True, errors.PipedriveTooManyRequestsInSecondError),
+        (False, errors.PipedriveTooManyRequestsError),
+    ],
 )
 def test_refusals_that_do_not_end_are_not_hammered_on_by_any_thread(
     desk: Desk, headers: bool, kind: type[errors.ApiError]

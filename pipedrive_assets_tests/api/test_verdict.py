@@ -26,21 +26,22 @@ def reply(status: int, content: bytes = REFUSAL, **headers: str) -> Reply:
 STOP = Action.STOP
 GO_ON = (Action.GO_ON, errors.TransientApiError)
 RETRY = (Action.RETRY, errors.TransientApiError)
-WAIT = (Action.WAIT, errors.TransientApiError)
-UNSURE = (Action.WAIT, errors.BudgetExhausted)
-SPENT = (STOP, errors.BudgetExhausted)
+EMPTY = (Action.RETRY, errors.PipedriveNull200Error)
+WAIT = (Action.WAIT, errors.PipedriveTooManyRequestsInSecondError)
+UNSURE = (Action.WAIT, errors.PipedriveTooManyRequestsError)
+SPENT = (STOP, errors.PipedriveTooManyRequestsError)
 
 TABLE: list[tuple[str, Reply, Action, type[errors.ApiError]]] = [
     ("a list", reply(200, OK), *GO_ON),
     ("created", reply(201, OK), *GO_ON),
     ("null data is for the page to judge", reply(200, b'{"data": null}'), *GO_ON),
     ("a wrong content type", reply(200, OK, **{"content-type": "text/html"}), *GO_ON),
-    ("no content", reply(204, b""), *RETRY),
+    ("no content", reply(204, b""), *EMPTY),
     ("a web page", reply(200, HTML), *RETRY),
     ("half a body", reply(200, OK[:-3]), *RETRY),
     ("not UTF-8", reply(200, b'{"data": ["\xff"]}'), *RETRY),
     ("NaN, which is no JSON", reply(200, b'{"data": [{"a": NaN}]}'), *RETRY),
-    ("null", reply(200, b"null"), *RETRY),
+    ("null", reply(200, b"null"), *EMPTY),
     ("a bare list", reply(200, b"[]"), *RETRY),
     ("a bare text", reply(200, b'"ok"'), *RETRY),
     ("deep nesting", reply(200, b"[" * 100_000), *RETRY),
@@ -50,26 +51,28 @@ TABLE: list[tuple[str, Reply, Action, type[errors.ApiError]]] = [
     ("found", reply(302, HTML), STOP, errors.Redirected),
     ("not modified", reply(304, b""), STOP, errors.Redirected),
     ("moved for good", reply(308, OK), STOP, errors.Redirected),
-    ("a wrong parameter", reply(400), STOP, errors.BadRequest),
-    ("a wrong api token", reply(401), STOP, errors.AuthenticationError),
-    ("not paid", reply(402), STOP, errors.PermissionDenied),
-    ("not allowed", reply(403), STOP, errors.PermissionDenied),
+    ("a wrong parameter", reply(400), STOP, errors.PipedriveBadRequestError),
+    ("a wrong api token", reply(401), STOP, errors.PipedriveUnauthorizedError),
+    ("not paid", reply(402), STOP, errors.PipedrivePaymentRequiredError),
+    ("not allowed", reply(403), STOP, errors.Forbidden),
     ("the firewall", reply(403, HTML), STOP, errors.Blocked),
     ("a bare 403", reply(403, b""), STOP, errors.Blocked),
-    ("missing", reply(404), STOP, errors.Missing),
-    ("missing, as a web page", reply(404, HTML), STOP, errors.Missing),
+    ("missing", reply(404), STOP, errors.PipedriveNotFoundError),
+    ("missing, as a web page", reply(404, HTML), STOP, errors.PipedriveNotFoundError),
     ("a wrong method", reply(405), STOP, errors.BadRequest),
     ("a proxy that wants a password", reply(407, HTML), STOP, errors.ApiError),
     ("slow", reply(408, b""), *RETRY),
-    ("gone", reply(410), STOP, errors.Missing),
-    ("switched off", reply(415), STOP, errors.FeatureUnavailable),
+    ("gone", reply(410), STOP, errors.PipedriveGoneError),
+    ("switched off", reply(415), STOP, errors.PipedriveUnsupportedMediaError),
     ("a teapot", reply(418), STOP, errors.ApiError),
-    ("a limit of things", reply(422), STOP, errors.BadRequest),
+    ("a limit of things", reply(422), STOP, errors.PipedriveUnprocessableEntityError),
     *[
         (f"{status}", reply(status, HTML), *RETRY)
-        for status in (500, 502, 503, 504, 520, 524)
+        for status in (502, 504, 520, 524)
     ],
-    ("no such function", reply(501), STOP, errors.BadRequest),
+    ("500", reply(500, HTML), Action.RETRY, errors.PipedriveInternalServiceError),
+    ("503", reply(503, HTML), Action.RETRY, errors.PipedriveServiceUnavailableError),
+    ("no such function", reply(501), STOP, errors.PipedriveNotImplementedError),
     ("an unheard-of status", reply(999), *RETRY),
     ("a burst", reply(429, **LIMIT), *WAIT),
     ("a burst, tokens left", reply(429, **LIMIT, **{DAY_LEFT: "500"}), *WAIT),
@@ -101,10 +104,10 @@ def test_a_refused_page_marker_has_expired(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (401, errors.AuthenticationError),
-        (402, errors.PermissionDenied),
-        (403, errors.PermissionDenied),
-        (415, errors.FeatureUnavailable),
+        (401, errors.PipedriveUnauthorizedError),
+        (402, errors.PipedrivePaymentRequiredError),
+        (403, errors.Forbidden),
+        (415, errors.PipedriveUnsupportedMediaError),
     ],
 )
 def test_other_refusals_in_mid_walk_are_what_they_are_elsewhere(status: int, error: Any) -> None:

@@ -106,7 +106,7 @@ def test_one_failing_table_fails_the_run_and_leaves_the_others_materialized(run,
     }
     (failure,) = result.get_step_failure_events()
     assert (
-        "users: PermissionDenied: Pipedrive answered 403"
+        "users: Forbidden: Pipedrive answered 403"
         in failure.step_failure_data.user_failure_data.description
     )
 

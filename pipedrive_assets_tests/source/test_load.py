@@ -14,8 +14,8 @@ from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.errors import (
     BudgetExhausted,
     DataError,
+    Forbidden,
     LoadFailed,
-    PermissionDenied,
     WarehouseError,
     WrongAccountError,
 )
@@ -372,7 +372,7 @@ def test_an_endpoint_that_refuses_every_deal_is_a_failure_and_is_not_asked_for_a
     with pytest.raises(LoadFailed) as failed:
         office.load("deals", "deals_flow")
 
-    assert {"deals_flow": PermissionDenied} == {
+    assert {"deals_flow": Forbidden} == {
         name: type(error) for name, error in failed.value.failures.items()
     }
     assert len(office.sandbox.calls("/flow")) < 25
@@ -533,7 +533,7 @@ def test_what_was_read_before_the_budget_ended_is_kept_and_not_paid_twice(make_o
 
     office.load("deals", "deals_flow")
 
-    assert BudgetExhausted is type(failed.value.failures["deals_flow"])
+    assert isinstance(failed.value.failures["deals_flow"], BudgetExhausted)
     assert 19 <= len(kept)
     assert 8 >= len(refused)
     again = {int(line.path.split("/")[-2]) for line in office.sandbox.calls("/flow")}
