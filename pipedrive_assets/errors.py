@@ -18,6 +18,7 @@
         BudgetExhausted        wait until `reset_at`; progress is kept               exit 4
         TransientApiError      retried already; run again later                      exit 5
       DataError                a reply broke a promise                               exit 6
+        ImplausibleLoss        too many rows are gone at once to be believed
       LoadFailed               some tables failed; the others are loaded             the first one's
 
 Below these groups each status that Pipedrive documents has a class of its own, under the names
@@ -243,6 +244,20 @@ class DataError(PipedriveError):
     """A reply broke a promise of the API, so that going on could lose rows."""
 
     exit_code = 6
+
+
+class ImplausibleLoss(DataError):
+    """So many rows of a table are no longer listed that something else must be wrong."""
+
+    def __init__(self, table: str, *, missing: int, held: int) -> None:
+        """`missing` of `held` rows are not listed."""
+        self.table, self.missing, self.held = table, missing, held
+        super().__init__(
+            f"Pipedrive no longer lists {missing:,} of the {held:,} rows of {table} "
+            f"({missing / held:.0%}); none was marked as deleted. Check that the api token still "
+            "sees everything (a global admin's does). If they really are gone, accept it: "
+            f"python -m pipedrive_assets reconcile {table} --accept-loss"
+        )
 
 
 class LoadFailed(PipedriveError):

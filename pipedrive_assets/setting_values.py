@@ -59,6 +59,18 @@ def minutes(text: str) -> timedelta:
     return timedelta(minutes=minutes)
 
 
+def number_up_to(most: int) -> Callable[[str], int]:
+    """A parser of whole numbers from 0 to `most`."""
+
+    def parse(text: str) -> int:
+        number = int(text)
+        if not 0 <= number <= most:
+            raise ValueError
+        return number
+
+    return parse
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """A parser that takes these words only."""
 

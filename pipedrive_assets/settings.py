@@ -109,6 +109,20 @@ SETTINGS: tuple[Setting, ...] = (
         parse=values.minutes,
         remedy="Give a whole number of minutes from 0 to 1440.",
     ),
+    Setting(
+        name="PIPEDRIVE_RECHECK_DAYS",
+        default="30",
+        help="Within how many days the daily run reads each deal's children again; 0: never.",
+        parse=values.number_up_to(3650),
+        remedy="Give a whole number of days from 0 to 3650.",
+    ),
+    Setting(
+        name="PIPEDRIVE_RECONCILE_MAX_SHARE",
+        default="20",
+        help="The share of a table (in %) that may vanish at once before `reconcile` refuses.",
+        parse=values.number_up_to(100),
+        remedy="Give a whole number of percent from 0 to 100.",
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _POINTERS = ("PIPEDRIVE_BASE_URL", "PIPEDRIVE_WAREHOUSE", "PIPEDRIVE_DESTINATION")
@@ -132,6 +146,8 @@ class Settings:
     entities: tuple[Entity, ...] = field(default=DEFAULT_ENTITIES, repr=False)
     daily_at: str = "02:15"
     overlap: timedelta = timedelta(minutes=5)
+    recheck_days: int = 30
+    reconcile_max_share: float = 0.2
     points_to_account: tuple[str, ...] = ()
     sandbox_instant: datetime | None = None
     """The moment at which the sandbox's company is seen; none: now."""
@@ -177,6 +193,8 @@ class Settings:
             entities=parsed["PIPEDRIVE_TABLES"],
             daily_at=parsed["PIPEDRIVE_DAILY_AT"],
             overlap=parsed["PIPEDRIVE_OVERLAP_MINUTES"],
+            recheck_days=parsed["PIPEDRIVE_RECHECK_DAYS"],
+            reconcile_max_share=parsed["PIPEDRIVE_RECONCILE_MAX_SHARE"] / 100,
             points_to_account=tuple(_pointers(given, root)),
         )
         if not settings.api_token and not settings.points_to_account:

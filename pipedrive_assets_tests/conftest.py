@@ -16,7 +16,15 @@ from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity
 from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.sandbox import Limits, Sandbox, SandboxAdapter, World
-from pipedrive_assets.source import LoadRequest, TableReport, Warehouse, load
+from pipedrive_assets.source import (
+    LoadRequest,
+    ReconcileRequest,
+    TableReport,
+    Warehouse,
+    load,
+    reconcilable,
+    reconcile,
+)
 from pipedrive_assets.windows import Window
 from pipedrive_assets_tests.truth import account_rows, custom_differences, differences
 
@@ -72,6 +80,17 @@ class Office:
             entities = tuple(replace(entity, page_rows=page_rows) for entity in entities)
         request = LoadRequest(entities=entities, window=Window(start=start, end=end), **how)
         reports = load(self.connection, self.warehouse, request)
+        return {report.entity.name: report for report in reports}
+
+    def reconcile(
+        self, *names: str, page_rows: int | None = None, **how: Any
+    ) -> dict[str, TableReport]:
+        """Reconcile tables (all that are loaded by windows by default); reports by table name."""
+        entities = chosen(names) if names else reconcilable(ENTITIES)
+        if page_rows:
+            entities = tuple(replace(entity, page_rows=page_rows) for entity in entities)
+        request = ReconcileRequest(entities=entities, **how)
+        reports = reconcile(self.connection, self.warehouse, request)
         return {report.entity.name: report for report in reports}
 
     @property

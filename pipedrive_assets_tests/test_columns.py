@@ -64,7 +64,13 @@ def test_the_command_says_in_one_sentence_that_documents_are_missing(
 @pytest.mark.parametrize("name", [entity.name for entity in ENTITIES])
 def test_every_entity_has_its_key_its_cursor_and_our_two_columns(name: str) -> None:
     entity = next(entity for entity in ENTITIES if entity.name == name)
-    wanted = {*entity.key, *filter(None, [entity.cursor]), "_row_hash", "_deleted_at"}
+    wanted = {
+        *entity.key,
+        *filter(None, [entity.cursor]),
+        "_row_hash",
+        "_deleted_at",
+        "_deleted_reason",
+    }
     assert set() == wanted - set(columns_of(name).columns)
 
 

@@ -27,6 +27,7 @@ def load_tables(arguments: argparse.Namespace) -> None:
             overlap=settings.overlap,
             since=settings.since,
             full=arguments.full,
+            recheck_days=settings.recheck_days,
         )
         for report in load_tables(connection, warehouse, request):
             reports.append(report)

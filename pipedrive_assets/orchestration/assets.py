@@ -26,8 +26,8 @@ class LoadConfig(dg.Config):
     """Walk everything again; the rows held stay readable meanwhile."""
 
     newest: bool = True
-    """Also look for new rows without a change date, which no window shows (one more call per table
-    that has such)."""
+    """Also look for what no window shows: new rows without a change date (one more call per table
+    that has such), and children that changed without their deal (a share of the deals a day)."""
 
 
 READABLE = "readable"
@@ -72,6 +72,7 @@ def _materialize(
         since=settings.since,
         full=config.full,
         newest=config.newest,
+        recheck_days=settings.recheck_days if config.newest else None,
     )
     warehouse = duckdb.warehouse()
     reports: list[TableReport] = []

@@ -28,7 +28,7 @@ HASH_DIGITS = (6, 8, 12, 16, 24)
 """How much of the hash a name takes, at first and when that is taken too."""
 
 RESERVED = frozenset(
-    {"custom_fields", "_row_hash", "_deleted_at", "rowid"}
+    {"custom_fields", "_row_hash", "_deleted_at", "_deleted_reason", "rowid"}
     | {"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"}
 )
 """Columns that every table has: ours, DuckDB's, PostgreSQL's."""

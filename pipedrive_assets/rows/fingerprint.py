@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-OURS = frozenset({"_row_hash", "_deleted_at"})
+OURS = frozenset({"_row_hash", "_deleted_at", "_deleted_reason"})
 """Columns that say something about a row and are no part of it."""
 
 _encoder = json.JSONEncoder(

@@ -20,6 +20,8 @@ from pipedrive_assets.rows.participant import participant_row
 __all__ = ["MISFIT_SUFFIX", "fingerprint", "shape"]
 
 MISFIT_SUFFIX = "__v_text"
+DELETED = "deleted"
+"""The reason of a row that Pipedrive itself calls deleted."""
 
 DELETED_TIMES = ("update_time", "modified", "add_time", "created")
 """What tells when a deleted row was deleted, best first: users have no update_time, and that of
@@ -67,7 +69,9 @@ def shape(
     out: Row = {}
     misfits = _object(prepare(row, parent_id) if prepare else row, _plan(entity.name), out)
     out["_row_hash"] = fingerprint(out)
-    out["_deleted_at"] = _deleted_at(out) if _is_deleted(out) else None
+    deleted = _is_deleted(out)
+    out["_deleted_at"] = _deleted_at(out) if deleted else None
+    out["_deleted_reason"] = DELETED if deleted else None
     return out, misfits
 
 

@@ -30,6 +30,16 @@ POINTERS = {
     ),
     "leads": (("activities", "lead_id"), ("notes", "lead_id"), ("files", "lead_id")),
 }
+MOVED = {
+    **POINTERS,
+    "deals": (
+        ("activities", "deal_id"),
+        ("notes", "deal_id"),
+        ("files", "deal_id"),
+        ("deal_products", "deal_id"),
+    ),
+}
+"""Columns that point to the winner after a merge."""
 CHILDREN = ("participants", "deal_products", "followers", "installments", "discounts")
 
 
@@ -188,7 +198,7 @@ def _touch_deal(world: World, deal_id: Key) -> None:
 
 def move(world: World, table: str, loser: Key, winner: Key) -> None:
     """Let everything that points to the loser of a merge point to the winner."""
-    for other, column in POINTERS.get(table, ()):
+    for other, column in MOVED.get(table, ()):
         for row in world.tables[other].where(column, loser):
             change: Row = {column: winner}
             world.edit(other, row["id"], **change)

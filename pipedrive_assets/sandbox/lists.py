@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import standard_fields
 from .exchange import Body, Refusal
 from .paging import Page, keyset_page, listed_page
-from .tables import Row, stamp_of
+from .tables import Key, Row, stamp_of
 from .views import viewer
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def listed(table: str, *, archived: bool | None = None) -> Callable[[Ask], Body]
 
 def _wanted(ask: Ask, table: str, *, archived: bool | None) -> Callable[[Row], bool]:
     tests = [_shown(ask, table), *_timed(ask.params)]
+    if ask.world.hidden:
+        tests.append(lambda row: ask.world.sees(table, row))
     if archived is not None:
         key = "archive_time" if table == "projects" else "is_archived"
         tests.append(lambda row: bool(row[key]) is archived)
@@ -188,16 +190,23 @@ def single(table: str) -> Callable[[Ask], Body]:
     return answer
 
 
+def _key(text: str, table: str) -> Key:
+    if table == "leads":
+        return text
+    if not (text.isascii() and text.isdigit()):
+        raise Refusal(400, "id must be a whole number", "ERR_SCHEMA_VALIDATION_FAILED")
+    return int(text)
+
+
 def found(ask: Ask, table: str) -> Row:
     """The row named in the path, or a refusal."""
-    key = ask.keys[0]
-    if not (key.isascii() and key.isdigit()):
-        raise Refusal(400, "id must be a whole number", "ERR_SCHEMA_VALIDATION_FAILED")
-    row = ask.world.tables[table].rows.get(int(key))
+    row = ask.world.tables[table].rows.get(_key(ask.keys[0], table))
     if row is None or (
         row.get("is_deleted") and row["update_time"] <= stamp_of(ask.now - RETENTION)
     ):
         raise Refusal(404, "Entity was not found")
+    if not ask.world.sees(table, row):
+        raise Refusal(403, "You do not have permission to view this item")
     return row
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from . import checks, lists, v1_flow, v1_lists
+from . import checks, lists, v1_flow, v1_lists, v1_rows
 from .checks import Check
 from .exchange import Body, Refusal
 from .optional import OPTIONAL
@@ -239,12 +239,15 @@ ROUTES: tuple[Route, ...] = (
     _v1("filters", 20, v1_lists.whole("filters"), {"type": FILTER_TYPES}),
     _v1("leads", 20, v1_lists.leads(archived=False), {**LEADS, "updated_since": checks.instant}),
     _v1("leads/archived", 40, v1_lists.leads(archived=True), LEADS),
+    _v1("leads/{id}", 2, v1_lists.one("leads", v1_rows.lead)),
     _v1("leadLabels", 10, v1_lists.whole("lead_labels")),
     _v1("leadSources", 2, v1_lists.whole("lead_sources")),
     _v1("leadFields", 20, v1_lists.old_fields("leads", own=False), OFFSET),
     _v1("notes", 20, v1_lists.notes, NOTES),
+    _v1("notes/{id}", 2, v1_lists.one("notes", v1_rows.note)),
     _v1("noteFields", 20, v1_lists.old_fields("notes", own=True)),
     _v1("files", 20, v1_lists.files, {**FILES, "sort": checks.sorting("id", "update_time")}),
+    _v1("files/{id}", 2, v1_lists.one("files", v1_rows.file)),
     _v1("deals/{id}/participants", 10, v1_lists.participants, OFFSET),
     _v1("deals/{id}/flow", 40, v1_lists.flow, FLOW),
     _v1("deals/{id}/changelog", 20, v1_lists.changelog, CURSOR),

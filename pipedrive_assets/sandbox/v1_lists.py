@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .exchange import Body
     from .history import Change
     from .tables import Row
+    from .world import World
 
 # Parameters of goals/find that are compared with a value inside the goal.
 GOAL_PATHS = {
@@ -82,10 +83,24 @@ def _sortable(value: Any) -> tuple[bool, Any]:
     return value is not None, value
 
 
+def _visible(ask: Ask, table: str) -> list[Row]:
+    rows = ask.world.tables[table].rows.values()
+    return [row for row in rows if ask.world.sees(table, row)]
+
+
+def one(table: str, view: Callable[[World, Row], Row]) -> Callable[[Ask], Body]:
+    """A single record by its id."""
+
+    def answer(ask: Ask) -> Body:
+        return {"success": True, "data": view(ask.world, found(ask, table))}
+
+    return answer
+
+
 def notes(ask: Ask) -> Body:
     """Notes, by id unless the call sorts them."""
     params = ask.params
-    rows = [row for row in ask.world.tables["notes"].rows.values() if _note_wanted(row, params)]
+    rows = [row for row in _visible(ask, "notes") if _note_wanted(row, params)]
     rows = sort(rows, (*params.get("sort", ()), ("id", False)))
     return _paged(ask, rows, lambda row: v1_rows.note(ask.world, row), named=True)
 
@@ -110,7 +125,7 @@ def _is_since(row: Row, params: Row) -> bool:
 def files(ask: Ask) -> Body:
     """Files, by id unless the call sorts them."""
     rows = sort(
-        list(ask.world.tables["files"].rows.values()),
+        _visible(ask, "files"),
         (*ask.params.get("sort", ()), ("id", False)),
     )
     return _paged(ask, rows, lambda row: v1_rows.file(ask.world, row), named=True)
@@ -120,7 +135,7 @@ def leads(*, archived: bool) -> Callable[[Ask], Body]:
     """Leads or archived leads, oldest first unless the call sorts them."""
 
     def answer(ask: Ask) -> Body:
-        rows = [row for row in ask.world.tables["leads"].rows.values() if wanted(ask, row)]
+        rows = [row for row in _visible(ask, "leads") if wanted(ask, row)]
         order = (*ask.params.get("sort", ()), ("add_time", False), ("id", False))
         page = offset_page(sort(rows, order), ask.params)
         facts = pagination(page, named=ask.habits.lead_next_start)

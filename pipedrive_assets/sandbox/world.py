@@ -31,6 +31,7 @@ class World:
         self.stamp = stamp_of(EPOCH)
         self.tables = {name: Table() for name in (*BLANKS, *company.TABLES, *stock.PROJECT_TABLES)}
         self.history = History()
+        self.hidden: set[tuple[str, Key]] = set()
         self.fields = {
             entity: catalog.initial_fields(seed, entity, company.FOUNDED)
             for entity in catalog.ENTITIES
@@ -169,10 +170,30 @@ class World:
                 self.purge(name, key)
 
     def merge(self, table: str, loser: Key, winner: Key) -> None:
-        """Merge two persons or organizations: the loser vanishes, what it owned moves over."""
+        """Merge two deals, persons or organizations: what the loser owned moves over; a deal is
+        deleted by that, the others vanish at once.
+        """
         links.move(self, table, loser, winner)
-        self.tables[table].drop(loser)
+        if table == "deals":
+            self.delete(table, loser)
+        else:
+            self.tables[table].drop(loser)
         self.edit(table, winner)
+
+    def hide(self, table: str, key: Key) -> None:
+        """Take a row out of the view of the api token's user; its `update_time` stays."""
+        self.row(table, key)
+        self.hidden.add((table, key))
+        self.tables[table].touch()
+
+    def show(self, table: str, key: Key) -> None:
+        """Let the api token's user see a row again."""
+        self.hidden.discard((table, key))
+        self.tables[table].touch()
+
+    def sees(self, table: str, row: Row) -> bool:
+        """Whether the api token's user may see a row."""
+        return not self.hidden or (table, row["id"]) not in self.hidden
 
     def archive(self, table: str, key: Key) -> None:
         """Move a deal or a lead to the archive."""

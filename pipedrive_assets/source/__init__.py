@@ -2,15 +2,25 @@
 
 from pipedrive_assets.source.load import load, load_tables
 from pipedrive_assets.source.pipedrive import pipedrive_source
+from pipedrive_assets.source.reconciliation import (
+    ReconcileRequest,
+    reconcilable,
+    reconcile,
+    reconcile_tables,
+)
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
 from pipedrive_assets.source.warehouse import Warehouse
 
 __all__ = [
     "LoadRequest",
+    "ReconcileRequest",
     "TableReport",
     "Warehouse",
     "load",
     "load_tables",
     "pipedrive_source",
     "raise_failures",
+    "reconcilable",
+    "reconcile",
+    "reconcile_tables",
 ]

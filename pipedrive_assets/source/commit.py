@@ -15,6 +15,7 @@ from dlt.extract import DltResource
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.reading.chunk import batches
 from pipedrive_assets.reading.plan import Held
+from pipedrive_assets.rows.columns import EVERY_TABLE
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.shape import shape
@@ -26,6 +27,7 @@ from pipedrive_assets.source.ledger import (
     table,
     table_exists,
 )
+from pipedrive_assets.source.marks import key_columns
 from pipedrive_assets.source.tables import table_source
 from pipedrive_assets.source.warehouse import (
     LOADER_FILE_FORMAT,
@@ -71,7 +73,7 @@ def commit_rows(
     out.
     """
     shaped = [_shape(entity, row, None, written) for row in rows]
-    newest = _one_per_key(entity, shaped)
+    newest = _one_perkey_of(entity, shaped)
     held = _held_rows(warehouse, entity, list(newest))
     _load(
         warehouse,
@@ -95,7 +97,7 @@ def commit_children(
     sets: dict[int, dict[Key, Row]] = {parent: {} for parent in parents}
     for parent, row in rows:
         shaped = _shape(entity, row, parent, written)
-        sets[parent][_key(entity, shaped)] = shaped
+        sets[parent][key_of(entity, shaped)] = shaped
     held = _held_sets(warehouse, entity, parents)
     changed = {
         parent: found
@@ -106,38 +108,13 @@ def commit_children(
     _load(warehouse, entity, [row for found in changed.values() for row in found.values()], written)
 
 
-def mark_missing(
-    warehouse: Warehouse, entity: Entity, listed: Iterable[Row], moment: datetime, written: Written
-) -> None:
-    """Mark the rows that a complete snapshot no longer lists.
-
-    Call it with the file held.
-    """
-    keys = {_key(entity, row) for row in listed}
-    with warehouse.sql() as sql:
-        name, columns = table(sql, entity.name), _key_columns(sql, entity)
-        wanted = ", ".join(columns)
-        alive = sql.execute_sql(f"SELECT {wanted} FROM {name} WHERE _deleted_at IS NULL") or ()
-        gone = [tuple(row) for row in alive if tuple(row) not in keys]
-        one = " AND ".join(f"{column} = %s" for column in columns)
-        for some in batches(gone, STATEMENT_ROWS):
-            these = " OR ".join([f"({one})"] * len(some))
-            values = [value for key in some for value in key]
-            sql.execute_sql(f"UPDATE {name} SET _deleted_at = %s WHERE {these}", moment, *values)
-    written.marked_deleted += len(gone)
-
-
-def _key_columns(sql: Sql, entity: Entity) -> list[str]:
-    return [sql.escape_column_name(name) for name in entity.key]
-
-
 def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None:
-    """Make the table, typed and empty, where no row has made it yet, and the columns of custom
-    fields that no row has had since they were defined.
+    """Make the table, typed and empty, where no row has made it yet, and the columns that it lacks:
+    ours, and those of custom fields that no row has had since they were defined.
 
     Call it with the file held.
     """
-    wanted = written.custom.columns.keys() if written.custom else set()
+    wanted = {*EVERY_TABLE, *(written.custom.columns if written.custom else ())}
     with warehouse.sql() as sql:
         exists = table_exists(sql, entity.name)
         complete = exists and wanted <= columns_in(sql, entity.name)
@@ -175,14 +152,15 @@ def _shape(entity: Entity, row: Row, parent: int | None, written: Written) -> Ro
     return shaped
 
 
-def _key(entity: Entity, row: Row) -> Key:
+def key_of(entity: Entity, row: Row) -> Key:
+    """What identifies a row within its table."""
     return tuple(row.get(name) for name in entity.key)
 
 
-def _one_per_key(entity: Entity, rows: Iterable[Row]) -> dict[Key, Row]:
+def _one_perkey_of(entity: Entity, rows: Iterable[Row]) -> dict[Key, Row]:
     newest: dict[Key, Row] = {}
     for row in rows:
-        key = _key(entity, row)
+        key = key_of(entity, row)
         if key not in newest or not _is_older(_moment(entity, row), _moment(entity, newest[key])):
             newest[key] = row
     return newest
@@ -214,7 +192,7 @@ def _held_rows(
     with warehouse.sql() as sql:
         if not table_exists(sql, entity.name):
             return held
-        columns = _key_columns(sql, entity)
+        columns = key_columns(sql, entity)
         cursor = sql.escape_column_name(entity.cursor) if entity.cursor else "NULL"
         for some in batches(sorted({key[0] for key in keys}), STATEMENT_ROWS):
             rows = sql.execute_sql(

@@ -1,13 +1,13 @@
 """The ledger: what the warehouse already holds, kept in the warehouse itself and nowhere else.
 
-Four tables beside the data (their columns are described in docs/decisions.md). A row here is
+Tables beside the data (their columns are described in docs/decisions.md). A row here is
 written after the load it speaks of has committed, so whatever is killed in between is loaded
 again, and loading is idempotent.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
@@ -16,11 +16,11 @@ from dlt.destinations.sql_client import SqlClientBase
 from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import WrongAccountError
-from pipedrive_assets.reading.chunk import ChildrenRead, Parent, batches
+from pipedrive_assets.reading.chunk import ChildrenRead, batches
 from pipedrive_assets.reading.plan import Coverage, Walk
 
-LAYOUT = 1
-"""Version of these tables."""
+LAYOUT = 2
+"""Version of these tables, and of the columns that every table has."""
 
 STATEMENT_ROWS = 500
 
@@ -42,6 +42,8 @@ TABLES = {
         "entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, what VARCHAR, rows_loaded BIGINT, "
         "requests BIGINT, tokens BIGINT, seconds DOUBLE PRECISION"
     ),
+    "_pipedrive_reconciled": ("entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, walk VARCHAR"),
+    "_pipedrive_seen": "entity VARCHAR, id VARCHAR",
 }
 
 Sql = SqlClientBase[Any]
@@ -141,25 +143,6 @@ def record_children(sql: Sql, entity: Entity, reads: Sequence[ChildrenRead]) -> 
 
 def _child_row(entity: Entity, read: ChildrenRead) -> tuple[Any, ...]:
     return entity.name, read.parent.id, read.parent.update_time, read.read_at
-
-
-def parents_to_read(sql: Sql, child: Entity, overlap: timedelta) -> list[Parent]:
-    """The parents whose children are not held as of their last change, most recent first.
-
-    Children count as held only if they were read at least `overlap` after the parent's last
-    change: a second change within the same second leaves the same `update_time`.
-    """
-    parent = child.parent or ""
-    counter = f"p.{sql.escape_column_name(child.counter)}" if child.counter else "NULL"
-    rows = sql.execute_sql(
-        f"SELECT p.id, p.update_time, {counter} FROM {table(sql, parent)} p "
-        f"LEFT JOIN {table(sql, '_pipedrive_children')} c ON c.entity = %s AND c.parent_id = p.id "
-        "WHERE c.parent_id IS NULL OR c.parent_update_time IS DISTINCT FROM p.update_time "
-        f"OR c.read_at < p.update_time + INTERVAL '{int(overlap.total_seconds())} seconds' "
-        "ORDER BY p.update_time DESC NULLS LAST, p.id DESC",
-        child.name,
-    )
-    return [Parent(id=row[0], update_time=row[1], empty=row[2] == 0) for row in rows or ()]
 
 
 def record_load(sql: Sql, now: datetime, line: LoadLine) -> None:

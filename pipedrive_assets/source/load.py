@@ -8,9 +8,10 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
@@ -19,7 +20,8 @@ from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import DataError, PipedriveError
 from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.reading.field_memory import FieldMemory
-from pipedrive_assets.source import ledger, views
+from pipedrive_assets.source import layout, ledger, views
+from pipedrive_assets.source.commit import Written
 from pipedrive_assets.source.field_store import WarehouseMapping
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures, settled
 from pipedrive_assets.source.table_load import Context, TableLoad
@@ -50,10 +52,21 @@ def load_tables(
     Raises before anything is written: WrongAccountError, WarehouseError, and whatever Pipedrive
     says to the api token.
     """
+    yield from run_tables(connection, warehouse, request, TableLoad)
+
+
+def run_tables(
+    connection: Connection,
+    warehouse: Warehouse,
+    request: LoadRequest,
+    make: Callable[[Entity, Context], "TableWork"],
+) -> Iterator[TableReport]:
+    """Do the work that `make` makes for each table, side by side."""
     account, now = connection.account()
     with warehouse.sql() as sql:
         ledger.prepare(sql)
         ledger.claim(sql, account, now)
+        layout.migrate(sql)
     context = Context(
         client=connection.client,
         warehouse=warehouse,
@@ -67,7 +80,7 @@ def load_tables(
         account=account,
         now=now,
     )
-    yield from settled(_Load(context).tables())
+    yield from settled(_Load(context, make).tables())
     with warehouse.sql() as sql:
         views.rebuild(sql)
 
@@ -79,11 +92,40 @@ def _reachable(window: Window, now: datetime) -> Window:
     return window
 
 
+class TableWork(Protocol):
+    """One table's part of a run: chunks are read in a thread of their own, all else happens in the
+    one that writes.
+    """
+
+    @property
+    def entity(self) -> Entity:
+        """The table's entity."""
+
+    @property
+    def written(self) -> Written:
+        """What has been committed so far."""
+
+    def begin(self) -> Iterator[Chunk]:
+        """Take the table's lock and plan."""
+
+    def commit(self, chunk: Chunk) -> None:
+        """Keep a chunk."""
+
+    def finish(self) -> Iterator[Chunk] | None:
+        """Nothing is left to read; returns what is to be read all the same."""
+
+    def report(self, error: PipedriveError | None) -> TableReport:
+        """What was done."""
+
+    def close(self) -> None:
+        """Let go of the table."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Event:
     """From a reader: a chunk, its failure, or (neither) its end."""
 
-    table: TableLoad
+    table: TableWork
     chunk: Chunk | None = None
     error: PipedriveError | None = None
 
@@ -91,11 +133,11 @@ class _Event:
 class _Load:
     """One load under way."""
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
+    def __init__(self, context: Context, make: Callable[[Entity, Context], "TableWork"]) -> None:
+        self.context, self._make = context, make
         self.events: queue.Queue[_Event] = queue.Queue(maxsize=CHUNKS_AHEAD)
         self.stopped = threading.Event()
-        self.running: dict[str, TableLoad] = {}
+        self.running: dict[str, TableWork] = {}
 
     def tables(self) -> Iterator[TableReport]:
         """Start what can start; commit chunks as they come; start children when their parent is
@@ -115,7 +157,7 @@ class _Load:
                 table.close()
 
     def _begin(self, entity: Entity) -> Iterator[TableReport]:
-        table = TableLoad(entity, self.context)
+        table = self._make(entity, self.context)
         try:
             chunks = table.begin()
         except PipedriveError as error:
@@ -124,13 +166,13 @@ class _Load:
         self.running[entity.name] = table
         self._start_reader(table, chunks)
 
-    def _start_reader(self, table: TableLoad, chunks: Iterator[Chunk]) -> None:
+    def _start_reader(self, table: TableWork, chunks: Iterator[Chunk]) -> None:
         reader = threading.Thread(
             target=self._read, args=(table, chunks), name=table.entity.name, daemon=True
         )
         reader.start()
 
-    def _read(self, table: TableLoad, chunks: Iterator[Chunk]) -> None:
+    def _read(self, table: TableWork, chunks: Iterator[Chunk]) -> None:
         """In the reader's thread: hand over every chunk, then how it ended."""
         last = _Event(table)
         try:
@@ -166,7 +208,7 @@ class _Load:
             error = failure
         yield from self._end(table, table.report(error))
 
-    def _finish(self, table: TableLoad) -> Iterator[TableReport]:
+    def _finish(self, table: TableWork) -> Iterator[TableReport]:
         with self.context.warehouse.exclusive():
             more = table.finish()
             report = None if more else table.report(None)
@@ -175,7 +217,7 @@ class _Load:
         if report:
             yield from self._end(table, report)
 
-    def _end(self, table: TableLoad, report: TableReport) -> Iterator[TableReport]:
+    def _end(self, table: TableWork, report: TableReport) -> Iterator[TableReport]:
         """Report a table, let go of it, and start its children.
 
         Children of a parent that failed are read for the rows it holds: those are no worse for it.

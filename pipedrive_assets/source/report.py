@@ -17,7 +17,8 @@ class LoadRequest:
     """What to load: tables, and the window that is to be complete afterwards.
 
     `since` limits the history of a first load, `full` walks everything again, `newest` also
-    looks for new rows that no window shows.
+    looks for new rows that no window shows, `recheck_days` reads children again that may have
+    changed without a word, each deal's once in so many days (None: not).
     """
 
     entities: tuple[Entity, ...]
@@ -26,6 +27,7 @@ class LoadRequest:
     since: datetime | None = None
     full: bool = False
     newest: bool = True
+    recheck_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

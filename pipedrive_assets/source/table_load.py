@@ -17,7 +17,7 @@ from pipedrive_assets.reading.field_memory import OWN_SHAPES, FieldMemory
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
-from pipedrive_assets.source import commit, ledger
+from pipedrive_assets.source import commit, drift, ledger, marks
 from pipedrive_assets.source.report import LoadRequest, TableReport
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import utc_now
@@ -47,14 +47,19 @@ class TableLoad:
         self.coverage = Coverage()
         self.walk: Walk | None = None
         self.what = ""
+        self.skipped: str | None = None
         self._continued = False
         self._started = time.monotonic()
         self._lock = contextlib.ExitStack()
 
     def begin(self) -> Iterator[Chunk]:
         """Take the table's lock and plan; nothing is requested before the first chunk is taken."""
-        self._lock.enter_context(self.context.warehouse.table_lock(self.entity.name))
+        self.lock()
         return self._plan()
+
+    def lock(self) -> None:
+        """Take the table's lock."""
+        self._lock.enter_context(self.context.warehouse.table_lock(self.entity.name))
 
     def close(self) -> None:
         """Let go of the table."""
@@ -102,7 +107,7 @@ class TableLoad:
                 f"{self.entity.name} is read for each row of {parent}, which is not loaded yet. "
                 f"Load {parent} first, or both together: --select {parent}+"
             )
-        parents = ledger.parents_to_read(sql, self.entity, self.context.request.overlap)
+        parents = drift.parents_to_read(sql, self.entity, self.context.request, self.context.now)
         self.what = f"children of {len(parents)} {parent}"
         return parents
 
@@ -137,8 +142,9 @@ class TableLoad:
     def _commit_whole(self, chunk: Chunk) -> None:
         warehouse, moment = self.context.warehouse, chunk.read_at or self.context.now
         commit.ensure_table(warehouse, self.entity, self.written)
-        listed = [row for _, row in chunk.rows]
-        commit.mark_missing(warehouse, self.entity, listed, moment, self.written)
+        listed = [commit.key_of(self.entity, row) for _, row in chunk.rows]
+        with warehouse.sql() as sql:
+            self.written.marked_deleted += marks.mark_missing(sql, self.entity, listed, moment)
         since = self.coverage.baseline_at or moment
         self.coverage = Coverage(baseline_at=since, complete_until=moment)
 
@@ -160,6 +166,7 @@ class TableLoad:
         with self.context.warehouse.exclusive():
             commit.ensure_table(self.context.warehouse, self.entity, self.written)
             with self.context.warehouse.sql() as sql:
+                marks.settle_children(sql, self.entity)
                 self.coverage = self._reached(sql)
                 ledger.record_coverage(sql, self.entity, self.coverage, utc_now())
         if not self._continued or self.context.request.window.end:
@@ -215,4 +222,5 @@ class TableLoad:
             seconds=seconds,
             complete_until=self.coverage.complete_until,
             error=error,
+            skipped=self.skipped,
         )

@@ -16,7 +16,7 @@ CHANGE = {
 
 def test_a_field_change_tells_field_and_both_values_as_text() -> None:
     out, misfits = shape(FLOW, CHANGE, parent_id=5)
-    del out["_row_hash"], out["_deleted_at"]
+    del out["_row_hash"], out["_deleted_at"], out["_deleted_reason"]
     expected = {
         "deal_id": 5,
         "event_key": event_key(CHANGE),

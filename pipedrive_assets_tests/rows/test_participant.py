@@ -21,7 +21,7 @@ def test_nested_references_become_ids_and_the_person_stays_whole() -> None:
         "related_item_id": 5,
     }
     out, misfits = shape(PARTICIPANTS, sent)
-    del out["_row_hash"], out["_deleted_at"]
+    del out["_row_hash"], out["_deleted_at"], out["_deleted_reason"]
     expected = {
         "deal_id": 5,
         "id": 10,

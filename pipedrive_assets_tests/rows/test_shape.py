@@ -41,7 +41,7 @@ values = st.recursive(
 def keys_of(entity: Entity) -> list[str]:
     known = columns_of(entity.name)
     tops = dict.fromkeys(name.partition("__")[0] or name for name in known.columns)
-    return [*(tops.keys() - {"_row_hash", "_deleted_at"}), *known.lists]
+    return [*(tops.keys() - {"_row_hash", "_deleted_at", "_deleted_reason"}), *known.lists]
 
 
 def rows_of(entity: Entity) -> st.SearchStrategy[tuple[Entity, dict[str, Any]]]:
@@ -89,7 +89,7 @@ def test_shaping_never_fails(drawn: tuple[Entity, dict[str, Any]]) -> None:
     entity, row = drawn
     out, misfits = shape(entity, row, parent_id=7)
     assert misfits >= 0
-    assert {"_row_hash", "_deleted_at"} <= set(out)
+    assert {"_row_hash", "_deleted_at", "_deleted_reason"} <= set(out)
 
 
 @given(plain_rows)

@@ -40,6 +40,11 @@ EVERY_TABLE: dict[str, Column] = {
         description="When the row was seen deleted; null while it lives. "
         "Pipedrive's own word is is_deleted",
     ),
+    "_deleted_reason": Column(
+        type="text",
+        description="Why _deleted_at is set: deleted, merged, out_of_view (the api token's user no "
+        "longer sees it), vanished (no longer listed, the reason unknown)",
+    ),
 }
 """Columns that we add to every table; they stand in no file."""
 

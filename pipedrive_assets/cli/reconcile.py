@@ -1,0 +1,61 @@
+"""`reconcile`: find what no change date shows, deletions above all."""
+
+import argparse
+
+from pipedrive_assets.cli.command import Command
+from pipedrive_assets.cli.load import chosen
+from pipedrive_assets.settings import Settings
+
+
+def reconcile_tables(arguments: argparse.Namespace) -> None:
+    """Reconcile with the settings found, a line per table."""
+    from pipedrive_assets.connect import connect
+    from pipedrive_assets.source import (
+        ReconcileRequest,
+        Warehouse,
+        raise_failures,
+        reconcilable,
+        reconcile_tables,
+    )
+
+    settings = Settings.from_env()
+    entities = chosen(arguments.tables, settings)
+    request = ReconcileRequest(
+        entities=entities if arguments.tables else reconcilable(entities),
+        max_share=settings.reconcile_max_share,
+        accept_loss=arguments.accept_loss,
+        since=settings.since,
+    )
+    connection = connect(settings)
+    warehouse = Warehouse(settings.warehouse, settings.dataset)
+    reports = []
+    try:
+        for report in reconcile_tables(connection, warehouse, request):
+            reports.append(report)
+            if report.skipped:
+                print(f"{report.entity.name}: skipped: {report.skipped}")
+            elif not report.error:
+                print(
+                    f"{report.entity.name}: {report.written.loaded} rows loaded, "
+                    f"{report.written.marked_deleted} marked as deleted "
+                    f"({report.tally.tokens} tokens)",
+                    flush=True,
+                )
+    finally:
+        warehouse.close()
+    raise_failures(reports)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tables", nargs="*", metavar="table", help="default: all loaded by windows")
+    parser.add_argument(
+        "--accept-loss", action="store_true", help="mark rows however many have vanished"
+    )
+
+
+COMMAND = Command(
+    name="reconcile",
+    help="walk every list, load what is missing, mark what is deleted, merged or out of view",
+    run=reconcile_tables,
+    options=_options,
+)

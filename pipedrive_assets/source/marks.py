@@ -1,0 +1,77 @@
+"""Marks: `_deleted_at` and `_deleted_reason` of rows that are no longer there.
+
+Call every function with the file held.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pipedrive_assets.entities import Entity, Kind, children_of
+from pipedrive_assets.reading.chunk import batches
+from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, table, table_exists
+
+Key = tuple[Any, ...]
+Reason = Literal["deleted", "merged", "out_of_view", "vanished"]
+
+VANISHED: Reason = "vanished"
+"""No longer listed, and Pipedrive does not say why."""
+
+
+def mark(sql: Sql, entity: Entity, gone: Mapping[Key, Reason], moment: datetime) -> None:
+    """Mark rows by their keys; those that bear a mark keep it."""
+    name = table(sql, entity.name)
+    one = " AND ".join(f"{column} = %s" for column in key_columns(sql, entity))
+    for reason in sorted(set(gone.values())):
+        keys = [key for key, why in gone.items() if why == reason]
+        for some in batches(keys, STATEMENT_ROWS):
+            these = " OR ".join([f"({one})"] * len(some))
+            sql.execute_sql(
+                f"UPDATE {name} SET _deleted_at = %s, _deleted_reason = %s "
+                f"WHERE _deleted_at IS NULL AND ({these})",
+                *(moment, reason, *(value for key in some for value in key)),
+            )
+
+
+def alive_keys(sql: Sql, entity: Entity) -> set[Key]:
+    """The keys of all rows without a mark."""
+    columns = ", ".join(key_columns(sql, entity))
+    rows = sql.execute_sql(
+        f"SELECT {columns} FROM {table(sql, entity.name)} WHERE _deleted_at IS NULL"
+    )
+    return {tuple(row) for row in rows or ()}
+
+
+def mark_missing(sql: Sql, entity: Entity, listed: Iterable[Key], moment: datetime) -> int:
+    """Mark the rows that a complete snapshot no longer lists; returns how many."""
+    gone = alive_keys(sql, entity) - set(listed)
+    mark(sql, entity, dict.fromkeys(gone, VANISHED), moment)
+    return len(gone)
+
+
+def settle_children(sql: Sql, entity: Entity) -> None:
+    """Give children the mark of their parent, or take it off with the parent's.
+
+    A child has no mark of its own: a parent's set is replaced as a whole.
+    """
+    if entity.kind is Kind.CHILD:
+        _settle(sql, entity, entity.parent or "")
+    for child in children_of(entity.name):
+        if table_exists(sql, child.name):
+            _settle(sql, child, entity.name)
+
+
+def _settle(sql: Sql, child: Entity, parent: str) -> None:
+    key = sql.escape_column_name(child.key[0])
+    sql.execute_sql(
+        f"UPDATE {table(sql, child.name)} AS child "
+        "SET _deleted_at = parent._deleted_at, _deleted_reason = parent._deleted_reason "
+        f"FROM {table(sql, parent)} AS parent WHERE parent.id = child.{key} "
+        "AND (child._deleted_at IS DISTINCT FROM parent._deleted_at "
+        "OR child._deleted_reason IS DISTINCT FROM parent._deleted_reason)"
+    )
+
+
+def key_columns(sql: Sql, entity: Entity) -> list[str]:
+    """The key's columns, quoted."""
+    return [sql.escape_column_name(name) for name in entity.key]

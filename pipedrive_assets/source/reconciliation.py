@@ -1,0 +1,167 @@
+"""Reconciliation: what no change date ever shows.
+
+Every list is walked whole. Rows that the table lacks, or has otherwise, are loaded; rows of the
+table that are listed no more are asked for one by one and marked. Nothing is marked before the
+walk has come to its end.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pipedrive_assets.connect import Connection
+from pipedrive_assets.entities import Entity, Kind
+from pipedrive_assets.errors import ConfigurationError, ImplausibleLoss, PipedriveError
+from pipedrive_assets.reading.chunk import Chunk
+from pipedrive_assets.reading.walks import read_windowed
+from pipedrive_assets.source import commit, marks, seen
+from pipedrive_assets.source.confirm import CONFIRMED_ROWS, confirm
+from pipedrive_assets.source.ledger import Sql, coverage
+from pipedrive_assets.source.load import run_tables
+from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
+from pipedrive_assets.source.table_load import Context, TableLoad
+from pipedrive_assets.windows import Window, parse_stamp, utc_now
+
+log = logging.getLogger(__name__)
+
+FEW_ROWS = 10
+"""So many rows of a table may vanish at once whatever their share: small tables do that."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileRequest:
+    """What to reconcile, and how much of a table may vanish before it is no longer believed."""
+
+    entities: tuple[Entity, ...]
+    max_share: float = 0.2
+    accept_loss: bool = False
+    since: datetime | None = None
+    """Where a setting limits history: rows that are not held and older are left out."""
+
+
+def reconcile(
+    connection: Connection, warehouse: Any, request: ReconcileRequest
+) -> list[TableReport]:
+    """Reconcile tables; raises LoadFailed naming those that failed, once the others are done."""
+    reports = list(reconcile_tables(connection, warehouse, request))
+    raise_failures(reports)
+    return reports
+
+
+def reconcile_tables(
+    connection: Connection, warehouse: Any, request: ReconcileRequest
+) -> Iterator[TableReport]:
+    """Reconcile side by side, reporting each table as it is finished, failed ones too.
+
+    A table whose first load is not finished is reported as skipped. Raises before anything is
+    written: ConfigurationError for tables that need no reconciliation, WrongAccountError,
+    WarehouseError, and whatever Pipedrive says to the api token.
+    """
+    for entity in request.entities:
+        if entity.kind is not Kind.WINDOWED:
+            raise ConfigurationError(
+                f"{entity.name} needs no reconciliation: it is read whole, or follows its deals. "
+                "Name tables that are loaded by windows, or none for all of those."
+            )
+
+    def make(entity: Entity, context: Context) -> Reconciliation:
+        return Reconciliation(entity, context, request)
+
+    asked = LoadRequest(entities=request.entities, window=Window(start=utc_now()))
+    yield from run_tables(connection, warehouse, asked, make)
+
+
+def reconcilable(entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
+    """Those that are loaded by windows."""
+    return tuple(entity for entity in entities if entity.kind is Kind.WINDOWED)
+
+
+class Reconciliation:
+    """One table while it is reconciled: walked, then asked for what is missing, then marked."""
+
+    def __init__(self, entity: Entity, context: Context, request: ReconcileRequest) -> None:
+        self.entity, self.context, self.request = entity, context, request
+        self.table = TableLoad(entity, context)
+        self.missing: set[marks.Key] | None = None
+        self.gone: dict[marks.Key, marks.Reason] = {}
+
+    @property
+    def written(self) -> commit.Written:
+        """What has been committed so far."""
+        return self.table.written
+
+    def begin(self) -> Iterator[Chunk]:
+        """Take the table's lock and find the walk to follow."""
+        self.table.lock()
+        with self.context.warehouse.sql() as sql:
+            self.table.coverage = coverage(sql, self.entity)
+            if self.table.coverage.baseline_at is None:
+                self.table.skipped = "its first load is not finished; load it first"
+                return iter(())
+            walk = seen.begin(sql, self.entity, self.context.now)
+        self.table.what = "every row, reconciled"
+        self.context.fields.ask(self.entity, self.table.tally)
+        return read_windowed(self.context.client, self.entity, walk, self.table.tally)
+
+    def close(self) -> None:
+        """Let go of the table."""
+        self.table.close()
+
+    def commit(self, chunk: Chunk) -> None:
+        """Rows first, then that they were seen."""
+        listed = [row for _, row in chunk.rows]
+        wanted = [row for row in listed if self._is_wanted(row)]
+        self.table.commit(Chunk(rows=[(None, row) for row in wanted]))
+        if chunk.walk:
+            with self.context.warehouse.sql() as sql:
+                seen.note(sql, self.entity, [row["id"] for row in listed], chunk.walk)
+
+    def _is_wanted(self, row: Row) -> bool:
+        """Where history is limited, an older row is none of ours."""
+        since, moment = self.request.since, row.get("update_time") or row.get("add_time")
+        return not (since and isinstance(moment, str) and parse_stamp(moment) < since)
+
+    def finish(self) -> Iterator[Chunk] | None:
+        """After the walk: who is missing, and why. After that: mark them."""
+        if self.table.skipped:
+            return None
+        with self.context.warehouse.sql() as sql:
+            if self.missing is None:
+                self.missing = seen.not_seen(sql, self.entity)
+                self._believe(sql, self.missing)
+                return self._confirm(sorted(self.missing)[:CONFIRMED_ROWS])
+            self._mark(sql, self.missing)
+        return None
+
+    def _believe(self, sql: Sql, missing: set[marks.Key]) -> None:
+        alive = len(marks.alive_keys(sql, self.entity))
+        most = max(FEW_ROWS, self.request.max_share * alive)
+        if len(missing) > most and not self.request.accept_loss:
+            seen.give_up(sql, self.entity)
+            raise ImplausibleLoss(self.entity.name, missing=len(missing), held=alive)
+
+    def _confirm(self, keys: list[marks.Key]) -> Iterator[Chunk]:
+        """In the reader's thread: rows that are there all the same are loaded."""
+        client, tally = self.context.client, self.table.tally
+        for key in keys:
+            reason, row = confirm(client, self.entity, key[0], tally)
+            if reason:
+                self.gone[key] = reason
+            elif row:
+                yield Chunk(rows=[(None, row)])
+
+    def _mark(self, sql: Sql, missing: set[marks.Key]) -> None:
+        asked = set(sorted(missing)[:CONFIRMED_ROWS])
+        unasked = dict.fromkeys(missing - asked, marks.VANISHED)
+        marks.mark(sql, self.entity, {**self.gone, **unasked}, self.context.now)
+        self.written.marked_deleted += len(self.gone) + len(unasked)
+        marks.settle_children(sql, self.entity)
+        seen.finish(sql, self.entity, self.context.now)
+
+    def report(self, error: PipedriveError | None) -> TableReport:
+        """What was done, noted in the ledger's history too."""
+        return self.table.report(error)
