@@ -25,8 +25,12 @@ from pipedrive_assets.windows import utc_now
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 6
-"""Tries of one call before a fault that should pass is called lasting."""
+ATTEMPTS = 8
+"""Tries of one call before a fault that should pass is called lasting: where one call in eight
+fails, one in seventeen million fails as often as that."""
+
+PATIENCE_SECONDS = 900.0
+"""After so long no call is tried again, however few tries it had."""
 
 BACKOFF_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 20.0
@@ -78,7 +82,7 @@ class Client:
         self.base_url = base_url.rstrip("/")
         self.tally = Tally()
         self.pace = Pace(sleep=sleep, monotonic=monotonic)
-        self._sleep, self._now, self._jitter = sleep, now, jitter
+        self._sleep, self._monotonic, self._now, self._jitter = sleep, monotonic, now, jitter
         self._final: Callable[[], errors.ApiError] | None = None
         self._lock = threading.Lock()
         self._wire = Wire(
@@ -148,6 +152,7 @@ class Client:
     def _ask(self, call: Call, read: Callable[[dict[str, Any]], Any]) -> tuple[Any, datetime]:
         """Ask until there is a readable reply, or an error that asking again will not mend."""
         attempts = waits = 0
+        give_up = self._monotonic() + PATIENCE_SECONDS
         while True:
             reply, verdict = self._try(call)
             if verdict.action is Action.GO_ON:
@@ -155,11 +160,13 @@ class Client:
                     return read(verdict.body), _read_at(reply, self._now)
                 except IncompletePage as found:
                     verdict = Verdict(action=Action.RETRY, error=found.error, quote=str(found))
-            if verdict.action is Action.WAIT and waits < BURST_WAITS and self._wait(call, verdict):
+            patient = self._monotonic() < give_up
+            more = patient and waits < BURST_WAITS
+            if verdict.action is Action.WAIT and more and self._wait(call, verdict):
                 waits += 1
                 continue
             attempts += 1
-            if verdict.action is Action.RETRY and attempts < ATTEMPTS:
+            if verdict.action is Action.RETRY and patient and attempts < ATTEMPTS:
                 self._back_off(call, verdict, attempts)
                 continue
             raise self._stop(call, reply, verdict, attempts + waits)

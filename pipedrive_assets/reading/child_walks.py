@@ -13,7 +13,14 @@ from functools import partial
 
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.entities import BULK_PARENTS, BY_NAME, Entity, Listing
-from pipedrive_assets.errors import ApiError, BadRequest, PipedriveError, Refused
+from pipedrive_assets.errors import (
+    BadRequest,
+    DataError,
+    PageMarkerExpired,
+    PipedriveError,
+    Refused,
+    TransientApiError,
+)
 from pipedrive_assets.reading.chunk import ChildrenRead, Chunk, Parent, Row, batches
 from pipedrive_assets.reading.list_pages import whole_list
 from pipedrive_assets.windows import utc_now
@@ -25,8 +32,10 @@ CHUNK_CALLS = 100
 
 CHILD_THREADS = 8
 REFUSALS = 4
-"""After so many parents refused and not one answer, one is asked for itself: if it is alive, it is
-the endpoint that is closed."""
+"""After so many living parents refused and not one answer, it is the endpoint that is closed."""
+
+FAILURES = 3
+"""After so many calls in a row that failed for good, nothing further is asked of the endpoint."""
 
 PARENT_COST = 1
 """Tokens that a single record takes (official docs)."""
@@ -34,7 +43,10 @@ PARENT_COST = 1
 Batch = tuple[Parent, ...]
 """The parents of one call."""
 
-Outcome = tuple[list[Row], datetime] | ApiError
+Outcome = tuple[list[Row], datetime] | PipedriveError
+
+_OF_ONE = (TransientApiError, PageMarkerExpired, BadRequest, DataError)
+"""Failures that may be one call's alone: the others are still asked."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,21 +59,25 @@ class _Reading:
     rows: list[tuple[int | None, Row]] = field(default_factory=list)
     reads: list[ChildrenRead] = field(default_factory=list)
     skipped: list[ChildrenRead] = field(default_factory=list)
-    vanished: list[ChildrenRead] = field(default_factory=list)
-    """Skipped before any answer, and found to be gone themselves."""
+    """Parents that are gone themselves."""
 
     calls: int = 0
-    refused: int = 0
     answered: bool = False
-    refusal: ApiError | None = None
+    refusal: PipedriveError | None = None
+    refused: int = 0
+    """Parents that are refused although they exist."""
+
+    failure: PipedriveError | None = None
+    failed: int = 0
+    """Calls in a row that failed for good."""
 
     def take(self, batch: Batch, outcome: Outcome) -> None:
         """Keep an answer; a refusal is narrowed down to the parent it is about."""
-        if isinstance(outcome, ApiError):
-            self._refused(batch, outcome)
+        if isinstance(outcome, PipedriveError):
+            self._not_answered(batch, outcome)
             return
         rows, read_at = outcome
-        self.answered = True
+        self.answered, self.failed = True, 0
         if self._is_cut_short(batch, rows):
             self.todo.extendleft(_halves(batch))
             return
@@ -69,18 +85,36 @@ class _Reading:
         self.reads += [ChildrenRead(parent=parent, read_at=read_at) for parent in batch]
         self.rows += self._of_parents(batch, rows)
 
-    def _refused(self, batch: Batch, refusal: ApiError) -> None:
-        self.refusal = refusal
-        if len(batch) > 1:
+    def _not_answered(self, batch: Batch, error: PipedriveError) -> None:
+        # Pipedrive leaves open how it refuses a bulk call that names a deal it no longer has.
+        about_parents = isinstance(error, Refused | BadRequest) and self.entity.bulk
+        if about_parents and len(batch) > 1:
             # Before any answer, single parents tell whether the endpoint is open at all.
-            some = _halves(batch) if self.answered else _singles(batch)
-            self.todo.extendleft(some)
+            self.todo.extendleft(_halves(batch) if self.answered else _singles(batch))
+        elif about_parents or isinstance(error, Refused):
+            self._refused(batch[0], error)
+        else:
+            self._failed(error)
+
+    def _refused(self, parent: Parent, refusal: PipedriveError) -> None:
+        if not self.is_alive(parent.id):
+            self.skipped.append(ChildrenRead(parent=parent, read_at=utc_now()))
+            log.info("%s: %s %d is gone, skipped", self.entity.name, self.entity.parent, parent.id)
             return
-        log.debug("%s of %s %s: %s", self.entity.name, self.entity.parent, batch[0].id, refusal)
         self.refused += 1
-        self.skipped.append(ChildrenRead(parent=batch[0], read_at=utc_now()))
-        if len(self.skipped) == REFUSALS and not self.answered:
+        self.refusal = refusal
+        log.warning("%s: skipped until the next run: %s", self.entity.name, refusal)
+        if self.refused == REFUSALS:
             self.check_open()
+
+    def _failed(self, error: PipedriveError) -> None:
+        """Leave the parents to the next run; the failure is raised when all others are read."""
+        self.failed += 1
+        if self.failure:
+            log.warning("%s: %s", self.entity.name, error)
+        self.failure = self.failure or error
+        if self.failed == FAILURES:
+            raise self.failure
 
     def _is_cut_short(self, batch: Batch, rows: list[Row]) -> bool:
         """Whether there may be rows that no page shows: a list that tells of no next page ends
@@ -104,23 +138,14 @@ class _Reading:
 
     def chunk(self) -> Chunk:
         """What has been read, to be committed; begins anew."""
-        made = Chunk(rows=self.rows, reads=self.reads, skipped=[*self.vanished, *self.skipped])
-        self.rows, self.reads, self.skipped, self.vanished, self.calls = [], [], [], [], 0
+        made = Chunk(rows=self.rows, reads=self.reads, skipped=self.skipped)
+        self.rows, self.reads, self.skipped, self.calls = [], [], [], 0
         return made
 
     def check_open(self) -> None:
-        """Raise the refusal where nothing was answered and no vanished parent explains it."""
-        if self.answered or not self.skipped or self.refusal is None:
-            return
-        if self.is_alive(self.skipped[-1].parent.id):
-            self.skipped = []
+        """Raise the refusal where nothing was answered though parents that exist were asked for."""
+        if self.refusal and not self.answered:
             raise self.refusal
-        self.vanished += self.skipped
-        self.skipped = []
-
-    def held_back(self) -> bool:
-        """Whether there is anything to commit when the reading ends early."""
-        return bool(self.reads or self.vanished or (self.skipped and self.answered))
 
 
 def _halves(batch: Batch) -> tuple[Batch, ...]:
@@ -140,8 +165,9 @@ def read_children(
 ) -> Iterator[Chunk]:
     """The children of each parent, several calls at a time, most recent parent first.
 
-    A parent that vanished since it was listed is skipped. Raises the refusal where every parent
-    is refused.
+    A parent that vanished since it was listed is skipped; one that is refused although it exists,
+    or whose call fails for good, is left to the next run and hinders no other. Raises the refusal
+    where every parent is refused, and the first failure after all others were read.
     """
     size = BULK_PARENTS if entity.bulk else 1
     todo = deque(map(tuple, batches(parents, size)))
@@ -154,12 +180,12 @@ def read_children(
             if reading.calls == CHUNK_CALLS:
                 yield reading.chunk()
         reading.check_open()
+        if reading.failure:
+            raise reading.failure
     except PipedriveError:
-        if reading.held_back():
+        if reading.reads or reading.skipped:
             yield reading.chunk()
         raise
-    if reading.refused:
-        log.info("%s: %d %s are gone, skipped", entity.name, reading.refused, entity.parent)
     yield reading.chunk()
 
 
@@ -213,10 +239,5 @@ def _ask(client: Client, entity: Entity, tally: Tally, batch: Batch) -> Outcome:
     listing = Listing(path=path, cost=entity.cost)
     try:
         return whole_list(client, entity, listing, tally, params)
-    except Refused as refusal:
-        return refusal
-    except BadRequest as refusal:
-        # Pipedrive leaves open how it refuses a bulk call that names a deal it no longer has.
-        if entity.bulk:
-            return refusal
-        raise
+    except (Refused, *_OF_ONE) as error:
+        return error

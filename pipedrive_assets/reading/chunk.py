@@ -45,7 +45,7 @@ class Chunk:
     walk: Walk | None = None
     reads: list[ChildrenRead] = field(default_factory=list)
     skipped: list[ChildrenRead] = field(default_factory=list)
-    """Parents that refused: what is held of them stays, and they are not asked again until they
+    """Parents that are gone: what is held of them stays, and they are not asked again until they
     change."""
 
     whole: bool = False

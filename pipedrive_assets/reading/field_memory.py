@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any, Protocol
 
 from pipedrive_assets.api import Client, Tally
-from pipedrive_assets.entities import ENTITIES, PAGE_ROWS, Entity
+from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity, Listing
 from pipedrive_assets.errors import Refused
+from pipedrive_assets.reading.list_pages import whole_list
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.field_names import Normalize
 from pipedrive_assets.rows.field_set import FieldSet
@@ -140,15 +141,10 @@ class FieldMemory:
 
     def _defined(self, endpoint: str, tally: Tally) -> list[FieldDefinition] | None:
         """None: Pipedrive refuses to tell."""
-        pages = self._client.pages(
-            f"api/v2/{FIELD_LISTS[endpoint]}",
-            cost=DEFINITION_COST,
-            paging="cursor",
-            page_rows=PAGE_ROWS,
-            tally=tally,
-        )
+        listing = Listing(path=f"api/v2/{FIELD_LISTS[endpoint]}", cost=DEFINITION_COST)
         try:
-            return [parse_definition(row) for answer in pages for row in answer.page.rows]
+            rows, _ = whole_list(self._client, BY_NAME["fields"], listing, tally, ())
+            return [parse_definition(row) for row in rows]
         except Refused as refusal:
             log.warning("custom fields keep the names known so far: %s", refusal)
             return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipedrive_assets.api import Answer, Client, Tally
 from pipedrive_assets.entities import Entity, Listing
-from pipedrive_assets.errors import TransientApiError
+from pipedrive_assets.errors import PageMarkerExpired, TransientApiError
 from pipedrive_assets.rows.fingerprint import fingerprint
 
 RESTARTS = 5
@@ -53,14 +53,21 @@ def pages(  # noqa: PLR0913 - what a list is
 def whole_list(
     client: Client, entity: Entity, listing: Listing, tally: Tally, params: Params
 ) -> tuple[list[Row], datetime]:
-    """Every row of a list, and when its first page was read."""
+    """Every row of a list, and when its first page was read.
+
+    Raises PageMarkerExpired where page markers are refused however often it is read anew.
+    """
+    expired: PageMarkerExpired | None = None
     for _ in range(RESTARTS):
         try:
             answers = list(pages(client, entity, listing, tally, params=params))
         except RowsMoved:
             continue
+        except PageMarkerExpired as error:
+            expired = error
+            continue
         return [row for answer in answers for row in answer.page.rows], answers[0].read_at
-    raise never_stands_still(listing)
+    raise expired or never_stands_still(listing)
 
 
 def never_stands_still(listing: Listing) -> TransientApiError:

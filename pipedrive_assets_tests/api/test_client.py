@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pipedrive_assets import errors
 from pipedrive_assets.api import Client, Tally
-from pipedrive_assets.api.client import ATTEMPTS, BURST_WAITS
+from pipedrive_assets.api.client import ATTEMPTS, BURST_WAITS, PATIENCE_SECONDS
 from pipedrive_assets.sandbox import Reply, faults
 from pipedrive_assets.sandbox.exchange import Dropped, json_reply
 
@@ -285,11 +285,38 @@ def test_waits_between_tries_grow_and_are_jittered(clock: Clock) -> None:
     client, _ = client_of(lambda: Reply(status=500, body=b""), clock)
     with pytest.raises(errors.TransientApiError):
         client.object("x", cost=1)
-    assert [0.5, 1.0, 2.0, 4.0, 8.0] == clock.slept
+    assert [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0] == clock.slept
     client._jitter = lambda: 0.0
     with pytest.raises(errors.TransientApiError):
         client.object("x", cost=1)
-    assert [0.25, 0.5, 1.0, 2.0, 4.0] == clock.slept[5:]
+    assert [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0] == clock.slept[7:]
+
+
+@pytest.mark.parametrize("limit", [False, True])
+def test_tries_end_after_a_quarter_of_an_hour_however_slow_they_are(
+    clock: Clock, limit: bool
+) -> None:
+    """A reply may take three minutes, and a burst limit may ask for nearly five."""
+    told = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "290"} if limit else {}
+
+    def answer() -> Reply:
+        clock.moment += 0 if limit else 170
+        return Reply(status=429 if limit else 504, body=b"", headers=told)
+
+    client, door = client_of(answer, clock)
+    with pytest.raises(errors.TransientApiError):
+        client.object("x", cost=1)
+    assert clock.moment < 100 + PATIENCE_SECONDS + 290
+    assert len(door.sent) < ATTEMPTS
+
+
+def test_every_try_is_one_line_of_the_log(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    client, _ = client_of(lambda: Reply(status=503, body=b"<title>Busy</title>"), clock)
+    with pytest.raises(errors.TransientApiError):
+        client.object("v1/users/me", cost=1)
+    assert ATTEMPTS - 1 == len(caplog.records)
+    assert caplog.messages[0].startswith("/v1/users/me: Busy: 19 bytes of no content type")
+    assert caplog.messages[0].endswith("trying again in 0.5 s")
 
 
 PAGE = st.builds(
