@@ -5,24 +5,17 @@ from `.dlt/secrets.toml`. README's table is generated from SETTINGS.
 """
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
-
+from pipedrive_assets import setting_files
 from pipedrive_assets import setting_values as values
 from pipedrive_assets.entities import DEFAULT_ENTITIES, Entity
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 from pipedrive_assets.selection import select
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 SHARED_HOST = "https://api.pipedrive.com"
 SANDBOX_WAREHOUSE = "data/sandbox.duckdb"
@@ -179,8 +172,9 @@ class Settings:
         Raises ConfigurationError: one sentence that names the setting, the value and the remedy.
         """
         root = (root or Path.cwd()).absolute()
-        given = _given(os.environ if environ is None else environ, root)
-        parsed = {name: _parse(_BY_NAME[name], given.get(name, "")) for name in _BY_NAME}
+        found = setting_files.found(os.environ if environ is None else environ, root)
+        given = {name: value for name, (value, _) in found.items()}
+        parsed = {name: parse(_BY_NAME[name], given.get(name, "")) for name in _BY_NAME}
         settings = cls(
             root=root,
             api_token=parsed["PIPEDRIVE_API_TOKEN"] or "",
@@ -213,50 +207,6 @@ def _check(settings: Settings) -> None:
         )
 
 
-def _given(environ: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Every value that somebody set, blank ones left out; the environment wins over `.env`, `.env`
-    over secrets.
-    """
-    from_file = {name: value or "" for name, value in _dotenv(root / ".env").items()}
-    merged = {**_secrets(root / ".dlt" / "secrets.toml"), **_filled(from_file), **_filled(environ)}
-    return {name: value.strip() for name, value in merged.items()}
-
-
-def _filled(values: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value
-        for name, value in values.items()
-        if name.startswith("PIPEDRIVE_") and value.strip()
-    }
-
-
-def _dotenv(path: Path) -> Mapping[str, str | None]:
-    try:
-        return dotenv_values(path, interpolate=False) if path.is_file() else {}
-    except (OSError, UnicodeDecodeError) as error:
-        kind = type(error).__name__
-        reason = f"{path} cannot be read ({kind}). Correct its rights or its encoding."
-        raise ConfigurationError(reason) from error
-
-
-def _secrets(path: Path) -> dict[str, str]:
-    """The api token where dlt's users keep it."""
-    if not path.is_file():
-        return {}
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = (
-            f"{path} cannot be read as TOML ({error.__class__.__name__}). Correct or remove it."
-        )
-        raise ConfigurationError(reason) from None
-    section = found.get("sources", {}).get("pipedrive", {})
-    token = section.get("credentials", {}).get("pipedrive_api_key") or section.get(
-        "pipedrive_api_key"
-    )
-    return {"PIPEDRIVE_API_TOKEN": token} if isinstance(token, str) and token.strip() else {}
-
-
 def _pointers(given: Mapping[str, str], root: Path) -> list[str]:
     """What says that an account is meant, so that invented data may not stand in for it."""
     found = [name for name in _POINTERS if name in given]
@@ -267,7 +217,11 @@ def _pointers(given: Mapping[str, str], root: Path) -> list[str]:
     return found
 
 
-def _parse(setting: Setting, text: str) -> Any:
+def parse(setting: Setting, text: str) -> Any:
+    """A setting's value; None where there is neither text nor default.
+
+    Raises ConfigurationError.
+    """
     text = text or setting.default
     if not text:
         return None

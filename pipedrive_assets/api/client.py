@@ -83,6 +83,8 @@ class Client:
         self.tally = Tally()
         self.pace = Pace(sleep=sleep, monotonic=monotonic)
         self._sleep, self._monotonic, self._now, self._jitter = sleep, monotonic, now, jitter
+        self.latest: Reply | None = None
+        """Status and headers of the latest reply, without its body."""
         self._final: Callable[[], errors.ApiError] | None = None
         self._lock = threading.Lock()
         self._wire = Wire(
@@ -182,6 +184,7 @@ class Client:
         except NoReply as trouble:
             return None, Verdict(action=Action.RETRY, quote=str(trouble))
         self.pace.learn(reply, started)
+        self.latest = replace(reply, content=b"")
         verdict = judge(reply, cost=call.cost, paged_on=call.paged_on)
         return reply, replace(verdict, quote=self._wire.clean(verdict.quote))
 

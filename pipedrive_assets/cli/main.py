@@ -5,10 +5,17 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from pipedrive_assets.cli import entities, load, reconcile, sandbox, try_sandbox
+from pipedrive_assets.cli import doctor, entities, load, reconcile, sandbox, try_sandbox
 from pipedrive_assets.errors import PipedriveError
 
-COMMANDS = (try_sandbox.COMMAND, load.COMMAND, reconcile.COMMAND, entities.COMMAND, sandbox.COMMAND)
+COMMANDS = (
+    try_sandbox.COMMAND,
+    load.COMMAND,
+    reconcile.COMMAND,
+    entities.COMMAND,
+    sandbox.COMMAND,
+    doctor.COMMAND,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

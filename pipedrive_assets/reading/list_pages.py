@@ -12,7 +12,11 @@ from typing import Any
 
 from pipedrive_assets.api import Answer, Client, Tally
 from pipedrive_assets.entities import Entity, Listing
-from pipedrive_assets.errors import PageMarkerExpired, TransientApiError
+from pipedrive_assets.errors import (
+    PageMarkerExpired,
+    PipedriveNull200Error,
+    TransientApiError,
+)
 from pipedrive_assets.rows.fingerprint import fingerprint
 
 RESTARTS = 5
@@ -118,9 +122,9 @@ def _page(  # noqa: PLR0913, PLR0917 - what a list is
                 tally=tally,
             )
         )
-    except TransientApiError as error:
+    except PipedriveNull200Error as error:
         # Beyond a list that has become shorter, v1 answers `data: null` instead of a page.
-        if error.status == 200 and start != "0":
+        if start != "0":
             raise RowsMoved from error
         raise
 

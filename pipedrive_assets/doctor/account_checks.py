@@ -1,0 +1,79 @@
+"""The account: api token, rights of its user, limits, the day's tokens, Pipedrive's clock."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from pipedrive_assets.api.verdict import BURST_SECONDS, Reply
+from pipedrive_assets.doctor.finding import Finding, doubtful, fine
+
+SKEW_SECONDS = 60
+"""How far two clocks may be apart before it is worth a word."""
+
+SCARCE_SHARE = 0.1
+DAY_LIMIT, DAY_LEFT = "x-daily-ratelimit-token-limit", "x-daily-ratelimit-token-remaining"
+BURST_LIMIT, BURST_LEFT = "x-ratelimit-limit", "x-ratelimit-remaining"
+
+
+def check_user(me: dict[str, Any]) -> Iterator[Finding]:
+    """Whose api token it is, and whether that user sees everything (`v1/users/me`)."""
+    company = f"{me.get('company_name')} ({me.get('company_domain')}, {me.get('company_id')})"
+    yield fine("account", f"the api token is that of {me.get('name')} at {company}")
+    access = me.get("access")
+    grants = access if isinstance(access, list) else []
+    if any(_is_global_admin(one) for one in grants):
+        yield fine("rights", "this user is a global admin and sees every row")
+    else:
+        yield doubtful(
+            "rights",
+            "This user is no global admin: each list shows only what the user may see.",
+            "Use the api token of a global admin, or take it that rows of others are missing.",
+        )
+
+
+def _is_global_admin(grant: object) -> bool:
+    return isinstance(grant, dict) and grant.get("app") == "global" and grant.get("admin") is True
+
+
+def check_limits(reply: Reply) -> Iterator[Finding]:
+    """What the headers of a reply tell of the burst limit and the day's tokens."""
+    burst, left = reply.number(BURST_LIMIT), reply.number(BURST_LEFT)
+    if burst is None:
+        yield doubtful(
+            "limits",
+            "Pipedrive does not tell its burst limit.",
+            "Nothing to do: runs keep to 20 requests in 2 seconds, the smallest plan's limit.",
+        )
+    else:
+        others = f", {left:.0f} of them free now" if left is not None else ""
+        yield fine("limits", f"{burst:.0f} requests in {BURST_SECONDS:.0f} seconds{others}")
+    yield _budget(reply.number(DAY_LIMIT), reply.number(DAY_LEFT))
+
+
+def _budget(limit: float | None, left: float | None) -> Finding:
+    if limit is None or left is None:
+        return doubtful(
+            "budget",
+            "Pipedrive does not tell how many API tokens are left today.",
+            "See Pipedrive > Company settings > API usage.",
+        )
+    text = f"{left:,.0f} of {limit:,.0f} API tokens are left today"
+    if left < limit * SCARCE_SHARE:
+        remedy = "Find out which program spends them, or wait for the reset; loads continue then."
+        return doubtful("budget", f"Only {text}.", remedy)
+    return fine("budget", text)
+
+
+def check_clock(reply: Reply, now: datetime) -> Finding:
+    """How far this machine's clock is from Pipedrive's."""
+    if reply.date is None:
+        return doubtful("clock", "Pipedrive's reply has no date.", "Nothing to do: ours counts.")
+    seconds = (now - reply.date).total_seconds()
+    if abs(seconds) <= SKEW_SECONDS:
+        return fine("clock", f"this machine's clock is within {SKEW_SECONDS} s of Pipedrive's")
+    way = "ahead of" if seconds > 0 else "behind"
+    return doubtful(
+        "clock",
+        f"This machine's clock is {abs(seconds):,.0f} s {way} Pipedrive's.",
+        "Set it by network time; until then schedules tick early or late, but no row is lost.",
+    )

@@ -1,0 +1,66 @@
+"""The examination: all checks in the order in which a run would stumble over them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from pipedrive_assets.connect import ME_TOKENS, Connection, connect
+from pipedrive_assets.doctor.account_checks import check_clock, check_limits, check_user
+from pipedrive_assets.doctor.dagster_checks import check_home
+from pipedrive_assets.doctor.finding import Finding, fine, of_error
+from pipedrive_assets.doctor.rights import check_rights, cost, probes
+from pipedrive_assets.doctor.settings_checks import check_settings
+from pipedrive_assets.doctor.warehouse_checks import check_holder, check_warehouse
+from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.settings import Settings
+from pipedrive_assets.windows import utc_now
+
+
+def examine(
+    environ: Mapping[str, str],
+    root: Path,
+    *,
+    probing: bool = True,
+    connecting: Callable[[Settings], Connection] = connect,
+    now: Callable[[], datetime] = utc_now,
+) -> Iterator[Finding]:
+    """Findings as they come in; `probing` asks each selected table for one row.
+
+    Nothing is written, to Pipedrive or here. Raises nothing of ours: errors are findings.
+    """
+    lines, settings = check_settings(environ, root)
+    yield from lines
+    yield check_home(environ, root)
+    if settings is None:
+        return
+    yield from check_warehouse(settings.warehouse)
+    try:
+        connection = connecting(settings)
+        yield from _account(connection, settings, now)
+        if probing:
+            yield from _tables(connection, settings)
+    except PipedriveError as error:
+        yield of_error("account", error)
+
+
+def _account(
+    connection: Connection, settings: Settings, now: Callable[[], datetime]
+) -> Iterator[Finding]:
+    client = connection.client
+    me, _ = client.object("v1/users/me", cost=ME_TOKENS)
+    moment = now()
+    yield from check_user(me)
+    company = me.get("company_id")
+    if isinstance(company, int):
+        warehouse, dataset = settings.warehouse, settings.dataset
+        yield from check_holder(warehouse, dataset, company, is_sandbox=connection.is_sandbox)
+    if client.latest:
+        yield from check_limits(client.latest)
+        yield check_clock(client.latest, moment)
+
+
+def _tables(connection: Connection, settings: Settings) -> Iterator[Finding]:
+    calls = probes(settings.entities)
+    what = f"{len(calls)} requests, {cost(calls):,} tokens"
+    yield fine("rights", f"asking each selected table for one row ({what}; --quick leaves it out)")
+    yield from check_rights(connection.client, calls)

@@ -1,0 +1,90 @@
+"""Rights: each table is asked for one row, to see what Pipedrive refuses this user."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pipedrive_assets.api import Client
+from pipedrive_assets.doctor.finding import Finding, broken, doubtful, fine
+from pipedrive_assets.entities import BY_NAME, Entity, Listing
+from pipedrive_assets.errors import (
+    AuthenticationError,
+    Blocked,
+    BudgetExhausted,
+    PipedriveError,
+    Refused,
+)
+
+TOPIC = "rights"
+OF_ALL = (AuthenticationError, Blocked, BudgetExhausted)
+"""What concerns the whole account: nothing further is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One call that shows whether a table can be read; children need the id of a parent."""
+
+    entity: Entity
+    listing: Listing
+
+
+def probes(entities: Sequence[Entity]) -> list[Probe]:
+    """The calls to make, deals first: their id is what children are asked for."""
+    parents = [BY_NAME[entity.parent] for entity in entities if entity.parent]
+    found: dict[str, Probe] = {}
+    for entity in (*parents, *entities):
+        for listing in entity.listings:
+            found.setdefault(listing.path, Probe(entity=entity, listing=listing))
+    return sorted(found.values(), key=lambda probe: probe.entity.parent is not None)
+
+
+def cost(probes: Iterable[Probe]) -> int:
+    """Tokens that the calls take."""
+    return sum(probe.listing.cost for probe in probes)
+
+
+def check_rights(client: Client, probes: Sequence[Probe]) -> Iterator[Finding]:
+    """Make the calls; one line for all that is readable, one for each that is not."""
+    readable: list[str] = []
+    parent: object = None
+    for probe in probes:
+        if probe.entity.parent and parent is None:
+            continue
+        try:
+            row = _first_row(client, probe, parent)
+        except OF_ALL as error:
+            yield _refused(probe, error)
+            break
+        except PipedriveError as error:
+            yield _refused(probe, error)
+            continue
+        if probe.listing.path == BY_NAME["deals"].path and row:
+            parent = row.get("id")
+        readable.append(probe.entity.name)
+    if readable:
+        yield fine(TOPIC, f"readable: {', '.join(dict.fromkeys(readable))}")
+    if parent is None and any(probe.entity.parent for probe in probes):
+        yield fine(TOPIC, "no deal to be seen, so that what belongs to deals was not asked for")
+
+
+def _first_row(client: Client, probe: Probe, parent: object) -> dict[str, object] | None:
+    entity, listing = probe.entity, probe.listing
+    bulk = ((entity.bulk, str(parent)),) if entity.bulk else ()
+    params = (*entity.params, *entity.variants[0], *bulk)
+    path = listing.path.format(id=parent)
+    if entity.nested:
+        client.object(path, cost=listing.cost, params=params)
+        return None
+    pages = client.pages(path, cost=listing.cost, paging=entity.paging, page_rows=1, params=params)
+    return next(iter(next(pages).page.rows), None)
+
+
+def _refused(probe: Probe, error: PipedriveError) -> Finding:
+    name = probe.entity.name
+    if isinstance(error, Refused) and probe.entity.gated:
+        said = error.quote or f"status {error.status}"
+        return doubtful(
+            TOPIC,
+            f"{name}: Pipedrive refuses /{probe.listing.path} («{said}»); loads skip the table.",
+            f"Switch the feature on in Pipedrive, or leave it out: PIPEDRIVE_TABLES=…,-{name}",
+        )
+    return broken(TOPIC, f"{name}: {type(error).__name__}: {error}", "", error.exit_code)

@@ -1,0 +1,285 @@
+"""Each finding, with its remedy; and the command's exit code."""
+
+import argparse
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import duckdb
+import filelock
+import pytest
+
+from pipedrive_assets.api.verdict import Reply
+from pipedrive_assets.cli import doctor as command
+from pipedrive_assets.connect import Connection
+from pipedrive_assets.doctor import Finding, Level, examine
+from pipedrive_assets.doctor.account_checks import check_clock, check_limits, check_user
+from pipedrive_assets.doctor.dagster_checks import check_home
+from pipedrive_assets.doctor.rights import check_rights, cost, probes
+from pipedrive_assets.doctor.settings_checks import check_settings
+from pipedrive_assets.doctor.warehouse_checks import Usage, check_holder, check_warehouse
+from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES
+from pipedrive_assets.sandbox import Sandbox, faults
+from pipedrive_assets.settings import SETTINGS
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
+PLENTY = Usage(total=1 << 40, used=0, free=1 << 40)
+
+
+def only(found: list[Finding], level: Level) -> list[Finding]:
+    return [finding for finding in found if finding.level is level]
+
+
+def told(found: list[Finding]) -> str:
+    return "\n".join(f"{finding.text} {finding.remedy}" for finding in found)
+
+
+def open_to(sandbox: Sandbox, office) -> object:
+    return lambda _settings: Connection(client=office.connection.client, is_sandbox=False)
+
+
+# Settings
+
+
+def test_each_setting_is_shown_with_its_value_and_where_it_stands(tmp_path):
+    (tmp_path / ".env").write_text("PIPEDRIVE_OVERLAP_MINUTES=7\n")
+    found, settings = check_settings({"PIPEDRIVE_API_TOKEN": TOKEN}, tmp_path)
+
+    assert len(SETTINGS) == len(found)
+    assert "PIPEDRIVE_API_TOKEN: set (environment)" in told(found)
+    assert "PIPEDRIVE_OVERLAP_MINUTES: 7 (.env)" in told(found)
+    assert "PIPEDRIVE_DAILY_AT: 02:15 (default)" in told(found)
+    assert TOKEN not in repr(found)
+    assert settings.api_token == TOKEN
+
+
+def test_every_wrong_setting_is_named_not_only_the_first(tmp_path):
+    wrong = {"PIPEDRIVE_OVERLAP_MINUTES": "soon", "PIPEDRIVE_DAILY_AT": "noon"}
+    found, settings = check_settings(wrong, tmp_path)
+
+    assert settings is None
+    assert [2, 2] == [finding.exit_code for finding in only(found, Level.FAIL)]
+    assert "Give an hour and minute such as 02:15." in told(found)
+    assert "Correct PIPEDRIVE_OVERLAP_MINUTES (environment)." in told(found)
+
+
+def test_a_misspelt_setting_gets_the_name_that_is_meant(tmp_path):
+    found, _ = check_settings({"PIPEDRIVE_OVERLAP_MINUTE": "5"}, tmp_path)
+
+    (warning,) = only(found, Level.WARN)
+    assert "Did you mean PIPEDRIVE_OVERLAP_MINUTES?" == warning.remedy
+
+
+def test_a_missing_token_and_an_unreadable_file_are_failures(tmp_path):
+    found, settings = check_settings({"PIPEDRIVE_BASE_URL": "acme"}, tmp_path)
+    assert settings is None
+    assert "Set PIPEDRIVE_API_TOKEN" in only(found, Level.FAIL)[0].text
+
+    (tmp_path / ".env").write_bytes(b"\xff\xfe\x00")
+    (failure,), settings = check_settings({}, tmp_path)
+    assert settings is None
+    assert failure.text.endswith("Correct its rights or its encoding.")
+
+
+# Warehouse
+
+
+def test_a_warehouse_that_is_not_there_is_made_by_the_first_load(tmp_path):
+    found = list(check_warehouse(tmp_path / "data" / "w.duckdb", usage=lambda _: PLENTY))
+
+    assert [] == only(found, Level.FAIL) + only(found, Level.WARN)
+    assert "the first load makes it" in told(found)
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("free", "level", "remedy"),
+    [(1, Level.FAIL, "Free some space before the next run."), (1 << 29, Level.WARN, "Free some")],
+)
+def test_a_disk_with_little_room_is_told(tmp_path, free, level, remedy):
+    usage = replace_free(free)
+    found = only(list(check_warehouse(tmp_path / "w.duckdb", usage=usage)), level)
+
+    assert 2 == len(found)
+    assert found[0].remedy.startswith(remedy)
+
+
+def replace_free(free: int):
+    return lambda _path: PLENTY._replace(free=free)
+
+
+def test_rights_folders_and_foreign_files_are_told(tmp_path):
+    (tmp_path / "folder.duckdb").mkdir()
+    (tmp_path / "text.duckdb").write_text("not a database, but long enough to be read as one" * 99)
+
+    def failure(path: Path, **how: object) -> str:
+        return told(only(list(check_warehouse(path, usage=lambda _: PLENTY, **how)), Level.FAIL))
+
+    assert "Correct the rights" in failure(tmp_path / "w.duckdb", writable=lambda _: False)
+    assert "Set PIPEDRIVE_WAREHOUSE to a file in it." in failure(tmp_path / "folder.duckdb")
+    assert "to a path in a folder" in failure(tmp_path / "text.duckdb" / "x" / "w.duckdb")
+    assert "is not a DuckDB file" in failure(tmp_path / "text.duckdb")
+
+
+def test_a_warehouse_held_by_a_run_names_it(tmp_path):
+    path = tmp_path / "w.duckdb"
+    duckdb.connect(str(path)).close()
+    with filelock.FileLock(f"{path}.lock"):
+        Path(f"{path}.lock.holder").write_text("process 4711: load")
+        found = list(check_warehouse(path, usage=lambda _: PLENTY))
+
+    assert "process 4711: load" in told(only(found, Level.WARN))
+    assert [] == only(list(check_warehouse(path, usage=lambda _: PLENTY)), Level.WARN)
+
+
+def test_a_warehouse_of_another_account_is_a_failure(office):
+    office.load("stages")
+    path = office.warehouse.path
+    company = office.query("SELECT company_id FROM _pipedrive_account")[0][0]
+
+    (same,) = check_holder(path, "pipedrive_data", company, is_sandbox=True)
+    (other,) = check_holder(path, "pipedrive_data", company + 1, is_sandbox=True)
+    assert Level.OK is same.level
+    assert (Level.FAIL, 2) == (other.level, other.exit_code)
+    assert "Set PIPEDRIVE_WAREHOUSE to another file" in other.remedy
+    assert [] == list(check_holder(path.with_name("none"), "pipedrive_data", 1, is_sandbox=True))
+
+
+# Account
+
+
+@pytest.mark.parametrize(
+    ("access", "level"),
+    [
+        ([{"app": "sales", "admin": False}, {"app": "global", "admin": True}], Level.OK),
+        ([{"app": "sales", "admin": True}, {"app": "global", "admin": False}], Level.WARN),
+        (None, Level.WARN),
+        ("?", Level.WARN),
+    ],
+)
+def test_a_user_who_is_no_global_admin_sees_less(access, level):
+    found = list(check_user({"name": "Ann", "access": access}))
+    assert level is found[1].level
+
+
+def headers(**told: str) -> Reply:
+    given = {name.replace("_", "-"): value for name, value in told.items()}
+    return Reply(status=200, headers=given, content=b"")
+
+
+def test_limits_and_the_days_tokens_are_told_where_pipedrive_tells_them():
+    left, limit = "x_daily_ratelimit_token_remaining", "x_daily_ratelimit_token_limit"
+    known = list(check_limits(headers(x_ratelimit_limit="20", **{left: "900", limit: "1000"})))
+    scarce = list(check_limits(headers(x_ratelimit_limit="20", **{left: "99", limit: "1000"})))
+    silent = list(check_limits(headers()))
+
+    assert [Level.OK, Level.OK] == [finding.level for finding in known]
+    assert "900 of 1,000 API tokens are left today" == known[1].text
+    assert [Level.OK, Level.WARN] == [finding.level for finding in scarce]
+    assert [Level.WARN, Level.WARN] == [finding.level for finding in silent]
+    assert all(finding.remedy for finding in silent)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level"), [(0, Level.OK), (59, Level.OK), (300, Level.WARN), (-300, Level.WARN)]
+)
+def test_a_clock_that_is_off_is_told(seconds, level):
+    reply = headers(date="Tue, 10 Mar 2026 12:00:00 GMT")
+    assert level is check_clock(reply, NOW + timedelta(seconds=seconds)).level
+    assert Level.WARN is check_clock(headers(), NOW).level
+
+
+# Rights
+
+
+def test_every_table_is_probed_once_at_the_cost_told(office):
+    calls = probes(ENTITIES)
+    client = office.connection.client
+
+    (line,) = check_rights(client, calls)
+
+    assert {entity.name for entity in ENTITIES} - {"fields"} <= set(line.text[10:].split(", "))
+    assert len(calls) == client.tally.requests
+    assert cost(calls) == client.tally.tokens
+    assert cost(calls) == office.sandbox.tokens_spent
+
+
+def test_children_alone_need_a_deal_to_ask_for():
+    calls = probes((BY_NAME["deals_flow"],))
+    assert ["deals", "deals", "deals_flow"] == [probe.entity.name for probe in calls]
+
+
+def test_a_refused_table_says_how_to_go_on_without_it(office):
+    office.sandbox.inject(
+        faults.refused("v1/leads", 402, "Not in your plan"), faults.refused("v1/users", 403)
+    )
+    found = list(check_rights(office.connection.client, probes(DEFAULT_ENTITIES)))
+
+    assert "PIPEDRIVE_TABLES=…,-leads" in told(only(found, Level.WARN))
+    (failure,) = only(found, Level.FAIL)
+    assert failure.text.startswith("users: Forbidden: Pipedrive answered 403")
+    assert 3 == failure.exit_code
+    assert "persons" in told(only(found, Level.OK))
+
+
+def test_after_an_account_wide_refusal_nothing_more_is_asked(office):
+    office.sandbox.inject(faults.revoked("v1/notes"))
+    found = list(check_rights(office.connection.client, probes(DEFAULT_ENTITIES)))
+
+    assert 1 == len([line for line in office.sandbox.log if line.status == 401])
+    assert "Check PIPEDRIVE_API_TOKEN" in told(only(found, Level.FAIL))
+
+
+# Dagster
+
+
+def test_dagsters_home_is_found_or_missed(tmp_path):
+    assert Level.WARN is check_home({}, tmp_path).level
+    assert Level.FAIL is check_home({"DAGSTER_HOME": "nowhere"}, tmp_path).level
+    assert Level.WARN is check_home({"DAGSTER_HOME": str(tmp_path)}, tmp_path).level
+    (tmp_path / "dagster.yaml").touch()
+    assert Level.OK is check_home({}, tmp_path).level
+    assert Level.OK is check_home({"DAGSTER_HOME": str(tmp_path)}, tmp_path).level
+
+
+# All of it
+
+
+def test_an_account_in_good_order_has_nothing_but_good_lines(office, tmp_path):
+    (tmp_path / "dagster.yaml").touch()
+    environ = {"PIPEDRIVE_API_TOKEN": TOKEN}
+    connecting = open_to(office.sandbox, office)
+    found = list(examine(environ, tmp_path, connecting=connecting, now=lambda: NOW))
+
+    assert [] == [line for line in only(found, Level.FAIL) if "GiB" not in line.text]
+    topics = {"settings", "dagster", "warehouse", "account", "rights", "limits", "budget", "clock"}
+    assert topics == {finding.topic for finding in found}
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_wrong_token_is_a_failure_with_the_exit_code_of_a_run(office, tmp_path):
+    office.sandbox.inject(faults.revoked())
+    connecting = open_to(office.sandbox, office)
+    found = list(examine({"PIPEDRIVE_API_TOKEN": TOKEN}, tmp_path, connecting=connecting))
+
+    (failure,) = [line for line in only(found, Level.FAIL) if line.topic == "account"]
+    assert 3 == failure.exit_code
+    assert "a regenerated token replaces the old one" in failure.text
+
+
+def test_the_command_works_on_the_sandbox_and_says_so(capsys):
+    command.see_doctor(argparse.Namespace(quick=True))
+
+    said = capsys.readouterr().out
+    assert "the sandbox's invented company stands in" in said
+    assert "OK    account    the api token is that of Sam Sandberg" in said
+    assert "readable" not in said
+
+
+def test_the_command_leaves_with_the_exit_code_of_the_first_failure(capsys, monkeypatch):
+    monkeypatch.setenv("PIPEDRIVE_DAILY_AT", "noon")
+    with pytest.raises(SystemExit) as left:
+        command.see_doctor(argparse.Namespace(quick=True))
+
+    assert 2 == left.value.code
+    assert "-> Correct PIPEDRIVE_DAILY_AT (environment)." in capsys.readouterr().out
