@@ -58,6 +58,9 @@ class MappingStore(Protocol):
     def update(self, updates: Mapping[str, Update]) -> dict[str, list[MappingRow]]:
         """Bring each endpoint's mapping up to date, keep the results, and return them."""
 
+    def let_go(self) -> None:
+        """Hold nothing that others wait for: Pipedrive is about to be asked."""
+
 
 class StateMapping:
     """A MappingStore in a JSON object that the door keeps: the state of a dlt source, of a tap."""
@@ -65,6 +68,9 @@ class StateMapping:
     def __init__(self, held: dict[str, Any]) -> None:
         """`held` is changed in place."""
         self._held = held
+
+    def let_go(self) -> None:
+        """Holds nothing."""
 
     def update(self, updates: Mapping[str, Update]) -> dict[str, list[MappingRow]]:
         """As JSON: endpoint -> mapping records."""
@@ -141,6 +147,7 @@ class FieldMemory:
 
     def _defined(self, endpoint: str, tally: Tally) -> list[FieldDefinition] | None:
         """None: Pipedrive refuses to tell."""
+        self._store.let_go()
         listing = Listing(path=f"api/v2/{FIELD_LISTS[endpoint]}", cost=DEFINITION_COST)
         try:
             rows, _ = whole_list(self._client, BY_NAME["fields"], listing, tally, ())

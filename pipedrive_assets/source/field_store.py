@@ -31,6 +31,10 @@ class WarehouseMapping:
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
 
+    def let_go(self) -> None:
+        """The file."""
+        self._warehouse.let_go()
+
     def update(self, updates: Mapping[str, Update]) -> dict[str, list[MappingRow]]:
         """In one commit. Labels in rows already loaded are changed first: what is killed in between
         is done again.

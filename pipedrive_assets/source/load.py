@@ -80,9 +80,10 @@ def run_tables(
         account=account,
         now=now,
     )
-    yield from settled(_Load(context, make).tables())
-    with warehouse.sql() as sql:
-        views.rebuild(sql)
+    with warehouse.lingering():
+        yield from settled(_Load(context, make).tables())
+        with warehouse.sql() as sql:
+            views.rebuild(sql)
 
 
 def _reachable(window: Window, now: datetime) -> Window:
@@ -150,7 +151,7 @@ class _Load:
                 if entity.parent not in names:
                     yield from self._begin(entity)
             while self.running:
-                yield from self._take(self.events.get())
+                yield from self._take(self._next())
         finally:
             self.stopped.set()
             for table in self.running.values():
@@ -165,6 +166,12 @@ class _Load:
             return
         self.running[entity.name] = table
         self._start_reader(table, chunks)
+
+    def _next(self) -> _Event:
+        """What a reader hands over next; the file is let go where there is nothing yet."""
+        if self.events.empty():
+            self.context.warehouse.let_go()
+        return self.events.get()
 
     def _start_reader(self, table: TableWork, chunks: Iterator[Chunk]) -> None:
         reader = threading.Thread(

@@ -11,7 +11,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +50,7 @@ class Warehouse:
         self._table_locks: dict[str, filelock.BaseFileLock] = {}
         self._ledger: SqlClientBase[Any] | None = None
         self._connection: SqlClientBase[Any] | None = None
+        self._lingers, self._lingering = False, contextlib.ExitStack()
         _settle_dlt()
 
     def __str__(self) -> str:
@@ -67,11 +68,36 @@ class Warehouse:
 
         Raises WarehouseError, naming the holder, when another run does not let go in time.
         """
-        with hold(self._lock, self.path, f"the warehouse {self.path}"):
+        if self._lingers and not self._lock.lock_counter:
+            self._lingering.enter_context(self._file())
+        with self._file():
             try:
                 yield
             except WAREHOUSE_FAULTS as error:
+                self.let_go()
                 raise explain(error, self.path) from error
+
+    @contextlib.contextmanager
+    def lingering(self) -> Iterator[None]:
+        """Inside, the file stays held and open after use until `let_go`: opening it takes DuckDB
+        longer than most of what is done with it.
+        """
+        self._lingers = True
+        try:
+            yield
+        finally:
+            self._lingers = False
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Stop lingering over the file: to be called before anything that waits."""
+        self._lingering.close()
+
+    @contextlib.contextmanager
+    def _file(self) -> Iterator[None]:
+        with hold(self._lock, self.path, f"the warehouse {self.path}"):
+            try:
+                yield
             finally:
                 if self._lock.lock_counter == 1:
                     self._close_connection()
@@ -79,12 +105,13 @@ class Warehouse:
     @contextlib.contextmanager
     def table_lock(self, table: str) -> Iterator[None]:
         """Hold one table from its first request to its last commit, so that runs never interleave
-        on it.
+        on it. The file is let go before waiting: whoever has the table may need it.
         """
         if table not in self._table_locks:
             path = self.path.parent / f".{self.path.name}.locks" / table
             self._table_locks[table] = filelock.FileLock(path, timeout=self._lock_seconds)
-        with hold(self._table_locks[table], self.path, f"the table {table} of {self.path}"):
+        lock, what = self._table_locks[table], f"the table {table} of {self.path}"
+        with hold(lock, self.path, what, before_waiting=self.let_go):
             yield
 
     @contextlib.contextmanager
@@ -173,14 +200,23 @@ def _settle_dlt() -> None:
 
 
 @contextlib.contextmanager
-def hold(lock: filelock.BaseFileLock, warehouse: Path, what: str) -> Iterator[None]:
+def hold(
+    lock: filelock.BaseFileLock,
+    warehouse: Path,
+    what: str,
+    before_waiting: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
     """Hold a lock, leaving a note of who holds it for those who wait."""
     note = Path(f"{lock.lock_file}.holder")
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
         with note.open("a"):
             """A folder that may not be written says so here; the lock would wait for it."""
-        lock.acquire()
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            before_waiting()
+            lock.acquire()
     except filelock.Timeout:
         raise WarehouseError(
             f"Another run ({_read_note(note)}) has held {what} for {lock.timeout:.0f} seconds. "
