@@ -98,6 +98,13 @@ class Entity:
         return Kind.WINDOWED if self.cursor else Kind.SNAPSHOT
 
     @property
+    def capped(self) -> bool:
+        """Whether its tokens are capped: it takes a call per parent, or nobody needs it by
+        default.
+        """
+        return self.optional or (self.kind is Kind.CHILD and self.bulk is None)
+
+    @property
     def group(self) -> str:
         """The Dagster asset group."""
         return {Kind.WINDOWED: "crm", Kind.SNAPSHOT: "reference", Kind.CHILD: "deal_details"}[

@@ -19,6 +19,7 @@
         TransientApiError      retried already; run again later                      exit 5
       DataError                a reply broke a promise                               exit 6
         ImplausibleLoss        too many rows are gone at once to be believed
+      CapReached               the rest waits: a cap of this project's settings       exit 4
       LoadFailed               some tables failed; the others are loaded             the first one's
 
 Below these groups each status that Pipedrive documents has a class of its own, under the names
@@ -153,10 +154,18 @@ class BudgetExhausted(ApiError):
     exit_code = 4
 
     def __init__(
-        self, *, path: str, reset_at: datetime, status: int = 429, quote: str = ""
+        self,
+        *,
+        path: str,
+        reset_at: datetime,
+        status: int = 429,
+        quote: str = "",
+        is_told: bool = False,
     ) -> None:
-        """`reset_at` is the moment from which Pipedrive answers again."""
-        self.reset_at = reset_at
+        """`reset_at` is the moment from which Pipedrive answers again; `is_told`: it said so
+        itself.
+        """
+        self.reset_at, self.is_told = reset_at, is_told
         self.next_step = (
             f"The account's daily API tokens are spent until about {reset_at:%Y-%m-%d %H:%M} UTC; "
             "everything loaded so far is kept, and the next run after that continues."
@@ -258,6 +267,19 @@ class ImplausibleLoss(DataError):
             "sees everything (a global admin's does). If they really are gone, accept it: "
             f"python -m pipedrive_assets reconcile {table} --accept-loss"
         )
+
+
+class CapReached(PipedriveError):
+    """A cap of the settings forbids the next call of a table: its rest waits until `resumes_at`
+    (UTC).
+    """
+
+    exit_code = 4
+
+    def __init__(self, reason: str, resumes_at: datetime) -> None:
+        """`reason` says which cap, in half a sentence."""
+        self.reason, self.resumes_at = reason, resumes_at
+        super().__init__(f"Waiting until {resumes_at:%Y-%m-%d %H:%M} UTC: {reason}.")
 
 
 class LoadFailed(PipedriveError):

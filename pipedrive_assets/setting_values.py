@@ -71,6 +71,14 @@ def number_up_to(most: int) -> Callable[[str], int]:
     return parse
 
 
+def tokens(text: str) -> int:
+    """A number of API tokens, 0 or more."""
+    number = int(text.replace("_", "").replace(",", ""))
+    if number < 0:
+        raise ValueError
+    return number
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """A parser that takes these words only."""
 

@@ -116,6 +116,23 @@ SETTINGS: tuple[Setting, ...] = (
         parse=values.number_up_to(100),
         remedy="Give a whole number of percent from 0 to 100.",
     ),
+    Setting(
+        name="PIPEDRIVE_TOKENS_PER_DAY",
+        default="",
+        help=(
+            "API tokens that deal histories, participants and optional tables may take a day; 0: "
+            "no cap. Default: half of the account's daily limit, 15000 where it does not tell."
+        ),
+        parse=values.tokens,
+        remedy="Give a whole number of tokens such as 15000, or 0 for no cap.",
+    ),
+    Setting(
+        name="PIPEDRIVE_TOKENS_PER_RUN",
+        default="",
+        help="The same for one run; 0: no cap. Default: only the day's cap counts.",
+        parse=values.tokens,
+        remedy="Give a whole number of tokens such as 5000, or 0 for no cap.",
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _POINTERS = ("PIPEDRIVE_BASE_URL", "PIPEDRIVE_WAREHOUSE", "PIPEDRIVE_DESTINATION")
@@ -141,6 +158,8 @@ class Settings:
     overlap: timedelta = timedelta(minutes=5)
     recheck_days: int = 30
     reconcile_max_share: float = 0.2
+    tokens_per_day: int | None = None
+    tokens_per_run: int | None = None
     points_to_account: tuple[str, ...] = ()
     sandbox_instant: datetime | None = None
     """The moment at which the sandbox's company is seen; none: now."""
@@ -189,6 +208,8 @@ class Settings:
             overlap=parsed["PIPEDRIVE_OVERLAP_MINUTES"],
             recheck_days=parsed["PIPEDRIVE_RECHECK_DAYS"],
             reconcile_max_share=parsed["PIPEDRIVE_RECONCILE_MAX_SHARE"] / 100,
+            tokens_per_day=parsed["PIPEDRIVE_TOKENS_PER_DAY"],
+            tokens_per_run=parsed["PIPEDRIVE_TOKENS_PER_RUN"],
             points_to_account=tuple(_pointers(given, root)),
         )
         if not settings.api_token and not settings.points_to_account:

@@ -1,8 +1,20 @@
 """Pipedrive's API: calls, pages, verdicts, pace and spending."""
 
+from pipedrive_assets.api.allowance import Allowance, Caps, TokenDay, has_reset
 from pipedrive_assets.api.budget import Tally
 from pipedrive_assets.api.client import Answer, Client
 from pipedrive_assets.api.paging import Page
 from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT
 
-__all__ = ["READ_SECONDS", "USER_AGENT", "Answer", "Client", "Page", "Tally"]
+__all__ = [
+    "READ_SECONDS",
+    "USER_AGENT",
+    "Allowance",
+    "Answer",
+    "Caps",
+    "Client",
+    "Page",
+    "Tally",
+    "TokenDay",
+    "has_reset",
+]

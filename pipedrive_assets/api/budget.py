@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pipedrive_assets.api.allowance import Allowance
 from pipedrive_assets.api.verdict import BURST_SECONDS, Reply
 
 UNKNOWN_BURST_LIMIT = 20
@@ -32,6 +33,9 @@ class Tally:
     tokens: int = 0
     burst_waits: int = 0
     retries: int = 0
+    allowance: Allowance | None = field(default=None, repr=False, compare=False)
+    """What its calls are taken from before they are sent; None: no cap."""
+
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(

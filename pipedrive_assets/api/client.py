@@ -17,9 +17,17 @@ from typing import Any
 import requests
 
 from pipedrive_assets import errors
+from pipedrive_assets.api.allowance import DailyTokens
 from pipedrive_assets.api.budget import Pace, Tally
 from pipedrive_assets.api.paging import IncompletePage, Page, Paging, read_page
-from pipedrive_assets.api.verdict import Action, Reply, Verdict, budget_reset_at, judge
+from pipedrive_assets.api.verdict import (
+    Action,
+    Reply,
+    Verdict,
+    budget_reset_at,
+    judge,
+    told_reset_at,
+)
 from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT, NoReply, Params, Wire
 from pipedrive_assets.windows import utc_now
 
@@ -80,9 +88,9 @@ class Client:
         `read_seconds` is given up; the rest replaces time and chance.
         """
         self.base_url = base_url.rstrip("/")
-        self.tally = Tally()
+        self.tally, self.daily = Tally(), DailyTokens()
         self.pace = Pace(sleep=sleep, monotonic=monotonic)
-        self._sleep, self._monotonic, self._now, self._jitter = sleep, monotonic, now, jitter
+        self.now, self._sleep, self._monotonic, self._jitter = now, sleep, monotonic, jitter
         self.latest: Reply | None = None
         """Status and headers of the latest reply, without its body."""
         self._final: Callable[[], errors.ApiError] | None = None
@@ -159,7 +167,7 @@ class Client:
             reply, verdict = self._try(call)
             if verdict.action is Action.GO_ON:
                 try:
-                    return read(verdict.body), _read_at(reply, self._now)
+                    return read(verdict.body), _read_at(reply, self.now)
                 except IncompletePage as found:
                     verdict = Verdict(action=Action.RETRY, error=found.error, quote=str(found))
             patient = self._monotonic() < give_up
@@ -174,6 +182,8 @@ class Client:
             raise self._stop(call, reply, verdict, attempts + waits)
 
     def _try(self, call: Call) -> tuple[Reply | None, Verdict]:
+        if call.tally.allowance:
+            call.tally.allowance.take(call.cost)
         started = self.pace.take()
         if self._final:
             raise self._final()
@@ -185,6 +195,7 @@ class Client:
             return None, Verdict(action=Action.RETRY, quote=str(trouble))
         self.pace.learn(reply, started)
         self.latest = replace(reply, content=b"")
+        self.daily.learn(reply)
         verdict = judge(reply, cost=call.cost, paged_on=call.paged_on)
         return reply, replace(verdict, quote=self._wire.clean(verdict.quote))
 
@@ -227,8 +238,12 @@ class Client:
         status = reply.status if reply else 0
         kind = verdict.error
         if reply and issubclass(kind, errors.BudgetExhausted):
-            reset_at = budget_reset_at(reply, self._now())
-            return kind(path=call.path, reset_at=reset_at, quote=verdict.quote)
+            return kind(
+                path=call.path,
+                reset_at=budget_reset_at(reply, self.now(), self.daily.ends_at),
+                quote=verdict.quote,
+                is_told=told_reset_at(reply, self.now()) is not None,
+            )
         if issubclass(kind, errors.TransientApiError):
             return kind(path=call.path, status=status, quote=verdict.quote, attempts=attempts)
         return kind(path=call.path, status=status, quote=verdict.quote)

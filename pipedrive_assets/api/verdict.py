@@ -166,12 +166,23 @@ def _judge_limit(reply: Reply, cost: int, quote: str) -> Verdict:
     )
 
 
-def budget_reset_at(reply: Reply, now: datetime) -> datetime:
-    """When the day's tokens come back: the reply's own word, else the next UTC midnight."""
-    moment = reply.date or now
+def told_reset_at(reply: Reply, now: datetime) -> datetime | None:
+    """When the day's tokens come back by the reply's own word."""
     reset = reply.number("x-ratelimit-reset") or 0.0
     if DAY_LONG_RESET_SECONDS <= reset <= LONGEST_RESET_SECONDS:
-        return moment + timedelta(seconds=reset)
+        return (reply.date or now) + timedelta(seconds=reset)
+    return None
+
+
+def budget_reset_at(reply: Reply, now: datetime, day_ends_at: datetime | None = None) -> datetime:
+    """When the day's tokens come back: the reply's own word, else the end of the day as observed,
+    else the next UTC midnight.
+    """
+    if told := told_reset_at(reply, now):
+        return told
+    moment = reply.date or now
+    if day_ends_at and day_ends_at > moment:
+        return day_ends_at
     return moment.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from pipedrive_assets.entities import BULK_PARENTS, DEFAULT_ENTITIES, Entity, Kind
+from pipedrive_assets.orchestration.assets import BUDGET_RESET_TAG
 from pipedrive_assets.orchestration.partitions import newest_ended_day, open_day
 from pipedrive_assets.settings import Settings
 
@@ -163,6 +164,9 @@ def is_stale(instance: dg.DagsterInstance, entity: Entity, target: Target, now: 
     facts = last_facts(instance, entity, target)
     if "skipped" in facts:
         return False
+    if resumes_at := _value(facts, "resumes_at"):
+        # What waits for a cap is served until the cap allows more.
+        return now >= datetime.fromtimestamp(float(resumes_at), timezone.utc)
     reached = _moment(facts)
     if reached is None:
         return True
@@ -175,7 +179,7 @@ def last_facts(instance: dg.DagsterInstance, entity: Entity, target: Target) -> 
     for record in found.records:
         materialization = record.asset_materialization
         facts = materialization.metadata if materialization else {}
-        told = "complete_until" in facts or "skipped" in facts
+        told = {"complete_until", "skipped", "resumes_at"} & set(facts)
         if told and _value(facts, "warehouse") == target.warehouse:
             return facts
     return {}
@@ -242,6 +246,8 @@ def pause_after_failures(instance: dg.DagsterInstance, now: datetime) -> str | N
         return None
     pause = min(FIRST_PAUSE * 2 ** (len(failed) - 1), LONGEST_PAUSE)
     until = datetime.fromtimestamp(failed[0].end_time, timezone.utc) + pause
+    if reset_at := failed[0].dagster_run.tags.get(BUDGET_RESET_TAG):
+        until = max(until, datetime.fromisoformat(reset_at))
     if now >= until:
         return None
     return (

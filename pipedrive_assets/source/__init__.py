@@ -8,13 +8,14 @@ from pipedrive_assets.source.reconciliation import (
     reconcile,
     reconcile_tables,
 )
-from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
+from pipedrive_assets.source.report import LoadRequest, TableReport, Waiting, raise_failures
 from pipedrive_assets.source.warehouse import Warehouse
 
 __all__ = [
     "LoadRequest",
     "ReconcileRequest",
     "TableReport",
+    "Waiting",
     "Warehouse",
     "load",
     "load_tables",

@@ -44,6 +44,11 @@ TABLES = {
     ),
     "_pipedrive_reconciled": ("entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, walk VARCHAR"),
     "_pipedrive_seen": "entity VARCHAR, id VARCHAR",
+    "_pipedrive_tokens": (
+        "day_started_at TIMESTAMP WITH TIME ZONE, run_id VARCHAR, entity VARCHAR, "
+        "requests BIGINT, tokens BIGINT, account_limit BIGINT, account_left BIGINT, "
+        "day_ends_at TIMESTAMP WITH TIME ZONE, noted_at TIMESTAMP WITH TIME ZONE"
+    ),
 }
 
 Sql = SqlClientBase[Any]

@@ -16,7 +16,7 @@ from typing import Protocol
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from pipedrive_assets.connect import Connection
-from pipedrive_assets.entities import Entity
+from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.errors import DataError, PipedriveError
 from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.reading.field_memory import FieldMemory
@@ -24,6 +24,7 @@ from pipedrive_assets.source import layout, ledger, views
 from pipedrive_assets.source.commit import Written
 from pipedrive_assets.source.field_store import WarehouseMapping
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures, settled
+from pipedrive_assets.source.spending import Spending, warn_of_unknown_limit
 from pipedrive_assets.source.table_load import Context, TableLoad
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import Window, utc_now
@@ -67,6 +68,9 @@ def run_tables(
         ledger.prepare(sql)
         ledger.claim(sql, account, now)
         layout.migrate(sql)
+        spending = Spending(sql, connection.client, request.caps, request.run_id)
+    if any(entity.capped for entity in request.entities):
+        warn_of_unknown_limit(request.caps, connection.client.daily.limit)
     context = Context(
         client=connection.client,
         warehouse=warehouse,
@@ -77,6 +81,7 @@ def run_tables(
             normalize=NamingConvention().normalize_identifier,
         ),
         request=replace(request, window=_reachable(request.window, now)),
+        spending=spending,
         account=account,
         now=now,
     )
@@ -139,23 +144,36 @@ class _Load:
         self.events: queue.Queue[_Event] = queue.Queue(maxsize=CHUNKS_AHEAD)
         self.stopped = threading.Event()
         self.running: dict[str, TableWork] = {}
+        self.pending = list(context.request.entities)
+        """Not begun yet."""
 
     def tables(self) -> Iterator[TableReport]:
-        """Start what can start; commit chunks as they come; start children when their parent is
-        done.
-        """
-        entities = self.context.request.entities
-        names = {entity.name for entity in entities}
+        """Start what can start; commit chunks as they come; start the others as tables end."""
         try:
-            for entity in entities:
-                if entity.parent not in names:
-                    yield from self._begin(entity)
+            yield from self._begin_ready()
             while self.running:
                 yield from self._take(self._next())
         finally:
             self.stopped.set()
             for table in self.running.values():
                 table.close()
+
+    def _begin_ready(self) -> Iterator[TableReport]:
+        """Begin whatever waits for no other table, in the registry's order."""
+        while ready := next(filter(self._is_ready, self.pending), None):
+            self.pending.remove(ready)
+            yield from self._begin(ready)
+
+    def _is_ready(self, entity: Entity) -> bool:
+        """Children wait for their parent's rows. Tables whose tokens are capped wait for all the
+        others, unless the account has plenty for both.
+        """
+        unfinished = {*self.running, *(each.name for each in self.pending)}
+        if entity.parent in unfinished:
+            return False
+        if not entity.capped or not self.context.spending.allowance.may_endanger:
+            return True
+        return all(BY_NAME[name].capped for name in unfinished)
 
     def _begin(self, entity: Entity) -> Iterator[TableReport]:
         table = self._make(entity, self.context)
@@ -225,16 +243,14 @@ class _Load:
             yield from self._end(table, report)
 
     def _end(self, table: TableWork, report: TableReport) -> Iterator[TableReport]:
-        """Report a table, let go of it, and start its children.
+        """Report a table, let go of it, and start what waited for it.
 
         Children of a parent that failed are read for the rows it holds: those are no worse for it.
         """
         self.running.pop(table.entity.name, None)
         table.close()
         yield report
-        for child in self.context.request.entities:
-            if child.parent == table.entity.name:
-                yield from self._begin(child)
+        yield from self._begin_ready()
 
 
 def _unexpected(error: Exception) -> PipedriveError:

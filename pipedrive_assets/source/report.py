@@ -1,10 +1,11 @@
 """What a load is asked for, and what it says it did."""
 
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pipedrive_assets.api import Tally
+from pipedrive_assets.api import Caps, Tally
 from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import LoadFailed, PipedriveError, Refused
@@ -18,7 +19,8 @@ class LoadRequest:
 
     `since` limits the history of a first load, `full` walks everything again, `newest` also
     looks for new rows that no window shows, `recheck_days` reads children again that may have
-    changed without a word, each deal's once in so many days (None: not).
+    changed without a word, each deal's once in so many days (None: not). `caps` bound what capped
+    tables take; `run_id` names the run in `_pipedrive_tokens`.
     """
 
     entities: tuple[Entity, ...]
@@ -28,6 +30,34 @@ class LoadRequest:
     full: bool = False
     newest: bool = True
     recheck_days: int | None = None
+    caps: Caps = field(default_factory=Caps)
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensSpent:
+    """Tokens used when a table was finished: by this run, and by all runs into this warehouse since
+    the account's day began. `limit` and `left` are the account's, None where it does not tell;
+    `ends_at` is when its day ends, as far as known.
+    """
+
+    by_run: int
+    today: int
+    limit: int | None
+    left: int | None
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What a cap keeps for later: so many parents (for a list: 1), the reason, when the next run
+    should go on, and when they are done at this pace (None: never).
+    """
+
+    count: int
+    reason: str
+    resumes_at: datetime
+    done_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +76,8 @@ class TableReport:
     tally: Tally
     seconds: float
     complete_until: datetime | None
+    tokens: TokensSpent | None = None
+    waiting: Waiting | None = None
     error: PipedriveError | None = None
     skipped: str | None = None
     """Why Pipedrive refuses the table, in its words: what is held stays, the next run asks."""

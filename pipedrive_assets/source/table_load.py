@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api import Client
 from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import BY_NAME, Entity, Kind
-from pipedrive_assets.errors import DataError, PipedriveError, WarehouseError
+from pipedrive_assets.errors import CapReached, DataError, PipedriveError, WarehouseError
 from pipedrive_assets.reading.child_walks import read_children
 from pipedrive_assets.reading.chunk import ChildrenRead, Chunk, Parent
 from pipedrive_assets.reading.field_memory import OWN_SHAPES, FieldMemory
@@ -18,7 +18,9 @@ from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.source import commit, drift, ledger, marks
-from pipedrive_assets.source.report import LoadRequest, TableReport
+from pipedrive_assets.source.report import LoadRequest, TableReport, TokensSpent, Waiting
+from pipedrive_assets.source.spending import Spending
+from pipedrive_assets.source.waiting import tokens_to_begin, what_waits
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import utc_now
 
@@ -31,6 +33,7 @@ class Context:
     warehouse: Warehouse
     request: LoadRequest
     fields: FieldMemory
+    spending: Spending
     account: Account
     now: datetime
 
@@ -43,7 +46,7 @@ class TableLoad:
 
     def __init__(self, entity: Entity, context: Context) -> None:
         self.entity, self.context = entity, context
-        self.tally, self.written = Tally(), commit.Written()
+        self.tally, self.written = context.spending.tally(entity), commit.Written()
         self.coverage = Coverage()
         self.walk: Walk | None = None
         self.what = ""
@@ -66,6 +69,8 @@ class TableLoad:
         self._lock.close()
 
     def _plan(self) -> Iterator[Chunk]:
+        if self.entity.capped and self.entity.kind is not Kind.CHILD:
+            self._require()
         self.context.fields.ask(self.entity, self.tally)
         if self.entity.shape in OWN_SHAPES:
             return self._definitions()
@@ -77,6 +82,12 @@ class TableLoad:
                 return self._windowed(commit.what_is_held(sql, self.entity))
         self.what = "everything listed"
         return read_snapshot(self.context.client, self.entity, self.tally)
+
+    def _require(self) -> None:
+        """A list counts only as a whole: it is not begun where its cap would cut it short."""
+        with self.context.warehouse.sql() as sql:
+            self.coverage = ledger.coverage(sql, self.entity)
+            self.context.spending.allowance.require(tokens_to_begin(sql, self.entity))
 
     def _definitions(self) -> Iterator[Chunk]:
         fields, self.what = self.context.fields, "everything defined"
@@ -156,6 +167,7 @@ class TableLoad:
                 self.walk = chunk.walk
                 self.coverage = replace(self.coverage, walk=chunk.walk)
                 ledger.record_coverage(sql, self.entity, self.coverage, utc_now())
+            self.context.spending.note(sql, self.entity.name, self.tally)
 
     def finish(self) -> Iterator[Chunk] | None:
         """The walk is at its end: what it covered is held now. Returns what is still to be read.
@@ -195,9 +207,13 @@ class TableLoad:
         )
 
     def report(self, error: PipedriveError | None) -> TableReport:
-        """What was done, noted in the ledger's history too."""
+        """What was done, noted in the ledger's history too; a cap is no failure."""
         seconds, total = time.monotonic() - self._started, 0
+        tokens: TokensSpent | None = None
+        waiting: Waiting | None = None
         with contextlib.suppress(WarehouseError), self.context.warehouse.sql() as sql:
+            if isinstance(error, CapReached):
+                waiting = self._waiting(sql, error)
             total = commit.count_rows(sql, self.entity.name)
             ledger.record_load(
                 sql,
@@ -211,6 +227,8 @@ class TableLoad:
                     seconds=seconds,
                 ),
             )
+            self.context.spending.note(sql, self.entity.name, self.tally)
+            tokens = self.context.spending.spent(sql)
         return TableReport(
             entity=self.entity,
             account=self.context.account,
@@ -221,6 +239,20 @@ class TableLoad:
             tally=self.tally,
             seconds=seconds,
             complete_until=self.coverage.complete_until,
-            error=error,
+            tokens=tokens,
+            waiting=waiting,
+            error=None if waiting else error,
             skipped=self.skipped,
         )
+
+    def _waiting(self, sql: ledger.Sql, reached: CapReached) -> Waiting:
+        """What is left for later; `complete_until` stays, for older changes may be among it."""
+        if self.entity.kind is Kind.CHILD:
+            commit.ensure_table(self.context.warehouse, self.entity, self.written)
+        context = self.context
+        waiting = what_waits(
+            *(sql, self.entity, context.request, context.now),
+            *(context.spending.allowance, reached),
+        )
+        self.what = f"{self.what or 'not begun'}; {waiting.count} waiting"
+        return waiting

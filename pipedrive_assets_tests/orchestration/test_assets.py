@@ -1,6 +1,6 @@
 """Materializing in process: selections, partitions, metadata, failures."""
 
-from datetime import timezone
+from datetime import datetime, timezone
 
 import dagster as dg
 import pytest
@@ -186,3 +186,32 @@ def test_a_refused_table_that_an_account_may_lack_is_skipped_with_a_warning(run,
 
     assert all(check.passed for check in again.get_asset_check_evaluations())
     assert [] == office.differences("leads")
+
+
+def test_what_a_cap_keeps_for_later_is_told_and_is_no_failure(run, monkeypatch):
+    monkeypatch.setenv("PIPEDRIVE_TOKENS_PER_DAY", "120")
+
+    result = run(["deals", "deals_flow"])
+
+    said = facts(result, "deals_flow")
+    assert result.success
+    assert said["rows_in_table"]
+    assert 120 == said["tokens"]
+    assert 0 < said["waiting"]
+    assert datetime(2026, 3, 11, tzinfo=timezone.utc).timestamp() == said["resumes_at"]
+    assert said["tokens_run"] == said["tokens_today"] >= 120 + 30
+    assert 1_800_000 - said["tokens_run"] == said["tokens_left"]
+
+
+def test_a_run_that_ends_with_the_budget_says_when_it_comes_back(run, office):
+    office.sandbox.inject(faults.spent("v1/users").always())
+    instance = dg.DagsterInstance.ephemeral()
+
+    result = run(["stages", "users"], instance=instance)
+
+    (tag,) = [
+        value
+        for name, value in instance.get_run_by_id(result.run_id).tags.items()
+        if name == "pipedrive/budget_reset_at"
+    ]
+    assert datetime(2026, 3, 11, tzinfo=timezone.utc) == datetime.fromisoformat(tag)

@@ -182,3 +182,20 @@ def test_optional_tables_are_asked_for_once_they_are_named(instance, monkeypatch
     names = names_of(freshness_tick(instance, named, NOW))
 
     assert {e.name for e in DEFAULT_ENTITIES} - {"files"} | {"deals_changelog"} == names
+
+
+def test_a_table_that_waits_for_a_cap_is_served_until_it_goes_on(instance):
+    materialized(instance, MINE, NOW)
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(
+            "deals_flow",
+            metadata={
+                "warehouse": MINE.warehouse,
+                "resumes_at": dg.MetadataValue.timestamp(NOW + timedelta(hours=1)),
+            },
+        )
+    )
+
+    assert isinstance(freshness_tick(instance, MINE, NOW), dg.SkipReason)
+    later = freshness_tick(instance, MINE, NOW + timedelta(hours=1))
+    assert {"deals_flow"} == names_of(later)

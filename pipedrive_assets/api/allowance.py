@@ -1,0 +1,199 @@
+"""The account's tokens of a day, and how many of them the tables that cost a call a deal may take.
+
+Source of the numbers: the headers `x-daily-ratelimit-token-limit` and `-remaining`, which real
+accounts send and the official docs do not name. Where they are missing, our own count serves.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pipedrive_assets.api.verdict import Reply
+from pipedrive_assets.errors import CapReached
+
+DAY = timedelta(days=1)
+CAP_SHARE = 0.5
+"""Share of the account's daily limit that capped tables take unless a setting says otherwise."""
+
+KEPT_SHARE = 0.1
+"""Share of the account's day that capped tables leave untouched, unless a setting caps them."""
+
+CAP_OF_UNKNOWN_LIMIT = 15_000
+"""Half of the smallest plan's day (official docs, rate limiting): the cap where the account does
+not tell its limit."""
+
+RESET_TOKENS, RESET_SHARE = 1_280, 0.05
+"""What is left goes up by more than this (32 replies that overtook each other, 40 tokens each; or
+a share of the limit) only when a new day has begun."""
+
+RUN_PAUSE = timedelta(hours=1)
+"""How long tables wait that a run's cap has stopped, before the next run should go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenDay:
+    """24 hours after which the account's tokens come back; `start` is aware, UTC."""
+
+    start: datetime
+
+    @property
+    def end(self) -> datetime:
+        """When the next one begins."""
+        return self.start + DAY
+
+    def at(self, moment: datetime) -> "TokenDay":
+        """The day that holds a moment, counted on from this one."""
+        return TokenDay(start=self.start + max(0, (moment - self.start) // DAY) * DAY)
+
+    @classmethod
+    def utc(cls, moment: datetime) -> "TokenDay":
+        """The UTC day, as long as no reset was observed."""
+        return cls(start=moment.replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+class DailyTokens:
+    """What the replies of an account tell of its day; safe from any thread.
+
+    `limit` and `left` are None where it does not tell; `ends_at` is when the day is over, as far as
+    known.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is known before the first reply."""
+        self.limit: int | None = None
+        self.left: int | None = None
+        self.resets = 0
+        """How often what is left went up: new days that began meanwhile."""
+
+        self.ends_at: datetime | None = None
+        self._lock = threading.Lock()
+
+    def learn(self, reply: Reply) -> None:
+        """Take the numbers of a reply; of replies that overtook each other the lowest counts.
+
+        A refusal is told by its error, and not by tables that wait.
+        """
+        if reply.status == 429:
+            return
+        limit = reply.number("x-daily-ratelimit-token-limit")
+        left = reply.number("x-daily-ratelimit-token-remaining")
+        with self._lock:
+            if limit and limit >= 1:
+                self.limit = int(limit)
+            if left is None:
+                return
+            told = max(0, int(left))
+            if has_reset(self.left, told, self.limit):
+                self.resets += 1
+                self.left = told
+            self.left = told if self.left is None else min(self.left, told)
+
+
+def has_reset(before: int | None, now: int | None, limit: int | None) -> bool:
+    """Whether the account's tokens came back between two replies that told what is left."""
+    if before is None or now is None:
+        return False
+    return now - before > max(RESET_TOKENS, RESET_SHARE * (limit or now))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """Tokens that capped tables may take; 0: no cap.
+
+    `per_day` None: half of the account's daily limit; `per_run` None: only the day's cap counts.
+    """
+
+    per_run: int | None = None
+    per_day: int | None = None
+
+    def day_cap(self, limit: int | None) -> int:
+        """The day's cap for an account with that daily limit (None: it does not tell)."""
+        if self.per_day is not None:
+            return self.per_day
+        return CAP_OF_UNKNOWN_LIMIT if limit is None else int(limit * CAP_SHARE)
+
+    def run_cap(self, limit: int | None) -> int:
+        """What one run can take at most, by both caps; 0: no cap."""
+        return min((cap for cap in (self.per_run, self.day_cap(limit)) if cap), default=0)
+
+    def kept(self, limit: int | None) -> int:
+        """Tokens of the account's day that are left for everything else."""
+        return int(limit * KEPT_SHARE) if limit and self.per_day is None else 0
+
+
+class Allowance:
+    """What the capped tables of a run may still take; safe from any thread.
+
+    `others` is what other runs of the same day have taken.
+    """
+
+    def __init__(
+        self,
+        caps: Caps,
+        daily: DailyTokens,
+        *,
+        day: TokenDay,
+        now: Callable[[], datetime],
+        others: int = 0,
+    ) -> None:
+        """`now` is the account's clock."""
+        self.caps, self.daily, self.day, self.others = caps, daily, day, others
+        self._now = now
+        self._of_run = self._of_day = 0
+        self._resets = daily.resets
+        self._lock = threading.Lock()
+
+    def take(self, tokens: int) -> None:
+        """Take the tokens of one call, before it is sent; raises CapReached where a cap forbids."""
+        with self._lock:
+            self._check(tokens)
+            self._of_run += tokens
+            self._of_day += tokens
+
+    def require(self, tokens: int) -> None:
+        """Raise CapReached where so many could not be taken; takes none."""
+        with self._lock:
+            self._check(tokens)
+
+    def turn_over(self) -> TokenDay:
+        """The day it is now; a new one begins with nothing taken."""
+        with self._lock:
+            self._turn_over()
+            return self.day
+
+    @property
+    def may_endanger(self) -> bool:
+        """Whether the capped tables could take what the tables without a cap need."""
+        limit, left = self.daily.limit, self.daily.left
+        cap = self.caps.run_cap(limit)
+        if limit is None or left is None or not cap:
+            return True
+        return left - cap < max(self.caps.kept(limit), 2 * CAP_OF_UNKNOWN_LIMIT)
+
+    def _check(self, tokens: int) -> None:
+        self._turn_over()
+        per_run, per_day = self.caps.per_run, self.caps.day_cap(self.daily.limit)
+        kept, left = self.caps.kept(self.daily.limit), self.daily.left
+        if per_day and self._of_day + self.others + tokens > per_day:
+            raise CapReached(self._sentence("PIPEDRIVE_TOKENS_PER_DAY", per_day), self.day.end)
+        if kept and left is not None and left - tokens < kept:
+            said = f"the last {kept:,} tokens of the account's day are left to other tables"
+            raise CapReached(said, self.day.end)
+        if per_run and self._of_run + tokens > per_run:
+            resumes_at = self._now() + RUN_PAUSE
+            raise CapReached(self._sentence("PIPEDRIVE_TOKENS_PER_RUN", per_run), resumes_at)
+
+    @staticmethod
+    def _sentence(setting: str, cap: int) -> str:
+        return f"the {cap:,} tokens that {setting} allows are taken"
+
+    def _turn_over(self) -> None:
+        now = self._now()
+        if self.daily.resets != self._resets:
+            self._resets, day = self.daily.resets, TokenDay(start=now)
+        else:
+            day = self.day.at(now)
+        if day != self.day:
+            self.day, self._of_day, self.others = day, 0, 0
+            self.daily.ends_at = day.end

@@ -1,0 +1,95 @@
+"""What a cap keeps for later: the queue of a table's parents, and how long it takes at this pace.
+
+The queue is stored nowhere: it is the parents whose children are not held as of their last change,
+most recent first.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from math import ceil
+
+from pipedrive_assets.api import Allowance
+from pipedrive_assets.api.allowance import DAY
+from pipedrive_assets.entities import BY_NAME, Entity, Kind
+from pipedrive_assets.errors import CapReached
+from pipedrive_assets.source.drift import parents_to_read
+from pipedrive_assets.source.ledger import Sql, table_exists
+from pipedrive_assets.source.report import LoadRequest, Waiting
+from pipedrive_assets.source.spending import largest_load
+
+RUNS_A_DAY = 24
+"""How often the freshness sensor lets a table go on that a run's cap has stopped."""
+
+DEFINITION_COST = 10
+"""Tokens a page of field definitions takes (official docs, fields in API v2)."""
+
+
+def what_waits(  # noqa: PLR0913, PLR0917 - the facts that it rests on
+    sql: Sql,
+    entity: Entity,
+    request: LoadRequest,
+    now: datetime,
+    allowance: Allowance,
+    reached: CapReached,
+) -> Waiting:
+    """The facts of a table that a cap has stopped at `now` (Pipedrive's)."""
+    capped = [one for one in request.entities if one.capped]
+    tokens = sum(tokens_waiting(sql, one, request, now) for one in capped)
+    return Waiting(
+        count=count_waiting(sql, entity, request, now),
+        reason=reached.reason,
+        resumes_at=reached.resumes_at,
+        done_at=_done_at(tokens, entity, allowance, reached.resumes_at),
+    )
+
+
+def count_waiting(sql: Sql, entity: Entity, request: LoadRequest, now: datetime) -> int:
+    """Parents whose children are still to be read; 1 for a list."""
+    if entity.kind is not Kind.CHILD:
+        return 1
+    if not table_exists(sql, BY_NAME[entity.parent or ""].name):
+        return 0
+    wanted = replace(request, full=False)
+    return sum(not parent.empty for parent in parents_to_read(sql, entity, wanted, now))
+
+
+def tokens_waiting(sql: Sql, entity: Entity, request: LoadRequest, now: datetime) -> int:
+    """What they take, a page each."""
+    if entity.kind is not Kind.CHILD:
+        return max(least_tokens(entity), largest_load(sql, entity))
+    return count_waiting(sql, entity, request, now) * entity.cost
+
+
+def least_tokens(entity: Entity) -> int:
+    """What reading a list takes at least: a page of each of its lists, and of its field
+    definitions.
+    """
+    lists = sum(listing.cost for listing in entity.listings) * len(entity.variants)
+    again = entity.cost if entity.archived and entity.kind is Kind.SNAPSHOT else 0
+    return lists + again + (DEFINITION_COST if entity.fields else 0)
+
+
+def tokens_to_begin(sql: Sql, entity: Entity) -> int:
+    """What must be left before a capped list is begun: it counts only as a whole, so a page more
+    than the last time.
+    """
+    last = largest_load(sql, entity)
+    return max(least_tokens(entity), last + entity.cost if last else 0)
+
+
+def _done_at(
+    tokens: int, entity: Entity, allowance: Allowance, resumes_at: datetime
+) -> datetime | None:
+    a_day = tokens_a_day(allowance.caps.per_run, allowance.caps.day_cap(allowance.daily.limit))
+    one_run = allowance.caps.run_cap(allowance.daily.limit)
+    if a_day is None:
+        return resumes_at
+    if one_run < entity.cost:
+        return None
+    return resumes_at + (max(1, ceil(tokens / a_day)) - 1) * DAY
+
+
+def tokens_a_day(per_run: int | None, per_day: int) -> int | None:
+    """What capped tables get in a day by both caps; None: no cap."""
+    caps = [cap for cap in (per_day, (per_run or 0) * RUNS_A_DAY) if cap]
+    return min(caps) if caps else None
