@@ -371,15 +371,14 @@ def test_a_renamed_field_keeps_its_column(plain):
     )
 
 
-def test_the_tables_made_of_definitions_are_those_of_the_dagster_load(plain, make_office):
+def test_the_tables_made_of_definitions_are_those_of_the_dagster_load(plain, twin):
     plain.run("custom_fields_mapping", "fields")
-    other = make_office()
-    other.load(*(entity.name for entity in ENTITIES if entity.shape in OWN_SHAPES))
+    twin.load(*(entity.name for entity in ENTITIES if entity.shape in OWN_SHAPES))
     mapping = (
         "SELECT endpoint, hash_string, normalized_name, options FROM custom_fields_mapping "
         "ORDER BY 1, 2"
     )
     fields = "SELECT entity, field_code, field_name FROM fields ORDER BY 1, 2"
 
-    assert other.query(mapping) == plain.office.query(mapping)
-    assert other.query(fields) == plain.office.query(fields)
+    assert twin.query(mapping) == plain.office.query(mapping)
+    assert twin.query(fields) == plain.office.query(fields)
