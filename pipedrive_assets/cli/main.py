@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from pipedrive_assets.cli import doctor, entities, load, reconcile, sandbox, try_sandbox
+from pipedrive_assets.cli import doctor, entities, load, reconcile, sandbox, singer, try_sandbox
 from pipedrive_assets.errors import PipedriveError
 
 COMMANDS = (
@@ -15,6 +15,7 @@ COMMANDS = (
     entities.COMMAND,
     sandbox.COMMAND,
     doctor.COMMAND,
+    singer.COMMAND,
 )
 
 

@@ -161,7 +161,12 @@ def _singles(batch: Batch) -> tuple[Batch, ...]:
 
 
 def read_children(
-    client: Client, entity: Entity, parents: Sequence[Parent], tally: Tally
+    client: Client,
+    entity: Entity,
+    parents: Sequence[Parent],
+    tally: Tally,
+    *,
+    chunk_calls: int = CHUNK_CALLS,
 ) -> Iterator[Chunk]:
     """The children of each parent, several calls at a time, most recent parent first.
 
@@ -177,7 +182,7 @@ def read_children(
     try:
         for batch, outcome in _side_by_side(ask, reading):
             reading.take(batch, outcome)
-            if reading.calls == CHUNK_CALLS:
+            if reading.calls == chunk_calls:
                 yield reading.chunk()
         reading.check_open()
         if reading.failure:

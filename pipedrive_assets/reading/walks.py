@@ -41,19 +41,23 @@ class Stage:
     ends: Callable[[Sequence[Row]], bool] = lambda _rows: False
 
 
-def read_windowed(client: Client, entity: Entity, walk: Walk, tally: Tally) -> Iterator[Chunk]:
+def read_windowed(
+    client: Client, entity: Entity, walk: Walk, tally: Tally, *, chunk_pages: int = CHUNK_PAGES
+) -> Iterator[Chunk]:
     """Follow a walk from where it stands to its end; an expired page marker restarts it, once."""
     try:
-        yield from _follow(client, entity, walk, tally)
+        yield from _follow(client, entity, walk, tally, chunk_pages)
     except PageMarkerExpired:
         log.warning(
             "%s: Pipedrive no longer knows the page marker; walking it again from the start",
             entity.name,
         )
-        yield from _follow(client, entity, restarted(walk), tally)
+        yield from _follow(client, entity, restarted(walk), tally, chunk_pages)
 
 
-def _follow(client: Client, entity: Entity, walk: Walk, tally: Tally) -> Iterator[Chunk]:
+def _follow(
+    client: Client, entity: Entity, walk: Walk, tally: Tally, chunk_pages: int
+) -> Iterator[Chunk]:
     gathered: list[Row] = []
     fresh_pages = 0
     try:
@@ -61,7 +65,7 @@ def _follow(client: Client, entity: Entity, walk: Walk, tally: Tally) -> Iterato
             walk = position
             gathered += filter(stage.keep, answer.page.rows)
             fresh_pages += 1
-            if fresh_pages == CHUNK_PAGES:
+            if fresh_pages == chunk_pages:
                 yield _chunk(gathered, walk, answer.read_at)
                 gathered, fresh_pages = [], 0
     except PipedriveError:

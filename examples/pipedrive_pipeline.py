@@ -1,1 +1,0 @@
-../sources/pipedrive_pipeline.py

@@ -1,0 +1,91 @@
+"""The tap's configuration: what a config file may say, checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pipedrive_assets import setting_values as values
+from pipedrive_assets.api import READ_SECONDS
+from pipedrive_assets.errors import ConfigurationError, MissingTokenError
+from pipedrive_assets.settings import Settings
+
+DEFAULTS: dict[str, Any] = {
+    "user-agent": "pipedrive-assets (Singer tap)",
+    "request_timeout": READ_SECONDS,
+}
+"""What a config need not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A config, parsed: `start` is None for the complete history, `read_seconds` how long to wait
+    for a reply.
+    """
+
+    settings: Settings
+    start: datetime | None
+    user_agent: str
+    read_seconds: float
+
+    @classmethod
+    def of(cls, given: Any, settings: Settings) -> "Config":
+        """Read a config; what it leaves open is as the settings say.
+
+        Raises MissingTokenError without an api token (the sandbox never stands in here), else
+        ConfigurationError: one sentence that names the key, the value and the remedy.
+        """
+        if not isinstance(given, Mapping):
+            raise ConfigurationError(
+                'The config is no JSON object. Give one such as {"api_token": "…"}.'
+            )
+        told = {**DEFAULTS, **{key: value for key, value in given.items() if value is not None}}
+        return cls(
+            settings=_settings(told, settings),
+            start=_parsed(told, "start_date", values.moment, "a moment such as 2024-01-01")
+            or settings.since,
+            user_agent=str(told["user-agent"]).strip() or DEFAULTS["user-agent"],
+            read_seconds=_seconds(told),
+        )
+
+
+def _settings(told: Mapping[str, Any], settings: Settings) -> Settings:
+    api_token = _parsed(told, "api_token", values.api_token, "the token as Pipedrive shows it")
+    base_url = _parsed(told, "base_url", values.base_url, "a URL such as https://api.pipedrive.com")
+    minutes = _parsed(told, "overlap_minutes", values.minutes, "whole minutes from 0 to 1440")
+    found = replace(
+        settings,
+        api_token=api_token or settings.api_token,
+        base_url=base_url or settings.base_url,
+        overlap=settings.overlap if minutes is None else minutes,
+    )
+    if not found.api_token:
+        raise MissingTokenError(
+            "The config has no api_token. Copy it from Pipedrive > Personal preferences > API, or "
+            "set PIPEDRIVE_API_TOKEN."
+        )
+    return found
+
+
+def _parsed(told: Mapping[str, Any], key: str, parse: Any, expected: str) -> Any:
+    """The value of a key; None where it is absent or blank."""
+    text = str(told.get(key, "")).strip()
+    if not text:
+        return None
+    try:
+        return parse(text)
+    except (ValueError, OverflowError):
+        shown = "the value given" if key == "api_token" else repr(text)
+        raise ConfigurationError(f"{key}: {shown} is not usable. Give {expected}.") from None
+
+
+def _seconds(told: Mapping[str, Any]) -> float:
+    """Nothing, 0 and blank text mean the default, as in the old tap."""
+    seconds = _parsed(told, "request_timeout", float, "a number of seconds such as 300")
+    if not seconds:
+        return READ_SECONDS
+    if not 0 < seconds < 86_400:
+        raise ConfigurationError(
+            f"request_timeout: {seconds:g} is not usable. Give a number of seconds such as 300."
+        )
+    return float(seconds)

@@ -1,0 +1,186 @@
+"""How far a stream has come: its bookmark in the state, read and written.
+
+At rest a bookmark is `{"update_time": …, "ids_until": …}`: everything up to that moment was sent,
+and every row up to that id. While its list is walked, `walk` stands beside them: the position in
+the list. `pending` are parents that were shown and whose children are still to be read.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipedrive_assets.entities import Entity
+from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.reading.chunk import Parent
+from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
+from pipedrive_assets.setting_values import moment
+from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """The progress of a walk over `entity`, a windowed one: the stream's own, or its parents'."""
+
+    entity: Entity
+    start: datetime | None
+    """Rows that changed before are not wanted; None: all are."""
+
+    bookmark: datetime | None = None
+    """Every change up to then was sent."""
+
+    is_whole: bool = False
+    """Whether the list was once walked from end to end: only that shows rows without update_time
+    (no window does). Bookmarks of the old tap do not tell."""
+
+    ids_until: int | None = None
+    walk: Walk | None = None
+    newest: datetime | None = None
+    """The newest change that the walk has shown."""
+
+    highest_id: int | None = None
+    pending: dict[int, str | None] = field(default_factory=dict)
+    """Parents that were shown and whose children are still to be read, with their update_time."""
+
+    def next_walk(self, overlap: timedelta) -> Walk:
+        """What to read next: the walk that was begun, or the one from the bookmark on."""
+        held = Coverage(
+            baseline_at=self.bookmark if self.is_whole else None,
+            complete_until=self.bookmark,
+            ids_until=self.ids_until,
+            walk=self.walk,
+        )
+        window, newest = Window(start=utc_now()), Held(newest=self.bookmark)
+        walk = plan(held, window, held=newest, overlap=overlap)
+        if not walk.resumed:
+            self.newest = self.highest_id = None
+        self.walk = walk
+        return walk
+
+    def wanted(self, rows: Iterable[Row]) -> list[Row]:
+        """The rows to send: of a first walk, which shows everything, those that changed since the
+        bookmark or the start; rows without update_time always.
+        """
+        floor = self.bookmark or self.start
+        if floor is None or self.walk is None or not self.walk.baseline:
+            return list(rows)
+        changes = ((row, self._change(row)) for row in rows)
+        return [row for row, change in changes if change is None or change >= floor]
+
+    def take(self, rows: Iterable[Row], walk: Walk | None) -> None:
+        """Note all that a page has shown, and where the walk stands after it."""
+        for row in rows:
+            self.newest = _later(self.newest, self._change(row))
+            if type(row.get("id")) is int:
+                self.highest_id = max(self.highest_id or 0, row["id"])
+        self.walk = walk
+        if walk and walk.since and self._is_ascending and walk.listing == 0:
+            self.bookmark = self._reached(walk)
+
+    def finish(self) -> None:
+        """The walk is at its end."""
+        walk, self.walk = self.walk, None
+        if walk is None:
+            return
+        self.bookmark = self._reached(walk)
+        if walk.saw_newest_ids:
+            self.is_whole = True
+            self.ids_until = max(filter(None, (self.ids_until, self.highest_id)), default=None)
+
+    @property
+    def _is_ascending(self) -> bool:
+        """Whether a window's pages come in the order of their changes, from one list."""
+        return self.entity.paging == "cursor" and len(self.entity.listings) == 1
+
+    def _reached(self, walk: Walk) -> datetime | None:
+        """Not beyond the newest change, nor beyond Pipedrive's clock at the walk's start: what
+        becomes visible late, or is dated ahead, is not passed over.
+        """
+        newest = min(filter(None, (self.newest, walk.started_at)), default=None)
+        return _later(self.bookmark or self.start, newest if self.newest else None)
+
+    def _change(self, row: Row) -> datetime | None:
+        text = row.get(self.entity.cursor or "")
+        return parse_stamp(text) if isinstance(text, str) and text else None
+
+    def to_dict(self, key: str) -> dict[str, Any]:
+        """As the state has it, with the bookmark under `key`."""
+        told: dict[str, Any] = {}
+        if self.bookmark:
+            told[key] = stamp(self.bookmark)
+        if self.is_whole:
+            told["ids_until"] = self.ids_until
+        if self.walk:
+            told["walk"] = {
+                "position": self.walk.to_json(),
+                "newest": stamp(self.newest) if self.newest else None,
+                "highest_id": self.highest_id,
+            }
+        if self.pending:
+            told["pending"] = {str(each): text for each, text in self.pending.items()}
+        return told
+
+    @classmethod
+    def from_dict(
+        cls, told: Mapping[str, Any], key: str, *, entity: Entity, start: datetime | None
+    ) -> "Progress":
+        """Back from the state. Raises ValueError, TypeError, KeyError or the like where it is none
+        of ours.
+        """
+        found = cls(
+            entity=entity,
+            start=start,
+            bookmark=moment(told[key]) if told.get(key) else None,
+            is_whole="ids_until" in told,
+            ids_until=told.get("ids_until"),
+            pending={int(each): text for each, text in told.get("pending", {}).items()},
+        )
+        if not (begun := told.get("walk")):
+            return found
+        return replace(
+            found,
+            walk=Walk.from_json(begun["position"]),
+            newest=parse_stamp(begun["newest"]) if begun["newest"] else None,
+            highest_id=begun["highest_id"],
+        )
+
+
+def parents_of(times: Mapping[int, str | None]) -> list[Parent]:
+    """Parents by their update_time, in the order of their ids turned round: the newest first."""
+    return [
+        Parent(id=key, update_time=parse_stamp(text) if text else None)
+        for key, text in sorted(times.items(), reverse=True)
+    ]
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(filter(None, (one, other)), default=None)
+
+
+def read_progress(
+    bookmark: Any, stream: str, *, keys: Iterable[str], entity: Entity, start: datetime | None
+) -> Progress:
+    """The progress that a bookmark tells of, under the first of `keys` that it has.
+
+    Raises ConfigurationError, one sentence, where the state is of another tap or damaged.
+    """
+    told = bookmark or {}
+    keys = list(keys)
+    try:
+        key = next((each for each in keys if told.get(each)), keys[0])
+        found = Progress.from_dict(told, key, entity=entity, start=start)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        raise _refused(stream, keys[-1], "cannot be read") from None
+    if told and not (found.bookmark or found.is_whole or found.walk):
+        raise _refused(stream, keys[-1], f"has no {keys[-1]}")
+    return found
+
+
+def _refused(stream: str, key: str, what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The state's bookmark of {stream} {what}. Give the last state that this tap wrote, or one "
+        f'such as {{"bookmarks": {{"{stream}": {{"{key}": "2024-01-01T00:00:00Z"}}}}}}; '
+        "without a bookmark the stream starts at start_date."
+    )

@@ -1,0 +1,97 @@
+"""JSON schemas of streams, and records that keep to them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipedrive_assets.entities import Kind
+from pipedrive_assets.rows.columns import Column
+from pipedrive_assets.rows.field_set import FieldSet
+from pipedrive_assets.singer.stream import PARENT_CURSOR, Stream
+
+Schema = dict[str, Any]
+
+UNMAPPED = "_unmapped"
+"""The property for what has none: keys that Pipedrive sends and neither this version nor the
+catalog knows, and values that do not fit their property's type."""
+
+_INTERNAL = ("_row_hash", "_deleted_reason")
+"""Columns that serve the warehouse only."""
+_TYPES: dict[str, Schema] = {
+    "text": {"type": ["string", "null"]},
+    "bigint": {"type": ["integer", "null"]},
+    "double": {"type": ["number", "null"]},
+    "bool": {"type": ["boolean", "null"]},
+    "timestamp": {"type": ["string", "null"], "format": "date-time"},
+    "date": {"type": ["string", "null"], "format": "date"},
+    "json": {"type": ["object", "array", "string", "number", "boolean", "null"]},
+}
+
+
+def schema_of(stream: Stream, custom: FieldSet | None) -> Schema:
+    """The stream's schema: Pipedrive's own fields, custom ones by their readable names, and ours.
+
+    Everything but the key may be null.
+    """
+    columns = {**stream.columns.columns, **(custom.columns if custom else {})}
+    properties = _properties(
+        {name: column for name, column in columns.items() if name not in _INTERNAL}
+    )
+    properties |= {name: _list(items) for name, items in stream.columns.lists.items()}
+    if stream.entity.kind is Kind.CHILD and stream.replication_key == PARENT_CURSOR:
+        properties[PARENT_CURSOR] = {
+            **_TYPES["timestamp"],
+            "description": "The update_time of its deal when it was read, UTC.",
+        }
+    properties[UNMAPPED] = {
+        "type": ["object", "null"],
+        "description": "What Pipedrive sent that has no property, or does not fit it.",
+    }
+    for name in stream.key_properties:
+        properties[name]["type"] = [kind for kind in properties[name]["type"] if kind != "null"]
+    return {"type": "object", "properties": properties}
+
+
+def _properties(columns: Mapping[str, Column]) -> dict[str, Schema]:
+    """Properties of columns, `a__b` being the property b of the object a."""
+    properties: dict[str, Schema] = {}
+    objects: dict[str, dict[str, Column]] = {}
+    for name, column in columns.items():
+        outer, nested, leaf = name.partition("__")
+        if nested and outer:
+            objects.setdefault(outer, {})[leaf] = column
+        else:
+            described = {"description": column.description} if column.description else {}
+            properties[name] = {**_TYPES[column.type], **described}
+    for name, leaves in objects.items():
+        properties[name] = {"type": ["object", "null"], "properties": _properties(leaves)}
+    return properties
+
+
+def _list(columns: Mapping[str, Column]) -> Schema:
+    """A list of objects; of plain values where each has only one."""
+    item: Schema = {"type": ["object", "null"], "properties": _properties(columns)}
+    if set(columns) == {"value"}:
+        item["type"] = [*_TYPES[columns["value"].type]["type"], "object"]
+    return {"type": ["array", "null"], "items": item}
+
+
+def restricted(schema: Schema, names: Iterable[str]) -> Schema:
+    """The schema with these properties only."""
+    wanted = set(names)
+    kept = {name: each for name, each in schema["properties"].items() if name in wanted}
+    return {**schema, "properties": kept}
+
+
+def record_of(
+    row: Mapping[str, Any], *, sent: Schema, known: Iterable[str], lists: Iterable[str]
+) -> dict[str, Any]:
+    """The record of a row: the properties that are `sent`; what is not `known` to the catalog
+    either goes into UNMAPPED. `lists` are the doubles that only a warehouse's child tables need.
+    """
+    properties = sent["properties"]
+    record = {name: row.get(name) for name in properties}
+    if UNMAPPED in properties:
+        left_out = {*known, *lists, *_INTERNAL}
+        strange = {name: value for name, value in row.items() if name not in left_out}
+        record[UNMAPPED] = strange or None
+    return record

@@ -1,0 +1,178 @@
+"""Reading the selected streams: records first, then the state that speaks of them."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.entities import Kind
+from pipedrive_assets.reading.child_walks import read_children
+from pipedrive_assets.reading.field_memory import OWN_SHAPES, FieldMemory
+from pipedrive_assets.reading.snapshot_walks import read_snapshot
+from pipedrive_assets.reading.walks import read_windowed
+from pipedrive_assets.rows.fields import resolve
+from pipedrive_assets.singer.catalog import CatalogEntry
+from pipedrive_assets.singer.messages import Messages
+from pipedrive_assets.singer.progress import Progress, parents_of
+from pipedrive_assets.singer.schema import record_of, restricted, schema_of
+from pipedrive_assets.singer.state import State
+from pipedrive_assets.singer.stream import PARENT_CURSOR, Stream
+from pipedrive_assets.windows import parse_stamp, utc_now
+
+log = logging.getLogger(__name__)
+
+CHUNK_CALLS = 20
+"""Child calls between two states."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What all streams of a sync share."""
+
+    client: Client
+    fields: FieldMemory
+    state: State
+    messages: Messages
+    start: datetime | None
+    overlap: timedelta
+
+    def save(self, stream: Stream, progress: Progress) -> None:
+        """Keep a stream's progress and tell the target of it."""
+        self.state.save(stream, progress)
+        self.messages.state(self.state.content)
+
+
+@dataclass(slots=True, kw_only=True)
+class StreamSync:
+    """One selected stream while it is read."""
+
+    run: Run
+    stream: Stream
+    entry: CatalogEntry
+    tally: Tally = field(default_factory=Tally)
+    sent: int = 0
+
+    def sync(self) -> None:
+        """Read the stream from where the state says."""
+        entity = self.stream.entity
+        self.run.fields.ask(entity, self.tally)
+        self._send((), None)
+        if entity.shape in OWN_SHAPES:
+            self._definitions()
+        elif entity.kind is Kind.SNAPSHOT:
+            self._snapshot()
+        else:
+            self._walk()
+        log.info(
+            "%s: %d records (%d requests, %d tokens)",
+            *(self.stream.tap_stream_id, self.sent, self.tally.requests, self.tally.tokens),
+        )
+
+    def _definitions(self) -> None:
+        fields, is_mapping = self.run.fields, self.stream.entity.shape == "mapping"
+        rows = fields.mapping_records() if is_mapping else fields.definition_rows()
+        self._send(((None, row) for row in rows), utc_now())
+
+    def _snapshot(self) -> None:
+        for chunk in read_snapshot(self.run.client, self.stream.entity, self.tally):
+            self._send(chunk.rows, chunk.read_at)
+
+    def _walk(self) -> None:
+        """A walk that an earlier run began is complete only as of then: what came since is read
+        too.
+        """
+        progress = self.run.state.progress(self.stream, self.run.start)
+        self._children(progress, dict(progress.pending))
+        while True:
+            walk = progress.next_walk(self.run.overlap)
+            resumed = walk.resumed
+            for chunk in read_windowed(
+                self.run.client, progress.entity, walk, self.tally, chunk_pages=1
+            ):
+                shown = [row for _, row in chunk.rows]
+                rows = progress.wanted(shown)
+                if not self.stream.entity.parent:
+                    self._send(((None, row) for row in rows), chunk.read_at)
+                parents = self._noted_parents(progress, rows)
+                progress.take(shown, chunk.walk)
+                self.run.save(self.stream, progress)
+                self._children(progress, parents)
+            progress.finish()
+            self.run.save(self.stream, progress)
+            if not resumed:
+                return
+
+    def _noted_parents(
+        self, progress: Progress, rows: Iterable[Mapping[str, Any]]
+    ) -> dict[int, str | None]:
+        """The parents to ask for, with their update_time; not those whose own counter says that
+        there is nothing.
+        """
+        entity = self.stream.entity
+        if not entity.parent:
+            return {}
+        noted = {
+            row["id"]: row.get(progress.entity.cursor or "")
+            for row in rows
+            if entity.counter is None or row.get(entity.counter) != 0
+        }
+        progress.pending |= noted
+        return noted
+
+    def _children(self, progress: Progress, times: Mapping[int, str | None]) -> None:
+        """Children of these parents. One that is refused although it exists stays pending, for the
+        next sync.
+        """
+        if not times:
+            return
+        entity, parents = self.stream.entity, parents_of(times)
+        for chunk in read_children(
+            self.run.client, entity, parents, self.tally, chunk_calls=CHUNK_CALLS
+        ):
+            self._send(chunk.rows, max((read.read_at for read in chunk.reads), default=None), times)
+            for read in (*chunk.reads, *chunk.skipped):
+                progress.pending.pop(read.parent.id, None)
+            self.run.save(self.stream, progress)
+
+    def _send(
+        self,
+        rows: Iterable[tuple[int | None, dict[str, Any]]],
+        read_at: datetime | None,
+        parent_times: Mapping[int, str | None] | None = None,
+    ) -> None:
+        """The schema, where it is news, and the records of rows."""
+        taken = list(rows)
+        shown = [row for _, row in taken]
+        custom = self.run.fields.fields_for(self.stream.entity, shown, self.tally)
+        schema = schema_of(self.stream, custom)
+        sent = restricted(schema, self.entry.selected_properties)
+        self.run.messages.schema(self.stream, sent)
+        known, lists = self.entry.schema.get("properties", {}), custom.lists if custom else ()
+        for parent, row in taken:
+            named = resolve(row, custom.plan)[0] if custom else row
+            shaped = self.stream.row(named, parent)
+            if shaped is None or not self._is_wanted(shaped):
+                continue
+            if parent_times is not None and self.stream.replication_key == PARENT_CURSOR:
+                shaped[PARENT_CURSOR] = parent_times.get(parent or 0)
+            record = record_of(shaped, sent=sent, known=known, lists=lists)
+            self.run.messages.record(self.stream, record, read_at or utc_now())
+            self.sent += 1
+
+    def _is_wanted(self, row: Mapping[str, Any]) -> bool:
+        """A child that tells its own time begins at start_date too."""
+        key = self.stream.replication_key
+        if not self.stream.entity.parent or key in {None, PARENT_CURSOR} or not self.run.start:
+            return True
+        text = row.get(key or "")
+        return not text or parse_stamp(text) >= self.run.start
+
+
+def in_order(
+    state: State, selected: Iterable[tuple[Stream, CatalogEntry]]
+) -> Iterator[tuple[Stream, CatalogEntry]]:
+    """The selected streams, the one that was interrupted first."""
+    entries = dict(selected)
+    return ((stream, entries[stream]) for stream in state.rotated(list(entries)))

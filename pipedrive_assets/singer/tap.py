@@ -1,0 +1,146 @@
+"""`PipedriveTap`: discovery and sync, for those who run the tap from Python."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any, ClassVar, TextIO
+
+from pipedrive_assets.api import Tally
+from pipedrive_assets.connect import Connection, connect
+from pipedrive_assets.errors import LoadFailed, PipedriveError, Refused
+from pipedrive_assets.reading.field_memory import FieldMemory, StateMapping
+from pipedrive_assets.rows.label_name import label_name
+from pipedrive_assets.settings import Settings
+from pipedrive_assets.singer.catalog import Catalog, CatalogEntry, entry_of
+from pipedrive_assets.singer.config import DEFAULTS, Config
+from pipedrive_assets.singer.messages import Messages
+from pipedrive_assets.singer.schema import schema_of
+from pipedrive_assets.singer.state import State
+from pipedrive_assets.singer.stream import FURTHER, NAMED, Stream
+from pipedrive_assets.singer.sync import Run, StreamSync, in_order, log
+from pipedrive_assets.windows import utc_now
+
+
+class PipedriveTap:
+    """Pipedrive as a Singer tap."""
+
+    streams: ClassVar[list[Stream]] = list(NAMED)
+    """The fifteen of the old tap, selected by default."""
+
+    further_streams: ClassVar[list[Stream]] = list(FURTHER)
+    """Every other table; sent where a catalog selects it."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        state: Mapping[str, Any] | None = None,
+        *,
+        connection: Connection | None = None,
+        out: TextIO | None = None,
+    ) -> None:
+        """`state` is what the last sync wrote; `connection` replaces the account, `out` standard
+        output.
+
+        Raises ConfigurationError where config or state are not usable, MissingTokenError without
+        an api token. Nothing is requested yet.
+        """
+        self._config = Config.of(config, Settings.from_env())
+        self._state = State(state)
+        self._connection, self._out = connection, out
+        self._memory: FieldMemory | None = None
+
+    def __repr__(self) -> str:
+        """Without the api token."""
+        return f"PipedriveTap({self._config.settings.base_url!r})"
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the next sync goes on from."""
+        return self._state.content
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """What a config need not say."""
+        return dict(DEFAULTS)
+
+    def do_discover(self) -> Catalog:
+        """Every stream with its schema; asks Pipedrive which custom fields there are."""
+        return Catalog(self._discovered(stream) for stream in self._all())
+
+    def get_selected_streams(self, catalog: Catalog) -> list[str]:
+        """The names of the selected streams, in the order in which they are read."""
+        return [stream.tap_stream_id for stream, _ in self._selected(catalog)]
+
+    def do_sync(self, catalog: Catalog) -> None:
+        """Write the messages of every selected stream, the one that was interrupted first.
+
+        A stream that Pipedrive refuses costs no other its records: its error is raised at the end
+        (where the account may lack the feature, it is only logged). Any other error ends the sync;
+        the last STATE message tells where the next one goes on.
+        """
+        selected = self._selected(catalog)
+        self._state.check((stream for stream, _ in selected), self._config.start)
+        messages = Messages(self._out or sys.stdout)
+        run = Run(
+            client=self._connected().client,
+            fields=self._fields(),
+            state=self._state,
+            messages=messages,
+            start=self._config.start,
+            overlap=self._config.settings.overlap,
+        )
+        failures: dict[str, PipedriveError] = {}
+        for stream, entry in in_order(self._state, selected):
+            self._state.begin(stream)
+            messages.state(self.state)
+            try:
+                StreamSync(run=run, stream=stream, entry=entry).sync()
+            except Refused as refusal:
+                log.warning("%s is skipped: %s", stream.tap_stream_id, refusal)
+                if not stream.entity.gated:
+                    failures[stream.tap_stream_id] = refusal
+            messages.state(self.state)
+        self._state.finish()
+        messages.state(self.state)
+        if failures:
+            raise _failure(failures)
+
+    def _all(self) -> list[Stream]:
+        return [*self.streams, *self.further_streams]
+
+    def _selected(self, catalog: Any) -> list[tuple[Stream, CatalogEntry]]:
+        """From a catalog of ours, of a Singer library, or plain JSON."""
+        if not isinstance(catalog, Catalog):
+            content = catalog.to_dict() if hasattr(catalog, "to_dict") else catalog
+            catalog = Catalog.from_dict(content)
+        pairs = ((stream, catalog.get_stream(stream.tap_stream_id)) for stream in self._all())
+        return [(stream, entry) for stream, entry in pairs if entry and entry.is_selected]
+
+    def _discovered(self, stream: Stream) -> CatalogEntry:
+        fields = self._fields()
+        fields.ask(stream.entity, Tally())
+        return entry_of(stream, schema_of(stream, fields.fields_of(stream.entity)))
+
+    def _fields(self) -> FieldMemory:
+        """Custom fields, asked for once, however often this tap discovers and syncs."""
+        if self._memory is None:
+            self._memory = FieldMemory(
+                self._connected().client,
+                StateMapping(self._state.custom_fields),
+                utc_now(),
+                normalize=label_name,
+            )
+        return self._memory
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = connect(
+                self._config.settings,
+                user_agent=self._config.user_agent,
+                read_seconds=self._config.read_seconds,
+            )
+        return self._connection
+
+
+def _failure(failures: dict[str, PipedriveError]) -> PipedriveError:
+    """The one failure itself, so that its class can be caught; several together."""
+    return next(iter(failures.values())) if len(failures) == 1 else LoadFailed(failures)

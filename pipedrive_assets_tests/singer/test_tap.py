@@ -1,0 +1,268 @@
+"""The tap as the old one's users know it: from Python and from the command line."""
+
+import io
+import json
+
+import pytest
+
+from pipedrive_assets import errors, singer
+from pipedrive_assets.cli.main import main
+from pipedrive_assets.sandbox import faults, serve
+from pipedrive_assets.sandbox.exchange import json_reply
+from pipedrive_assets.singer import PipedriveTap
+from pipedrive_assets.singer.stream import ALL
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def port(office):
+    """The office's account on a real port, with a token that must not be seen."""
+    office.sandbox.api_token = TOKEN
+    with serve(office.sandbox) as server:
+        yield server.url
+
+
+@pytest.fixture
+def config(port, tmp_path):
+    path = tmp_path / "config.json"
+    content = {"api_token": TOKEN, "start_date": "2024-01-01T00:00:00Z", "base_url": port}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_the_documented_example_runs(port, monkeypatch, capsys):
+    monkeypatch.setenv("PIPEDRIVE_BASE_URL", port)
+
+    config = {
+        "api_token": TOKEN,
+        "start_date": "2024-01-01T00:00:00Z",
+    }
+    state = {}
+
+    tap = PipedriveTap(config, state)
+
+    # Discover streams
+    catalog = tap.do_discover()
+
+    # Execute sync
+    tap.do_sync(catalog)
+
+    messages = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    sent = {message["stream"] for message in messages if message["type"] == "RECORD"}
+    assert {stream.tap_stream_id for stream in tap.streams} == sent
+    assert tap.state == messages[-1]["value"]
+
+
+def test_the_documented_signature_holds():
+    assert 15 == len(PipedriveTap.streams)
+    assert isinstance(PipedriveTap.get_default_config(), dict)
+    tap = PipedriveTap({"api_token": "x"}, {})
+    assert all(map(callable, (tap.do_discover, tap.do_sync, tap.get_selected_streams)))
+
+
+def test_discover_then_sync_then_sync_again_from_the_command_line(config, tmp_path, capsys):
+    assert 0 == main(["singer", "--config", str(config), "--discover"])
+    catalog, state = tmp_path / "catalog.json", tmp_path / "state.json"
+    catalog.write_text(capsys.readouterr().out)
+    assert len(ALL) == len(json.loads(catalog.read_text())["streams"])
+
+    assert 0 == main(["singer", "--config", str(config), "--catalog", str(catalog)])
+    first = capsys.readouterr()
+    lines = first.out.splitlines()
+    assert {"SCHEMA", "RECORD", "STATE"} == {json.loads(line)["type"] for line in lines}
+    assert "deals: " in first.err
+
+    state.write_text(json.dumps(json.loads(lines[-1])["value"]))
+    args = ["--properties", str(catalog), "--state", str(state)]
+    assert 0 == main(["singer", "-c", str(config), *args])
+    second = capsys.readouterr()
+    assert len(second.out.splitlines()) < len(lines) / 2
+    assert not [text for text in (*first, *second, catalog.read_text()) if TOKEN in text]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("config", None, "--config: .* cannot be read"),
+        ("config", "{", "--config: .* is no JSON"),
+        ("config", "[]", "The config is no JSON object"),
+        ("config", '{"start_date": "2024-01-01"}', "The config has no api_token"),
+        ("config", '{"api_token": "a b"}', "api_token: the value given is not usable"),
+        ("config", '{"api_token": "x", "start_date": "soon"}', "start_date: 'soon' is not usable"),
+        ("config", '{"api_token": "x", "request_timeout": "long"}', "request_timeout: 'long'"),
+        ("config", '{"api_token": "x", "request_timeout": -1}', "request_timeout: -1"),
+        ("config", '{"api_token": "x", "base_url": "ftp://x"}', "base_url: 'ftp://x' is not"),
+        ("config", '{"api_token": "x", "user-agent": "n\\u00e9"}', "user agent"),
+        ("catalog", "{}", "The catalog holds no list of streams"),
+        ("catalog", None, "--catalog: .* cannot be read"),
+        ("state", "[]", "The state is no JSON object"),
+        ("state", '{"bookmarks": 3}', "The state is no JSON object"),
+        ("state", '{"custom_fields": 3}', "custom_fields are no JSON object"),
+        ("state", '{"bookmarks": {"deals": 3}}', "The state's bookmark of deals cannot be read"),
+        ("state", '{"bookmarks": {"deals": {"update_time": "x"}}}', "bookmark of deals cannot be"),
+        ("state", '{"bookmarks": {"deals": {"replication_key_value": "2024"}}}', "no update_time"),
+        ("state", '{"bookmarks": {"deals": {"walk": {"position": "{}"}}}}', "of deals cannot be"),
+        ("state", '{"bookmarks": {"dealflow": {"x": "2024"}}}', "of dealflow has no log_time"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused_in_one_sentence(config, capsys, name, text, sentence):
+    folder = config.parent
+    files = {"config": config}
+    if name != "config" or text is not None:
+        files[name] = folder / f"{name}.json"
+    if text is None:
+        files[name] = folder / "nowhere.json"
+    else:
+        files[name].write_text(text)
+    options = [part for option, path in files.items() for part in (f"--{option}", str(path))]
+    assert 2 == main(["singer", *options])
+    said = capsys.readouterr()
+    lines = [line for line in said.err.splitlines() if "records" not in line]
+    assert 1 == len(lines)
+    assert _matches(sentence, lines[0])
+    assert TOKEN not in said.err
+
+
+def _matches(sentence, line):
+    import re
+
+    return re.search(sentence, line) and line.rstrip().endswith((".", "…"))
+
+
+def test_without_an_api_token_the_sandbox_never_stands_in():
+    with pytest.raises(errors.MissingTokenError, match="api_token"):
+        PipedriveTap({"start_date": "2024-01-01"}, {})
+
+
+def test_what_the_config_leaves_open_the_settings_say(monkeypatch):
+    monkeypatch.setenv("PIPEDRIVE_API_TOKEN", TOKEN)
+    monkeypatch.setenv("PIPEDRIVE_BASE_URL", "acme")
+    tap = PipedriveTap({}, {})
+    assert "PipedriveTap('https://acme.pipedrive.com')" == repr(tap)
+    assert TOKEN not in repr(vars(tap))
+
+
+@pytest.mark.parametrize(
+    ("timeout", "expected"), [(7, 7.0), ("300", 300.0), ("0", 60.0), ("", 60.0), (None, 60.0)]
+)
+def test_who_asks_and_how_long_it_waits_is_as_configured(timeout, expected):
+    tap = PipedriveTap({"api_token": "x", "user-agent": "me/1", "request_timeout": timeout})
+    wire = tap._connected().client._wire
+    assert ("me/1", expected) == (wire._session.headers["user-agent"], wire._read_seconds)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, singer.PipedriveBadRequestError),
+        (401, singer.PipedriveUnauthorizedError),
+        (402, singer.PipedrivePaymentRequiredError),
+        (403, singer.PipedriveForbiddenError),
+        (404, singer.PipedriveNotFoundError),
+        (410, singer.PipedriveGoneError),
+        (415, singer.PipedriveUnsupportedMediaError),
+        (422, singer.PipedriveUnprocessableEntityError),
+        (500, singer.PipedriveInternalServiceError),
+        (501, singer.PipedriveNotImplementedError),
+        (503, singer.PipedriveServiceUnavailableError),
+    ],
+)
+def test_a_refused_stream_raises_the_error_of_its_status(bench, status, kind):
+    catalog = bench.catalog("deals")
+    bench.office.sandbox.inject(faults.refused("api/v2/deals", status).always())
+    with pytest.raises(kind, match=f"Pipedrive answered {status}"):
+        bench.sync(catalog)
+
+
+def test_the_day_s_limit_ends_a_sync_and_the_next_one_goes_on(bench, small_pages):
+    catalog = bench.catalog("persons")
+    bench.office.sandbox.inject(faults.spent("api/v2/persons").at(3))
+    with pytest.raises(singer.PipedriveTooManyRequestsError, match="tokens are spent until"):
+        bench.sync(catalog)
+    assert bench.target.rows["persons"]
+    bench.office.sandbox.clear_faults()
+    bench.sync(catalog)
+    assert [] == bench.differences("persons")
+
+
+def test_a_burst_that_does_not_end_and_a_reply_with_nothing_in_it_have_their_classes(bench):
+    catalog = bench.catalog("deals")
+    bench.office.sandbox.inject(faults.burst("api/v2/deals").always())
+    with pytest.raises(singer.PipedriveTooManyRequestsInSecondError):
+        bench.sync(catalog)
+    bench.office.sandbox.clear_faults()
+    bench.office.sandbox.inject(faults.null_body("api/v2/deals").always())
+    with pytest.raises(singer.PipedriveNull200Error):
+        bench.sync(catalog)
+
+
+def test_a_stream_that_is_refused_costs_no_other_its_records(bench):
+    bench.office.sandbox.inject(faults.refused("api/v2/stages", 403).always())
+    with pytest.raises(singer.PipedriveForbiddenError):
+        bench.sync(bench.catalog("stages", "deals", "persons"))
+    assert [] == bench.differences("deals", "persons")
+    assert "currently_syncing" not in bench.target.state
+
+
+def test_a_feature_that_the_account_lacks_is_no_failure(bench):
+    bench.office.sandbox.inject(faults.refused("api/v2/products", 402).always())
+    bench.sync(bench.catalog("products", "persons"))
+    assert [] == bench.differences("persons")
+    assert "products" not in bench.target.rows
+
+
+def test_several_refused_streams_are_told_together(bench):
+    bench.office.sandbox.inject(faults.refused("api/v2/stages", 403).always())
+    bench.office.sandbox.inject(faults.refused("api/v2/pipelines", 404).always())
+    with pytest.raises(errors.LoadFailed) as failed:
+        bench.sync(bench.catalog())
+    assert {"stages", "pipelines"} == set(failed.value.failures)
+
+
+def test_a_deal_whose_children_are_refused_is_asked_for_again_by_the_next_sync(bench):
+    catalog = bench.catalog("dealflow")
+    bench.office.sandbox.inject(faults.refused("v1/deals/7/flow", 403).always())
+    bench.sync(catalog)
+    assert {"7"} == set(bench.target.state["bookmarks"]["dealflow"]["pending"])
+    bench.office.sandbox.clear_faults()
+    bench.sync(catalog)
+    assert [] == bench.differences("dealflow")
+    assert "pending" not in bench.target.state["bookmarks"]["dealflow"]
+
+
+def test_a_key_of_pipedrive_s_that_nobody_knows_is_sent_along(bench):
+    def with_news(reply):
+        body = reply.json()
+        body["data"] = [{**row, "brand_new": {"a": 1}} for row in body["data"]]
+        return json_reply(200, body)
+
+    bench.office.sandbox.inject(faults.changed("api/v2/stages", with_news).always())
+    bench.sync(bench.catalog("stages"))
+    assert [{"brand_new": {"a": 1}}] == [
+        *{json.dumps(row["_unmapped"]): row["_unmapped"] for row in _rows(bench)}.values()
+    ]
+
+
+def _rows(bench):
+    return bench.target.rows["stages"].values()
+
+
+class Closed(io.StringIO):
+    """A pipe whose reader has gone."""
+
+    def write(self, _text):
+        raise BrokenPipeError
+
+
+def test_a_target_that_has_ended_is_told_in_one_sentence(bench):
+    catalog = bench.catalog("stages")
+    with pytest.raises(errors.WarehouseError, match="run again with the last state"):
+        bench.tap(Closed()).do_sync(catalog)
+
+
+def test_the_given_state_is_not_changed(bench):
+    state = {"bookmarks": {}, "other": {"kept": 1}}
+    bench.sync(bench.catalog("stages"), state=state)
+    assert {"bookmarks": {}, "other": {"kept": 1}} == state
+    assert {"kept": 1} == bench.target.state["other"]
