@@ -5,9 +5,11 @@ import os
 import dagster as dg
 
 from pipedrive_assets.orchestration.assets import build_assets
-from pipedrive_assets.orchestration.automation import build_job, build_schedule, build_sensor
+from pipedrive_assets.orchestration.freshness import build_sensor, with_freshness_policies
 from pipedrive_assets.orchestration.partitions import daily_partitions
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.orchestration.schedule import build_job, build_schedule
+from pipedrive_assets.orchestration.target import Target
 from pipedrive_assets.settings import Settings
 
 
@@ -18,8 +20,9 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
     """
     partitions = daily_partitions(settings.first_partition)
     job = build_job(settings.entities)
+    assets = build_assets(partitions, settings.entities)
     return dg.Definitions(
-        assets=[build_assets(partitions, settings.entities)],
+        assets=[with_freshness_policies(assets, Target.of(settings))],
         jobs=[job],
         schedules=[build_schedule(settings, job)],
         sensors=[build_sensor(settings, job)],

@@ -13,6 +13,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+NOT_FILLED_IN = "<configure me>"
+"""What `dlt init` writes in place of an api token."""
+
 
 def found(environ: Mapping[str, str], root: Path) -> dict[str, tuple[str, str]]:
     """Every value that somebody set, with the place where it stands; blank ones are left out.
@@ -55,7 +58,8 @@ def _secrets(path: Path) -> dict[str, str]:
     token = _at(tables, "sources", "pipedrive", "credentials", "pipedrive_api_key") or _at(
         tables, "sources", "pipedrive", "pipedrive_api_key"
     )
-    return {"PIPEDRIVE_API_TOKEN": token} if isinstance(token, str) else {}
+    is_given = isinstance(token, str) and token != NOT_FILLED_IN
+    return {"PIPEDRIVE_API_TOKEN": str(token)} if is_given else {}
 
 
 def _at(table: object, *keys: str) -> object:

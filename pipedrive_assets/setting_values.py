@@ -96,3 +96,30 @@ def api_token(text: str) -> str:
     if not re.fullmatch(r"[!-~]+", text):
         raise ValueError
     return text
+
+
+def switch(text: str) -> bool:
+    """`on` or `off`."""
+    return one_of("on", "off")(text) == "on"
+
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def tolerance(text: str) -> timedelta | None:
+    """A span such as `30m`, `1h` or `2d`, a minute at least; None for `daily`."""
+    if text == "daily":
+        return None
+    number, unit = text[:-1], text[-1]
+    if unit not in UNITS or not number.isdecimal() or not 0 < int(number) < 10_000:
+        raise ValueError
+    return timedelta(**{UNITS[unit]: int(number)})
+
+
+def webhook(text: str) -> str:
+    """An http or https URL without blanks."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", text):
+        raise ValueError
+    _ = parts.port
+    return text

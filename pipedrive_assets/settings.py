@@ -1,141 +1,34 @@
-"""SETTINGS: every setting, its default and its meaning; the only reader of the environment.
+"""Settings: every value parsed; the only reader of the environment.
 
 A value comes from the environment, else from `.env` in the project root; the api token also
-from `.dlt/secrets.toml`. README's table is generated from SETTINGS.
+from `.dlt/secrets.toml`. `setting_table` lists them.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pipedrive_assets import setting_files
-from pipedrive_assets import setting_values as values
 from pipedrive_assets.entities import DEFAULT_ENTITIES, Entity
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
-from pipedrive_assets.selection import select
+from pipedrive_assets.setting_table import ACCOUNT_WAREHOUSE, SETTINGS, SHARED_HOST, Setting
 
-SHARED_HOST = "https://api.pipedrive.com"
 SANDBOX_WAREHOUSE = "data/sandbox.duckdb"
-ACCOUNT_WAREHOUSE = "data/warehouse.duckdb"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One row of the table: the name in the environment, the default as typed, what it is for."""
-
-    name: str
-    default: str
-    help: str
-    parse: Callable[[str], Any] = str
-    remedy: str = ""
-
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        name="PIPEDRIVE_API_TOKEN",
-        default="",
-        help="The api token of the Pipedrive user to read as; a global admin sees every row.",
-        parse=values.api_token,
-        remedy="Copy it again from Pipedrive > Personal preferences > API, on one line.",
-    ),
-    Setting(
-        name="PIPEDRIVE_BASE_URL",
-        default=SHARED_HOST,
-        help="Where the API is: a URL, or the company domain (`acme`, `acme.pipedrive.com`).",
-        parse=values.base_url,
-        remedy="Give https://api.pipedrive.com, your company domain, or http on this machine.",
-    ),
-    Setting(
-        name="PIPEDRIVE_FIRST_PARTITION",
-        default="2026-01-01",
-        help="The first daily partition (UTC). The first load brings all history all the same.",
-        parse=values.day,
-        remedy="Give a date such as 2026-01-01.",
-    ),
-    Setting(
-        name="PIPEDRIVE_SINCE_TIMESTAMP",
-        default="",
-        help="Limits history: the first load then reads only records changed since (UTC).",
-        parse=values.moment,
-        remedy="Give a moment such as 2025-01-01 or 2025-01-01T08:00:00Z.",
-    ),
-    Setting(
-        name="PIPEDRIVE_WAREHOUSE",
-        default=ACCOUNT_WAREHOUSE,
-        help="The DuckDB file to load into, relative to the project root.",
-        remedy="Give a path that ends in .duckdb.",
-    ),
-    Setting(
-        name="PIPEDRIVE_DATASET",
-        default="pipedrive_data",
-        help="The schema that holds the tables.",
-        parse=values.identifier,
-        remedy="Give a name of lower-case letters, digits and underscores.",
-    ),
-    Setting(
-        name="PIPEDRIVE_SANDBOX",
-        default="auto",
-        help="`auto`: without an api token the sandbox stands in; `never`: that is an error.",
-        parse=values.one_of("auto", "never"),
-        remedy="Give auto or never.",
-    ),
-    Setting(
-        name="PIPEDRIVE_TABLES",
-        default="default",
-        help="What to load: `default`, and `+name` or `-name`, such as `default,+projects,-files`.",
-        parse=select,
-    ),
-    Setting(
-        name="PIPEDRIVE_DAILY_AT",
-        default="02:15",
-        help="When the daily schedule ticks (UTC); it closes the newest day that has ended.",
-        parse=values.clock,
-        remedy="Give an hour and minute such as 02:15.",
-    ),
-    Setting(
-        name="PIPEDRIVE_OVERLAP_MINUTES",
-        default="5",
-        help="How far each window reaches back over the one before it.",
-        parse=values.minutes,
-        remedy="Give a whole number of minutes from 0 to 1440.",
-    ),
-    Setting(
-        name="PIPEDRIVE_RECHECK_DAYS",
-        default="30",
-        help="Within how many days the daily run reads each deal's children again; 0: never.",
-        parse=values.number_up_to(3650),
-        remedy="Give a whole number of days from 0 to 3650.",
-    ),
-    Setting(
-        name="PIPEDRIVE_RECONCILE_MAX_SHARE",
-        default="20",
-        help="The share of a table (in %) that may vanish at once before `reconcile` refuses.",
-        parse=values.number_up_to(100),
-        remedy="Give a whole number of percent from 0 to 100.",
-    ),
-    Setting(
-        name="PIPEDRIVE_TOKENS_PER_DAY",
-        default="",
-        help=(
-            "API tokens that deal histories, participants and optional tables may take a day; 0: "
-            "no cap. Default: half of the account's daily limit, 15000 where it does not tell."
-        ),
-        parse=values.tokens,
-        remedy="Give a whole number of tokens such as 15000, or 0 for no cap.",
-    ),
-    Setting(
-        name="PIPEDRIVE_TOKENS_PER_RUN",
-        default="",
-        help="The same for one run; 0: no cap. Default: only the day's cap counts.",
-        parse=values.tokens,
-        remedy="Give a whole number of tokens such as 5000, or 0 for no cap.",
-    ),
-)
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _POINTERS = ("PIPEDRIVE_BASE_URL", "PIPEDRIVE_WAREHOUSE", "PIPEDRIVE_DESTINATION")
+_SECRETS = ("PIPEDRIVE_API_TOKEN", "PIPEDRIVE_ALERT_WEBHOOK")
+_FRESHNESS = "PIPEDRIVE_FRESHNESS_"
+_FRESH_GROUPS = [name.removeprefix(_FRESHNESS) for name in _BY_NAME if _FRESHNESS in name]
+
+
+def default_freshness() -> dict[str, timedelta | None]:
+    """The tolerances that hold where nothing is set."""
+    rows = {name: _BY_NAME[f"{_FRESHNESS}{name}"] for name in _FRESH_GROUPS}
+    return {name.lower(): row.parse(row.default) for name, row in rows.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +53,13 @@ class Settings:
     reconcile_max_share: float = 0.2
     tokens_per_day: int | None = None
     tokens_per_run: int | None = None
+    schedule: bool = True
+    sensor: bool = True
+    freshness: Mapping[str, timedelta | None] = field(default_factory=default_freshness)
+    """Tolerance by group, and for `files`; None: left to the daily run."""
+
+    read_copy: Path | None = None
+    alert_webhook: str = field(default="", repr=False)
     points_to_account: tuple[str, ...] = ()
     sandbox_instant: datetime | None = None
     """The moment at which the sandbox's company is seen; none: now."""
@@ -200,7 +100,7 @@ class Settings:
             base_url=parsed["PIPEDRIVE_BASE_URL"],
             first_partition=parsed["PIPEDRIVE_FIRST_PARTITION"],
             since=parsed["PIPEDRIVE_SINCE_TIMESTAMP"],
-            warehouse=root / Path(parsed["PIPEDRIVE_WAREHOUSE"]).expanduser(),
+            warehouse=_path(root, parsed["PIPEDRIVE_WAREHOUSE"]),
             dataset=parsed["PIPEDRIVE_DATASET"],
             sandbox=parsed["PIPEDRIVE_SANDBOX"],
             entities=parsed["PIPEDRIVE_TABLES"],
@@ -210,6 +110,11 @@ class Settings:
             reconcile_max_share=parsed["PIPEDRIVE_RECONCILE_MAX_SHARE"] / 100,
             tokens_per_day=parsed["PIPEDRIVE_TOKENS_PER_DAY"],
             tokens_per_run=parsed["PIPEDRIVE_TOKENS_PER_RUN"],
+            schedule=parsed["PIPEDRIVE_SCHEDULE"],
+            sensor=parsed["PIPEDRIVE_SENSOR"],
+            freshness={name.lower(): parsed[f"{_FRESHNESS}{name}"] for name in _FRESH_GROUPS},
+            read_copy=_path(root, parsed["PIPEDRIVE_READ_COPY"]),
+            alert_webhook=parsed["PIPEDRIVE_ALERT_WEBHOOK"] or "",
             points_to_account=tuple(_pointers(given, root)),
         )
         if not settings.api_token and not settings.points_to_account:
@@ -226,6 +131,27 @@ def _check(settings: Settings) -> None:
             f"PIPEDRIVE_DATASET is {settings.dataset!r}, which is also the name of the file "
             f"{settings.warehouse.name}: DuckDB cannot tell them apart. Rename one of the two."
         )
+    if settings.read_copy:
+        _check_read_copy(settings, settings.read_copy)
+
+
+def _check_read_copy(settings: Settings, copy: Path) -> None:
+    """A copy in its own place, under a name that DuckDB can tell from the dataset."""
+    row = _BY_NAME["PIPEDRIVE_READ_COPY"]
+    if copy.suffix != ".duckdb" or copy.is_dir():
+        _refuse(row, str(copy))
+    if copy.resolve() == settings.warehouse.resolve():
+        raise ConfigurationError(f"{row.name} is the warehouse itself. Give it a file of its own.")
+    if copy.stem == settings.dataset:
+        raise ConfigurationError(
+            f"{row.name} has the dataset's name, {settings.dataset!r}: DuckDB cannot tell them "
+            "apart. Rename the copy."
+        )
+
+
+def _path(root: Path, text: str | None) -> Any:
+    """Absolute, relative ones being below `root`; None for nothing."""
+    return root / Path(text).expanduser() if text else None
 
 
 def _pointers(given: Mapping[str, str], root: Path) -> list[str]:
@@ -253,5 +179,5 @@ def parse(setting: Setting, text: str) -> Any:
 
 
 def _refuse(setting: Setting, text: str) -> None:
-    shown = "the value given" if setting.name == "PIPEDRIVE_API_TOKEN" else repr(text)
+    shown = "the value given" if setting.name in _SECRETS else repr(text)
     raise ConfigurationError(f"{setting.name}: {shown} is not usable. {setting.remedy}") from None

@@ -1,11 +1,12 @@
 """Settings: where they are found, what wins, and one sentence for whatever is wrong."""
 
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
-from pipedrive_assets.settings import SETTINGS, Settings
+from pipedrive_assets.setting_table import SETTINGS
+from pipedrive_assets.settings import Settings
 
 
 def read(tmp_path, **values):
@@ -106,6 +107,13 @@ def test_the_base_url_may_be_a_url_a_host_or_a_company(tmp_path, given, expected
         ("PIPEDRIVE_SANDBOX", "perhaps"),
         ("PIPEDRIVE_DAILY_AT", "25:00"),
         ("PIPEDRIVE_OVERLAP_MINUTES", "-1"),
+        ("PIPEDRIVE_SCHEDULE", "yes"),
+        ("PIPEDRIVE_SENSOR", "0"),
+        ("PIPEDRIVE_FRESHNESS_CRM", "0m"),
+        ("PIPEDRIVE_FRESHNESS_FILES", "hourly"),
+        ("PIPEDRIVE_FRESHNESS_REFERENCE", "-1h"),
+        ("PIPEDRIVE_FRESHNESS_DEAL_DETAILS", "1.5h"),
+        ("PIPEDRIVE_READ_COPY", "copy.parquet"),
     ],
 )
 def test_a_wrong_value_gets_one_sentence_with_setting_value_and_remedy(tmp_path, name, value):
@@ -161,3 +169,50 @@ def test_every_default_is_usable_and_every_setting_is_explained(tmp_path):
 
 def test_the_token_is_not_in_the_settings_text(tmp_path):
     assert "abc123" not in repr(read(tmp_path, PIPEDRIVE_API_TOKEN="abc123"))
+
+
+@pytest.mark.parametrize("url", ["hooks.slack.com/T1", "ftp://x.test/T1", "https://x.test/T 1"])
+def test_a_wrong_webhook_is_refused_without_being_shown(tmp_path, url):
+    with pytest.raises(ConfigurationError) as refused:
+        read(tmp_path, PIPEDRIVE_ALERT_WEBHOOK=url)
+
+    assert url not in str(refused.value)
+
+
+def test_the_webhook_is_not_in_the_settings_text(tmp_path):
+    url = "https://hooks.slack.com/services/T0/B0/s3cret"
+    settings = read(tmp_path, PIPEDRIVE_ALERT_WEBHOOK=url)
+
+    assert url == settings.alert_webhook
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "tolerance"),
+    [
+        ("1m", timedelta(minutes=1)),
+        ("90m", timedelta(minutes=90)),
+        ("2h", timedelta(hours=2)),
+        ("3d", timedelta(days=3)),
+        ("daily", None),
+    ],
+)
+def test_tolerances_are_spans_or_daily(tmp_path, text, tolerance):
+    assert tolerance == read(tmp_path, PIPEDRIVE_FRESHNESS_CRM=text).freshness["crm"]
+
+
+@pytest.mark.parametrize("path", ["data/warehouse.duckdb", "data/../data/warehouse.duckdb"])
+def test_a_read_copy_in_the_warehouses_place_is_refused(tmp_path, path):
+    with pytest.raises(ConfigurationError, match="is the warehouse itself"):
+        read(tmp_path, PIPEDRIVE_READ_COPY=path, PIPEDRIVE_API_TOKEN="abc")
+
+
+def test_a_read_copy_that_is_a_folder_is_refused(tmp_path):
+    (tmp_path / "copy.duckdb").mkdir()
+    with pytest.raises(ConfigurationError, match="PIPEDRIVE_READ_COPY"):
+        read(tmp_path, PIPEDRIVE_READ_COPY="copy.duckdb")
+
+
+def test_a_read_copy_named_like_the_dataset_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="DuckDB cannot tell them apart"):
+        read(tmp_path, PIPEDRIVE_READ_COPY="bi/pipedrive_data.duckdb")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipedrive_assets.entities import ENTITIES, Entity, Kind, children_of
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.settings import SETTINGS
+from pipedrive_assets.setting_table import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 PAGINATION = {"cursor": "cursor", "offset": "offset", "none": "one page"}

@@ -58,8 +58,8 @@ def _run_job(settings: Settings, instant: datetime) -> Any:
     import dagster as dg
 
     from pipedrive_assets.definitions import build
-    from pipedrive_assets.orchestration.automation import JOB
     from pipedrive_assets.orchestration.resources import PipedriveResource
+    from pipedrive_assets.orchestration.target import JOB
 
     definitions = build(settings, PipedriveResource(sandbox_instant=instant.isoformat()))
     day: date = min(instant.date(), utc_now().date())

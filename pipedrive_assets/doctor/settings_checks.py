@@ -7,7 +7,8 @@ from pathlib import Path
 from pipedrive_assets import setting_files
 from pipedrive_assets.doctor.finding import Finding, Level, broken, doubtful, fine, of_error
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.settings import SETTINGS, Setting, Settings, parse
+from pipedrive_assets.setting_table import SETTINGS, Setting
+from pipedrive_assets.settings import Settings, parse
 
 TOPIC = "settings"
 SECRET = "PIPEDRIVE_API_TOKEN"  # noqa: S105 - the name of the setting

@@ -4,10 +4,16 @@ registry.
 
 __all__ = [
     "assets",
-    "automation",
     "embedded_elt",
+    "facts",
+    "first_load",
+    "freshness",
     "instance",
+    "metadata",
     "partitions",
     "resources",
+    "runs",
+    "schedule",
+    "target",
     "translator",
 ]

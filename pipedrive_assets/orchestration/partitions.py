@@ -27,9 +27,9 @@ def window_of(time_window: dg.TimeWindow) -> Window:
     )
 
 
-def newest_ended_day(moment: datetime) -> str:
-    """The key of the last UTC day that is over at `moment`."""
-    return (moment.astimezone(timezone.utc).date() - DAY).isoformat()
+def newest_ended_day(moment: datetime) -> date:
+    """The last UTC day that is over at `moment`."""
+    return moment.astimezone(timezone.utc).date() - DAY
 
 
 def open_day(moment: datetime) -> str:

@@ -1,7 +1,12 @@
 """Pipedrive as a dlt source, and the load that keeps a warehouse complete."""
 
 from pipedrive_assets.source.load import load, load_tables
-from pipedrive_assets.source.pipedrive import pipedrive_source
+from pipedrive_assets.source.pipedrive import (
+    ENTITY_MAPPINGS,
+    RECENTS_ENTITIES,
+    pipedrive_source,
+    unfinished,
+)
 from pipedrive_assets.source.reconciliation import (
     ReconcileRequest,
     reconcilable,
@@ -12,6 +17,8 @@ from pipedrive_assets.source.report import LoadRequest, TableReport, Waiting, ra
 from pipedrive_assets.source.warehouse import Warehouse
 
 __all__ = [
+    "ENTITY_MAPPINGS",
+    "RECENTS_ENTITIES",
     "LoadRequest",
     "ReconcileRequest",
     "TableReport",
@@ -24,4 +31,5 @@ __all__ = [
     "reconcilable",
     "reconcile",
     "reconcile_tables",
+    "unfinished",
 ]

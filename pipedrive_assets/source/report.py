@@ -78,6 +78,10 @@ class TableReport:
     complete_until: datetime | None
     tokens: TokensSpent | None = None
     waiting: Waiting | None = None
+    baseline_at: datetime | None = None
+    """When the first full walk was finished; `first_load`: by this very load."""
+
+    first_load: bool = False
     error: PipedriveError | None = None
     skipped: str | None = None
     """Why Pipedrive refuses the table, in its words: what is held stays, the next run asks."""

@@ -52,6 +52,7 @@ class TableLoad:
         self.what = ""
         self.skipped: str | None = None
         self._continued = False
+        self._before: Coverage | None = None
         self._started = time.monotonic()
         self._lock = contextlib.ExitStack()
 
@@ -75,7 +76,7 @@ class TableLoad:
         if self.entity.shape in OWN_SHAPES:
             return self._definitions()
         with self.context.warehouse.sql() as sql:
-            self.coverage = ledger.coverage(sql, self.entity)
+            self.coverage = self._held(sql)
             if self.entity.kind is Kind.CHILD:
                 return self._children(self._parents(sql))
             if self.entity.kind is Kind.WINDOWED:
@@ -86,15 +87,22 @@ class TableLoad:
     def _require(self) -> None:
         """A list counts only as a whole: it is not begun where its cap would cut it short."""
         with self.context.warehouse.sql() as sql:
-            self.coverage = ledger.coverage(sql, self.entity)
+            self.coverage = self._held(sql)
             self.context.spending.allowance.require(tokens_to_begin(sql, self.entity))
+
+    def _held(self, sql: ledger.Sql) -> Coverage:
+        """What the ledger knows of the table; what it knew at first is kept."""
+        held = ledger.coverage(sql, self.entity)
+        if self._before is None:
+            self._before = held
+        return held
 
     def _definitions(self) -> Iterator[Chunk]:
         fields, self.what = self.context.fields, "everything defined"
         make = fields.mapping_records if self.entity.shape == "mapping" else fields.definition_rows
         rows: list[tuple[int | None, dict[str, Any]]] = [(None, row) for row in make()]
         with self.context.warehouse.sql() as sql:
-            self.coverage = ledger.coverage(sql, self.entity)
+            self.coverage = self._held(sql)
         return iter([Chunk(rows=rows, read_at=self.context.now, whole=True)])
 
     def _windowed(self, held: Held) -> Iterator[Chunk]:
@@ -242,6 +250,8 @@ class TableLoad:
             tokens=tokens,
             waiting=waiting,
             error=None if waiting else error,
+            baseline_at=self.coverage.baseline_at,
+            first_load=self._before is not None and not self._before.baseline_at,
             skipped=self.skipped,
         )
 

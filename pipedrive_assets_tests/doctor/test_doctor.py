@@ -19,7 +19,7 @@ from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.doctor.warehouse_checks import Usage, check_holder, check_warehouse
 from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.sandbox import Sandbox, faults
-from pipedrive_assets.settings import SETTINGS
+from pipedrive_assets.setting_table import SETTINGS
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)

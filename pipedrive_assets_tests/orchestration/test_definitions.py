@@ -10,7 +10,7 @@ import pytest
 import pipedrive_assets
 from pipedrive_assets.definitions import build
 from pipedrive_assets.entities import DEFAULT_ENTITIES, Kind
-from pipedrive_assets.orchestration.automation import JOB
+from pipedrive_assets.orchestration.target import JOB
 from pipedrive_assets.settings import Settings
 
 PACKAGE = Path(pipedrive_assets.__file__).parent

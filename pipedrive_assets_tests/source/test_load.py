@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES
+from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES, Kind
 from pipedrive_assets.errors import (
     BudgetExhausted,
     DataError,
@@ -19,7 +19,6 @@ from pipedrive_assets.errors import (
     WarehouseError,
     WrongAccountError,
 )
-from pipedrive_assets.orchestration.automation import is_watched
 from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
@@ -627,7 +626,7 @@ def test_the_first_load_of_a_thousand_deals_costs_little_more_than_it_must(make_
 
 
 def test_what_the_sensor_asks_for_costs_little_when_nothing_has_changed(office):
-    watched = [e.name for e in DEFAULT_ENTITIES if is_watched(e)]
+    watched = [e.name for e in DEFAULT_ENTITIES if e.kind is not Kind.SNAPSHOT and e.since]
     office.load(*watched)
     office.advance(minutes=10)
     office.load(*watched, newest=False)

@@ -1,0 +1,1 @@
+../sources/pipedrive_pipeline.py

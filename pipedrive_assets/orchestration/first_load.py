@@ -1,0 +1,41 @@
+"""First loads: automation never starts one of a real account; it names the price instead."""
+
+from collections.abc import Collection, Sequence
+from math import ceil
+
+from pipedrive_assets.entities import BULK_PARENTS, Entity
+from pipedrive_assets.orchestration.target import Target
+
+
+def split_by_first_load(
+    entities: Sequence[Entity], loaded: Collection[str], target: Target
+) -> tuple[list[Entity], list[Entity]]:
+    """Tables that automation may load, and those whose first load a person has to start.
+
+    On the sandbox every table may be loaded: its tokens cost nothing.
+    """
+    if target.sandbox:
+        return list(entities), []
+    ready = [entity for entity in entities if entity.name in loaded]
+    return ready, [entity for entity in entities if entity.name not in loaded]
+
+
+def first_load_sentence(waiting: Sequence[Entity]) -> str:
+    """What a first load would cost, and the command that starts it."""
+    pages = sum(
+        listing.cost for entity in waiting if not entity.parent for listing in entity.listings
+    )
+    per_deal = ceil(
+        sum(
+            entity.cost / (BULK_PARENTS if entity.bulk else 1)
+            for entity in waiting
+            if entity.parent
+        )
+    )
+    more = f", and up to {per_deal} per deal" if per_deal else ""
+    names = ",".join(entity.name for entity in waiting)
+    return (
+        f"Never loaded: {names}. A first load takes at least {pages} API tokens (one page of up to "
+        f"500 rows per list; each further page costs the same){more}. "
+        f"Start it with: dagster asset materialize --select {names}"
+    )

@@ -1,0 +1,85 @@
+"""What a load says of each table: a log line, and the metadata of its materialization."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from pipedrive_assets.source import TableReport, Waiting
+
+
+def sentence(report: TableReport) -> str:
+    """One log line per table."""
+    if report.error:
+        return f"{report.entity.name}: FAILED. {report.error}"
+    if report.waiting:
+        return f"{report.entity.name}: {waiting_sentence(report.waiting)}"
+    if report.skipped:
+        return f"{report.entity.name}: skipped, Pipedrive refuses it: «{report.skipped}»"
+    return (
+        f"{report.entity.name}: {report.written.loaded} rows loaded, "
+        f"{report.rows_total} in the table ({report.tally.requests} requests, "
+        f"{report.tally.tokens} tokens, {report.seconds:.1f} s)"
+    )
+
+
+def waiting_sentence(waiting: Waiting) -> str:
+    """How much waits, why, and until when."""
+    done = waiting.done_at
+    until = f"done about {done:%Y-%m-%d} at this pace" if done else "never at this cap: raise it"
+    return (
+        f"{waiting.count} still to be read, most recent changes first: {waiting.reason}. "
+        f"The next run after {waiting.resumes_at:%Y-%m-%d %H:%M} UTC goes on; {until}."
+    )
+
+
+def token_facts(report: TableReport) -> dict[str, Any]:
+    """Tokens of the run, the day and the account; `waiting` and `resumes_at` of a capped table.
+
+    A table with `resumes_at` counts as served until then: the sensor leaves it alone.
+    """
+    tokens, waiting = report.tokens, report.waiting
+    facts: dict[str, Any] = {}
+    if tokens:
+        facts["tokens_run"], facts["tokens_today"] = tokens.by_run, tokens.today
+        facts["tokens_reset_at"] = dg.MetadataValue.timestamp(tokens.ends_at)
+        if tokens.left is not None:
+            facts["tokens_left"] = tokens.left
+    if report.entity.capped:
+        facts["waiting"] = waiting.count if waiting else 0
+    if waiting:
+        facts["waiting_for"] = waiting.reason
+        facts["resumes_at"] = dg.MetadataValue.timestamp(waiting.resumes_at)
+        if waiting.done_at:
+            facts["done_at"] = dg.MetadataValue.timestamp(waiting.done_at)
+    return facts
+
+
+def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[str, Any]:
+    """What each materialization says of itself; automation reads account, warehouse,
+    complete_until and closed_until.
+    """
+    reached = report.complete_until
+    return {
+        "rows_loaded": report.written.loaded,
+        "rows_read": report.written.read,
+        "rows_in_table": report.rows_total,
+        "dagster/row_count": report.rows_total,
+        "dagster/table_name": f"{report.warehouse.rpartition(':')[2]}.{report.entity.name}",
+        "marked_deleted": report.written.marked_deleted,
+        "misfit_values": report.written.misfits,
+        "window": report.what,
+        "requests": report.tally.requests,
+        "tokens": report.tally.tokens,
+        "retries": report.tally.retries,
+        "burst_waits": report.tally.burst_waits,
+        "seconds": round(report.seconds, 2),
+        "account": str(report.account),
+        "account_id": report.account.company_id,
+        "sandbox": report.account.is_sandbox,
+        "warehouse": report.warehouse,
+        **({"skipped": report.skipped} if report.skipped else {}),
+        **token_facts(report),
+        **({"closed_until": closed_until.isoformat()} if closed_until else {}),
+        **({"complete_until": dg.MetadataValue.timestamp(reached)} if reached else {}),
+    }

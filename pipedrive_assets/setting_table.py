@@ -1,0 +1,167 @@
+"""SETTINGS: one row per setting, its default and its meaning; README's table is made of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pipedrive_assets import setting_values as values
+from pipedrive_assets.selection import select
+
+SHARED_HOST = "https://api.pipedrive.com"
+ACCOUNT_WAREHOUSE = "data/warehouse.duckdb"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One row of the table: the name in the environment, the default as typed, what it is for."""
+
+    name: str
+    default: str
+    help: str
+    parse: Callable[[str], Any] = str
+    remedy: str = ""
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        name="PIPEDRIVE_API_TOKEN",
+        default="",
+        help="The api token of the Pipedrive user to read as; a global admin sees every row.",
+        parse=values.api_token,
+        remedy="Copy it again from Pipedrive > Personal preferences > API, on one line.",
+    ),
+    Setting(
+        name="PIPEDRIVE_BASE_URL",
+        default=SHARED_HOST,
+        help="Where the API is: a URL, or the company domain (`acme`, `acme.pipedrive.com`).",
+        parse=values.base_url,
+        remedy="Give https://api.pipedrive.com, your company domain, or http on this machine.",
+    ),
+    Setting(
+        name="PIPEDRIVE_FIRST_PARTITION",
+        default="2026-01-01",
+        help="The first daily partition (UTC). The first load brings all history all the same.",
+        parse=values.day,
+        remedy="Give a date such as 2026-01-01.",
+    ),
+    Setting(
+        name="PIPEDRIVE_SINCE_TIMESTAMP",
+        default="",
+        help="Limits history: the first load then reads only records changed since (UTC).",
+        parse=values.moment,
+        remedy="Give a moment such as 2025-01-01 or 2025-01-01T08:00:00Z.",
+    ),
+    Setting(
+        name="PIPEDRIVE_WAREHOUSE",
+        default=ACCOUNT_WAREHOUSE,
+        help="The DuckDB file to load into, relative to the project root.",
+        remedy="Give a path that ends in .duckdb.",
+    ),
+    Setting(
+        name="PIPEDRIVE_DATASET",
+        default="pipedrive_data",
+        help="The schema that holds the tables.",
+        parse=values.identifier,
+        remedy="Give a name of lower-case letters, digits and underscores.",
+    ),
+    Setting(
+        name="PIPEDRIVE_SANDBOX",
+        default="auto",
+        help="`auto`: without an api token the sandbox stands in; `never`: that is an error.",
+        parse=values.one_of("auto", "never"),
+        remedy="Give auto or never.",
+    ),
+    Setting(
+        name="PIPEDRIVE_TABLES",
+        default="default",
+        help="What to load: `default`, and `+name` or `-name`, such as `default,+projects,-files`.",
+        parse=select,
+    ),
+    Setting(
+        name="PIPEDRIVE_DAILY_AT",
+        default="02:15",
+        help="When the daily schedule ticks (UTC); it closes the newest day that has ended.",
+        parse=values.clock,
+        remedy="Give an hour and minute such as 02:15.",
+    ),
+    Setting(
+        name="PIPEDRIVE_OVERLAP_MINUTES",
+        default="5",
+        help="How far each window reaches back over the one before it.",
+        parse=values.minutes,
+        remedy="Give a whole number of minutes from 0 to 1440.",
+    ),
+    Setting(
+        name="PIPEDRIVE_RECHECK_DAYS",
+        default="30",
+        help="Within how many days the daily run reads each deal's children again; 0: never.",
+        parse=values.number_up_to(3650),
+        remedy="Give a whole number of days from 0 to 3650.",
+    ),
+    Setting(
+        name="PIPEDRIVE_RECONCILE_MAX_SHARE",
+        default="20",
+        help="The share of a table (in %) that may vanish at once before `reconcile` refuses.",
+        parse=values.number_up_to(100),
+        remedy="Give a whole number of percent from 0 to 100.",
+    ),
+    Setting(
+        name="PIPEDRIVE_TOKENS_PER_DAY",
+        default="",
+        help=(
+            "API tokens that deal histories, participants and optional tables may take a day; 0: "
+            "no cap. Default: half of the account's daily limit, 15000 where it does not tell."
+        ),
+        parse=values.tokens,
+        remedy="Give a whole number of tokens such as 15000, or 0 for no cap.",
+    ),
+    Setting(
+        name="PIPEDRIVE_TOKENS_PER_RUN",
+        default="",
+        help="The same for one run; 0: no cap. Default: only the day's cap counts.",
+        parse=values.tokens,
+        remedy="Give a whole number of tokens such as 5000, or 0 for no cap.",
+    ),
+    Setting(
+        name="PIPEDRIVE_SCHEDULE",
+        default="on",
+        help="Whether the daily and the weekly schedule are on from the start.",
+        parse=values.switch,
+        remedy="Give on or off.",
+    ),
+    Setting(
+        name="PIPEDRIVE_SENSOR",
+        default="on",
+        help="Whether the freshness sensor is on from the start.",
+        parse=values.switch,
+        remedy="Give on or off.",
+    ),
+    *(
+        Setting(
+            name=f"PIPEDRIVE_FRESHNESS_{group}",
+            default=default,
+            help=f"How old {what} may grow before the sensor loads them; or `daily`.",
+            parse=values.tolerance,
+            remedy="Give a span such as 30m, 1h or 2d, or daily.",
+        )
+        for group, default, what in (
+            ("CRM", "1h", "lists of records, such as deals and persons,"),
+            ("DEAL_DETAILS", "1h", "tables that are read per deal"),
+            ("REFERENCE", "daily", "reference tables, such as stages and users,"),
+            ("FILES", "daily", "files, and other lists that cannot be asked for what is new,"),
+        )
+    ),
+    Setting(
+        name="PIPEDRIVE_READ_COPY",
+        default="",
+        help="A second DuckDB file for BI tools to stay connected to, renewed after each good run.",
+        remedy="Give a path that ends in .duckdb.",
+    ),
+    Setting(
+        name="PIPEDRIVE_ALERT_WEBHOOK",
+        default="",
+        help='A URL that gets `{"text": …}` when a run fails (Slack, Teams, Mattermost). A secret.',
+        parse=values.webhook,
+        remedy="Give the whole URL, such as https://hooks.slack.com/services/….",
+    ),
+)

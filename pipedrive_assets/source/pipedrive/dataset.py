@@ -1,0 +1,31 @@
+"""A plain pipeline and the Dagster project keep different memories: they do not share a dataset."""
+
+import contextlib
+
+from dlt.common.destination.exceptions import DestinationException
+from dlt.common.pipeline import SupportsPipeline
+from dlt.pipeline.pipeline import Pipeline
+
+from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.source.ledger import table_exists
+
+LEDGER = "_pipedrive_account"
+
+
+def refuse_shared_dataset(pipeline: SupportsPipeline | None) -> None:
+    """Raise ConfigurationError where the Dagster project loads into this pipeline's dataset.
+
+    A destination that cannot be asked is not judged here: the load will say what is wrong with it.
+    """
+    if not isinstance(pipeline, Pipeline) or pipeline.destination is None:
+        return
+    if not pipeline.destination.destination_type.endswith("duckdb"):
+        return
+    held = False
+    with contextlib.suppress(DestinationException, OSError), pipeline.sql_client() as sql:
+        held = sql.has_dataset() and table_exists(sql, LEDGER)
+    if held:
+        raise ConfigurationError(
+            f"The dataset {pipeline.dataset_name} is loaded by the Dagster project, which keeps "
+            "its memory there. Nothing was loaded. Give dlt.pipeline another dataset_name."
+        )

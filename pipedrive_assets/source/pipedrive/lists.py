@@ -1,0 +1,99 @@
+"""The resources that read a list: whole, or what changed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dlt
+from dlt.extract import DltResource
+
+from pipedrive_assets.entities import Entity, Kind, children_of
+from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.reading.plan import Walk, restarted
+from pipedrive_assets.reading.snapshot_walks import read_snapshot
+from pipedrive_assets.reading.walks import read_windowed
+from pipedrive_assets.source.pipedrive.progress import (
+    State,
+    covering,
+    note_finished,
+    note_rows,
+    planned,
+)
+from pipedrive_assets.source.pipedrive.run import Row, Run, Session
+from pipedrive_assets.source.pipedrive.tables import empty_table, plain_hints, with_columns
+
+BEGUN = "begun"
+
+
+def list_resource(session: Session, entity: Entity) -> DltResource:
+    """The resource of an entity that is no child."""
+    read = _snapshot if entity.kind is Kind.SNAPSHOT else _windowed
+
+    def give() -> Iterator[Any]:
+        run = session.run()
+        run.open(entity)
+        with run.settled(entity):
+            yield from read(run, entity)
+
+    return dlt.resource(give, **plain_hints(entity))
+
+
+def _snapshot(run: Run, entity: Entity) -> Iterator[Any]:
+    run.fields.ask(entity, run.tally)
+    for chunk in read_snapshot(run.client, entity, run.tally):
+        rows = [row for _, row in chunk.rows]
+        custom = run.fields.fields_for(entity, rows, run.tally)
+        shaped = [run.shaped(entity, row, None, custom) for row in rows]
+        newest = {tuple(row.get(name) for name in entity.key): row for row in shaped}
+        yield empty_table(entity, custom)
+        yield list(newest.values())
+
+
+def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
+    """Read once for the table and for every selected child; each has its own place in time."""
+    own: State = dlt.current.resource_state(entity.name)
+    hearers = _hearers(run, entity, own)
+    wanted = covering(walk for _, walk in hearers.values())
+    walk, seen = _begun(own, wanted, hearers)
+    cursor = entity.cursor or ""
+    run.fields.ask(entity, run.tally)
+    yield empty_table(entity, run.fields.fields_of(entity))
+    try:
+        for chunk in read_windowed(run.client, entity, walk, run.tally):
+            walk = chunk.walk or walk
+            rows = [row for _, row in chunk.rows]
+            custom = run.fields.fields_for(entity, rows, run.tally)
+            shaped = [run.shaped(entity, row, None, custom) for row in rows]
+            note_rows(seen, shaped, cursor, run.request.overlap)
+            yield with_columns(shaped, entity, custom)
+    except PipedriveError:
+        # Saved only where the failure does not undo the whole load: with keep_partial.
+        own[BEGUN] = {"walk": walk.to_json(), "seen": seen, "hearers": sorted(hearers)}
+        raise
+    for name, (state, _) in hearers.items():
+        if name not in run.children or run.children[name].counts:
+            note_finished(state, walk, seen)
+
+
+def _hearers(run: Run, entity: Entity, own: State) -> dict[str, tuple[State, Walk]]:
+    """For whom the list is read: its own table and children that are selected, or whoever else
+    asks. A child that the account lacks hears what comes, and nothing is read for it alone.
+    """
+    selected = dlt.current.source().selected_resources
+    children = [run.hear(child) for child in children_of(entity.name) if child.name in selected]
+    hearers = {child.name: (child.state, child.walk) for child in children if child.counts}
+    if entity.name in selected or not hearers:
+        hearers[entity.name] = (own, planned(own, run.request))
+    return hearers
+
+
+def _begun(own: State, wanted: Walk, hearers: dict[str, Any]) -> tuple[Walk, Row]:
+    """The walk where an earlier run had to leave it, with what it saw; else the one wanted.
+
+    It is complete only as of that run; the next one reads what came since.
+    """
+    begun = own.pop(BEGUN, None)
+    if begun and set(hearers) <= set(begun["hearers"]):
+        walk = Walk.from_json(begun["walk"])
+        if restarted(walk) == wanted:
+            return walk, dict(begun["seen"])
+    return wanted, {}

@@ -1,0 +1,103 @@
+"""What dlt's state remembers of a resource: up to when it is complete.
+
+dlt commits its state with the rows; what fails before that never happened.
+"""
+
+from collections.abc import Iterable, MutableMapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
+from pipedrive_assets.source.pipedrive.arguments import Request
+from pipedrive_assets.windows import Window, parse_stamp, utc_now
+
+COMPLETE = "complete_until"
+NEWEST = "newest_change"
+IDS = "ids_until"
+RECENT = "recent"
+"""By id: the change of rows so recent that the next window shows them once more."""
+
+State = MutableMapping[str, Any]
+Row = dict[str, Any]
+
+
+def planned(state: State, request: Request) -> Walk:
+    """What a resource needs to be read: everything at first, then what changed."""
+    reached = _moment(state.get(COMPLETE))
+    return plan(
+        Coverage(baseline_at=reached, complete_until=reached, ids_until=state.get(IDS)),
+        Window(start=utc_now()),
+        held=Held(newest=_moment(state.get(NEWEST))),
+        overlap=request.overlap,
+        since=request.since,
+        full=request.full,
+    )
+
+
+def covering(walks: Iterable[Walk]) -> Walk:
+    """The walk that reads what each of these reads."""
+    first, *others = walks
+    for other in others:
+        since = min(first.since, other.since) if first.since and other.since else None
+        ids = [each.above_id for each in (first, other) if each.above_id is not None]
+        first = Walk(
+            baseline=first.baseline or other.baseline,
+            moves=True,
+            since=since,
+            above_id=min(ids) if since and ids else None,
+        )
+    return first
+
+
+def concerns(walk: Walk, row: Row, cursor: str) -> bool:
+    """Whether a walk of its own would have shown this row."""
+    if walk.since is None:
+        return True
+    if change := row.get(cursor):
+        return parse_stamp(change) >= walk.since
+    return walk.above_id is None or row["id"] > walk.above_id
+
+
+def is_held(before: State, row: Row, cursor: str, overlap: timedelta) -> bool:
+    """Whether an earlier run read what belongs to this row, and long enough after its change: a
+    second change in the same second leaves the same time.
+    """
+    change, reached = row.get(cursor), _moment(before.get(COMPLETE))
+    if not change or reached is None or before.get(RECENT, {}).get(str(row["id"])) != change:
+        return False
+    return parse_stamp(change) + overlap <= reached
+
+
+def note_rows(seen: State, rows: Iterable[Row], cursor: str, overlap: timedelta) -> None:
+    """Remember the newest change, the highest id and the recent changes among rows."""
+    recent = seen.setdefault(RECENT, {})
+    for row in rows:
+        change, key = row.get(cursor), row.get("id")
+        if isinstance(key, int):
+            seen[IDS] = max(key, seen.get(IDS, key))
+        if change:
+            seen[NEWEST] = _later(seen.get(NEWEST), change)
+            recent[str(key)] = change
+    if NEWEST in seen:
+        since = parse_stamp(seen[NEWEST]) - overlap
+        seen[RECENT] = {key: each for key, each in recent.items() if parse_stamp(each) >= since}
+
+
+def note_finished(state: State, walk: Walk, seen: State) -> None:
+    """A walk came to its end: what it covers is complete."""
+    if (reached := walk.complete_until()) is None:
+        return
+    state[COMPLETE] = _later(state.get(COMPLETE), reached.isoformat())
+    state[RECENT] = seen.get(RECENT, {})
+    if NEWEST in seen:
+        state[NEWEST] = _later(state.get(NEWEST), seen[NEWEST])
+    if walk.saw_newest_ids and IDS in seen:
+        state[IDS] = max(seen[IDS], state.get(IDS) or 0)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return parse_stamp(text) if text else None
+
+
+def _later(known: str | None, found: str) -> str:
+    return found if known is None or parse_stamp(found) > parse_stamp(known) else known

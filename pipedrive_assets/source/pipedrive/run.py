@@ -1,0 +1,182 @@
+"""One extraction: what its resources share, made when the first of them is read."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import dlt
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+from dlt.common.pipeline import current_pipeline
+
+from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.connect import Connection
+from pipedrive_assets.entities import Entity
+from pipedrive_assets.errors import PipedriveError, Refused, WrongAccountError
+from pipedrive_assets.reading.field_memory import FieldMemory, StateMapping
+from pipedrive_assets.reading.plan import Walk
+from pipedrive_assets.rows.field_set import FieldSet
+from pipedrive_assets.rows.fields import resolve
+from pipedrive_assets.rows.shape import shape
+from pipedrive_assets.source.pipedrive.arguments import Request
+from pipedrive_assets.source.pipedrive.dataset import refuse_shared_dataset
+from pipedrive_assets.source.pipedrive.progress import State, concerns, is_held, planned
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+ACCOUNT = "account"
+FIELDS = "custom_fields_mapping"
+UNFINISHED = "unfinished"
+REFUSED = "refused"
+OWED = "owed"
+
+
+def unfinished(pipeline: dlt.Pipeline, source_name: str = "pipedrive") -> dict[str, str]:
+    """The resources that the last run could not read to their end, each with the reason.
+
+    Only a source made with `keep_partial=True` leaves any.
+    """
+    state = pipeline.state.get("sources", {}).get(source_name, {})
+    return dict(state.get(UNFINISHED, {}))
+
+
+@dataclass(kw_only=True)
+class ChildReading:
+    """A child table while its parents are read: which of them it still needs."""
+
+    name: str
+    walk: Walk
+    state: State
+    before: Row
+    read: set[int] = field(default_factory=set)
+    """Parents whose children are in this load already; a set is never mixed of two readings."""
+
+    answered: bool = False
+    stopped: bool = False
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no run has loaded it before."""
+        return not self.before
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is read as its parents are; not if the account lacked the feature last time.
+
+        Once the feature answers, the next run reads the children of all parents.
+        """
+        return not (self.before.get(REFUSED) or self.state.get(REFUSED))
+
+    def needs(self, row: Row, cursor: str, request: Request) -> bool:
+        """Whether this parent's children are to be read."""
+        if row["id"] in self.read or not concerns(self.walk, row, cursor):
+            return False
+        return request.full or not is_held(self.before, row, cursor, request.overlap)
+
+    def refuse(self) -> None:
+        """The account lacks the feature: nothing is complete."""
+        self.state.clear()
+        self.state.update(self.before, **{REFUSED: True})
+
+    def open(self) -> None:
+        """It answers."""
+        self.state.pop(REFUSED, None)
+
+    def owe(self, parents: Iterable[int]) -> None:
+        """Remember parents that Pipedrive did not answer for, for the next run."""
+        if owed := list(parents):
+            self.state[OWED] = [*self.state.get(OWED, ()), *owed]
+
+    def take_owed(self) -> list[int]:
+        """The parents that an earlier run owes; once."""
+        return [] if self.stopped else list(self.state.pop(OWED, ()))
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One extraction. `state` is dlt's state of the source; it is saved with the rows."""
+
+    client: Client
+    request: Request
+    state: State
+    fields: FieldMemory
+    tally: Tally = field(default_factory=Tally)
+    children: dict[str, ChildReading] = field(default_factory=dict)
+
+    def open(self, entity: Entity) -> None:
+        """A resource begins to be read."""
+        self.state.setdefault(UNFINISHED, {}).pop(entity.name, None)
+
+    def hear(self, child: Entity) -> ChildReading:
+        """A child begins to be read, its parent about to be."""
+        self.open(child)
+        state = dlt.current.resource_state(child.name)
+        if self.request.full:
+            state.pop(OWED, None)
+        reading = ChildReading(
+            name=child.name,
+            walk=planned(state, self.request),
+            state=state,
+            before={**state},
+        )
+        self.children[child.name] = reading
+        return reading
+
+    def shaped(self, entity: Entity, row: Row, parent: int | None, custom: FieldSet | None) -> Row:
+        """The row as it is loaded."""
+        named = resolve(row, custom.plan)[0] if custom else row
+        return shape(entity, named, parent_id=parent)[0]
+
+    @contextlib.contextmanager
+    def settled(self, entity: Entity) -> Iterator[None]:
+        """An account may lack a feature: its table is then left as it is, with a warning.
+
+        With `keep_partial` no failure undoes the load: what is missing is noted as unfinished.
+        """
+        try:
+            yield
+        except PipedriveError as error:
+            is_lacking = isinstance(error, Refused) and entity.gated
+            if not (is_lacking or self.request.keep_partial):
+                raise
+            log.warning("%s is not read: %s", entity.name, error)
+            if not is_lacking:
+                self.state[UNFINISHED][entity.name] = str(error)
+
+
+class Session:
+    """A source's connection, and the run that is under way."""
+
+    def __init__(self, connect: Callable[[], Connection], request: Request) -> None:
+        """`connect` is called once, when the first resource is read."""
+        self._connect, self._request = connect, request
+        self._run: Run | None = None
+
+    def run(self) -> Run:
+        """What the resources of this extraction share. dlt makes the state anew for each."""
+        state = dlt.current.source_state()
+        if self._run is None or self._run.state is not state:
+            self._run = self._begun(state)
+        return self._run
+
+    def _begun(self, state: State) -> Run:
+        refuse_shared_dataset(current_pipeline())
+        connection = self._connect()
+        account, now = connection.account()
+        known = state.setdefault(ACCOUNT, {"id": account.company_id, "name": account.company_name})
+        if known["id"] != account.company_id:
+            raise WrongAccountError(
+                f"This pipeline holds the data of {known['name']} ({known['id']}), but the api "
+                f"token belongs to {account}. Nothing was loaded. Use a pipeline and a dataset of "
+                "its own for each company, or use the other api token."
+            )
+        fields = FieldMemory(
+            connection.client,
+            StateMapping(state.setdefault(FIELDS, {})),
+            now,
+            normalize=NamingConvention().normalize_identifier,
+        )
+        return Run(client=connection.client, request=self._request, state=state, fields=fields)

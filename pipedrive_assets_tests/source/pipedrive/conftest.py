@@ -1,0 +1,128 @@
+"""A plain dlt pipeline that loads an office's account."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
+
+from pipedrive_assets.entities import ENTITIES, Kind
+from pipedrive_assets.reading import walks
+from pipedrive_assets.source import pipedrive_source
+from pipedrive_assets.source.pipedrive import source as source_module
+from pipedrive_assets_tests.conftest import Office
+from pipedrive_assets_tests.source.test_load import DERIVED
+
+KEY = "x" * 40
+
+
+class Plain:
+    """A pipeline into the file in which the office looks for its rows."""
+
+    def __init__(self, office: Office, folder: Path) -> None:
+        self.office, self.folder = office, folder
+        office.warehouse.path.parent.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def pipeline(self) -> dlt.Pipeline:
+        return dlt.pipeline(
+            "pipedrive",
+            pipelines_dir=str(self.folder / "pipelines"),
+            destination=dlt.destinations.duckdb(str(self.office.warehouse.path)),
+            dataset_name="pipedrive_data",
+        )
+
+    def source(self, *names: str, **arguments: Any) -> Any:
+        made = pipedrive_source(KEY, **arguments)
+        return made.with_resources(*names, "custom_fields_mapping") if names else made
+
+    def run(self, *names: str, **arguments: Any) -> dict[str, int]:
+        """Load resources (all that are selected by default); rows by table."""
+        pipeline = self.pipeline
+        pipeline.run(self.source(*names, **arguments))
+        counts = pipeline.last_trace.last_normalize_info.row_counts
+        return {name: count for name, count in counts.items() if not name.startswith("_dlt")}
+
+    def differences(self, *names: str) -> list[str]:
+        """What the tables have otherwise than the account, save what update times never show."""
+        return [
+            difference
+            for difference in self.office.differences(*names)
+            if not difference.endswith("is not in the account")
+            and (re.search(r"\.(\w+):", difference) or [None, None])[1] not in DERIVED
+        ]
+
+    def differences_from(self, twin: Office, name: str) -> list[tuple[Any, ...]]:
+        """Rows of a table that only one of the two has: this pipeline's, the Dagster load's."""
+        columns = "* EXCLUDE (_dlt_id, _dlt_load_id, _deleted_at, _deleted_reason)"
+        mine, theirs = (
+            Counter(map(str, each.query(f"SELECT {columns} FROM {name}")))
+            for each in (self.office, twin)
+        )
+        return [*((mine - theirs).elements()), *((theirs - mine).elements())]
+
+    def state(self, resource: str) -> dict[str, Any]:
+        return self.pipeline.state["sources"]["pipedrive"]["resources"][resource]
+
+    def asked(self, path: str) -> list[str]:
+        """The paths asked for so far that begin like this."""
+        return [
+            line.path for line in self.office.sandbox.log if line.path.lstrip("/").startswith(path)
+        ]
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """A small account: dlt takes its time for every table."""
+    made = Office(tmp_path, deals=12)
+    yield made
+    made.warehouse.close()
+
+
+@pytest.fixture
+def twin(office: Office, tmp_path: Path) -> Iterator[Office]:
+    """The same account, loaded as the Dagster project loads it."""
+    made = Office(tmp_path / "twin")
+    made.world, made.sandbox = office.world, office.sandbox
+    yield made
+    made.warehouse.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_pipeline_is_active() -> Iterator[None]:
+    """What is read without a pipeline must not find another test's state."""
+    yield
+    context = Container()[PipelineContext]
+    if context.is_active():
+        context.deactivate()
+
+
+@pytest.fixture
+def plain_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Office], Plain]:
+    def make(office: Office) -> Plain:
+        monkeypatch.setattr(source_module, "connect", lambda _settings: office.connection)
+        return Plain(office, tmp_path)
+
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    return make
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five rows a page, a chunk a page."""
+    entities = tuple(
+        replace(each, page_rows=5) if each.kind is Kind.WINDOWED else each for each in ENTITIES
+    )
+    monkeypatch.setattr(source_module, "ENTITIES", entities)
+    monkeypatch.setattr(walks, "CHUNK_PAGES", 1)
+
+
+@pytest.fixture
+def plain(office: Office, plain_of: Callable[[Office], Plain]) -> Plain:
+    return plain_of(office)

@@ -1,0 +1,188 @@
+"""Where the key and the start come from, as in a plain folder with `.dlt/` in it."""
+
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+
+import dlt
+import pendulum
+import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+from pipedrive_assets.errors import ConfigurationError, MissingTokenError
+from pipedrive_assets.source import pipedrive_source
+from pipedrive_assets.source.pipedrive import source as source_module
+from pipedrive_assets.source.pipedrive.arguments import Request, moment_of
+
+MARCH = datetime(2023, 3, 1, tzinfo=timezone.utc)
+
+
+class Given:
+    """What a source was made with."""
+
+    def __init__(self) -> None:
+        self.settings, self.request = None, None
+
+    def take(self, connect, request: Request) -> None:
+        (self.settings,), self.request = connect.args, request
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Given:
+    made = Given()
+    monkeypatch.setattr(source_module, "Session", made.take)
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A folder with these files in .dlt; dlt reads them anew."""
+
+    def make(**files: str) -> None:
+        home = tmp_path / ".dlt"
+        home.mkdir()
+        for name, text in files.items():
+            (home / f"{name}.toml").write_text(text, "utf-8")
+        Container()[PluggableRunContext].reload()
+
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    yield make
+    monkeypatch.undo()
+    Container()[PluggableRunContext].reload()
+
+
+def test_the_key_is_found_where_the_verified_source_had_it(given, folder):
+    folder(secrets='[sources.pipedrive.credentials]\npipedrive_api_key = "k1"\n')
+
+    pipedrive_source()
+
+    assert "k1" == given.settings.api_token
+
+
+def test_the_key_is_found_where_dlt_looks_by_itself(given, folder):
+    folder(secrets='[sources.pipedrive]\npipedrive_api_key = "k2"\n')
+
+    pipedrive_source()
+
+    assert "k2" == given.settings.api_token
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SOURCES__PIPEDRIVE__CREDENTIALS__PIPEDRIVE_API_KEY",
+        "SOURCES__PIPEDRIVE__PIPEDRIVE_API_KEY",
+        "PIPEDRIVE_API_TOKEN",
+    ],
+)
+def test_the_key_is_found_in_the_environment(given, monkeypatch, name):
+    monkeypatch.setenv(name, "k3")
+
+    pipedrive_source()
+
+    assert "k3" == given.settings.api_token
+
+
+def test_the_argument_comes_before_everything_else(given, monkeypatch):
+    monkeypatch.setenv("SOURCES__PIPEDRIVE__CREDENTIALS__PIPEDRIVE_API_KEY", "other")
+    monkeypatch.setenv("PIPEDRIVE_API_TOKEN", "another")
+
+    pipedrive_source(pipedrive_api_key=" mine\n")
+
+    assert "mine" == given.settings.api_token
+
+
+def test_what_dlt_init_leaves_to_be_filled_in_is_no_key(folder):
+    folder(secrets='[sources.pipedrive]\npipedrive_api_key = "<configure me>"\n')
+
+    with pytest.raises(MissingTokenError):
+        pipedrive_source()
+
+
+def test_without_a_key_it_raises_and_no_sandbox_stands_in():
+    with pytest.raises(MissingTokenError, match=r"\[sources.pipedrive.credentials\]"):
+        pipedrive_source()
+
+
+def test_a_key_that_no_header_can_carry_is_refused_unseen():
+    with pytest.raises(ConfigurationError, match="not usable") as refusal:
+        pipedrive_source(pipedrive_api_key="two words")
+
+    assert "two words" not in str(refusal.value)
+
+
+def test_the_base_url_of_the_settings_holds(given, monkeypatch):
+    monkeypatch.setenv("PIPEDRIVE_BASE_URL", "http://127.0.0.1:8123")
+
+    pipedrive_source("key")
+
+    assert "http://127.0.0.1:8123" == given.settings.base_url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"2023-03-01 00:00:00Z"',
+        '"2023-03-01"',
+        '"2023-03-01T01:00:00+01:00"',
+        "2023-03-01T00:00:00Z",
+        "2023-03-01T00:00:00",
+        "2023-03-01",
+    ],
+)
+def test_the_start_is_found_in_the_configuration(given, folder, text):
+    folder(config=f"[sources.pipedrive]\nsince_timestamp = {text}\n")
+
+    pipedrive_source("key")
+
+    assert MARCH == given.request.since
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "2023-03-01 00:00:00Z",
+        "2023-03-01 00:00:00",
+        "2023-03-01",
+        "2023-03-01T00:00:00.000Z",
+        "20230301T000000Z",
+        "2023-03-01T05:30:00+05:30",
+        pendulum.datetime(2023, 3, 1),
+        pendulum.datetime(2023, 3, 1, 2, tz="Europe/Helsinki"),
+        date(2023, 3, 1),
+        datetime(2023, 3, 1),  # noqa: DTZ001 - naive means UTC
+        datetime(2023, 2, 28, 19, tzinfo=timezone(timedelta(hours=-5))),
+    ],
+    ids=str,
+)
+def test_every_form_of_a_moment_is_understood(given, start):
+    pipedrive_source("key", since_timestamp=start)
+
+    assert MARCH == given.request.since
+
+
+@pytest.mark.parametrize("start", ["yesterday", "2023-13-01", "12:30", "P3D", 1677628800, [], True])
+def test_anything_else_is_one_sentence(start):
+    with pytest.raises(ConfigurationError, match=r"since_timestamp: .* is no moment"):
+        moment_of(start)
+
+
+def test_nothing_means_the_whole_history(given):
+    pipedrive_source("key")
+
+    assert given.request.since is None
+
+
+def test_dlt_configuration_may_ask_for_everything_again(given, folder):
+    folder(config="[sources.pipedrive]\nincremental = false\nkeep_partial = true\n")
+
+    pipedrive_source("key")
+
+    assert (True, True) == (given.request.full, given.request.keep_partial)
+
+
+def test_the_key_stands_in_no_text_of_the_source():
+    source = pipedrive_source("s3cret-key-0123456789")
+
+    assert "s3cret" not in f"{source} {source.resources['persons']} {source!r}"
+    assert dlt.secrets.get("sources.pipedrive.pipedrive_api_key") is None

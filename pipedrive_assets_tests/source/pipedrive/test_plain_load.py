@@ -1,0 +1,384 @@
+"""What a plain pipeline holds, whatever happened in the account and whatever was selected."""
+
+import shutil
+
+import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from pipedrive_assets.entities import DEFAULT_ENTITIES, ENTITIES, Kind
+from pipedrive_assets.errors import BudgetExhausted, ConfigurationError, WrongAccountError
+from pipedrive_assets.reading.field_memory import OWN_SHAPES
+from pipedrive_assets.sandbox import Sandbox, World, faults
+from pipedrive_assets.source import unfinished
+from pipedrive_assets_tests.conftest import NO_LIMIT, NOON
+
+CHILDREN = ("deals_participants", "deals_flow", "deals_products", "deals_installments")
+DEALS = ("deals", *CHILDREN)
+SHOWN = tuple(name for name in DEALS if name != "deals_flow")
+"""What moves a deal's `update_time` when it changes; of the flow, some events do not."""
+
+
+def cause(failure):
+    """The error of ours inside dlt's."""
+    error = failure.value
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def test_the_first_run_brings_every_row_of_every_table(plain, monkeypatch):
+    monkeypatch.setenv("PIPEDRIVE_TABLES", ",".join(f"+{entity.name}" for entity in ENTITIES))
+
+    plain.run()
+
+    assert [] == plain.office.differences()
+    assert {"deal", "person", "organization", "product", "activity", "project"} >= {
+        endpoint
+        for (endpoint,) in plain.office.query("SELECT DISTINCT endpoint FROM custom_fields_mapping")
+    }
+
+
+def test_later_runs_bring_what_changed_and_only_that(plain, twin):
+    plain.run()
+    twin.load()
+    plain.office.advance(days=3)
+    before = len(plain.asked("v1/deals"))
+
+    changed = plain.run()
+    asked = len(plain.asked("v1/deals")) - before
+    twin.load()
+
+    # The Dagster load also finds events that leave their deal as it was.
+    names = {entity.name for entity in DEFAULT_ENTITIES if entity.kind is not Kind.SNAPSHOT}
+    names -= {"deals_flow"}
+    assert {name: [] for name in names} == {
+        name: plain.differences_from(twin, name) for name in names
+    }
+    assert 0 < changed["deals"] < len(plain.office.world.ids("deals"))
+    assert asked <= 2 * changed["deals"]
+
+
+def test_a_second_run_asks_for_no_children_when_nothing_changed(plain):
+    plain.run(*DEALS)
+    plain.office.advance(minutes=30)
+    before = len(plain.asked("v1/deals"))
+
+    plain.run(*DEALS)
+
+    assert before == len(plain.asked("v1/deals"))
+
+
+def test_a_child_selected_later_gets_the_children_of_all_parents(plain):
+    plain.run("deals", "deals_participants")
+    plain.office.advance(days=1)
+    participants = len(plain.asked("v1/deals"))
+
+    plain.run(*DEALS)
+
+    assert [] == plain.differences(*DEALS)
+    asked = [path for path in plain.asked("v1/deals")[participants:] if "participants" in path]
+    assert len(asked) < 10
+
+
+def test_a_child_deselected_for_a_while_loses_nothing(plain):
+    plain.run(*DEALS)
+    plain.office.advance(days=2)
+    plain.run("deals")
+    plain.office.advance(days=2)
+
+    plain.run(*DEALS)
+
+    assert [] == plain.differences(*SHOWN)
+
+
+def test_a_child_alone_is_loaded_without_its_parent(plain):
+    loaded = plain.run("deals_products")
+
+    assert "deals" not in loaded
+    assert [] == plain.differences("deals_products")
+
+
+def test_deals_selected_after_a_child_are_loaded_whole(plain):
+    plain.run("deals_products")
+    plain.office.advance(days=1)
+
+    plain.run("deals", "deals_products")
+
+    assert [] == plain.differences("deals", "deals_products")
+
+
+def test_a_participant_who_left_disappears_also_when_nobody_is_left(plain):
+    world = plain.office.world
+    deal = next(iter(world.tables["deals"].rows.values()))["id"]
+    for row in list(world.tables["participants"].where("deal_id", deal)):
+        world.remove_participant(deal, row["person_id"])
+    person, other = world.ids("persons")[:2]
+    world.add_participant(deal, person)
+    world.add_participant(deal, other)
+    plain.run("deals_participants")
+    held = f"SELECT person_id FROM deals_participants WHERE deal_id = {deal} ORDER BY 1"
+    both = plain.office.query(held)
+    plain.office.advance(minutes=30)
+    world.remove_participant(deal, person)
+
+    plain.run("deals_participants")
+    one = plain.office.query(held)
+    plain.office.advance(minutes=30)
+    world.remove_participant(deal, other)
+    plain.run("deals_participants")
+
+    assert ([(person,), (other,)], [(other,)], []) == (both, one, plain.office.query(held))
+
+
+def test_an_edit_while_the_list_is_read_is_held_as_it_was_last_read(plain, small_pages):
+    world = plain.office.world
+    first = min(world.ids("deals"))
+    plain.office.sandbox.inject(
+        faults.after("api/v2/deals", lambda: world.archive("deals", first)).at(2)
+    )
+
+    plain.run("deals")
+
+    assert [] == plain.office.differences("deals")
+
+
+def test_a_row_without_update_time_is_found_by_its_id(plain):
+    plain.run("deals", "deals_flow")
+    plain.office.advance(minutes=30)
+    deal = plain.office.world.add("deals", title="Without a time")
+    plain.office.world.touch("deals", deal, None)
+
+    plain.run("deals", "deals_flow")
+
+    assert [] == plain.differences("deals", "deals_flow")
+
+
+def test_a_run_that_fails_loads_nothing_and_remembers_nothing(plain):
+    plain.run(*DEALS)
+    plain.office.advance(days=2)
+    before = plain.office.query("SELECT id, update_time FROM deals ORDER BY 1")
+    plain.office.sandbox.inject(faults.spent("v1/deals/*/flow").at(3, times=None))
+
+    with pytest.raises(PipelineStepFailed, match="daily API tokens are spent") as failure:
+        plain.run(*DEALS)
+    unchanged = plain.office.query("SELECT id, update_time FROM deals ORDER BY 1")
+    plain.office.sandbox.clear_faults()
+    plain.run(*DEALS)
+
+    assert isinstance(cause(failure), BudgetExhausted)
+    assert before == unchanged
+    assert [] == plain.differences(*SHOWN)
+
+
+def test_a_run_killed_before_its_load_is_loaded_by_the_next(plain):
+    pipeline = plain.pipeline
+    pipeline.extract(plain.source(*DEALS))
+
+    plain.run(*DEALS)
+
+    assert [] == plain.office.differences(*DEALS)
+
+
+def test_a_package_given_up_is_read_again(plain):
+    pipeline = plain.pipeline
+    pipeline.extract(plain.source("deals"))
+    pipeline.abort_packages()
+
+    plain.run("deals")
+
+    assert [] == plain.office.differences("deals")
+
+
+def test_without_its_working_folder_a_pipeline_goes_on_from_the_destination(plain):
+    plain.run(*DEALS)
+    plain.office.advance(days=1)
+    shutil.rmtree(plain.folder / "pipelines")
+    before = len(plain.asked("v1/deals"))
+
+    changed = plain.run(*DEALS)
+
+    assert [] == plain.differences(*SHOWN)
+    assert changed["deals"] < len(plain.office.world.ids("deals"))
+    assert len(plain.asked("v1/deals")) - before <= 2 * changed["deals"]
+
+
+def test_not_incremental_loads_everything_again(plain):
+    plain.run("deals", "deals_products")
+    total = len(plain.office.world.ids("deals"))
+
+    again = plain.run("deals", "deals_products", incremental=False)
+
+    assert total <= again["deals"]
+    assert [] == plain.differences("deals", "deals_products")
+
+
+def test_a_start_limits_the_first_run_of_a_resource(plain):
+    plain.run("activities", since_timestamp="2026-03-01 00:00:00Z")
+
+    ((oldest, held),) = plain.office.query("SELECT min(update_time), count(*) FROM activities")
+    assert 0 < held < len(plain.office.world.ids("activities"))
+    assert "2026-03-01" <= f"{oldest:%Y-%m-%d}"
+
+
+def test_a_start_after_the_last_run_leaves_no_gap(plain):
+    plain.run("deals")
+    plain.office.advance(days=5)
+    plain.office.advance(days=1)
+
+    plain.run("deals", "deals_products", since_timestamp=plain.office.sandbox.now)
+
+    assert [] == plain.differences("deals")
+
+
+def test_a_source_may_be_run_again_and_again(plain):
+    source, pipeline = plain.source("deals"), plain.pipeline
+    pipeline.run(source)
+    plain.office.advance(days=2)
+
+    pipeline.run(source)
+
+    assert [] == plain.differences("deals")
+
+
+def test_rows_are_read_without_a_pipeline_too(plain):
+    found = list(plain.source("deals", "deals_products").resources["deals"])
+
+    assert set(plain.office.world.ids("deals")) <= {row["id"] for row in found}
+
+
+def test_what_the_account_lacks_is_skipped_and_loaded_whole_once_it_is_there(plain):
+    plain.office.sandbox.inject(
+        faults.refused("api/v2/deals/products", 402), faults.refused("v1/leads*", 403)
+    )
+    plain.run(*DEALS, "leads")
+    plain.office.advance(days=1)
+    plain.run(*DEALS, "leads")
+    walked = len(plain.asked("api/v2/deals"))
+    plain.office.sandbox.clear_faults()
+    plain.office.advance(days=1)
+
+    plain.run(*DEALS, "leads")
+    plain.run(*DEALS, "leads")
+
+    assert [] == plain.differences(*SHOWN, "leads")
+    assert walked > 0
+
+
+def test_a_deal_that_vanished_takes_no_other_row_with_it(plain):
+    plain.run(*DEALS)
+    plain.office.advance(minutes=30)
+    first, second = sorted(plain.office.world.ids("deals"))[:2]
+    plain.office.world.edit("deals", first, title="Going")
+    plain.office.world.edit("deals", second, title="Staying")
+    for path in (f"v1/deals/{first}/*", f"api/v2/deals/{first}"):
+        plain.office.sandbox.inject(faults.refused(path, 404))
+
+    plain.run(*DEALS)
+
+    assert [("Staying",)] == plain.office.query(f"SELECT title FROM deals WHERE id = {second}")
+
+
+def test_with_keep_partial_a_spent_day_costs_nothing_that_was_read(plain, small_pages):
+    plain.office.sandbox.inject(faults.spent("v1/deals/*/flow").at(12, times=None))
+    plain.run(*DEALS, keep_partial=True)
+    missing = unfinished(plain.pipeline)
+    ((held,),) = plain.office.query("SELECT count(DISTINCT deal_id) FROM deals_flow")
+    done = {
+        f"/v1/deals/{deal}/flow"
+        for (deal,) in plain.office.query("SELECT DISTINCT deal_id FROM deals_flow")
+    }
+    plain.office.sandbox.clear_faults()
+    before = len(plain.asked("v1/deals"))
+
+    plain.run(*DEALS, keep_partial=True)
+
+    asked = plain.asked("v1/deals")[before:]
+    assert "deals_flow" in missing
+    assert "daily API tokens are spent" in missing["deals_flow"]
+    assert 0 < held < len(plain.office.world.ids("deals"))
+    assert [] == [path for path in asked if path in done]
+    assert {} == unfinished(plain.pipeline)
+    assert [] == plain.differences(*DEALS)
+
+
+@pytest.mark.parametrize("page", [1, 3])
+def test_with_keep_partial_a_list_goes_on_where_it_had_to_stop(plain, small_pages, page):
+    plain.office.sandbox.inject(faults.spent("api/v2/deals").at(page, times=None))
+    plain.run("deals", "deals_products", keep_partial=True)
+    assert "deals" in unfinished(plain.pipeline)
+    plain.office.sandbox.clear_faults()
+
+    plain.run("deals", "deals_products", keep_partial=True)
+
+    assert [] == plain.differences("deals", "deals_products")
+    assert {} == unfinished(plain.pipeline)
+    assert "begun" not in plain.state("deals")
+
+
+def test_a_pipeline_belongs_to_one_company(plain):
+    plain.run("stages")
+    other = World(deals=3, instant=NOON, seed=2)
+    plain.office.sandbox = Sandbox(other, limits=NO_LIMIT)
+    me = {"data": {"company_id": 77, "company_name": "Other"}, "success": True}
+    from pipedrive_assets.sandbox.exchange import json_reply
+
+    plain.office.sandbox.inject(faults.reply("v1/users/me", json_reply(200, me)).always())
+
+    with pytest.raises(PipelineStepFailed, match="Nothing was loaded") as failure:
+        plain.run("stages")
+
+    assert isinstance(cause(failure), WrongAccountError)
+
+
+def test_a_plain_pipeline_refuses_the_dataset_of_the_dagster_project(plain):
+    plain.office.load("stages")
+
+    with pytest.raises(PipelineStepFailed, match="another dataset_name") as failure:
+        plain.run("stages")
+
+    assert isinstance(cause(failure), ConfigurationError)
+
+
+def test_two_sources_are_loaded_in_one_run(plain):
+    pipeline = plain.pipeline
+    first = plain.source("activities", since_timestamp="2026-03-01 00:00:00Z")
+
+    pipeline.run([first, plain.source("deals", "deals_participants")])
+
+    assert [] == plain.office.differences("deals", "deals_participants")
+    assert plain.office.query("SELECT count(*) FROM activities") > [(0,)]
+
+
+def test_custom_fields_have_names_although_the_mapping_is_not_selected(plain):
+    pipeline = plain.pipeline
+    pipeline.run(plain.source().with_resources("deals"))
+    held = pipeline.default_schema.tables
+
+    assert "campaign" in held["deals"]["columns"]
+    assert "custom_fields_mapping" not in held
+
+
+def test_a_renamed_field_keeps_its_column(plain):
+    code = plain.office.world.code("deals", "Campaign")
+    plain.run("deals", "custom_fields_mapping")
+    plain.office.world.rename_field("deals", code, "Marketing source")
+    plain.office.advance(days=1)
+
+    plain.run("deals", "custom_fields_mapping")
+
+    assert [("campaign", "Marketing source")] == plain.office.query(
+        f"SELECT normalized_name, name FROM custom_fields_mapping WHERE hash_string = '{code}'"
+    )
+
+
+def test_the_tables_made_of_definitions_are_those_of_the_dagster_load(plain, twin):
+    plain.run("custom_fields_mapping", "fields")
+    twin.load(*(entity.name for entity in ENTITIES if entity.shape in OWN_SHAPES))
+    mapping = (
+        "SELECT endpoint, hash_string, normalized_name, options FROM custom_fields_mapping "
+        "ORDER BY 1, 2"
+    )
+    fields = "SELECT entity, field_code, field_name FROM fields ORDER BY 1, 2"
+
+    assert twin.query(mapping) == plain.office.query(mapping)
+    assert twin.query(fields) == plain.office.query(fields)
