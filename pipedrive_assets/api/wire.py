@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 
+from pipedrive_assets.api.quiet import QuietAdapter
 from pipedrive_assets.api.verdict import Reply
 from pipedrive_assets.errors import ConfigurationError
 
@@ -61,7 +62,7 @@ class Wire:
                 "user-agent": user_agent,
             }
         )
-        self._door = adapter or requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
+        self._door = adapter or QuietAdapter(pool_maxsize=CONNECTIONS)
 
     def get(self, path: str, params: Params) -> Reply:
         """Ask once. Raises NoReply, and nothing from the library."""

@@ -192,8 +192,11 @@ def rebuild(sql: Sql) -> None:
         if view.base in existing:
             _create(sql, view.name, view.query.format_map(_Names(sql, existing)))
     if "deals_flow" in existing:
+        taken = existing | {view.name for view in VIEWS}
         for kind in _flow_kinds(sql):
-            _create(sql, *_flow_view(sql, kind))
+            name, query = _flow_view(sql, kind)
+            if name not in taken:
+                _create(sql, name, query)
 
 
 class _Names(dict[str, str]):
@@ -229,7 +232,7 @@ def _flow_view(sql: Sql, kind: str) -> tuple[str, str]:
         kind,
     )
     literal = sql.capabilities.escape_literal
-    keys = {NAMING.normalize_identifier(row[0]): row[0] for row in rows or ()}
+    keys = {_name(row[0]): row[0] for row in rows or ()}
     columns = "".join(
         f", json_extract_string(event, {_path(literal, key)}) AS {sql.escape_column_name(name)}"
         for name, key in keys.items()
@@ -239,9 +242,14 @@ def _flow_view(sql: Sql, kind: str) -> tuple[str, str]:
         f"SELECT deal_id, timestamp{columns} FROM {table(sql, 'deals_flow')} "
         f"WHERE object = {literal(kind)}"
     )
-    return f"deals_flow_{NAMING.normalize_identifier(kind)}", query
+    return f"deals_flow_{_name(kind)}", query
+
+
+def _name(told: str) -> str:
+    """A name for a column or view, from a word of Pipedrive's that may be no name at all."""
+    return NAMING.normalize_identifier(told.strip() or "nameless")
 
 
 def _path(literal: Any, key: str) -> str:
-    quoted = key.replace("\\", "\\\\").replace('"', '\\"')
-    return str(literal(f'$.data."{quoted}"'))
+    """A JSON pointer, for which only two signs mean anything."""
+    return str(literal(f"/data/{key.replace('~', '~0').replace('/', '~1')}"))

@@ -4,17 +4,14 @@ Every fault stands at the first, a middle and the last page of a list read by cu
 offset, a child and a reference table, and stays until the run has ended.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from pipedrive_assets import errors
-from pipedrive_assets.api import Client
 from pipedrive_assets.api.client import ATTEMPTS
-from pipedrive_assets.connect import Connection
-from pipedrive_assets.sandbox import Reply, SandboxAdapter, faults
+from pipedrive_assets.sandbox import Reply, faults
 from pipedrive_assets.sandbox.exchange import gateway_reply, json_reply
 from pipedrive_assets.sandbox.faults import Fault
 from pipedrive_assets_tests.conftest import Office
@@ -139,23 +136,6 @@ CELLS = [
 ]  # fmt: skip
 
 
-class HastyOffice(Office):
-    """An office in which a wait takes no time, but counts."""
-
-    @property
-    def connection(self) -> Connection:
-        began = len(self.slept)
-        client = Client(
-            base_url="https://sandbox.invalid",
-            api_token=self.sandbox.api_token,
-            adapter=SandboxAdapter(self.sandbox),
-            sleep=self.slept.append,
-            monotonic=lambda: time.monotonic() + sum(self.slept[began:]),
-            now=lambda: self.sandbox.now,
-        )
-        return Connection(client=client, is_sandbox=True)
-
-
 @pytest.fixture(scope="module")
 def offices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Target], Office]]:
     """One office a table, its parents loaded."""
@@ -163,7 +143,7 @@ def offices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Targ
 
     def office(target: Target) -> Office:
         if target.table not in made:
-            one = made[target.table] = HastyOffice(tmp_path_factory.mktemp("office"), deals=2)
+            one = made[target.table] = Office(tmp_path_factory.mktemp("office"), deals=2)
             one.load(*(["deals"] if target.is_child else []), target.table)
         return made[target.table]
 

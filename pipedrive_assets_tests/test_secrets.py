@@ -1,0 +1,135 @@
+"""The api token is nowhere but in the header that carries it to Pipedrive."""
+
+import http.client
+import io
+import logging
+import tempfile
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from pipedrive_assets.definitions import build
+from pipedrive_assets.orchestration.resources import PipedriveResource
+from pipedrive_assets.sandbox import Limits, Sandbox, World, faults, serve
+from pipedrive_assets.sandbox.exchange import gateway_reply
+from pipedrive_assets.settings import Settings
+from pipedrive_assets_tests.conftest import NOON
+
+TOKEN = "5ecre7-0f-n0b0dy-e15e-0123456789abcdef00"
+LOUD = ("", "urllib3", "requests", "dlt", "dagster", "pipedrive_assets", "asyncio", "filelock")
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """All that any logger says at any level."""
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    for name in LOUD:
+        logger = logging.getLogger(name)
+        monkeypatch.setattr(logger, "level", logging.DEBUG)
+        monkeypatch.setattr(logger, "disabled", False)
+        logger.addHandler(handler)
+        logger.manager._clear_cache()
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    yield text
+    for name in LOUD:
+        logging.getLogger(name).removeHandler(handler)
+
+
+@pytest.fixture
+def account() -> Iterator[tuple[Sandbox, str]]:
+    sandbox = Sandbox(World(deals=2, instant=NOON), api_token=TOKEN, limits=Limits(burst=1_000_000))
+    with serve(sandbox) as server:
+        yield sandbox, server.url
+
+
+def settled(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    """Settings in `.env`, everything that is written below one folder and kept."""
+    (folder / "work").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "work"))
+    monkeypatch.setattr(tempfile.TemporaryDirectory, "cleanup", lambda _self: None)
+    monkeypatch.setenv("PIPEDRIVE_API_TOKEN", TOKEN)
+    monkeypatch.setenv("PIPEDRIVE_BASE_URL", url)
+    monkeypatch.setenv("RUNTIME__LOG_LEVEL", "DEBUG")
+    (folder / "home").mkdir()
+    local = "dagster._core.storage.local_compute_log_manager"
+    settings = {
+        "telemetry": {"enabled": False},
+        "compute_logs": {
+            "module": local,
+            "class": "LocalComputeLogManager",
+            "config": {"base_dir": str(folder / "home" / "logs")},
+        },
+        "python_logs": {"managed_python_loggers": list(LOUD[1:]), "python_log_level": "DEBUG"},
+    }
+    return dg.DagsterInstance.local_temp(str(folder / "home"), overrides=settings)
+
+
+def holding(folder: Path) -> list[Path]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    return [path for path in files if TOKEN.encode() in path.read_bytes()]
+
+
+ECHO = gateway_reply(403, f"the api token {TOKEN} may not do this")
+
+
+@pytest.mark.parametrize("given_as", ["setting", "EnvVar"])
+def test_the_api_token_is_in_no_log_event_file_or_message(  # noqa: PLR0913, PLR0917 - fixtures
+    tmp_path, account, said, monkeypatch, capfd, given_as
+):
+    """After a run that fails, one whose token is refused, and one that succeeds, all at DEBUG."""
+    sandbox, url = account
+    instance = settled(tmp_path, url, monkeypatch)
+    resource = PipedriveResource(
+        **({"api_token": dg.EnvVar("PIPEDRIVE_API_TOKEN")} if given_as == "EnvVar" else {})
+    )
+    definitions = build(Settings.from_env(), pipedrive=resource)
+    job = definitions.resolve_implicit_global_asset_job_def()
+    told: list[str] = [repr(Settings.from_env()), repr(definitions), repr(resource)]
+    results = []
+    for trouble in (
+        (faults.reply("v1/users", ECHO), faults.truncated("v1/notes")),
+        (faults.revoked("v1/users/me"),),
+        (),
+    ):
+        sandbox.clear_faults()
+        sandbox.inject(*trouble)
+        result = job.execute_in_process(
+            instance=instance,
+            partition_key="2026-03-10",
+            asset_selection=[dg.AssetKey(name) for name in ("deals", "users", "notes")],
+            raise_on_error=False,
+        )
+        results.append(result.success)
+        told += [repr(event) for event in result.all_events]
+        told += [repr(record) for record in instance.all_logs(result.run_id)]
+        told.append(repr(instance.get_run_by_id(result.run_id)))
+
+    assert [False, False, True] == results
+    assert "may not do this" in "".join(told)
+    out, err = capfd.readouterr()
+    assert "users/me" in said.getvalue()
+    for text in (*told, said.getvalue(), out, err):
+        assert TOKEN not in text
+    assert [] == holding(tmp_path)
+
+
+def test_errors_show_no_token_in_traceback_or_attributes(account):
+    from pipedrive_assets.api import Client
+    from pipedrive_assets.errors import PipedriveError
+
+    sandbox, url = account
+    sandbox.inject(faults.reply("v1/users", ECHO))
+    client = Client(base_url=url, api_token=TOKEN, sleep=lambda _: None)
+    with pytest.raises(PipedriveError) as caught:
+        list(client.pages("v1/users", cost=20, paging="none", page_rows=1))
+
+    error = caught.value
+    told = [str(error), repr(error), str(vars(error)), repr(client), repr(client.latest)]
+    told += traceback.format_exception(type(error), error, error.__traceback__)
+    assert TOKEN not in "".join(told)
+    client._wire._door.close()
