@@ -34,7 +34,11 @@ def secrets(folder: Path, key: str) -> None:
 
 @pytest.fixture
 def plain_folder(project):
-    project.environment |= {"PYTHONPATH": str(ROOT), "RUNTIME__DLTHUB_TELEMETRY": "false"}
+    project.environment |= {
+        "PYTHONPATH": str(ROOT),
+        "DLT_DATA_DIR": str(project.folder.parent / "dlt"),
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+    }
     for path in project.folder.iterdir():
         path.unlink()
     return project

@@ -11,9 +11,10 @@ import pendulum
 import pytest
 
 import pipedrive_assets.source.pipedrive.settings as settings_module
-from pipedrive_assets.entities import ENTITIES, Kind
+from pipedrive_assets.entities import BY_NAME, ENTITIES, Kind
 from pipedrive_assets.source import ENTITY_MAPPINGS, RECENTS_ENTITIES, pipedrive_source
 from pipedrive_assets_tests.source.pipedrive.conftest import KEY
+from pipedrive_assets_tests.truth import account_rows
 
 DOCUMENTED = ("activity", "organization", "person", "product", "deal", "pipeline", "stage", "user")
 
@@ -83,8 +84,8 @@ def test_data_is_loaded_from_a_start_date(plain, pipeline):
     pipeline.run(activities_source)
 
     wanted = {
-        key
-        for key, row in plain.office.world.tables["activities"].rows.items()
+        row["id"]
+        for row in account_rows(plain.office.sandbox, BY_NAME["activities"])
         if (row["update_time"] or "") >= "2026-03-01"
     }
     held = {key for (key,) in plain.office.query("SELECT id FROM activities")}
