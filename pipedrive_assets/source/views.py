@@ -4,6 +4,7 @@ A view reads only tables that exist: for a table that was never loaded it reads 
 place, and shows the id where it finds no name.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from pipedrive_assets.source.ledger import Sql, table
+from pipedrive_assets.source.live_views import live_views
 
 NAMING = NamingConvention()
 
@@ -182,21 +184,56 @@ VIEWS: tuple[View, ...] = (
 
 def rebuild(sql: Sql) -> None:
     """Make every view anew whose base exists."""
-    rows = sql.execute_sql(
-        "SELECT table_name FROM information_schema.tables "
-        "WHERE table_schema = %s AND table_type = 'BASE TABLE'",
-        sql.dataset_name,
-    )
-    existing = {row[0] for row in rows or ()}
+    columns = _columns(sql)
+    for name, query in live_views(sql, columns):
+        _create(sql, name, query)
     for view in VIEWS:
-        if view.base in existing:
-            _create(sql, view.name, view.query.format_map(_Names(sql, existing)))
-    if "deals_flow" in existing:
-        taken = existing | {view.name for view in VIEWS}
+        if view.base in columns:
+            _create(sql, view.name, _query(sql, view, columns))
+    if "deals_flow" in columns:
+        taken = {*columns, *(view.name for view in VIEWS)}
         for kind in _flow_kinds(sql):
             name, query = _flow_view(sql, kind)
             if name not in taken:
                 _create(sql, name, query)
+
+
+def drop(sql: Sql) -> None:
+    """Drop every view of the dataset, before a column is changed or goes."""
+    rows = sql.execute_sql(
+        "SELECT table_name FROM information_schema.tables "
+        "WHERE table_schema = %s AND table_type = 'VIEW'",
+        sql.dataset_name,
+    )
+    for (name,) in rows or ():
+        sql.execute_sql(f"DROP VIEW IF EXISTS {table(sql, name)}")
+
+
+def _columns(sql: Sql) -> dict[str, list[str]]:
+    """The columns of every table."""
+    rows = sql.execute_sql(
+        "SELECT c.table_name, c.column_name FROM information_schema.columns c "
+        "JOIN information_schema.tables t USING (table_schema, table_name) "
+        "WHERE c.table_schema = %s AND t.table_type = 'BASE TABLE' "
+        "ORDER BY c.table_name, c.ordinal_position",
+        sql.dataset_name,
+    )
+    found: dict[str, list[str]] = {}
+    for name, column in rows or ():
+        found.setdefault(name, []).append(column)
+    return found
+
+
+def _query(sql: Sql, view: View, columns: Mapping[str, list[str]]) -> str:
+    """The view's query, its base's columns spelled out: a view of `*` breaks in DuckDB as soon as
+    its table gets a column.
+    """
+    query = view.query.format_map(_Names(sql, set(columns)))
+    row = re.match(r"\s*SELECT (\w)\.\*", query)
+    if row is None:
+        return query
+    shown = ", ".join(f"{row[1]}.{sql.escape_column_name(column)}" for column in columns[view.base])
+    return query.replace(f"{row[1]}.*", shown, 1)
 
 
 class _Names(dict[str, str]):

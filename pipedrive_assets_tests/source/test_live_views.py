@@ -1,0 +1,36 @@
+"""Views without the rows that are marked."""
+
+import pytest
+
+
+def test_live_views_hide_marked_rows_their_children_and_their_lists(make_office):
+    office = make_office(deals=12)
+    tables = ("deals", "persons", "deals_participants")
+    office.load(*tables)
+    office.world.purge("persons", 7)
+    deal = next(key for (key,) in office.query("SELECT DISTINCT deal_id FROM deals_participants"))
+    office.world.purge("deals", deal)
+
+    office.reconcile("deals", "persons")
+
+    for table in tables:
+        marks = office.query(f"SELECT count(*) FROM {table} WHERE _deleted_at IS NULL")
+        assert marks == office.query(f"SELECT count(*) FROM {table}_live")
+    assert [] == office.query("SELECT * FROM persons_live WHERE id = 7")
+    assert [] != office.query("SELECT * FROM persons__emails_live")
+    ((hidden,),) = office.query(
+        "SELECT count(*) FROM persons__emails_live e "
+        "JOIN persons p ON p._dlt_id = e._dlt_parent_id WHERE p._deleted_at IS NOT NULL"
+    )
+    assert 0 == hidden
+
+
+@pytest.mark.parametrize("view", ["deals_live", "deals_readable", "deal_stage_history"])
+def test_a_new_column_breaks_no_view(make_office, view):
+    office = make_office(deals=12)
+    office.load("deals", "deals_flow")
+
+    with office.warehouse.sql() as sql:
+        sql.execute_sql("ALTER TABLE deals ADD COLUMN new_one VARCHAR")
+
+    assert [] != office.query(f"SELECT * FROM {view}")
