@@ -3,7 +3,7 @@ BIN := .venv/bin
 SHARED ?= ../shared/pipedrive
 
 .DEFAULT_GOAL := help
-.PHONY: help try test e2e check lint format columns docs screenshots lock clean
+.PHONY: help try test e2e soak check lint format columns docs screenshots lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ test: .venv/installed ## everything that needs no process and no waiting
 
 e2e: .venv/installed ## subprocesses, real ports, a browser
 	@$(BIN)/python -m pytest -m e2e
+
+soak: .venv/installed ## a simulated month, with many seeds (SOAK_SEEDS=20): an hour
+	@SOAK_SEEDS=$${SOAK_SEEDS:-20} $(BIN)/python -m pytest -m e2e pipedrive_assets_tests/e2e/test_month.py
 
 check: lint test ## all that CI runs but e2e
 

@@ -81,7 +81,9 @@ class Office:
         start, end = day or self.midnight, day + timedelta(days=1) if day else None
         entities = chosen(names)
         if page_rows:
-            entities = tuple(replace(entity, page_rows=page_rows) for entity in entities)
+            entities = tuple(
+                replace(entity, page_rows=min(page_rows, entity.page_rows)) for entity in entities
+            )
         request = LoadRequest(entities=entities, window=Window(start=start, end=end), **how)
         reports = load(self.connection, self.warehouse, request)
         return {report.entity.name: report for report in reports}
@@ -92,7 +94,9 @@ class Office:
         """Reconcile tables (all that are loaded by windows by default); reports by table name."""
         entities = chosen(names) if names else reconcilable(ENTITIES)
         if page_rows:
-            entities = tuple(replace(entity, page_rows=page_rows) for entity in entities)
+            entities = tuple(
+                replace(entity, page_rows=min(page_rows, entity.page_rows)) for entity in entities
+            )
         request = ReconcileRequest(entities=entities, **how)
         reports = reconcile(self.connection, self.warehouse, request)
         return {report.entity.name: report for report in reports}
@@ -125,6 +129,11 @@ class Office:
         with duckdb.connect(str(self.warehouse.path), read_only=True) as connection:
             connection.execute("SET schema = 'pipedrive_data'")
             return connection.execute(sql).fetchall()
+
+
+def paged(entities: tuple[Entity, ...], rows: int) -> tuple[Entity, ...]:
+    """The same with smaller pages."""
+    return tuple(replace(each, page_rows=min(rows, each.page_rows)) for each in entities)
 
 
 def chosen(names: tuple[str, ...]) -> tuple[Entity, ...]:
