@@ -90,6 +90,9 @@ class Entity:
         "plain", "child", "changelog", "participant", "flow", "definition", "mapping"
     ] = "plain"
 
+    excluded: frozenset[str] = frozenset()
+    """Columns that a setting keeps out of the table."""
+
     @property
     def kind(self) -> Kind:
         """Derived, never stated: a parent makes a child, a cursor makes windows."""

@@ -1,9 +1,14 @@
-"""Which entities a project loads: PIPEDRIVE_TABLES, read in this one place."""
+"""Which entities a project loads, and without which columns: PIPEDRIVE_TABLES and
+PIPEDRIVE_EXCLUDE_COLUMNS, read in this one place.
+"""
 
-from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES, Entity
+from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES, Entity, children_of
 from pipedrive_assets.errors import ConfigurationError
 
 SETTING = "PIPEDRIVE_TABLES"
+EXCLUDE = "PIPEDRIVE_EXCLUDE_COLUMNS"
+OWN_TABLES = ("custom_fields_mapping", "fields")
+"""Tables that loading itself reads."""
 DEFAULT = "default"
 
 
@@ -49,3 +54,33 @@ def _check_parents(text: str, names: set[str]) -> None:
             f"would be read. Add +{parent}, or take away "
             f"{','.join(f'-{name}' for name in children)} as well."
         )
+
+
+def excluded_columns(text: str) -> dict[str, frozenset[str]]:
+    """By table, the columns that a comma list of `table.column` names.
+
+    Raises ConfigurationError for what is no table, and for columns without which a table could
+    not be loaded. Whether a table has the column is for its column file to say.
+    """
+    found: dict[str, set[str]] = {}
+    for word in filter(None, (word.strip() for word in text.split(","))):
+        name, _, column = word.partition(".")
+        if name not in BY_NAME or not column:
+            raise ConfigurationError(
+                f"{EXCLUDE}: {word!r} is no table and column. Give such as "
+                f"persons.phones; the tables are: {', '.join(BY_NAME)}."
+            )
+        if name in OWN_TABLES or column in _needed(BY_NAME[name]):
+            raise ConfigurationError(
+                f"{EXCLUDE}: {word!r} cannot be left out, because loading needs it. Take it off "
+                f"the list; a whole table is left out by {SETTING}."
+            )
+        found.setdefault(name, set()).add(column)
+    return {name: frozenset(columns) for name, columns in found.items()}
+
+
+def _needed(entity: Entity) -> set[str]:
+    """What identifies rows, orders their changes, or counts their children."""
+    counters = {child.counter for child in children_of(entity.name)}
+    ours = {"_row_hash", "_deleted_at", "_deleted_reason"}
+    return {*entity.key, *ours, *(name for name in (entity.cursor, *counters) if name)}

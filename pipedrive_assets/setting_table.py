@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipedrive_assets import setting_values as values
-from pipedrive_assets.selection import select
+from pipedrive_assets.selection import excluded_columns, select
 
 SHARED_HOST = "https://api.pipedrive.com"
 ACCOUNT_WAREHOUSE = "data/warehouse.duckdb"
@@ -78,6 +78,12 @@ SETTINGS: tuple[Setting, ...] = (
         parse=select,
     ),
     Setting(
+        name="PIPEDRIVE_EXCLUDE_COLUMNS",
+        default="",
+        help="Columns to keep out of the warehouse, such as `persons.phones,notes.content`.",
+        parse=excluded_columns,
+    ),
+    Setting(
         name="PIPEDRIVE_DAILY_AT",
         default="02:15",
         help="When the daily schedule ticks (UTC); it closes the newest day that has ended.",
@@ -97,6 +103,13 @@ SETTINGS: tuple[Setting, ...] = (
         help="Within how many days the daily run reads each deal's children again; 0: never.",
         parse=values.number_up_to(3650),
         remedy="Give a whole number of days from 0 to 3650.",
+    ),
+    Setting(
+        name="PIPEDRIVE_DELETED",
+        default="mark",
+        help="What becomes of rows deleted in Pipedrive: `mark` them, or `purge` them from here.",
+        parse=values.one_of("mark", "purge"),
+        remedy="Give mark or purge.",
     ),
     Setting(
         name="PIPEDRIVE_RECONCILE_MAX_SHARE",

@@ -5,14 +5,14 @@ from `.dlt/secrets.toml`. `setting_table` lists them.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pipedrive_assets import setting_files
-from pipedrive_assets.entities import DEFAULT_ENTITIES, Entity
+from pipedrive_assets.entities import DEFAULT_ENTITIES, ENTITIES, Entity
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 from pipedrive_assets.setting_table import ACCOUNT_WAREHOUSE, SETTINGS, SHARED_HOST, Setting
 
@@ -47,6 +47,7 @@ class Settings:
     dataset: str = "pipedrive_data"
     sandbox: str = "auto"
     entities: tuple[Entity, ...] = field(default=DEFAULT_ENTITIES, repr=False)
+    excluded: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)
     daily_at: str = "02:15"
     overlap: timedelta = timedelta(minutes=5)
     recheck_days: int = 30
@@ -60,6 +61,7 @@ class Settings:
 
     read_copy: Path | None = None
     alert_webhook: str = field(default="", repr=False)
+    purge_deleted: bool = False
     points_to_account: tuple[str, ...] = ()
     sandbox_instant: datetime | None = None
     """The moment at which the sandbox's company is seen; none: now."""
@@ -80,6 +82,17 @@ class Settings:
                 "or remove what points there to run on the sandbox's invented data."
             )
         return True
+
+    def named(self, names: Iterable[str]) -> tuple[Entity, ...]:
+        """The entities of these names in the registry's order, without the columns that are to be
+        kept out.
+        """
+        wanted = set(names)
+        return tuple(
+            replace(entity, excluded=self.excluded.get(entity.name, frozenset()))
+            for entity in ENTITIES
+            if entity.name in wanted
+        )
 
     @classmethod
     def from_env(
@@ -104,9 +117,11 @@ class Settings:
             dataset=parsed["PIPEDRIVE_DATASET"],
             sandbox=parsed["PIPEDRIVE_SANDBOX"],
             entities=parsed["PIPEDRIVE_TABLES"],
+            excluded=parsed["PIPEDRIVE_EXCLUDE_COLUMNS"] or {},
             daily_at=parsed["PIPEDRIVE_DAILY_AT"],
             overlap=parsed["PIPEDRIVE_OVERLAP_MINUTES"],
             recheck_days=parsed["PIPEDRIVE_RECHECK_DAYS"],
+            purge_deleted=parsed["PIPEDRIVE_DELETED"] == "purge",
             reconcile_max_share=parsed["PIPEDRIVE_RECONCILE_MAX_SHARE"] / 100,
             tokens_per_day=parsed["PIPEDRIVE_TOKENS_PER_DAY"],
             tokens_per_run=parsed["PIPEDRIVE_TOKENS_PER_RUN"],
@@ -120,7 +135,8 @@ class Settings:
         if not settings.api_token and not settings.points_to_account:
             settings = replace(settings, warehouse=root / SANDBOX_WAREHOUSE)
         _check(settings)
-        return settings
+        names = {entity.name for entity in settings.entities}
+        return replace(settings, entities=settings.named(names))
 
 
 def _check(settings: Settings) -> None:

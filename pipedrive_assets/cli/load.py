@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipedrive_assets.cli.command import Command
-from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity
+from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import Window, utc_now
@@ -30,6 +30,7 @@ def load_tables(arguments: argparse.Namespace) -> None:
             full=arguments.full,
             recheck_days=settings.recheck_days,
             caps=Caps(per_run=settings.tokens_per_run, per_day=settings.tokens_per_day),
+            purge_deleted=settings.purge_deleted,
         )
         for report in load_tables(connection, warehouse, request):
             reports.append(report)
@@ -53,7 +54,7 @@ def chosen(names: Sequence[str], settings: Settings) -> tuple[Entity, ...]:
             raise ConfigurationError(f"There is no table {name!r}. Known: {', '.join(BY_NAME)}.")
     if not names:
         return settings.entities
-    return tuple(entity for entity in ENTITIES if entity.name in names)
+    return settings.named(names)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -5,13 +5,23 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from pipedrive_assets.cli import doctor, entities, load, reconcile, sandbox, singer, try_sandbox
+from pipedrive_assets.cli import (
+    doctor,
+    entities,
+    load,
+    purge,
+    reconcile,
+    sandbox,
+    singer,
+    try_sandbox,
+)
 from pipedrive_assets.errors import PipedriveError
 
 COMMANDS = (
     try_sandbox.COMMAND,
     load.COMMAND,
     reconcile.COMMAND,
+    purge.COMMAND,
     entities.COMMAND,
     sandbox.COMMAND,
     doctor.COMMAND,

@@ -24,6 +24,7 @@ def reconcile_tables(arguments: argparse.Namespace) -> None:
         entities=entities if arguments.tables else reconcilable(entities),
         max_share=settings.reconcile_max_share,
         accept_loss=arguments.accept_loss,
+        purge_deleted=settings.purge_deleted,
         since=settings.since,
     )
     connection = connect(settings)

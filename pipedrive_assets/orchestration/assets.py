@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from pipedrive_assets.api import Caps
-from pipedrive_assets.entities import DEFAULT_ENTITIES, ENTITIES, Entity
+from pipedrive_assets.entities import DEFAULT_ENTITIES, Entity
 from pipedrive_assets.errors import LoadFailed, PipedriveError
 from pipedrive_assets.orchestration.facts import closed_until, facts_of
 from pipedrive_assets.orchestration.metadata import metadata, sentence
@@ -73,7 +73,7 @@ def _materialize(
     selected = {key.to_user_string() for key in context.selected_asset_keys}
     settings = _or_failure(pipedrive.settings)
     request = LoadRequest(
-        entities=tuple(entity for entity in ENTITIES if entity.name in selected),
+        entities=settings.named(selected),
         window=window_of(context.partition_time_window),
         overlap=settings.overlap,
         since=settings.since,
@@ -82,6 +82,7 @@ def _materialize(
         recheck_days=settings.recheck_days if config.newest else None,
         caps=Caps(per_run=settings.tokens_per_run, per_day=settings.tokens_per_day),
         run_id=context.run.run_id,
+        purge_deleted=settings.purge_deleted,
     )
     warehouse = duckdb.warehouse()
     note_start(context, str(warehouse))

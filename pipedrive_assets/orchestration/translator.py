@@ -5,9 +5,10 @@ from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.entities import BY_NAME, Entity, Kind
+from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity, Kind
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltTranslator
 from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.source.tables import table_resource
 
 PARTITION_MEANING = {
@@ -29,9 +30,13 @@ PARTITION_MEANING = {
 class EntityTranslator(DagsterDltTranslator):
     """Asset specs from the registry; the dlt resource's name is the entity's."""
 
+    def __init__(self, entities: Iterable[Entity] = ENTITIES) -> None:
+        super().__init__()
+        self._by_name = {**BY_NAME, **{entity.name: entity for entity in entities}}
+
     def get_asset_spec(self, data: Any) -> dg.AssetSpec:
         """The spec of the asset that loads a dlt resource of ours."""
-        return _spec(BY_NAME[data.resource.name])
+        return _spec(self._by_name[data.resource.name])
 
 
 def _spec(entity: Entity) -> dg.AssetSpec:
@@ -52,10 +57,11 @@ def _spec(entity: Entity) -> dg.AssetSpec:
 
 def specs(entities: Iterable[Entity]) -> list[dg.AssetSpec]:
     """Each entity's spec, in the order given."""
-    translate, Data = EntityTranslator(), _translator_data()  # noqa: N806 - a class
+    chosen = tuple(entities)
+    translate, Data = EntityTranslator(chosen), _translator_data()  # noqa: N806 - a class
     return [
         translate.get_asset_spec(Data(resource=table_resource(entity, None), pipeline=None))
-        for entity in entities
+        for entity in chosen
     ]
 
 
@@ -72,6 +78,7 @@ def column_schema(entity: Entity) -> dg.TableSchema:
         columns=[
             dg.TableColumn(name=name, type=column.type, description=column.description)
             for name, column in columns_of(entity.name).columns.items()
+            if not is_left_out(entity, name)
         ]
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.rows.child import change_row, child_row
 from pipedrive_assets.rows.columns import Column, columns_of
+from pipedrive_assets.rows.exclusion import leave_out
 from pipedrive_assets.rows.fingerprint import fingerprint
 from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_text
 from pipedrive_assets.rows.flow import flow_row
@@ -68,9 +69,12 @@ def shape(
     prepare = _PREPARE.get(entity.shape)
     out: Row = {}
     misfits = _object(prepare(row, parent_id) if prepare else row, _plan(entity.name), out)
-    out["_row_hash"] = fingerprint(out)
     deleted = _is_deleted(out)
-    out["_deleted_at"] = _deleted_at(out) if deleted else None
+    deleted_at = _deleted_at(out) if deleted else None
+    for name in entity.excluded:
+        leave_out(out, name)
+    out["_row_hash"] = fingerprint(out)
+    out["_deleted_at"] = deleted_at
     out["_deleted_reason"] = DELETED if deleted else None
     return out, misfits
 

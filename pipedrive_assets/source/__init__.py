@@ -7,6 +7,7 @@ from pipedrive_assets.source.pipedrive import (
     pipedrive_source,
     unfinished,
 )
+from pipedrive_assets.source.purge import forgive_person, purge_person
 from pipedrive_assets.source.reconciliation import (
     ReconcileRequest,
     reconcilable,
@@ -24,9 +25,11 @@ __all__ = [
     "TableReport",
     "Waiting",
     "Warehouse",
+    "forgive_person",
     "load",
     "load_tables",
     "pipedrive_source",
+    "purge_person",
     "raise_failures",
     "reconcilable",
     "reconcile",

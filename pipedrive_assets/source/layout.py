@@ -1,15 +1,55 @@
-"""Warehouses laid out by an earlier version: what they lack is added before anything is loaded."""
+"""Warehouses laid out otherwise: by an earlier version, by column files that have changed since, or
+before a column was excluded. What differs is mended before anything is loaded.
 
-from pipedrive_assets.entities import ENTITIES
+Call every function with the file held.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from pipedrive_assets.entities import ENTITIES, Entity, Kind
 from pipedrive_assets.errors import WarehouseError
-from pipedrive_assets.source.ledger import LAYOUT, Sql, table, table_exists
+from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.rows.exclusion import is_left_out
+from pipedrive_assets.source import views
+from pipedrive_assets.source.ledger import LAYOUT, Sql, all_columns, table, table_exists
+
+log = logging.getLogger(__name__)
+
+SQL_TYPES = {
+    "text": "VARCHAR",
+    "bigint": "BIGINT",
+    "double": "DOUBLE",
+    "bool": "BOOLEAN",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "date": "DATE",
+    "json": "JSON",
+}
+"""How DuckDB shows the types of the column files."""
+
+Columns = dict[str, dict[str, str]]
 
 
-def migrate(sql: Sql) -> None:
-    """Bring the warehouse to this version's layout; its rows stay.
+def settle(sql: Sql, entities: Iterable[Entity]) -> list[str]:
+    """Bring the warehouse to this version's layout, and the tables of `entities` to their columns.
 
-    Raises WarehouseError for one that a later version has written. Call it with the file held.
+    Rows stay. Returns the tables whose columns dlt has to learn anew. Raises WarehouseError for a
+    warehouse that a later version has written.
     """
+    _migrate(sql)
+    held = all_columns(sql)
+    changed = []
+    for entity in entities:
+        if entity.name not in held:
+            continue
+        mended = [_drop_excluded(sql, entity, held), _convert(sql, entity, held)]
+        if any(mended):
+            _forget_schema(sql, entity)
+            changed.append(entity.name)
+    return changed
+
+
+def _migrate(sql: Sql) -> None:
     rows = sql.execute_sql(f"SELECT layout FROM {table(sql, '_pipedrive_account')}")
     found = int(rows[0][0] or 1) if rows else LAYOUT
     if found > LAYOUT:
@@ -28,4 +68,81 @@ def _add_reasons(sql: Sql) -> None:
         if not table_exists(sql, entity.name):
             continue
         name = table(sql, entity.name)
+        reason = "vanished" if entity.kind is Kind.SNAPSHOT else "deleted"
         sql.execute_sql(f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS _deleted_reason VARCHAR")
+        sql.execute_sql(
+            f"UPDATE {name} SET _deleted_reason = '{reason}' "
+            "WHERE _deleted_at IS NOT NULL AND _deleted_reason IS NULL"
+        )
+
+
+def _drop_excluded(sql: Sql, entity: Entity, held: Columns) -> bool:
+    """What was loaded of a column before it was excluded goes; tells whether there was any."""
+    columns = [name for name in held[entity.name] if is_left_out(entity, name)]
+    lists = [
+        name
+        for name in held
+        if name.startswith(f"{entity.name}__")
+        and is_left_out(entity, name.removeprefix(f"{entity.name}__"))
+    ]
+    if not columns and not lists:
+        return False
+    views.drop(sql)
+    for name in columns:
+        column = sql.escape_column_name(name)
+        sql.execute_sql(f"ALTER TABLE {table(sql, entity.name)} DROP COLUMN {column}")
+    for name in lists:
+        sql.execute_sql(f"DROP TABLE {table(sql, name)}")
+    log.warning("%s: dropped %s, as the settings ask", entity.name, ", ".join([*columns, *lists]))
+    return True
+
+
+def _convert(sql: Sql, entity: Entity, held: Columns) -> bool:
+    """Columns whose type has changed are converted; what does not fit is null until the table has
+    been read whole, which is what the next load then does.
+    """
+    changed = [change for change in _wanted_types(entity) if _differs(held, *change)]
+    if not changed:
+        return False
+    views.drop(sql)
+    for name, column, kind in changed:
+        quoted = sql.escape_column_name(column)
+        sql.execute_sql(
+            f"ALTER TABLE {table(sql, name)} ALTER COLUMN {quoted} TYPE {kind} "
+            f"USING TRY_CAST({quoted} AS {kind})"
+        )
+    sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")
+    for ledger in ("_pipedrive_coverage", "_pipedrive_children"):
+        sql.execute_sql(f"DELETE FROM {table(sql, ledger)} WHERE entity = %s", entity.name)
+    names = ", ".join(f"{name}.{column}" for name, column, _ in changed)
+    log.warning("%s changed their type; %s is read whole again", names, entity.name)
+    return True
+
+
+def _wanted_types(entity: Entity) -> Iterator[tuple[str, str, str]]:
+    """Table, column and type, by the column files."""
+    known = columns_of(entity.name)
+    for name, column in known.columns.items():
+        yield entity.name, name, SQL_TYPES[column.type]
+    for each, columns in known.lists.items():
+        for name, column in columns.items():
+            yield f"{entity.name}__{each}", name, SQL_TYPES[column.type]
+
+
+def _differs(held: Columns, name: str, column: str, kind: str) -> bool:
+    return held.get(name, {}).get(column, kind) != kind
+
+
+def _forget_schema(sql: Sql, entity: Entity) -> None:
+    """Let dlt learn a table's columns anew; its copies of rows that were staged go as well."""
+    sql.execute_sql(
+        f"DELETE FROM {table(sql, '_dlt_version')} WHERE schema_name = %s",
+        f"pipedrive_{entity.name}",
+    )
+    drop_staged(sql)
+
+
+def drop_staged(sql: Sql) -> None:
+    """Drop dlt's staging dataset: copies of the rows that each table loaded last."""
+    staging = sql.escape_column_name(f"{sql.dataset_name}_staging")
+    sql.execute_sql(f"DROP SCHEMA IF EXISTS {staging} CASCADE")

@@ -24,6 +24,7 @@ LAYOUT = 2
 
 STATEMENT_ROWS = 500
 
+# A new column goes to the end of its table: that is where ALTER TABLE puts it.
 TABLES = {
     "_pipedrive_account": (
         "company_id BIGINT, company_name VARCHAR, is_sandbox BOOLEAN, "
@@ -49,6 +50,7 @@ TABLES = {
         "requests BIGINT, tokens BIGINT, account_limit BIGINT, account_left BIGINT, "
         "day_ends_at TIMESTAMP WITH TIME ZONE, noted_at TIMESTAMP WITH TIME ZONE"
     ),
+    "_pipedrive_erased": "entity VARCHAR, id BIGINT, erased_at TIMESTAMP WITH TIME ZONE",
 }
 
 Sql = SqlClientBase[Any]
@@ -67,9 +69,13 @@ class LoadLine:
 
 
 def prepare(sql: Sql) -> None:
-    """Make the ledger's tables where they are missing."""
+    """Make the ledger's tables, and their columns, where they are missing."""
     for name, columns in TABLES.items():
         sql.execute_sql(f"CREATE TABLE IF NOT EXISTS {table(sql, name)} ({columns})")
+        held = columns_in(sql, name)
+        for column in columns.split(", "):
+            if column.partition(" ")[0] not in held:
+                sql.execute_sql(f"ALTER TABLE {table(sql, name)} ADD COLUMN {column}")
 
 
 def claim(sql: Sql, account: Account, now: datetime) -> None:
@@ -182,6 +188,21 @@ def columns_in(sql: Sql, name: str) -> set[str]:
     """The columns of a table that exists."""
     with sql.execute_query(f"SELECT * FROM {table(sql, name)} LIMIT 0") as cursor:
         return {column[0] for column in cursor.description}
+
+
+def all_columns(sql: Sql) -> dict[str, dict[str, str]]:
+    """The columns of every table that exists, with their types as DuckDB shows them."""
+    rows = sql.execute_sql(
+        "SELECT table_name, column_name, c.data_type FROM information_schema.columns c "
+        "JOIN information_schema.tables t USING (table_schema, table_name) "
+        "WHERE table_schema = %s AND t.table_type = 'BASE TABLE' "
+        "ORDER BY table_name, c.ordinal_position",
+        sql.dataset_name,
+    )
+    found: dict[str, dict[str, str]] = {}
+    for name, column, kind in rows or ():
+        found.setdefault(name, {})[column] = kind
+    return found
 
 
 def marks(values: Sequence[Any]) -> str:

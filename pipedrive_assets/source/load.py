@@ -20,6 +20,7 @@ from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.errors import DataError, PipedriveError
 from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.reading.field_memory import FieldMemory
+from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import layout, ledger, views
 from pipedrive_assets.source.commit import Written
 from pipedrive_assets.source.field_store import WarehouseMapping
@@ -63,11 +64,14 @@ def run_tables(
     make: Callable[[Entity, Context], "TableWork"],
 ) -> Iterator[TableReport]:
     """Do the work that `make` makes for each table, side by side."""
+    for entity in request.entities:
+        check_excluded(entity)
     account, now = connection.account()
     with warehouse.sql() as sql:
         ledger.prepare(sql)
         ledger.claim(sql, account, now)
-        layout.migrate(sql)
+        for name in layout.settle(sql, request.entities):
+            warehouse.relearn(f"pipedrive_{name}")
         spending = Spending(sql, connection.client, request.caps, request.run_id)
     if any(entity.capped for entity in request.entities):
         warn_of_unknown_limit(request.caps, connection.client.daily.limit)

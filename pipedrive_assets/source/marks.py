@@ -72,6 +72,30 @@ def _settle(sql: Sql, child: Entity, parent: str) -> None:
     )
 
 
+def purge(sql: Sql, entity: Entity) -> None:
+    """Take marked rows away, with their lists and their children, as if never loaded."""
+    gone = f"FROM {table(sql, entity.name)} WHERE _deleted_at IS NOT NULL"
+    rows = sql.execute_sql(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = %s "
+        "AND table_type = 'BASE TABLE' AND starts_with(table_name, %s)",
+        sql.dataset_name,
+        f"{entity.name}__",
+    )
+    for (name,) in rows or ():
+        sql.execute_sql(
+            f"DELETE FROM {table(sql, name)} WHERE _dlt_root_id IN (SELECT _dlt_id {gone})"
+        )
+    for child in children_of(entity.name):
+        if table_exists(sql, child.name):
+            purge(sql, child)
+        sql.execute_sql(
+            f"DELETE FROM {table(sql, '_pipedrive_children')} "
+            f"WHERE entity = %s AND parent_id IN (SELECT id {gone})",
+            child.name,
+        )
+    sql.execute_sql(f"DELETE {gone}")
+
+
 def key_columns(sql: Sql, entity: Entity) -> list[str]:
     """The key's columns, quoted."""
     return [sql.escape_column_name(name) for name in entity.key]

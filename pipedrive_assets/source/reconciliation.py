@@ -39,6 +39,7 @@ class ReconcileRequest:
     entities: tuple[Entity, ...]
     max_share: float = 0.2
     accept_loss: bool = False
+    purge_deleted: bool = False
     since: datetime | None = None
     """Where a setting limits history: rows that are not held and older are left out."""
 
@@ -71,7 +72,11 @@ def reconcile_tables(
     def make(entity: Entity, context: Context) -> Reconciliation:
         return Reconciliation(entity, context, request)
 
-    asked = LoadRequest(entities=request.entities, window=Window(start=utc_now()))
+    asked = LoadRequest(
+        entities=request.entities,
+        window=Window(start=utc_now()),
+        purge_deleted=request.purge_deleted,
+    )
     yield from run_tables(connection, warehouse, asked, make)
 
 
@@ -159,7 +164,7 @@ class Reconciliation:
         unasked = dict.fromkeys(missing - asked, marks.VANISHED)
         marks.mark(sql, self.entity, {**self.gone, **unasked}, self.context.now)
         self.written.marked_deleted += len(self.gone) + len(unasked)
-        marks.settle_children(sql, self.entity)
+        self.table.settle_marks(sql)
         seen.finish(sql, self.entity, self.context.now)
 
     def report(self, error: PipedriveError | None) -> TableReport:

@@ -32,6 +32,8 @@ class LoadRequest:
     recheck_days: int | None = None
     caps: Caps = field(default_factory=Caps)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    purge_deleted: bool = False
+    """Whether rows that are deleted in Pipedrive go, instead of being marked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

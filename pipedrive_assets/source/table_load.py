@@ -17,7 +17,8 @@ from pipedrive_assets.reading.field_memory import OWN_SHAPES, FieldMemory
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
-from pipedrive_assets.source import commit, drift, ledger, marks
+from pipedrive_assets.rows.exclusion import check_excluded
+from pipedrive_assets.source import commit, drift, erasure, ledger, marks
 from pipedrive_assets.source.report import LoadRequest, TableReport, TokensSpent, Waiting
 from pipedrive_assets.source.spending import Spending
 from pipedrive_assets.source.waiting import tokens_to_begin, what_waits
@@ -73,6 +74,9 @@ class TableLoad:
         if self.entity.capped and self.entity.kind is not Kind.CHILD:
             self._require()
         self.context.fields.ask(self.entity, self.tally)
+        if self.entity.excluded:
+            custom = self.context.fields.fields_of(self.entity)
+            check_excluded(self.entity, {*custom.columns, *custom.lists} if custom else ())
         if self.entity.shape in OWN_SHAPES:
             return self._definitions()
         with self.context.warehouse.sql() as sql:
@@ -154,6 +158,9 @@ class TableLoad:
                 commit.commit_children(warehouse, entity, rows, parents, self.written)
             else:
                 commit.commit_rows(warehouse, entity, rows_sent, self.written)
+            with warehouse.sql() as sql:
+                if erased := erasure.erased_ids(sql):
+                    erasure.erase(sql, erased, only=entity.name)
             if chunk.whole:
                 self._commit_whole(chunk)
             self._note(chunk)
@@ -186,7 +193,7 @@ class TableLoad:
         with self.context.warehouse.exclusive():
             commit.ensure_table(self.context.warehouse, self.entity, self.written)
             with self.context.warehouse.sql() as sql:
-                marks.settle_children(sql, self.entity)
+                self.settle_marks(sql)
                 self.coverage = self._reached(sql)
                 ledger.record_coverage(sql, self.entity, self.coverage, utc_now())
         if not self._continued or self.context.request.window.end:
@@ -194,6 +201,12 @@ class TableLoad:
         before, chunks = self.what, self._plan()
         self.what = f"{before}, continued; then {self.what}"
         return chunks
+
+    def settle_marks(self, sql: ledger.Sql) -> None:
+        """Children bear their parent's mark; then what is marked goes, where it is to."""
+        marks.settle_children(sql, self.entity)
+        if self.context.request.purge_deleted:
+            marks.purge(sql, self.entity)
 
     def _reached(self, sql: ledger.Sql) -> Coverage:
         known, now = self.coverage, self.context.now

@@ -10,6 +10,7 @@ from dlt.extract import DltResource, DltSource
 
 from pipedrive_assets.entities import Entity, Kind
 from pipedrive_assets.rows.columns import Column, columns_of
+from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.rows.field_set import FieldSet
 
 NESTING = 2
@@ -45,10 +46,15 @@ def hints(entity: Entity, custom: FieldSet | None = None) -> dict[str, Any]:
         "write_disposition": "merge",
         "primary_key": entity.key,
         **({"merge_key": parent_key} if parent_key else {}),
-        "columns": {name: _hint(name, column) for name, column in columns.items()},
+        "columns": {
+            name: _hint(name, column)
+            for name, column in columns.items()
+            if not is_left_out(entity, name)
+        },
         "nested_hints": {
             name: {"columns": {item: _hint(item, column) for item, column in items.items()}}
             for name, items in lists.items()
+            if not is_left_out(entity, name)
         },
     }
 

@@ -4,15 +4,19 @@ A view reads only tables that exist: for a table that was never loaded it reads 
 place, and shows the id where it finds no name.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dlt.common.destination.exceptions import DestinationException as DatabaseException
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from pipedrive_assets.source.ledger import Sql, table
+from pipedrive_assets.source.ledger import Sql, all_columns, table
 from pipedrive_assets.source.live_views import live_views
+
+log = logging.getLogger(__name__)
 
 NAMING = NamingConvention()
 
@@ -184,7 +188,7 @@ VIEWS: tuple[View, ...] = (
 
 def rebuild(sql: Sql) -> None:
     """Make every view anew whose base exists."""
-    columns = _columns(sql)
+    columns = {name: list(held) for name, held in all_columns(sql).items()}
     for name, query in live_views(sql, columns):
         _create(sql, name, query)
     for view in VIEWS:
@@ -207,21 +211,6 @@ def drop(sql: Sql) -> None:
     )
     for (name,) in rows or ():
         sql.execute_sql(f"DROP VIEW IF EXISTS {table(sql, name)}")
-
-
-def _columns(sql: Sql) -> dict[str, list[str]]:
-    """The columns of every table."""
-    rows = sql.execute_sql(
-        "SELECT c.table_name, c.column_name FROM information_schema.columns c "
-        "JOIN information_schema.tables t USING (table_schema, table_name) "
-        "WHERE c.table_schema = %s AND t.table_type = 'BASE TABLE' "
-        "ORDER BY c.table_name, c.ordinal_position",
-        sql.dataset_name,
-    )
-    found: dict[str, list[str]] = {}
-    for name, column in rows or ():
-        found.setdefault(name, []).append(column)
-    return found
 
 
 def _query(sql: Sql, view: View, columns: Mapping[str, list[str]]) -> str:
@@ -250,7 +239,12 @@ class _Names(dict[str, str]):
 
 
 def _create(sql: Sql, name: str, query: str) -> None:
-    sql.execute_sql(f"CREATE OR REPLACE VIEW {table(sql, name)} AS {query}")
+    """A view that needs a column which a setting keeps out cannot be made, and is not there."""
+    try:
+        sql.execute_sql(f"CREATE OR REPLACE VIEW {table(sql, name)} AS {query}")
+    except DatabaseException as error:
+        log.info("the view %s is left out: %s", name, error)
+        sql.execute_sql(f"DROP VIEW IF EXISTS {table(sql, name)}")
 
 
 def _flow_kinds(sql: Sql) -> list[str]:

@@ -146,6 +146,11 @@ class Warehouse:
             with contextlib.suppress(Exception):
                 pipeline.drop_pending_packages()
 
+    def relearn(self, name: str) -> None:
+        """Drop a pipeline with all that it knows of its table."""
+        with contextlib.suppress(Exception):
+            (self._pipelines.pop(name, None) or self._new_pipeline(name)).drop()
+
     def _open(self) -> SqlClientBase[Any]:
         """Open the file, patiently."""
         give_up = time.monotonic() + BUSY_SECONDS
@@ -163,6 +168,10 @@ class Warehouse:
                 time.sleep(POLL_SECONDS)
             else:
                 return client
+
+    def rest(self) -> None:
+        """Let go of the file's connection while the lock stays held; the next query opens it."""
+        self._close_connection()
 
     def _close_connection(self) -> None:
         if connection := self._connection:

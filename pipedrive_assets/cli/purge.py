@@ -1,0 +1,50 @@
+"""`purge`: take a person out of the warehouse, for good."""
+
+import argparse
+
+from pipedrive_assets.cli.command import Command
+from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.settings import Settings
+from pipedrive_assets.windows import utc_now
+
+
+def purge(arguments: argparse.Namespace) -> None:
+    """Erase a person and say what was touched; nothing is asked of Pipedrive."""
+    from pipedrive_assets.source import Warehouse, forgive_person, purge_person
+
+    settings = Settings.from_env()
+    if not settings.warehouse.exists():
+        raise ConfigurationError(
+            f"There is no warehouse {settings.warehouse}, so nobody can be taken out of it. "
+            "Set PIPEDRIVE_WAREHOUSE to the file meant."
+        )
+    warehouse = Warehouse(settings.warehouse, settings.dataset)
+    try:
+        if arguments.undo:
+            forgive_person(warehouse, arguments.person)
+            print(f"Person {arguments.person} is off the list: `load --full` brings them back.")
+            return
+        touched = purge_person(warehouse, arguments.person, utc_now())
+    finally:
+        warehouse.close()
+    for table, rows in touched.items():
+        print(f"{table}: {rows} rows")
+    print(
+        f"Person {arguments.person} is erased here, and later loads leave them out. "
+        "If Pipedrive still has them, delete them there too."
+    )
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--person", type=int, required=True, metavar="id", help="Pipedrive's id")
+    parser.add_argument(
+        "--undo", action="store_true", help="take the person off the list of the erased"
+    )
+
+
+COMMAND = Command(
+    name="purge",
+    help="take a person out of every table, for erasure requests",
+    run=purge,
+    options=_options,
+)

@@ -1,0 +1,198 @@
+"""Erasure: a person taken out of every table, for good.
+
+Whoever is on the list of the erased (`_pipedrive_erased`) is left out by later loads too, even
+while Pipedrive still lists them. Call every function with the file held.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from pipedrive_assets.reading.chunk import batches
+from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, columns_in, marks, table
+
+OWNERS = ("deal_id", "org_id", "lead_id", "project_id", "organization_id")
+"""Whom a note, file or activity may belong to beside a person; one that has none is the
+person's."""
+
+PERSONS_OWN = ("notes", "files", "activities")
+NAMES_OF = {"notes": ("person__name",), "files": ("person_name",)}
+"""Columns that say a person's name beside `person_id`."""
+
+HISTORIES = ("deals_flow", "deals_changelog")
+PERSON_KEYS = frozenset({"person_id", "linked_person_id", "person"})
+LEAST_TELLING = 5
+"""Shorter texts than this stand in too many events to name anybody."""
+
+
+def erased_ids(sql: Sql) -> list[int]:
+    """The persons on the list."""
+    rows = sql.execute_sql(
+        f"SELECT id FROM {table(sql, '_pipedrive_erased')} WHERE entity = 'persons' ORDER BY id"
+    )
+    return [row[0] for row in rows or ()]
+
+
+def remember(sql: Sql, person: int, now: datetime) -> None:
+    """Put a person on the list."""
+    forgive(sql, person)
+    sql.execute_sql(
+        f"INSERT INTO {table(sql, '_pipedrive_erased')} VALUES ('persons', %s, %s)", person, now
+    )
+
+
+def forgive(sql: Sql, person: int) -> None:
+    """Take a person off the list: the next full load or change brings them back."""
+    sql.execute_sql(
+        f"DELETE FROM {table(sql, '_pipedrive_erased')} WHERE entity = 'persons' AND id = %s",
+        person,
+    )
+
+
+def erase(sql: Sql, persons: Sequence[int], only: str | None = None) -> dict[str, int]:
+    """Take persons out of every table, or of one and its lists; rows touched, by table."""
+    words = _telling(sql, persons) if only is None else []
+    done: dict[str, int] = {}
+    for name in _tables(sql):
+        root = name.partition("__")[0]
+        if only in {None, root}:
+            done[name] = _erase_in(sql, name, persons, words)
+    return {name: count for name, count in done.items() if count}
+
+
+def _erase_in(sql: Sql, name: str, persons: Sequence[int], words: Sequence[str]) -> int:
+    columns = columns_in(sql, name)
+    if name == "persons":
+        return _delete(sql, name, "id", persons)
+    if name.startswith("persons__"):
+        return _delete_orphans(sql, name)
+    if name in HISTORIES:
+        return _erase_history(sql, name, columns, persons, words)
+    if "person_id" not in columns:
+        return 0
+    if name == "deals_participants" or "__" in name:
+        return _delete(sql, name, "person_id", persons)
+    return _let_go(sql, name, columns, persons)
+
+
+def _let_go(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> int:
+    """Rows that are only a person's go, others lose the person's id and name."""
+    touched = 0
+    if name in PERSONS_OWN:
+        alone = "".join(f" AND {column} IS NULL" for column in OWNERS if column in columns)
+        touched = _delete(sql, name, "person_id", persons, alone)
+    blank = [column for column in NAMES_OF.get(name, ()) if column in columns]
+    to_null = ", ".join(f"{sql.escape_column_name(c)} = NULL" for c in (*blank, "person_id"))
+    return touched + _count(
+        sql,
+        f"UPDATE {table(sql, name)} SET {to_null} WHERE person_id IN ({marks(persons)})",
+        *persons,
+    )
+
+
+def _delete(sql: Sql, name: str, column: str, persons: Sequence[int], further: str = "") -> int:
+    return _count(
+        sql,
+        f"DELETE FROM {table(sql, name)} WHERE {column} IN ({marks(persons)}){further}",
+        *persons,
+    )
+
+
+def _delete_orphans(sql: Sql, name: str) -> int:
+    """Lists of rows that are gone."""
+    columns = columns_in(sql, name)
+    link = "_dlt_root_id" if "_dlt_root_id" in columns else "_dlt_parent_id"
+    root = table(sql, name.partition("__")[0])
+    return _count(
+        sql,
+        f"DELETE FROM {table(sql, name)} WHERE {link} NOT IN (SELECT _dlt_id FROM {root})",
+    )
+
+
+def _erase_history(
+    sql: Sql, name: str, columns: set[str], persons: Sequence[int], words: Sequence[str]
+) -> int:
+    """Events that name a person keep their place and time, and lose what they say."""
+    said = [column for column in ("old_value", "new_value", "event") if column in columns]
+    key = "event_key" if name == "deals_flow" else "change_key"
+    rows = sql.execute_sql(
+        f"SELECT deal_id, {key}, field_key, {', '.join(said)} FROM {table(sql, name)} "
+        f"WHERE {' OR '.join(f'{column} IS NOT NULL' for column in said)}"
+    )
+    found = [
+        (deal_id, event_key)
+        for deal_id, event_key, field, *values in rows or ()
+        if any(_names(field, value, persons, words) for value in values)
+    ]
+    to_null = ", ".join(f"{column} = NULL" for column in said)
+    for some in batches(found, STATEMENT_ROWS):
+        these = " OR ".join([f"(deal_id = %s AND {key} = %s)"] * len(some))
+        values = [value for pair in some for value in pair]
+        sql.execute_sql(f"UPDATE {table(sql, name)} SET {to_null} WHERE {these}", *values)
+    return len(found)
+
+
+def _names(field: str | None, value: Any, persons: Sequence[int], words: Sequence[str]) -> bool:
+    """Whether an event's value names one of the persons, by id or by what is known of them."""
+    if value is None:
+        return False
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if any(word in text for word in words):
+        return True
+    if field == "person_id" and text.strip('"') in {str(person) for person in persons}:
+        return True
+    if not any(str(person) in text for person in persons) or text[:1] not in "{[":
+        return False
+    return any(person in persons for person in _persons_in(json.loads(text)))
+
+
+def _persons_in(value: Any) -> Iterator[Any]:
+    """Every id that stands under a person's key, as itself or in a reference."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _persons_in(item)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name in PERSON_KEYS:
+                yield inner.get("value", inner.get("id")) if isinstance(inner, dict) else inner
+            if name in {"old_value", "new_value"} and value.get("field_key") == "person_id":
+                yield int(inner) if str(inner).isdigit() else None
+            yield from _persons_in(inner)
+
+
+def _telling(sql: Sql, persons: Sequence[int]) -> list[str]:
+    """Names, addresses and numbers of the persons, while the table still has them."""
+    columns = {name: columns_in(sql, name) for name in _tables(sql) if name.startswith("persons")}
+    if "name" not in columns.get("persons", ()):
+        return []
+    people = f"{table(sql, 'persons')} p WHERE p.id IN ({marks(persons)})"
+    rows = list(sql.execute_sql(f"SELECT p.name FROM {people}", *persons) or ())
+    for name in ("persons__emails", "persons__phones"):
+        if "value" in columns.get(name, ()):
+            rows += (
+                sql.execute_sql(
+                    f"SELECT l.value FROM {table(sql, name)} l, {people} "
+                    "AND p._dlt_id = l._dlt_parent_id",
+                    *persons,
+                )
+                or ()
+            )
+    return sorted({row[0] for row in rows if row[0] and len(row[0]) >= LEAST_TELLING})
+
+
+def _tables(sql: Sql) -> list[str]:
+    """The tables of data, those of persons first, each before its lists."""
+    rows = sql.execute_sql(
+        "SELECT table_name FROM information_schema.tables "
+        "WHERE table_schema = %s AND table_type = 'BASE TABLE' "
+        "AND NOT starts_with(table_name, '_')",
+        sql.dataset_name,
+    )
+    return sorted((row[0] for row in rows or ()), key=lambda name: (name[:7] != "persons", name))
+
+
+def _count(sql: Sql, statement: str, *values: Any) -> int:
+    """Run a statement that changes rows; returns how many it changed."""
+    rows = sql.execute_sql(statement, *values)
+    return int(rows[0][0]) if rows else 0

@@ -1,0 +1,53 @@
+"""Purging a warehouse of a person: every table, dlt's staged copies, and the file itself."""
+
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from pipedrive_assets.source import erasure, ledger, views
+from pipedrive_assets.source.layout import drop_staged
+from pipedrive_assets.source.warehouse import Warehouse
+
+
+def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, int]:
+    """Erase a person and keep them out; returns the rows touched, by table.
+
+    DuckDB leaves deleted rows in the file until it needs their room, so the file is written anew.
+    Raises WarehouseError, as any use of the file does.
+    """
+    with warehouse.exclusive():
+        with warehouse.sql() as sql:
+            ledger.prepare(sql)
+            erasure.remember(sql, person, now)
+            touched = erasure.erase(sql, [person])
+            drop_staged(sql)
+            views.drop(sql)
+        warehouse.rest()
+        rewrite(warehouse.path)
+        with warehouse.sql() as sql:
+            views.rebuild(sql)
+    return touched
+
+
+def forgive_person(warehouse: Warehouse, person: int) -> None:
+    """Let later loads bring a person again."""
+    with warehouse.sql() as sql:
+        ledger.prepare(sql)
+        erasure.forgive(sql, person)
+
+
+def rewrite(path: Path) -> None:
+    """Put a fresh copy in place of a DuckDB file, so that nothing deleted remains in it."""
+    fresh = path.with_name(f".{path.name}.fresh")
+    fresh.unlink(missing_ok=True)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh_copy")
+        connection.execute(f'COPY FROM DATABASE "{path.stem}" TO fresh_copy')
+        connection.execute("DETACH fresh_copy")
+    fresh.replace(path)
+    Path(f"{path}.wal").unlink(missing_ok=True)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,139 @@
+"""Warehouses laid out otherwise are mended by themselves."""
+
+import gzip
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipedrive_assets.errors import PipedriveError, WarehouseError
+from pipedrive_assets.settings import Settings
+from pipedrive_assets.source import Warehouse
+from pipedrive_assets.source.ledger import LAYOUT
+
+LAYOUT_1 = Path(__file__).parent / "data" / "layout_1.duckdb.gz"
+"""Made by the last version of layout 1: pipelines, persons, deals and their participants of a
+small sandbox."""
+
+
+def execute(office, *statements):
+    with duckdb.connect(str(office.warehouse.path)) as connection:
+        connection.execute("SET schema = 'pipedrive_data'")
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_a_warehouse_of_layout_1_is_loaded_into_without_reading_it_all_again(make_office):
+    office = make_office(deals=3, seed=1)
+    tables = ("pipelines", "persons", "deals", "deals_participants")
+    office.warehouse.path.parent.mkdir(parents=True, exist_ok=True)
+    office.warehouse.path.write_bytes(gzip.decompress(LAYOUT_1.read_bytes()))
+    office.advance(hours=3)
+    office.world.delete("persons", 4)
+
+    reports = office.load(*tables)
+    office.reconcile("persons", "deals")
+
+    assert "complete history" not in {report.what for report in reports.values()}
+    assert [(LAYOUT,)] == office.query("SELECT layout FROM _pipedrive_account")
+    assert [("deleted",)] == office.query("SELECT _deleted_reason FROM persons WHERE id = 4")
+    assert [] == [each for each in office.differences(*tables) if ".person:" not in each]
+
+
+def test_a_warehouse_of_a_later_version_is_not_touched(office):
+    office.load("stages")
+    execute(office, f"UPDATE _pipedrive_account SET layout = {LAYOUT + 1}")
+
+    with pytest.raises(WarehouseError, match="Update pipedrive_assets"):
+        office.load("stages")
+
+
+def test_a_column_whose_type_has_changed_is_converted_and_its_table_read_whole(office):
+    office.load("persons", "stages", "deals", "deals_participants")
+    execute(
+        office,
+        *(
+            f"DROP VIEW {name}"
+            for (name,) in office.query(
+                "SELECT view_name FROM duckdb_views() WHERE schema_name = 'pipedrive_data'"
+            )
+        ),
+        "ALTER TABLE persons ALTER COLUMN owner_id TYPE VARCHAR",
+        "ALTER TABLE persons__emails ALTER COLUMN \"primary\" TYPE VARCHAR USING 'yes'",
+        "ALTER TABLE deals_participants ALTER COLUMN person_id TYPE VARCHAR USING 'unknown'",
+        "ALTER TABLE _pipedrive_coverage DROP COLUMN updated_at",
+    )
+
+    reports = office.load("persons", "stages", "deals", "deals_participants")
+
+    assert "complete history" == reports["persons"].what
+    assert "complete history" != reports["deals"].what
+    assert [] == office.differences("persons", "stages", "deals", "deals_participants")
+
+
+def settings(tmp_path, columns):
+    return Settings.from_env({"PIPEDRIVE_EXCLUDE_COLUMNS": columns}, root=tmp_path)
+
+
+@pytest.mark.parametrize("same_process", [True, False])
+def test_an_excluded_column_is_in_no_table_and_no_file(
+    make_office, tmp_path, monkeypatch, same_process
+):
+    office = make_office(deals=8)
+    office.load("persons", "notes", "custom_fields_mapping", "fields")
+    custom = office.query(
+        "SELECT normalized_name FROM custom_fields_mapping "
+        "WHERE endpoint = 'person' AND field_type = 'varchar' LIMIT 1"
+    )[0][0]
+    without = settings(
+        tmp_path, f"persons.phones,notes.content,persons.{custom},persons.postal_address__country"
+    )
+    monkeypatch.setattr("pipedrive_assets_tests.conftest.chosen", without.named)
+    if not same_process:
+        office.warehouse.close()
+        office.warehouse = Warehouse(office.warehouse.path, office.warehouse.dataset)
+    office.world.edit("persons", 3, name="Edited")
+    office.world.edit("notes", office.world.ids("notes")[0], content="secret words")
+
+    office.load("persons", "notes")
+
+    tables = {name for (name,) in office.query("SELECT table_name FROM duckdb_tables()")}
+    assert "persons__emails" in tables
+    assert "persons__phones" not in tables
+    for table, gone in (
+        ("persons", {custom, "postal_address__country"}),
+        ("notes", {"content"}),
+    ):
+        held = office.query(f"SELECT column_name FROM (DESCRIBE {table})")
+        assert set() == gone & {name for (name,) in held}
+    assert [("Edited",)] == office.query("SELECT name FROM persons WHERE id = 3")
+    assert [] != office.query("SELECT * FROM persons_live")
+
+
+@pytest.mark.parametrize("columns", ["persons.phnoes", "notes.contents"])
+def test_a_column_that_does_not_exist_is_named(office, tmp_path, monkeypatch, columns):
+    without = settings(tmp_path, columns)
+    monkeypatch.setattr("pipedrive_assets_tests.conftest.chosen", without.named)
+
+    with pytest.raises(PipedriveError, match=columns.partition(".")[2]):
+        office.load(columns.partition(".")[0])
+
+
+def test_deleted_rows_are_purged_where_the_setting_says_so(make_office):
+    office = make_office(deals=12)
+    tables = ("deals", "persons", "deals_participants", "stages")
+    office.load(*tables, purge_deleted=True)
+    deal = next(key for (key,) in office.query("SELECT DISTINCT deal_id FROM deals_participants"))
+    office.advance(minutes=10)
+    office.world.delete("deals", deal)
+    office.world.delete("persons", office.world.ids("persons")[-1])
+
+    office.load(*tables, purge_deleted=True)
+    office.reconcile("deals", "persons", purge_deleted=True)
+
+    for table in tables:
+        assert [(0,)] == office.query(f"SELECT count(_deleted_at) FROM {table}")
+    assert [] == office.query(f"SELECT * FROM deals_participants WHERE deal_id = {deal}")
+    assert [] == office.query(
+        "SELECT * FROM persons__emails WHERE _dlt_parent_id NOT IN (SELECT _dlt_id FROM persons)"
+    )

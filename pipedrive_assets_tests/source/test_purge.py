@@ -1,0 +1,84 @@
+"""A person who asked for it is in no table, no file, and does not come back."""
+
+import json
+
+from pipedrive_assets.source import forgive_person, purge_person
+from pipedrive_assets_tests.conftest import NOON
+
+TABLES = (
+    "persons", "deals", "activities", "notes", "files", "leads",
+    "deals_participants", "deals_flow",
+)  # fmt: skip
+
+
+def prominent(office):
+    """A person who stands in every table, with a name and an address of their own."""
+    deal = office.world.ids("deals")[0]
+    person = office.world.add(
+        "persons",
+        name="Zebulon Quatermass",
+        emails=[{"value": "zebulon@quatermass.example", "primary": True, "label": "work"}],
+    )
+    office.world.edit("deals", deal, person_id=person)
+    office.world.add("activities", subject="Lunch", person_id=person, deal_id=deal)
+    office.world.add("notes", content="Zebulon likes tea", person_id=person)
+    office.world.add("notes", content="The deal goes on", person_id=person, deal_id=deal)
+    office.world.add("files", file_name="photo.png", person_id=person)
+    return person
+
+
+def tells_of(office, person):
+    """Tables with a row that names the person."""
+    found = []
+    for (table,) in office.query(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name LIKE 'pipedrive_data%'"
+    ):
+        if table.startswith("_dlt") or table == "_pipedrive_erased":
+            continue
+        for row in office.query(f"SELECT to_json(t) FROM {table} t"):
+            text = row[0] if isinstance(row[0], str) else json.dumps(row[0])
+            if "Zebulon" in text or "quatermass" in text or f'"person_id":{person},' in text:
+                found.append(table)
+                break
+    return found
+
+
+def test_an_erased_person_is_in_no_table_nor_in_the_file(make_office):
+    office = make_office(deals=8)
+    person = prominent(office)
+    office.load(*TABLES)
+    assert {"persons", "notes", "deals_flow", "deals_participants"} <= set(tells_of(office, person))
+    deals = office.query("SELECT count(*) FROM deals")
+
+    touched = purge_person(office.warehouse, person, NOON)
+
+    assert [] == tells_of(office, person)
+    assert b"quatermass" not in office.warehouse.path.read_bytes()
+    assert 1 == touched["persons"]
+    assert deals == office.query("SELECT count(*) FROM deals")
+    assert [("The deal goes on",)] == office.query(
+        "SELECT content FROM notes WHERE content LIKE 'The deal%'"
+    )
+    assert [] != office.query("SELECT * FROM persons_live")
+
+
+def test_an_erased_person_does_not_come_back_until_the_erasure_is_undone(make_office):
+    office = make_office(deals=8)
+    person = prominent(office)
+    office.load(*TABLES)
+    purge_person(office.warehouse, person, NOON)
+    office.advance(minutes=10)
+    office.world.edit("persons", person, job_title="Still listed")
+    office.world.edit("deals", office.world.ids("deals")[0], title="Changed")
+
+    office.load(*TABLES)
+    office.reconcile()
+    office.load(*TABLES, full=True)
+    away = tells_of(office, person)
+    forgive_person(office.warehouse, person)
+    office.load("persons", full=True)
+
+    assert [] == away
+    assert [("Zebulon Quatermass",)] == office.query(
+        f"SELECT name FROM persons WHERE id = {person}"
+    )
