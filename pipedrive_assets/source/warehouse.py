@@ -144,7 +144,7 @@ class Warehouse:
         """Drop a pipeline with whatever it left pending."""
         if pipeline := self._pipelines.pop(name, None):
             with contextlib.suppress(Exception):
-                pipeline.drop_pending_packages()
+                pipeline.abort_packages()
 
     def relearn(self, name: str) -> None:
         """Drop a pipeline with all that it knows of its table."""
@@ -154,6 +154,7 @@ class Warehouse:
     def _open(self) -> SqlClientBase[Any]:
         """Open the file, patiently."""
         give_up = time.monotonic() + BUSY_SECONDS
+        is_new = not self.path.exists()
         while True:
             client = self._client()
             try:
@@ -164,6 +165,9 @@ class Warehouse:
                 with contextlib.suppress(Exception):
                     client.close_connection()
                 if "lock" not in str(error).lower() or time.monotonic() > give_up:
+                    if is_new:
+                        # On a full disk half a header is left, which nothing can open any more.
+                        self.path.unlink(missing_ok=True)
                     raise explain(error, self.path) from error
                 time.sleep(POLL_SECONDS)
             else:
@@ -235,10 +239,16 @@ def hold(
         raise explain(error, warehouse) from error
     try:
         if lock.lock_counter == 1:
-            note.write_text(f"process {os.getpid()}: {' '.join(sys.argv)[:120]}", encoding="utf-8")
+            _leave_note(note)
         yield
     finally:
         lock.release()
+
+
+def _leave_note(note: Path) -> None:
+    """A courtesy: on a full disk it is left out."""
+    with contextlib.suppress(OSError):
+        note.write_text(f"process {os.getpid()}: {' '.join(sys.argv)[:120]}", encoding="utf-8")
 
 
 def _read_note(note: Path) -> str:
@@ -257,7 +267,13 @@ def explain(error: BaseException, path: Path) -> WarehouseError:
         )
     if "No space left" in text:
         return WarehouseError(
-            f"The disk of {path} is full. Free some space and run again; nothing was lost."
+            f"The disk of {path}, or of the working files in {tempfile.gettempdir()} (TMPDIR), is "
+            "full. Free some space and run again; nothing was lost."
+        )
+    if "Read-only file system" in text:
+        return WarehouseError(
+            f"{path} may not be written: its disk is read-only. Mount it for writing, or set "
+            "PIPEDRIVE_WAREHOUSE to another path."
         )
     if isinstance(error, PermissionError) or "ermission denied" in text:
         return WarehouseError(

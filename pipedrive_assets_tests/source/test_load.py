@@ -19,6 +19,7 @@ from pipedrive_assets.errors import (
     WarehouseError,
     WrongAccountError,
 )
+from pipedrive_assets.reading.child_walks import FAILURES
 from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
@@ -375,6 +376,35 @@ def test_an_endpoint_that_refuses_every_deal_is_a_failure_and_is_not_asked_for_a
         name: type(error) for name, error in failed.value.failures.items()
     }
     assert len(office.sandbox.calls("/flow")) < 25
+
+
+def test_one_deal_that_fails_for_good_hinders_no_other(office):
+    office.sandbox.inject(
+        faults.null_body("v1/deals/7/flow").always(), faults.refused("v1/deals/8/flow", 403)
+    )
+    with pytest.raises(LoadFailed, match="v1/deals/7/flow") as failed:
+        office.load("deals", "deals_flow")
+    held = {deal for (deal,) in office.query("SELECT DISTINCT deal_id FROM deals_flow")}
+    office.sandbox.clear_faults()
+    office.sandbox.log.clear()
+
+    office.load("deals_flow")
+
+    assert 5 == failed.value.exit_code
+    assert {1, 2, 3, 4, 5, 6, 9} <= held
+    assert [] == office.differences("deals_flow")
+    asked = {line.path for line in office.sandbox.calls("/flow")}
+    assert {"/v1/deals/7/flow", "/v1/deals/8/flow"} <= asked
+    assert {f"/v1/deals/{deal}/flow" for deal in held}.isdisjoint(asked)
+
+
+def test_an_endpoint_that_fails_for_every_deal_is_left_alone_soon(office):
+    office.sandbox.inject(faults.server_error("v1/deals/*/flow").always())
+
+    with pytest.raises(LoadFailed):
+        office.load("deals", "deals_flow")
+
+    assert len({line.path for line in office.sandbox.calls("/flow")}) == FAILURES
 
 
 BULK = ("deals_products", "deals_installments")

@@ -1,0 +1,81 @@
+"""Whatever befalls the warehouse file: one sentence that ends in what to do, and nothing broken."""
+
+import errno
+from pathlib import Path
+
+import pytest
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+
+from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.source import Warehouse
+from pipedrive_assets.source.warehouse import explain
+
+FILE = Path("/data/warehouse.duckdb")
+LOCKED = (
+    'IO Error: Could not set lock on file "w": Conflicting lock is held in /usr/bin/dbeaver '
+    "(PID 4711). See also https://duckdb.org"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "Free some space and run again"),
+        (Exception('IO Error: Could not write "x": No space left on device'), "Free some space"),
+        (OSError(errno.EROFS, "Read-only file system"), "its disk is read-only"),
+        (PermissionError(errno.EACCES, "no"), "Correct its rights and run again."),
+        (Exception('IO Error: Cannot open file "w": Permission denied'), "Correct its rights"),
+        (Exception(LOCKED), "open in another program (/usr/bin/dbeaver, process 4711)"),
+        (Exception("IO Error: The file is not a valid DuckDB database file!"), "to another path"),
+        (Exception("something new\nand long"), "could not be used: something new. Nothing half"),
+        (Exception(), "could not be used: Exception."),
+    ],
+)
+def test_each_trouble_is_one_sentence_with_what_to_do(error, words):
+    told = str(explain(error, FILE))
+
+    assert told.startswith(("The disk of ", str(FILE)))
+    assert words in told
+    assert "\n" not in told
+
+
+def test_a_file_that_was_made_in_vain_is_removed(tmp_path, monkeypatch):
+    """On a full disk DuckDB leaves half a header, which nothing can open any more."""
+
+    def half(_client):
+        (tmp_path / "warehouse.duckdb").write_bytes(b"half a header")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb", "pipedrive_data")
+    with monkeypatch.context() as patched:
+        patched.setattr(DuckDbSqlClient, "open_connection", half)
+        with pytest.raises(WarehouseError, match="is full"), warehouse.sql():
+            pass
+
+    with warehouse.sql() as sql:
+        assert [(1,)] == list(sql.execute_sql("SELECT 1"))
+    warehouse.close()
+
+
+def test_a_foreign_file_is_left_alone(tmp_path):
+    path = tmp_path / "warehouse.duckdb"
+    path.write_text("my notes, of which there is no other copy" * 200)
+    warehouse = Warehouse(path, "pipedrive_data")
+
+    with pytest.raises(WarehouseError, match="is not a DuckDB file"), warehouse.sql():
+        pass
+
+    assert path.read_text().startswith("my notes")
+    warehouse.close()
+
+
+def test_a_note_that_cannot_be_left_stops_nobody(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb", "pipedrive_data")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", refuse)
+        with warehouse.table_lock("deals"), warehouse.exclusive():
+            assert not (tmp_path / "warehouse.duckdb").exists()
+    warehouse.close()
