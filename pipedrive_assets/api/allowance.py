@@ -19,9 +19,14 @@ CAP_SHARE = 0.5
 KEPT_SHARE = 0.1
 """Share of the account's day that capped tables leave untouched, unless a setting caps them."""
 
+SMALLEST_LIMIT = 30_000
+"""Tokens a day of the smallest plan (official docs, rate limiting)."""
+
 CAP_OF_UNKNOWN_LIMIT = 15_000
-"""Half of the smallest plan's day (official docs, rate limiting): the cap where the account does
-not tell its limit."""
+"""Half of that: the cap where the account does not tell its limit."""
+
+PLENTY = 15_000
+"""With so many tokens left a million rows can be listed: tables without a cap lack nothing."""
 
 RESET_TOKENS, RESET_SHARE = 1_280, 0.05
 """What is left goes up by more than this (32 replies that overtook each other, 40 tokens each; or
@@ -162,14 +167,14 @@ class Allowance:
             self._turn_over()
             return self.day
 
-    @property
-    def may_endanger(self) -> bool:
-        """Whether the capped tables could take what the tables without a cap need."""
+    def leaves_plenty(self, wanted: int) -> bool:
+        """Whether enough is left for the tables without a cap, were the capped ones to take all of
+        `wanted` that their cap allows.
+        """
         limit, left = self.daily.limit, self.daily.left
-        cap = self.caps.run_cap(limit)
-        if limit is None or left is None or not cap:
-            return True
-        return left - cap < max(self.caps.kept(limit), 2 * CAP_OF_UNKNOWN_LIMIT)
+        most = min(wanted, self.caps.run_cap(limit) or wanted)
+        known = SMALLEST_LIMIT if left is None else left
+        return known - most >= max(self.caps.kept(limit), PLENTY)
 
     def _check(self, tokens: int) -> None:
         self._turn_over()

@@ -8,7 +8,9 @@ says them.
 
 from typing import Any
 
+from dlt.common.destination.capabilities import DestinationCapabilitiesContext
 from dlt.common.destination.client import LoadJob
+from dlt.common.normalizers.naming import NamingConvention
 from dlt.destinations.impl.duckdb.duck import DuckDbClient, DuckDbCopyJob
 from dlt.destinations.impl.duckdb.factory import duckdb
 
@@ -53,7 +55,22 @@ class TypedDuckDbClient(DuckDbClient):
 
 
 class typed_duckdb(duckdb):  # noqa: N801 - dlt names destinations so
-    """The DuckDB destination with typed copy jobs."""
+    """The DuckDB destination with typed copy jobs, and with capabilities worked out once: dlt asks
+    for them thirty times a commit, and resolves its whole configuration for each.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._known: dict[str, DestinationCapabilitiesContext] = {}
+
+    def capabilities(
+        self, config: Any = None, naming: NamingConvention | None = None
+    ) -> DestinationCapabilitiesContext:
+        """What DuckDB can do; they hang on the naming convention alone."""
+        key = naming.name() if naming else ""
+        if key not in self._known:
+            self._known[key] = super().capabilities(config, naming)
+        return self._known[key].copy()
 
     @property
     def client_class(self) -> Any:

@@ -4,12 +4,10 @@ Readers run in threads of their own and hand over chunks; this thread plans, com
 ledger and reports each table as it is finished. One table's failure never costs another's rows.
 """
 
-import contextlib
 import logging
-import queue
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -24,17 +22,15 @@ from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import layout, ledger, views
 from pipedrive_assets.source.commit import Written
 from pipedrive_assets.source.field_store import WarehouseMapping
+from pipedrive_assets.source.handover import Event, HandOver
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures, settled
 from pipedrive_assets.source.spending import Spending, warn_of_unknown_limit
 from pipedrive_assets.source.table_load import Context, TableLoad
+from pipedrive_assets.source.waiting import tokens_waiting
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import Window, utc_now
 
 log = logging.getLogger(__name__)
-
-CHUNKS_AHEAD = 4
-"""Chunks that may wait for the writer: what keeps memory flat."""
-STOP_SECONDS = 0.5
 
 
 def load(connection: Connection, warehouse: Warehouse, request: LoadRequest) -> list[TableReport]:
@@ -131,25 +127,21 @@ class TableWork(Protocol):
         """Let go of the table."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """From a reader: a chunk, its failure, or (neither) its end."""
-
-    table: TableWork
-    chunk: Chunk | None = None
-    error: PipedriveError | None = None
-
-
 class _Load:
     """One load under way."""
 
     def __init__(self, context: Context, make: Callable[[Entity, Context], "TableWork"]) -> None:
         self.context, self._make = context, make
-        self.events: queue.Queue[_Event] = queue.Queue(maxsize=CHUNKS_AHEAD)
-        self.stopped = threading.Event()
+        self.events = HandOver[TableWork]()
+        self._parents = {entity.parent for entity in context.request.entities}
         self.running: dict[str, TableWork] = {}
         self.pending = list(context.request.entities)
         """Not begun yet."""
+
+        self.reading: set[str] = set()
+        """Still asking Pipedrive."""
+
+        self._plenty: bool | None = None
 
     def tables(self) -> Iterator[TableReport]:
         """Start what can start; commit chunks as they come; start the others as tables end."""
@@ -157,8 +149,9 @@ class _Load:
             yield from self._begin_ready()
             while self.running:
                 yield from self._take(self._next())
+                yield from self._begin_ready()
         finally:
-            self.stopped.set()
+            self.events.stop()
             for table in self.running.values():
                 table.close()
 
@@ -169,15 +162,28 @@ class _Load:
             yield from self._begin(ready)
 
     def _is_ready(self, entity: Entity) -> bool:
-        """Children wait for their parent's rows. Tables whose tokens are capped wait for all the
-        others, unless the account has plenty for both.
+        """Children wait for their parent's rows. Tables whose tokens are capped wait until all the
+        others are read, unless the account has plenty for both.
         """
-        unfinished = {*self.running, *(each.name for each in self.pending)}
-        if entity.parent in unfinished:
+        pending = {each.name for each in self.pending}
+        if entity.parent in {*self.running, *pending}:
             return False
-        if not entity.capped or not self.context.spending.allowance.may_endanger:
+        if not entity.capped:
             return True
-        return all(BY_NAME[name].capped for name in unfinished)
+        return all(BY_NAME[name].capped for name in pending | self.reading) or self._has_plenty()
+
+    def _has_plenty(self) -> bool:
+        """Found out once, when the parents are known that the capped tables are read for."""
+        context = self.context
+        capped = [entity for entity in context.request.entities if entity.capped]
+        unfinished = {*self.running, *(each.name for each in self.pending)}
+        if self._plenty is None and not any(each.parent in unfinished for each in capped):
+            with context.warehouse.sql() as sql:
+                wanted = sum(
+                    tokens_waiting(sql, each, context.request, context.now) for each in capped
+                )
+            self._plenty = context.spending.allowance.leaves_plenty(wanted)
+        return bool(self._plenty)
 
     def _begin(self, entity: Entity) -> Iterator[TableReport]:
         table = self._make(entity, self.context)
@@ -189,13 +195,14 @@ class _Load:
         self.running[entity.name] = table
         self._start_reader(table, chunks)
 
-    def _next(self) -> _Event:
+    def _next(self) -> Event[TableWork]:
         """What a reader hands over next; the file is let go where there is nothing yet."""
-        if self.events.empty():
+        if self.events.is_empty:
             self.context.warehouse.let_go()
-        return self.events.get()
+        return self.events.take()
 
     def _start_reader(self, table: TableWork, chunks: Iterator[Chunk]) -> None:
+        self.reading.add(table.entity.name)
         reader = threading.Thread(
             target=self._read, args=(table, chunks), name=table.entity.name, daemon=True
         )
@@ -203,25 +210,22 @@ class _Load:
 
     def _read(self, table: TableWork, chunks: Iterator[Chunk]) -> None:
         """In the reader's thread: hand over every chunk, then how it ended."""
-        last = _Event(table)
+        last = Event(table)
         try:
             for chunk in chunks:
-                if not self._hand_over(_Event(table, chunk)):
+                if not self._hand_over(Event(table, chunk)):
                     return
         except PipedriveError as error:
-            last = _Event(table, error=error)
+            last = Event(table, error=error)
         except Exception as error:  # noqa: BLE001 - a reader must not end silently
-            last = _Event(table, error=_unexpected(error))
+            last = Event(table, error=_unexpected(error))
+        self.reading.discard(table.entity.name)
         self._hand_over(last)
 
-    def _hand_over(self, event: _Event) -> bool:
-        while not self.stopped.is_set():
-            with contextlib.suppress(queue.Full):
-                self.events.put(event, timeout=STOP_SECONDS)
-                return True
-        return False
+    def _hand_over(self, event: Event[TableWork]) -> bool:
+        return self.events.put(event, urgent=event.table.entity.name in self._parents)
 
-    def _take(self, event: _Event) -> Iterator[TableReport]:
+    def _take(self, event: Event[TableWork]) -> Iterator[TableReport]:
         table, error = event.table, event.error
         if self.running.get(table.entity.name) is not table:
             return
@@ -247,14 +251,13 @@ class _Load:
             yield from self._end(table, report)
 
     def _end(self, table: TableWork, report: TableReport) -> Iterator[TableReport]:
-        """Report a table, let go of it, and start what waited for it.
+        """Report a table and let go of it; what waited for it can start.
 
         Children of a parent that failed are read for the rows it holds: those are no worse for it.
         """
         self.running.pop(table.entity.name, None)
         table.close()
         yield report
-        yield from self._begin_ready()
 
 
 def _unexpected(error: Exception) -> PipedriveError:
