@@ -3,7 +3,7 @@ BIN := .venv/bin
 SHARED ?= ../shared/pipedrive
 
 .DEFAULT_GOAL := help
-.PHONY: help try test e2e soak check lint format columns docs screenshots lock clean
+.PHONY: help try test e2e soak check lint format columns docs screenshots audit lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,8 +52,12 @@ screenshots: .venv/installed ## the pictures in docs anew (needs Debian's chromi
 docs: .venv/installed ## the generated parts of README and docs anew
 	@$(BIN)/python tools/docs.py
 
+audit: ## known vulnerabilities of what requirements.lock pins (needs the network)
+	@test -x .audit/bin/pip-audit || { $(PYTHON) -m venv .audit && .audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
+	@.audit/bin/pip-audit --requirement requirements.lock --disable-pip --no-deps --strict --progress-spinner off
+
 lock: ## requirements.lock anew, from pyproject.toml (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-header pyproject.toml -o requirements.lock
 
 clean: ## remove what is installed and loaded here
-	@rm -rf .venv .dagster data .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .audit .dagster data .mypy_cache .ruff_cache .pytest_cache

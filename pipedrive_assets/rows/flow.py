@@ -6,6 +6,7 @@ from typing import Any
 
 from pipedrive_assets.rows.fingerprint import canonical
 from pipedrive_assets.rows.fit import as_text
+from pipedrive_assets.rows.links import cleaned
 from pipedrive_assets.rows.participant import reference
 
 FIELD_CHANGE = "dealChange"
@@ -36,7 +37,7 @@ def flow_row(event: Mapping[str, Any], deal_id: int | None) -> dict[str, Any]:
         "field_key": _text(changed.get("field_key")),
         "old_value": _text(changed.get("old_value")),
         "new_value": _text(changed.get("new_value")),
-        "event": dict(event),
+        "event": cleaned(event),
     }
 
 

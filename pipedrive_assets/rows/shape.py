@@ -16,6 +16,7 @@ from pipedrive_assets.rows.exclusion import leave_out
 from pipedrive_assets.rows.fingerprint import fingerprint
 from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_text
 from pipedrive_assets.rows.flow import flow_row
+from pipedrive_assets.rows.links import cleaned, fit_link, is_link
 from pipedrive_assets.rows.participant import participant_row
 
 __all__ = ["MISFIT_SUFFIX", "fingerprint", "shape"]
@@ -58,7 +59,8 @@ def _plan(entity_name: str) -> Plan:
 def _plan_of(columns: Mapping[str, Column]) -> Plan:
     plan = Plan()
     for name, column in columns.items():
-        plan.add(name, FITS[column.type])
+        is_text_link = column.type == "text" and is_link(name)
+        plan.add(name, fit_link if is_text_link else FITS[column.type])
     return plan
 
 
@@ -115,7 +117,7 @@ def _object(row: Mapping[str, Any], plan: Plan, out: Row) -> int:
 
 def _keep(name: str, value: object, fit: Fit, out: Row) -> None:
     """Put a misfit where it can stay: as JSON in a text column, else beside its column."""
-    if fit is fit_text:
+    if fit in {fit_text, fit_link}:
         out[name] = as_text(value)
     else:
         out[name] = None
@@ -129,7 +131,7 @@ def _branch(name: str, value: object, plan: Plan, out: Row) -> int:
         return misfits
     inner = plan.objects.get(name)
     if inner is None:
-        out[name] = value
+        out[name] = cleaned({name: value})[name] if is_link(name) else value
     elif isinstance(value, dict):
         nested: Row = {}
         out[name] = nested
