@@ -176,8 +176,8 @@ def changed(office: Office, row: dict[str, Any], since: datetime) -> bool:
 
 def same(theirs: Any, mine: Any) -> bool:
     """Whether a record's value is the account's: times in one form, flags as booleans."""
-    if isinstance(mine, str) and mine == json.dumps(theirs):
-        return True
+    if isinstance(theirs, dict | list) and isinstance(mine, str):
+        return bool(json.loads(mine) == theirs)
     if theirs in (None, "", [], {}) or mine in (None, "", [], {}):
         return (theirs or None) == (mine or None) or str(theirs).startswith("0000")
     if isinstance(theirs, dict) and isinstance(mine, dict):
@@ -185,10 +185,8 @@ def same(theirs: Any, mine: Any) -> bool:
     if isinstance(theirs, list) and isinstance(mine, list):
         kept = [each for each in theirs if each is not None]
         return len(kept) == len(mine) and all(map(same, kept, mine))
-    if isinstance(mine, str) and mine != theirs:
-        return mine == json.dumps(theirs, ensure_ascii=False, separators=(",", ":")) or moment(
-            theirs
-        ) == moment(mine)
+    if isinstance(theirs, str) and moment(theirs) and moment(theirs) == moment(mine):
+        return True
     return bool(theirs == mine) or str(theirs) == str(mine)
 
 
