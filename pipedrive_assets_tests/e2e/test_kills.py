@@ -1,0 +1,97 @@
+"""Killed at 25 points, each time for good; the next run leaves what a clean load leaves."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipedrive_assets.sandbox import serve
+from pipedrive_assets_tests.conftest import Office
+
+ROOT = Path(__file__).parents[2]
+LISTS = ("persons", "notes", "stages")
+DEALS = ("deals", "deals_participants", "deals_products")
+RECONCILED = ("persons", "deals", "notes")
+
+POINTS = [
+    *(("baseline", "commit", nth) for nth in (1, 3)),
+    *(("baseline", "note", nth) for nth in (1, 3)),
+    *(("baseline", "copy", nth) for nth in (1, 3)),
+    *(("baseline", "merge", nth) for nth in (1, 2)),
+    *(("baseline", "request", nth) for nth in (2, 9)),
+    ("baseline", "coverage", 2),
+    *(("window", place, 1) for place in ("commit", "note", "copy", "merge")),
+    ("window", "request", 4),
+    *(("children", place, 1) for place in ("copy", "children")),
+    ("children", "children", 2),
+    ("children", "request", 12),
+    *(("reconciliation", place, 1) for place in ("commit", "mark", "marked", "done")),
+    ("reconciliation", "seen", 2),
+]
+"""Phase, place, and at which call of it."""
+
+
+def prepared(office: Office, phase: str) -> tuple[str, ...]:
+    """What is there before the run that is killed, and its tables."""
+    if phase == "baseline":
+        return LISTS
+    tables = {"window": LISTS, "children": DEALS, "reconciliation": RECONCILED}[phase]
+    if phase == "children":
+        office.load("deals")
+        return tables
+    office.load(*tables)
+    office.advance(minutes=20)
+    for key in office.world.ids("persons")[:5]:
+        office.world.edit("persons", key, name=f"Edited {key}")
+    office.world.edit("notes", office.world.ids("notes")[0], content="edited")
+    if phase == "reconciliation":
+        for table in RECONCILED:
+            office.world.hide(table, office.world.ids(table)[1])
+        office.world.delete("persons", office.world.ids("persons")[-1])
+    return tables
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("phase", "place", "nth"), POINTS)
+def test_after_a_kill_one_more_run_leaves_what_a_clean_load_would_have(
+    make_office, phase, place, nth
+):
+    office = make_office(deals=6)
+    tables = prepared(office, phase)
+    again = office.reconcile if phase == "reconciliation" else office.load
+    spec = {
+        "token": office.sandbox.api_token,
+        "warehouse": str(office.warehouse.path),
+        "now": office.sandbox.now.isoformat(),
+        "tables": tables,
+        "reconcile": phase == "reconciliation",
+        "place": place,
+        "nth": nth,
+    }
+    with serve(office.sandbox) as server:
+        killed = subprocess.run(
+            [sys.executable, "-m", "pipedrive_assets_tests.killed_run"],
+            input=json.dumps({**spec, "url": server.url}),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert -signal.SIGKILL == killed.returncode, killed.stderr
+
+    again(*tables)
+
+    found = office.differences(*tables)
+    assert [] == found
+    for table in tables:
+        doubled = f"SELECT id FROM {table} GROUP BY ALL HAVING count(*) > 1"
+        if table in {"deals_participants", "deals_products"}:
+            doubled = f"SELECT deal_id, id FROM {table} GROUP BY ALL HAVING count(*) > 1"
+        assert [] == office.query(doubled)
+
+
+def test_there_are_25_points():
+    assert 25 == len(POINTS)

@@ -1,0 +1,82 @@
+"""A run that kills itself, as a process of its own: `python -m pipedrive_assets_tests.killed_run`
+with JSON on standard input, naming the account, the warehouse, the work and where it ends.
+"""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipedrive_assets.api import Client
+from pipedrive_assets.api.wire import Wire
+from pipedrive_assets.connect import Connection
+from pipedrive_assets.entities import BY_NAME
+from pipedrive_assets.source import (
+    LoadRequest,
+    ReconcileRequest,
+    Warehouse,
+    duckdb_destination,
+    ledger,
+    load,
+    marks,
+    reconcile,
+    seen,
+)
+from pipedrive_assets.source.table_load import TableLoad
+from pipedrive_assets.windows import Window, parse_stamp
+
+PLACES: dict[str, tuple[Any, str]] = {
+    "request": (Wire, "get"),
+    "commit": (TableLoad, "commit"),
+    "note": (TableLoad, "_note"),
+    "copy": (duckdb_destination.TypedCopyJob, "run"),
+    "merge": (duckdb_destination.TypedDuckDbClient, "complete_load"),
+    "coverage": (ledger, "record_coverage"),
+    "children": (ledger, "record_children"),
+    "seen": (seen, "note"),
+    "mark": (marks, "mark"),
+    "marked": (marks, "settle_children"),
+    "done": (seen, "finish"),
+}
+"""Where a run can end: before the nth call of one of these."""
+
+
+def kill_at(place: str, nth: int) -> None:
+    """End this process, for good and at once, when it comes to the place."""
+    owner, name = PLACES[place]
+    act = getattr(owner, name)
+    calls = 0
+
+    def maybe(*given: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls >= nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return act(*given, **named)
+
+    setattr(owner, name, maybe)
+
+
+def work(spec: dict[str, Any]) -> None:
+    """Load or reconcile, in small pages so that there is much to interrupt."""
+    now = parse_stamp(spec["now"])
+    client = Client(
+        base_url=spec["url"], api_token=spec["token"], sleep=lambda _: None, now=lambda: now
+    )
+    connection = Connection(client=client, is_sandbox=True)
+    warehouse = Warehouse(Path(spec["warehouse"]), "pipedrive_data")
+    entities = tuple(replace(BY_NAME[name], page_rows=2) for name in spec["tables"])
+    if spec["reconcile"]:
+        reconcile(connection, warehouse, ReconcileRequest(entities=entities, max_share=0.9))
+        return
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    load(connection, warehouse, LoadRequest(entities=entities, window=Window(start=midnight)))
+
+
+if __name__ == "__main__":
+    found = json.load(sys.stdin)
+    kill_at(found["place"], found["nth"])
+    work(found)
