@@ -4,8 +4,11 @@ registry.
 
 __all__ = [
     "assets",
+    "checks",
+    "covered_days",
     "embedded_elt",
     "facts",
+    "failures",
     "first_load",
     "freshness",
     "instance",

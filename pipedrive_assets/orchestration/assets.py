@@ -7,15 +7,17 @@ asset of its own: selected, materialized and reported singly.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from pipedrive_assets.api import Caps
 from pipedrive_assets.entities import DEFAULT_ENTITIES, Entity
-from pipedrive_assets.errors import LoadFailed, PipedriveError
+from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.orchestration.checks import check_results, check_specs
+from pipedrive_assets.orchestration.covered_days import covered_days, record_covered
 from pipedrive_assets.orchestration.facts import closed_until, facts_of
+from pipedrive_assets.orchestration.failures import failure, or_failure
 from pipedrive_assets.orchestration.metadata import metadata, sentence
 from pipedrive_assets.orchestration.partitions import beta_accepted, window_of
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
@@ -37,10 +39,6 @@ class LoadConfig(dg.Config):
     that has such), and children that changed without their deal (a share of the deals a day)."""
 
 
-READABLE = "readable"
-"""The check of every table that an account may lack."""
-
-
 def build_assets(
     partitions: dg.PartitionsDefinition, entities: Sequence[Entity] = DEFAULT_ENTITIES
 ) -> dg.AssetsDefinition:
@@ -49,19 +47,11 @@ def build_assets(
         return dg.multi_asset(
             name="pipedrive",
             specs=specs(entities),
-            check_specs=[_readable(entity) for entity in entities if entity.gated],
+            check_specs=check_specs(entities),
             can_subset=True,
             partitions_def=partitions,
             backfill_policy=dg.BackfillPolicy.single_run(),
         )(_materialize)
-
-
-def _readable(entity: Entity) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        name=READABLE,
-        asset=entity.name,
-        description="Warns while Pipedrive refuses the table, as it does without the feature.",
-    )
 
 
 def _materialize(
@@ -71,7 +61,7 @@ def _materialize(
     duckdb: WarehouseResource,
 ) -> Iterator[dg.MaterializeResult[Any]]:
     selected = {key.to_user_string() for key in context.selected_asset_keys}
-    settings = _or_failure(pipedrive.settings)
+    settings = or_failure(pipedrive.settings)
     request = LoadRequest(
         entities=settings.named(selected),
         window=window_of(context.partition_time_window),
@@ -86,25 +76,19 @@ def _materialize(
     )
     warehouse = duckdb.warehouse()
     note_start(context, str(warehouse))
-    before = facts_of(context.instance, Target.of(settings, str(warehouse)))
-
-    def closed(report: TableReport) -> date | None:
-        known = before.get(report.entity.name)
-        return closed_until(known, report, request.window, now=utc_now(), whole=config.newest)
-
+    notes = _Notes(context, Target.of(settings, str(warehouse)), request)
     reports: list[TableReport] = []
     try:
-        for report in load_tables(_or_failure(pipedrive.connect), warehouse, request):
+        for report in load_tables(or_failure(pipedrive.connect), warehouse, request):
             reports.append(report)
             context.log.info(sentence(report))
             if not report.error:
                 yield dg.MaterializeResult(
                     asset_key=report.entity.name,
-                    metadata={
-                        **pipedrive.dlt_metadata(context, report),
-                        **metadata(report, closed_until=closed(report)),
-                    },
-                    check_results=_check_results(context, report),
+                    metadata={**pipedrive.dlt_metadata(context, report), **notes.on(report)},
+                    check_results=check_results(
+                        context, warehouse, report, notes.target, utc_now()
+                    ),
                 )
         raise_failures(reports)
     except PipedriveError as error:
@@ -114,43 +98,23 @@ def _materialize(
         warehouse.close()
 
 
-def _check_results(
-    context: dg.AssetExecutionContext, report: TableReport
-) -> list[dg.AssetCheckResult]:
-    key = dg.AssetCheckKey(asset_key=dg.AssetKey(report.entity.name), name=READABLE)
-    if key not in context.selected_asset_check_keys:
-        return []
-    return [
-        dg.AssetCheckResult(
-            asset_key=report.entity.name,
-            check_name=READABLE,
-            passed=report.skipped is None,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=report.skipped,
+class _Notes:
+    """What a run adds to a table's metadata from what the instance knew of it before."""
+
+    def __init__(
+        self, context: dg.AssetExecutionContext, target: Target, request: LoadRequest
+    ) -> None:
+        self.target = target
+        self._context, self._request = context, request
+        self._before = facts_of(context.instance, target)
+
+    def on(self, report: TableReport) -> dict[str, Any]:
+        """A table's metadata; days that its load covered besides are recorded."""
+        before, window = self._before.get(report.entity.name), self._request.window
+        covered = covered_days(before, report, window, self.target.first_partition)
+        recorded = record_covered(
+            self._context.instance, report, covered, run_id=self._context.run.run_id
         )
-    ]
-
-
-def _or_failure(act: Any) -> Any:
-    try:
-        return act()
-    except PipedriveError as error:
-        raise failure(error) from None
-
-
-def failure(error: PipedriveError) -> dg.Failure:
-    """The run's end: what failed, why, what to do next.
-
-    Retrying at once would only repeat what was retried already.
-    """
-    facts: dict[str, Any] = {"error": type(error).__name__}
-    if isinstance(error, LoadFailed):
-        facts = {name: named(cause) for name, cause in error.failures.items()}
-    return dg.Failure(description=named(error), metadata=facts, allow_retries=False)
-
-
-def named(error: PipedriveError) -> str:
-    """The sentence with the error's name before it; a line per table where several failed."""
-    if isinstance(error, LoadFailed):
-        return "\n".join(f"{table}: {named(cause)}" for table, cause in error.failures.items())
-    return f"{type(error).__name__}: {error}"
+        closed = closed_until(before, report, window, whole=self._request.newest)
+        more = {"days_covered": recorded} if recorded else {}
+        return {**metadata(report, closed_until=closed), **more}

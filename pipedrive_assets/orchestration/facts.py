@@ -90,9 +90,9 @@ def _moment(seconds: Any) -> datetime | None:
 
 
 def closed_until(
-    before: Facts | None, report: TableReport, window: Window, *, now: datetime, whole: bool
+    before: Facts | None, report: TableReport, window: Window, *, whole: bool
 ) -> date | None:
-    """Up to which day a table needs no closing any more, after a load of `window` at `now`.
+    """Up to which day a table needs no closing any more, after a load of `window`.
 
     A first load covers the days before its own. A later one closes its days if they are over and
     no day is left out between; one that leaves undated rows out (`whole` false) closes none.
@@ -100,7 +100,8 @@ def closed_until(
     if report.first_load and report.baseline_at:
         return report.baseline_at.astimezone(timezone.utc).date() - DAY
     known = before.closed_until if before else None
-    if not whole or report.skipped or window.end is None or window.end > now:
+    reached = report.complete_until
+    if not whole or report.skipped or reached is None or not window.end or window.end > reached:
         return known
     first, last = window.start.date(), window.end.date() - DAY
     if known is None or first <= known + DAY:

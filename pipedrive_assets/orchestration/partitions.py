@@ -45,3 +45,10 @@ def beta_accepted() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         yield
+
+
+def days(first: date, last: date) -> Iterator[date]:
+    """From `first` to `last`, both included."""
+    while first <= last:
+        yield first
+        first += DAY

@@ -1,5 +1,6 @@
 """Pipedrive as a dlt source, and the load that keeps a warehouse complete."""
 
+from pipedrive_assets.source.health import Finding, examine, references
 from pipedrive_assets.source.load import load, load_tables
 from pipedrive_assets.source.pipedrive import (
     ENTITY_MAPPINGS,
@@ -20,11 +21,13 @@ from pipedrive_assets.source.warehouse import Warehouse
 __all__ = [
     "ENTITY_MAPPINGS",
     "RECENTS_ENTITIES",
+    "Finding",
     "LoadRequest",
     "ReconcileRequest",
     "TableReport",
     "Waiting",
     "Warehouse",
+    "examine",
     "forgive_person",
     "load",
     "load_tables",
@@ -34,5 +37,6 @@ __all__ = [
     "reconcilable",
     "reconcile",
     "reconcile_tables",
+    "references",
     "unfinished",
 ]

@@ -174,7 +174,6 @@ class Plant:
             facts_of(self.instance, self.target).get(name),
             report,
             window,
-            now=began,
             whole=request.by in {DAILY, "a person"},
         )
         said = metadata(report, closed_until=closed)

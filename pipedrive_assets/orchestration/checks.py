@@ -1,0 +1,112 @@
+"""Asset checks, derived from the registry and run with each load; a failing one says what to do."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import dagster as dg
+
+from pipedrive_assets.entities import Entity
+from pipedrive_assets.orchestration.metadata import waiting_sentence
+from pipedrive_assets.orchestration.target import DAILY_TOLERANCE, Target
+from pipedrive_assets.source import Finding, TableReport, Warehouse, examine, references
+
+READABLE, KEYS, REFERENCES = "readable", "keys", "references"
+BASELINE, FRESH, WAITING = "baseline", "fresh", "waiting"
+
+MEANING = {
+    READABLE: "Warns while Pipedrive refuses the table, as it does without the feature.",
+    KEYS: "Each row has a key of its own.",
+    REFERENCES: "Nearly all references point to rows that are held.",
+    BASELINE: "The first full walk was finished, so that the whole history is held.",
+    FRESH: "The table is no more than twice as old as it may grow.",
+    WAITING: "No rows wait for the cap on tokens.",
+}
+
+
+def check_names(entity: Entity) -> list[str]:
+    """The checks that make sense for a table."""
+    names = [KEYS, BASELINE, FRESH]
+    names += [REFERENCES] if references(entity) else []
+    names += [WAITING] if entity.capped else []
+    return names + ([READABLE] if entity.gated else [])
+
+
+def check_specs(entities: Iterable[Entity]) -> list[dg.AssetCheckSpec]:
+    """Their specs; none blocks what comes after."""
+    return [
+        dg.AssetCheckSpec(name=name, asset=entity.name, description=MEANING[name])
+        for entity in entities
+        for name in check_names(entity)
+    ]
+
+
+def check_results(
+    context: dg.AssetExecutionContext,
+    warehouse: Warehouse,
+    report: TableReport,
+    target: Target,
+    now: datetime,
+) -> list[dg.AssetCheckResult]:
+    """The results of a table's checks that were selected, after it was loaded."""
+    key = dg.AssetKey(report.entity.name)
+    asked = {check.name for check in context.selected_asset_check_keys if check.asset_key == key}
+    return [
+        dg.AssetCheckResult(
+            asset_key=key,
+            check_name=name,
+            passed=finding.sound,
+            severity=dg.AssetCheckSeverity.ERROR if name == KEYS else dg.AssetCheckSeverity.WARN,
+            description=finding.sentence or None,
+            metadata=dict(finding.facts),
+        )
+        for name, finding in _findings(warehouse, report, target, now)
+        if name in asked
+    ]
+
+
+def _findings(
+    warehouse: Warehouse, report: TableReport, target: Target, now: datetime
+) -> Iterator[tuple[str, Finding]]:
+    keys, pointing = examine(warehouse, report.entity)
+    yield KEYS, keys
+    yield REFERENCES, pointing
+    yield BASELINE, _baseline(report)
+    yield FRESH, _freshness(report, target, now)
+    yield WAITING, _waiting(report)
+    refused = f"Pipedrive refuses it: {report.skipped}. It is asked for again each day."
+    yield READABLE, Finding(sound=not report.skipped, sentence=refused if report.skipped else "")
+
+
+def _baseline(report: TableReport) -> Finding:
+    if report.baseline_at or report.skipped or report.waiting:
+        return Finding(sound=True)
+    command = f"dagster asset materialize --select {report.entity.name}"
+    return Finding(sound=False, sentence=f"The first load is not finished. Run: {command}")
+
+
+def _freshness(report: TableReport, target: Target, now: datetime) -> Finding:
+    tolerance = target.tolerance(report.entity) or DAILY_TOLERANCE
+    reached = report.complete_until
+    if reached is None or report.waiting or now - reached <= 2 * tolerance:
+        return Finding(sound=True)
+    if report.account.is_sandbox:
+        return Finding(sound=True)  # its company may be looked at as of any moment
+    name = report.entity.name
+    return Finding(
+        sound=False,
+        sentence=(
+            f"Complete only until {reached:%Y-%m-%d %H:%M} UTC: this run read days before that. "
+            f"Turn the sensor on, or run: dagster asset materialize --select {name}"
+        ),
+    )
+
+
+def _waiting(report: TableReport) -> Finding:
+    waiting = report.waiting
+    if waiting is None:
+        return Finding(sound=True)
+    return Finding(
+        sound=False,
+        sentence=f"{waiting_sentence(waiting)} A higher PIPEDRIVE_TOKENS_PER_DAY makes it sooner.",
+        facts={"waiting": waiting.count},
+    )

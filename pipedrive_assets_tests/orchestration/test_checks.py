@@ -1,0 +1,114 @@
+"""The checks: derived from the registry, green on a sound account, each able to fail."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES
+from pipedrive_assets.orchestration.checks import _findings, check_names, check_specs
+from pipedrive_assets.orchestration.target import Target
+from pipedrive_assets.source import examine, references
+from pipedrive_assets.source.ledger import table
+
+TARGET = Target(warehouse="w", sandbox=False, entities=ENTITIES)
+NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
+
+
+def found(office, report, now=NOON):
+    return dict(_findings(office.warehouse, report, TARGET, now))
+
+
+def break_table(office, statement, name):
+    with office.warehouse.sql() as sql:
+        sql.execute_sql(statement.format(table=table(sql, name)))
+
+
+def test_every_table_has_its_checks_and_none_blocks():
+    specs = check_specs(DEFAULT_ENTITIES)
+
+    assert {entity.name for entity in DEFAULT_ENTITIES} == {
+        spec.asset_key.to_user_string() for spec in specs
+    }
+    assert not any(spec.blocking for spec in specs)
+    assert ["keys", "baseline", "fresh", "references", "waiting"] == check_names(
+        BY_NAME["deals_flow"]
+    )
+
+
+def test_references_follow_from_the_columns():
+    assert {
+        "owner_id": "users",
+        "creator_user_id": "users",
+        "person_id": "persons",
+        "org_id": "organizations",
+        "pipeline_id": "pipelines",
+        "stage_id": "stages",
+    } == references(BY_NAME["deals"])
+    assert {} == references(BY_NAME["currencies"])
+
+
+def test_a_sound_account_passes_every_check(office):
+    reports = office.load()
+
+    failing = {
+        (name, check): finding.sentence
+        for name, report in reports.items()
+        for check, finding in found(office, report, office.sandbox.now).items()
+        if not finding.sound
+    }
+    assert {} == failing
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO {table} BY NAME (SELECT * FROM {table} LIMIT 1)",
+        "ALTER TABLE {table} ALTER id DROP NOT NULL; UPDATE {table} SET id = NULL WHERE id = 1",
+    ],
+)
+def test_a_doubled_or_missing_key_is_found(office, statement):
+    office.load("stages")
+    break_table(office, statement, "stages")
+
+    keys, _ = examine(office.warehouse, BY_NAME["stages"])
+
+    assert not keys.sound
+    assert "load --full stages" in keys.sentence
+
+
+def test_references_to_rows_that_are_missing_are_found_beyond_a_share(office):
+    office.load("deals", "persons")
+    break_table(office, "DELETE FROM {table} WHERE id % 4 > 0", "persons")
+
+    _, pointing = examine(office.warehouse, BY_NAME["deals"])
+
+    assert not pointing.sound
+    assert "person_id of deals point to no row of persons" in pointing.sentence
+    assert "reconcile" in pointing.sentence
+
+
+def test_references_to_a_table_that_was_never_loaded_are_not_judged(office):
+    office.load("deals")
+
+    assert examine(office.warehouse, BY_NAME["deals"])[1].sound
+
+
+def test_an_unfinished_first_load_is_told(office):
+    report = replace(office.load("stages")["stages"], baseline_at=None)
+
+    baseline = found(office, report)["baseline"]
+
+    assert not baseline.sound
+    assert "dagster asset materialize --select stages" in baseline.sentence
+
+
+def test_a_table_twice_as_old_as_it_may_be_is_told(office):
+    report = office.load("persons")["persons"]
+    account = replace(report.account, is_sandbox=False)
+    report = replace(report, account=account, complete_until=NOON)
+
+    assert found(office, report, NOON + timedelta(hours=2))["fresh"].sound
+    late = found(office, report, NOON + timedelta(hours=2, seconds=1))["fresh"]
+    assert not late.sound
+    assert "Complete only until 2026-03-10 12:00 UTC" in late.sentence
