@@ -23,7 +23,8 @@ def serve_sandbox(arguments: argparse.Namespace) -> None:
         f"PIPEDRIVE_BASE_URL=http://127.0.0.1:{arguments.port} PIPEDRIVE_API_TOKEN={SANDBOX_TOKEN}",
         flush=True,
     )
-    serve(sandbox, arguments.port)
+    with serve(sandbox, arguments.port) as server:
+        server.wait()
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

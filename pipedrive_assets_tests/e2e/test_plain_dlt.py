@@ -1,6 +1,7 @@
 """A plain dlt pipeline as a stranger runs it: in a folder of its own, against a real port."""
 
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -116,3 +117,26 @@ def test_dlt_init_makes_a_folder_that_runs(plain_folder, account):
     assert 0 == imported.returncode, imported.stdout
     names = ("products", "deals", "deals_participants")
     assert [] == differences_in(plain_folder.folder, sandbox, names)
+
+
+def test_the_sandbox_command_serves_a_plain_pipeline_until_it_is_stopped(plain_folder):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    shutil.copy(ROOT / "examples" / "pipedrive_pipeline.py", plain_folder.folder)
+    command = f"python -m pipedrive_assets sandbox --port {port}"
+    server = plain_folder.start(command, plain_folder.folder / "server.log")
+    try:
+        done = plain_folder.run(
+            "python pipedrive_pipeline.py selected",
+            PIPEDRIVE_API_TOKEN="sandbox",
+            PIPEDRIVE_BASE_URL=url,
+        )
+        is_running = server.poll() is None
+    finally:
+        server.terminate()
+        server.wait()
+
+    assert 0 == done.returncode, done.stdout
+    assert is_running
