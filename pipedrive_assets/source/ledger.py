@@ -15,7 +15,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import Entity
-from pipedrive_assets.errors import WrongAccountError
+from pipedrive_assets.errors import ConfigurationError, WrongAccountError
 from pipedrive_assets.reading.chunk import ChildrenRead, batches
 from pipedrive_assets.reading.plan import Coverage, Walk
 
@@ -23,6 +23,9 @@ LAYOUT = 2
 """Version of these tables, and of the columns that every table has."""
 
 STATEMENT_ROWS = 500
+
+PLAIN_SCHEMA = "pipedrive"
+"""dlt's schema of a plain pipeline; each table loaded here has one of its own."""
 
 # A new column goes to the end of its table: that is where ALTER TABLE puts it.
 TABLES = {
@@ -80,12 +83,13 @@ def prepare(sql: Sql) -> None:
 
 def claim(sql: Sql, account: Account, now: datetime) -> None:
     """Tie the warehouse to its account on first use; raise WrongAccountError for any other
-    account.
+    account, ConfigurationError for a dataset that a plain dlt pipeline loads.
     """
     rows = sql.execute_sql(
         f"SELECT company_id, company_name, is_sandbox FROM {table(sql, '_pipedrive_account')}"
     )
     if not rows:
+        _refuse_plain(sql)
         sql.execute_sql(
             f"INSERT INTO {table(sql, '_pipedrive_account')} VALUES (%s, %s, %s, %s, %s)",
             account.company_id,
@@ -101,6 +105,17 @@ def claim(sql: Sql, account: Account, now: datetime) -> None:
             f"This warehouse holds the data of {company_name} ({company_id}), but the api token "
             f"belongs to {account}. Nothing was written. Set PIPEDRIVE_WAREHOUSE to another file, "
             "or use the other api token."
+        )
+
+
+def _refuse_plain(sql: Sql) -> None:
+    if table_exists(sql, "_dlt_version") and sql.execute_sql(
+        f"SELECT 1 FROM {table(sql, '_dlt_version')} WHERE schema_name = %s LIMIT 1", PLAIN_SCHEMA
+    ):
+        raise ConfigurationError(
+            f"The dataset {sql.dataset_name} is loaded by a plain dlt pipeline, which keeps its "
+            "memory elsewhere. Nothing was written. Set PIPEDRIVE_DATASET or PIPEDRIVE_WAREHOUSE "
+            "to another one."
         )
 
 

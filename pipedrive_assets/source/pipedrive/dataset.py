@@ -7,7 +7,7 @@ from dlt.common.pipeline import SupportsPipeline
 from dlt.pipeline.pipeline import Pipeline
 
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.source.ledger import table_exists
+from pipedrive_assets.source.ledger import table, table_exists
 
 LEDGER = "_pipedrive_account"
 
@@ -23,7 +23,11 @@ def refuse_shared_dataset(pipeline: SupportsPipeline | None) -> None:
         return
     held = False
     with contextlib.suppress(DestinationException, OSError), pipeline.sql_client() as sql:
-        held = sql.has_dataset() and table_exists(sql, LEDGER)
+        held = (
+            sql.has_dataset()
+            and table_exists(sql, LEDGER)
+            and bool(sql.execute_sql(f"SELECT 1 FROM {table(sql, LEDGER)} LIMIT 1"))
+        )
     if held:
         raise ConfigurationError(
             f"The dataset {pipeline.dataset_name} is loaded by the Dagster project, which keeps "

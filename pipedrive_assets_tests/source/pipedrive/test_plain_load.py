@@ -339,6 +339,16 @@ def test_a_plain_pipeline_refuses_the_dataset_of_the_dagster_project(plain):
     assert isinstance(cause(failure), ConfigurationError)
 
 
+def test_the_dagster_load_refuses_the_dataset_of_a_plain_pipeline(plain):
+    plain.run("stages")
+
+    with pytest.raises(ConfigurationError, match="loaded by a plain dlt pipeline"):
+        plain.office.load("stages")
+    plain.run("stages")
+
+    assert [] == plain.office.differences("stages")
+
+
 def test_two_sources_are_loaded_in_one_run(plain):
     pipeline = plain.pipeline
     first = plain.source("activities", since_timestamp="2026-03-01 00:00:00Z")
