@@ -22,6 +22,8 @@ from pipedrive_assets.source.pipedrive.run import Row, Run, Session
 from pipedrive_assets.source.pipedrive.tables import empty_table, plain_hints, with_columns
 
 BEGUN = "begun"
+CHUNK_PAGES = 1
+"""dlt writes each page to its file as it comes."""
 
 
 def list_resource(session: Session, entity: Entity) -> DltResource:
@@ -58,7 +60,7 @@ def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
     run.fields.ask(entity, run.tally)
     yield empty_table(entity, run.fields.fields_of(entity))
     try:
-        for chunk in read_windowed(run.client, entity, walk, run.tally):
+        for chunk in read_windowed(run.client, entity, walk, run.tally, chunk_pages=CHUNK_PAGES):
             walk = chunk.walk or walk
             rows = [row for _, row in chunk.rows]
             custom = run.fields.fields_for(entity, rows, run.tally)

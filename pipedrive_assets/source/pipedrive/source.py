@@ -1,6 +1,6 @@
 """`pipedrive_source`: every entity of the registry as a dlt resource."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Optional, Union
 
@@ -10,7 +10,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from pipedrive_assets.connect import connect
-from pipedrive_assets.entities import ENTITIES, children_of
+from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.source.ledger import PLAIN_SCHEMA
 from pipedrive_assets.source.pipedrive.arguments import Request, moment_of, settings_with_key
@@ -50,18 +50,19 @@ def pipedrive_source(
         keep_partial=keep_partial,
     )
     session = Session(partial(connect, settings), request)
-    chosen = {"create_state": False} | {entity.name: True for entity in settings.entities}
-    for resource in _resources(session):
-        resource.selected = chosen.get(resource.name, False)
+    chosen = {entity.name for entity in settings.entities}
+    for resource in _resources(session, settings.named(BY_NAME)):
+        resource.selected = resource.name in chosen
         yield resource
 
 
-def _resources(session: Session) -> Iterator[DltResource]:
+def _resources(session: Session, entities: Sequence[Entity]) -> Iterator[DltResource]:
     yield from field_resources(session)
-    for entity in ENTITIES:
+    for entity in entities:
         if entity.parent or entity.shape in OWN_SHAPES:
             continue
         resource = list_resource(session, entity)
         yield resource
-        for child in children_of(entity.name):
-            yield child_resource(session, resource, child)
+        for child in entities:
+            if child.parent == entity.name:
+                yield child_resource(session, resource, child)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ import pytest
 from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 
-from pipedrive_assets.entities import ENTITIES, Kind
-from pipedrive_assets.reading import walks
+from pipedrive_assets.entities import Entity, Kind
+from pipedrive_assets.settings import Settings
 from pipedrive_assets.source import pipedrive_source
 from pipedrive_assets.source.pipedrive import source as source_module
 from pipedrive_assets_tests.conftest import Office
@@ -115,12 +115,16 @@ def plain_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Offic
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five rows a page, a chunk a page."""
-    entities = tuple(
-        replace(each, page_rows=5) if each.kind is Kind.WINDOWED else each for each in ENTITIES
-    )
-    monkeypatch.setattr(source_module, "ENTITIES", entities)
-    monkeypatch.setattr(walks, "CHUNK_PAGES", 1)
+    """Five rows a page."""
+
+    def small(self: Settings, names: Iterable[str]) -> tuple[Entity, ...]:
+        return tuple(
+            replace(each, page_rows=5) if each.kind is Kind.WINDOWED else each
+            for each in named(self, names)
+        )
+
+    named = Settings.named
+    monkeypatch.setattr(Settings, "named", small)
 
 
 @pytest.fixture

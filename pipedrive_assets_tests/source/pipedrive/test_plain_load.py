@@ -349,6 +349,20 @@ def test_the_dagster_load_refuses_the_dataset_of_a_plain_pipeline(plain):
     assert [] == plain.office.differences("stages")
 
 
+def test_a_column_that_a_setting_keeps_out_is_not_loaded(plain, monkeypatch):
+    monkeypatch.setenv(
+        "PIPEDRIVE_EXCLUDE_COLUMNS", "persons.phones,persons.job_title,deals_flow.event"
+    )
+
+    plain.run("persons", "deals", "deals_flow")
+
+    columns = plain.pipeline.default_schema.tables
+    assert "persons__phones" not in columns
+    assert "job_title" not in columns["persons"]["columns"]
+    assert "event" not in columns["deals_flow"]["columns"]
+    assert "persons__emails" in columns
+
+
 def test_two_sources_are_loaded_in_one_run(plain):
     pipeline = plain.pipeline
     first = plain.source("activities", since_timestamp="2026-03-01 00:00:00Z")
