@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipedrive_assets.api import READ_SECONDS, USER_AGENT, Client
+from pipedrive_assets.api import READ_SECONDS, USER_AGENT, Caps, Client
 from pipedrive_assets.errors import DataError
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import utc_now
@@ -60,6 +60,11 @@ class Connection:
             is_sandbox=self.is_sandbox,
         )
         return account, read_at
+
+
+def caps_of(settings: Settings) -> Caps:
+    """The caps that the settings put on histories and optional tables."""
+    return Caps(per_run=settings.tokens_per_run, per_day=settings.tokens_per_day)
 
 
 def connect(

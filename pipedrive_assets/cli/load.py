@@ -12,8 +12,7 @@ from pipedrive_assets.windows import Window, utc_now
 
 def load_tables(arguments: argparse.Namespace) -> None:
     """Load with the settings found; today's window."""
-    from pipedrive_assets.api import Caps
-    from pipedrive_assets.connect import connect
+    from pipedrive_assets.connect import caps_of, connect
     from pipedrive_assets.source import LoadRequest, Warehouse, load_tables, raise_failures
 
     settings = Settings.from_env()
@@ -29,7 +28,7 @@ def load_tables(arguments: argparse.Namespace) -> None:
             since=settings.since,
             full=arguments.full,
             recheck_days=settings.recheck_days,
-            caps=Caps(per_run=settings.tokens_per_run, per_day=settings.tokens_per_day),
+            caps=caps_of(settings),
             purge_deleted=settings.purge_deleted,
         )
         for report in load_tables(connection, warehouse, request):

@@ -9,6 +9,7 @@ from pipedrive_assets.cli import (
     doctor,
     entities,
     load,
+    plan,
     purge,
     reconcile,
     sandbox,
@@ -20,6 +21,7 @@ from pipedrive_assets.errors import PipedriveError
 COMMANDS = (
     try_sandbox.COMMAND,
     load.COMMAND,
+    plan.COMMAND,
     reconcile.COMMAND,
     purge.COMMAND,
     entities.COMMAND,

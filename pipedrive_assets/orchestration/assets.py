@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.api import Caps
+from pipedrive_assets.connect import caps_of
 from pipedrive_assets.entities import DEFAULT_ENTITIES, Entity
 from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.orchestration.checks import check_results, check_specs
@@ -70,7 +70,7 @@ def _materialize(
         full=config.full,
         newest=config.newest,
         recheck_days=settings.recheck_days if config.newest else None,
-        caps=Caps(per_run=settings.tokens_per_run, per_day=settings.tokens_per_day),
+        caps=caps_of(settings),
         run_id=context.run.run_id,
         purge_deleted=settings.purge_deleted,
     )

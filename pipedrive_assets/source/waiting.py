@@ -12,6 +12,7 @@ from pipedrive_assets.api import Allowance
 from pipedrive_assets.api.allowance import DAY
 from pipedrive_assets.entities import BY_NAME, Entity, Kind
 from pipedrive_assets.errors import CapReached
+from pipedrive_assets.reading.field_memory import DEFINITION_COST
 from pipedrive_assets.source.drift import parents_to_read
 from pipedrive_assets.source.ledger import Sql, table_exists
 from pipedrive_assets.source.report import LoadRequest, Waiting
@@ -19,9 +20,6 @@ from pipedrive_assets.source.spending import largest_load
 
 RUNS_A_DAY = 24
 """How often the freshness sensor lets a table go on that a run's cap has stopped."""
-
-DEFINITION_COST = 10
-"""Tokens a page of field definitions takes (official docs, fields in API v2)."""
 
 
 def what_waits(  # noqa: PLR0913, PLR0917 - the facts that it rests on
