@@ -145,6 +145,11 @@ class FieldMemory:
             for row in definition_rows(endpoint, defined or ())
         ]
 
+    @property
+    def refused(self) -> frozenset[str]:
+        """The entities whose fields Pipedrive refused to tell in this load."""
+        return frozenset(name for name, told in self._definitions.items() if told is None)
+
     def _defined(self, endpoint: str, tally: Tally) -> list[FieldDefinition] | None:
         """None: Pipedrive refuses to tell."""
         self._store.let_go()

@@ -170,9 +170,19 @@ class TableLoad:
         commit.ensure_table(warehouse, self.entity, self.written)
         listed = [commit.key_of(self.entity, row) for _, row in chunk.rows]
         with warehouse.sql() as sql:
+            listed += self._not_told(sql)
             self.written.marked_deleted += marks.mark_missing(sql, self.entity, listed, moment)
         since = self.coverage.baseline_at or moment
         self.coverage = Coverage(baseline_at=since, complete_until=moment)
+
+    def _not_told(self, sql: ledger.Sql) -> list[marks.Key]:
+        """Definitions held of entities whose fields Pipedrive refused to tell: they may well be
+        there still.
+        """
+        if self.entity.shape != "definition":
+            return []
+        refused = self.context.fields.refused
+        return [key for key in marks.alive_keys(sql, self.entity) if key[0] in refused]
 
     def _note(self, chunk: Chunk) -> None:
         with self.context.warehouse.sql() as sql:

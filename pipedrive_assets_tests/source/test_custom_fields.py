@@ -3,6 +3,7 @@
 import json
 
 from pipedrive_assets.entities import BY_NAME
+from pipedrive_assets.sandbox import faults
 from pipedrive_assets_tests.truth import account_rows
 
 TABLES = ("deals", "persons", "organizations", "products", "leads")
@@ -199,3 +200,20 @@ def test_the_flow_speaks_in_names_and_the_stage_history_adds_up(office):
     )
     ((changes,),) = office.query("SELECT count(*) FROM deals_flow WHERE object = 'dealChange'")
     assert [(changes,)] == office.query("SELECT count(*) FROM deals_flow_deal_change")
+
+
+def test_fields_that_pipedrive_refuses_to_tell_for_once_are_not_taken_for_deleted(office):
+    tables = ("fields", "custom_fields_mapping")
+    held = "SELECT entity, field_code, _deleted_at FROM fields ORDER BY 1, 2"
+    office.load(*tables)
+    before = office.query(held)
+    office.sandbox.inject(faults.refused("api/v2/productFields", 402))
+
+    office.load(*tables)
+
+    assert before == office.query(held)
+    office.sandbox.clear_faults()
+    code = next(iter(office.world.fields["products"]))
+    office.world.remove_field("products", code)
+    office.load(*tables)
+    assert [(code,)] == office.query("SELECT field_code FROM fields WHERE _deleted_at IS NOT NULL")
