@@ -35,6 +35,8 @@ def load_tables(arguments: argparse.Namespace) -> None:
             reports.append(report)
             if report.skipped:
                 print(f"{report.entity.name}: skipped, Pipedrive refuses it: «{report.skipped}»")
+            elif report.waiting:
+                print(f"{report.entity.name}: {report.waiting}", flush=True)
             elif not report.error:
                 print(
                     f"{report.entity.name}: {report.written.loaded} rows loaded, "
@@ -43,6 +45,8 @@ def load_tables(arguments: argparse.Namespace) -> None:
                 )
     finally:
         warehouse.close()
+    if reports and (tokens := reports[-1].tokens):
+        print(tokens)
     raise_failures(reports)
 
 

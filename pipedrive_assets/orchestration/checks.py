@@ -6,7 +6,6 @@ from datetime import datetime
 import dagster as dg
 
 from pipedrive_assets.entities import Entity
-from pipedrive_assets.orchestration.metadata import waiting_sentence
 from pipedrive_assets.orchestration.target import DAILY_TOLERANCE, Target
 from pipedrive_assets.source import Finding, TableReport, Warehouse, examine, references
 
@@ -107,6 +106,6 @@ def _waiting(report: TableReport) -> Finding:
         return Finding(sound=True)
     return Finding(
         sound=False,
-        sentence=f"{waiting_sentence(waiting)} A higher PIPEDRIVE_TOKENS_PER_DAY makes it sooner.",
+        sentence=f"{waiting} A higher PIPEDRIVE_TOKENS_PER_DAY makes it sooner.",
         facts={"waiting": waiting.count},
     )

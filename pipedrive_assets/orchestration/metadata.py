@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.source import TableReport, Waiting
+from pipedrive_assets.source import TableReport
 
 
 def sentence(report: TableReport) -> str:
@@ -13,23 +13,13 @@ def sentence(report: TableReport) -> str:
     if report.error:
         return f"{report.entity.name}: FAILED. {report.error}"
     if report.waiting:
-        return f"{report.entity.name}: {waiting_sentence(report.waiting)}"
+        return f"{report.entity.name}: {report.waiting}"
     if report.skipped:
         return f"{report.entity.name}: skipped, Pipedrive refuses it: «{report.skipped}»"
     return (
         f"{report.entity.name}: {report.written.loaded} rows loaded, "
         f"{report.rows_total} in the table ({report.tally.requests} requests, "
         f"{report.tally.tokens} tokens, {report.seconds:.1f} s)"
-    )
-
-
-def waiting_sentence(waiting: Waiting) -> str:
-    """How much waits, why, and until when."""
-    done = waiting.done_at
-    until = f"done about {done:%Y-%m-%d} at this pace" if done else "never at this cap: raise it"
-    return (
-        f"{waiting.count} still to be read, most recent changes first: {waiting.reason}. "
-        f"The next run after {waiting.resumes_at:%Y-%m-%d %H:%M} UTC goes on; {until}."
     )
 
 

@@ -49,6 +49,14 @@ class TokensSpent:
     left: int | None
     ends_at: datetime
 
+    def __str__(self) -> str:
+        """In one sentence."""
+        left = "" if self.left is None else f"; the account has {self.left:,} left"
+        return (
+            f"API tokens: {self.by_run:,} in this run, {self.today:,} into this warehouse today"
+            f"{left} until about {self.ends_at:%Y-%m-%d %H:%M} UTC."
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
@@ -60,6 +68,15 @@ class Waiting:
     reason: str
     resumes_at: datetime
     done_at: datetime | None
+
+    def __str__(self) -> str:
+        """How much waits, why, and until when."""
+        done = self.done_at
+        until = f"done about {done:%Y-%m-%d}" if done else "never at this cap: raise it"
+        return (
+            f"{self.count:,} still to be read, most recent changes first: {self.reason}. "
+            f"The next run after {self.resumes_at:%Y-%m-%d %H:%M} UTC goes on; {until}."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
