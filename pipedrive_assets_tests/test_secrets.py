@@ -200,3 +200,23 @@ def test_the_api_token_is_in_no_message_state_or_catalog_of_the_tap(account, sai
     assert '"RECORD"' in out
     for text in (*told, said.getvalue(), out, err):
         assert TOKEN not in text
+
+
+def test_telemetry_is_off_unless_the_user_turns_it_on(tmp_path, monkeypatch):
+    import dlt
+    import yaml
+
+    from pipedrive_assets.source import Warehouse
+
+    monkeypatch.delenv("RUNTIME__DLTHUB_TELEMETRY", raising=False)
+    dlt.config["runtime.dlthub_telemetry"] = True
+    Warehouse(tmp_path / "warehouse.duckdb", "pipedrive_data").close()
+    assert dlt.config.get("runtime.dlthub_telemetry", bool) is False
+
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "true")
+    Warehouse(tmp_path / "warehouse.duckdb", "pipedrive_data").close()
+    assert dlt.config.get("runtime.dlthub_telemetry", bool) is True
+
+    here = Path(__file__).parents[1]
+    assert yaml.safe_load((here / "dagster.yaml").read_text())["telemetry"] == {"enabled": False}
+    assert "dlthub_telemetry = false" in (here / ".dlt" / "config.toml").read_text()

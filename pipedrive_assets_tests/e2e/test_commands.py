@@ -139,6 +139,24 @@ def test_a_wrong_setting_ends_a_command_with_one_sentence(project):
     assert "Traceback" not in done.stdout
 
 
+def test_the_doctor_is_content_with_the_sandbox_and_an_account_and_finds_a_wrong_token(
+    project, account
+):
+    _, environment = account
+    nothing_yet = project.run("python -m pipedrive_assets doctor --quick")
+    content = project.run("python -m pipedrive_assets doctor", **environment)
+    wrong = project.run(
+        "python -m pipedrive_assets doctor", **{**environment, "PIPEDRIVE_API_TOKEN": "wr0ng"}
+    )
+
+    assert 0 == nothing_yet.returncode, nothing_yet.stdout
+    assert 0 == content.returncode, content.stdout
+    assert "readable: deals" in content.stdout
+    assert 3 == wrong.returncode, wrong.stdout
+    assert "a regenerated token replaces the old one" in wrong.stdout
+    assert environment["PIPEDRIVE_API_TOKEN"] not in content.stdout
+
+
 def test_a_load_killed_at_any_moment_is_completed_by_the_next(project, account, tmp_path):
     sandbox, environment = account
     for seconds in (5.0, 6.0, 7.5, 9.0):
