@@ -254,7 +254,7 @@ def file_text(content: Json, *, depth: int = 0) -> str:
     """Write the JSON out, a column a line."""
     if not content:
         return "{}"
-    if all(isinstance(value, str) for value in content.values()):
+    if not any(isinstance(value, dict) for value in content.values()):
         return json.dumps(content, ensure_ascii=False)
     pad = "  " * depth
     lines = (

@@ -7,7 +7,7 @@ import dagster as dg
 
 from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity, Kind
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltTranslator
-from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.rows.columns import Column, columns_of
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.source.tables import table_resource
 
@@ -73,11 +73,23 @@ def description(entity: Entity) -> str:
 
 
 def column_schema(entity: Entity) -> dg.TableSchema:
-    """The table's columns as the Dagster UI shows them."""
+    """The table's columns as the Dagster UI shows them, and the lists that are tables of their own;
+    what tells of a natural person is tagged `personal`.
+    """
+    known = columns_of(entity.name)
+    lists = {
+        name: Column(type="list", personal=any(column.personal for column in columns.values()))
+        for name, columns in known.lists.items()
+    }
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(name=name, type=column.type, description=column.description)
-            for name, column in columns_of(entity.name).columns.items()
+            dg.TableColumn(
+                name=name,
+                type=column.type,
+                description=column.description,
+                tags={"personal": ""} if column.personal else {},
+            )
+            for name, column in {**known.columns, **lists}.items()
             if not is_left_out(entity, name)
         ]
     )

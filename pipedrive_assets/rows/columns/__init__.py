@@ -9,14 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """dlt's type of a column and, where the name does not say it, what it means."""
+    """dlt's type of a column and, where the name does not say it, what it means.
+
+    `personal`: it tells of a natural person, or repeats what somebody wrote about one.
+    """
 
     type: str
     description: str | None = None
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,5 +67,5 @@ def columns_of(entity_name: str) -> Columns:
     )
 
 
-def _read(columns: Mapping[str, Mapping[str, str]]) -> dict[str, Column]:
+def _read(columns: Mapping[str, Mapping[str, Any]]) -> dict[str, Column]:
     return {name: Column(**column) for name, column in columns.items()}

@@ -12,6 +12,7 @@ from dlt.extract import DltResource
 from pipedrive_assets.connect import connect
 from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.reading.field_memory import OWN_SHAPES
+from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source.ledger import PLAIN_SCHEMA
 from pipedrive_assets.source.pipedrive.arguments import Request, moment_of, settings_with_key
 from pipedrive_assets.source.pipedrive.children import child_resource
@@ -59,6 +60,7 @@ def pipedrive_source(
 def _resources(session: Session, entities: Sequence[Entity]) -> Iterator[DltResource]:
     yield from field_resources(session)
     for entity in entities:
+        check_excluded(entity)
         if entity.parent or entity.shape in OWN_SHAPES:
             continue
         resource = list_resource(session, entity)

@@ -1,0 +1,81 @@
+"""Columns that are kept out of rows, whatever they are."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipedrive_assets.entities import BY_NAME, ENTITIES
+from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.rows.columns import EVERY_TABLE, columns_of
+from pipedrive_assets.rows.exclusion import check_excluded
+from pipedrive_assets.rows.shape import shape
+from pipedrive_assets.selection import OWN_TABLES, excluded_columns
+
+
+def without(table, *columns):
+    return replace(BY_NAME[table], excluded=frozenset(columns))
+
+
+@pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
+def test_every_column_but_those_needed_can_be_kept_out(entity):
+    held = columns_of(entity.name)
+    for column in {*held.columns, *held.lists} - set(EVERY_TABLE):
+        try:
+            found = excluded_columns(f"{entity.name}.{column}")
+        except ConfigurationError:
+            assert entity.name in OWN_TABLES or column in {
+                *entity.key,
+                entity.cursor,
+                *(child.counter for child in ENTITIES),
+            }
+            continue
+        check_excluded(replace(entity, excluded=found[entity.name]))
+
+
+def test_a_change_of_an_excluded_column_is_no_news():
+    entity = without("persons", "phones")
+    row = {"id": 1, "name": "Ada", "phones": [{"value": "1"}]}
+
+    one, other = (shape(entity, {**row, "phones": each})[0] for each in ([{"value": "2"}], None))
+
+    assert one["_row_hash"] == other["_row_hash"]
+    assert "phones" not in one
+
+
+def test_text_that_did_not_fit_an_excluded_column_is_kept_out_too():
+    out, _ = shape(without("deals", "value"), {"id": 1, "value": "not a number"})
+
+    assert not [name for name in out if name.startswith("value")]
+
+
+def test_a_leaf_of_an_object_is_kept_out_and_its_neighbours_stay():
+    entity = without("persons", "postal_address__country")
+    row = {"id": 1, "postal_address": {"country": "FI", "locality": "Turku"}}
+
+    assert {"locality": "Turku"} == shape(entity, row)[0]["postal_address"]
+
+
+def test_a_deleted_row_is_marked_whatever_is_kept_out():
+    entity = without("deals", "is_deleted", "status", "add_time")
+    row = {"id": 1, "is_deleted": True, "status": "deleted", "update_time": "2026-01-01T00:00:00Z"}
+
+    out, _ = shape(entity, row)
+
+    assert ("deleted", False) == (out["_deleted_reason"], "status" in out)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("persons", "no table and column"),
+        ("people.name", "no table and column"),
+        ("persons.id", "loading needs it"),
+        ("deals.update_time", "loading needs it"),
+        ("deals.participants_count", "loading needs it"),
+        ("custom_fields_mapping.name", "loading needs it"),
+        ("deals._row_hash", "loading needs it"),
+    ],
+)
+def test_what_cannot_be_kept_out_is_refused_with_a_sentence(text, says):
+    with pytest.raises(ConfigurationError, match=says):
+        excluded_columns(text)
