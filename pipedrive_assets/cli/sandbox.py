@@ -3,6 +3,7 @@
 import argparse
 
 from pipedrive_assets.cli.command import Command
+from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.windows import utc_now
 
 SANDBOX_PORT = 8123
@@ -15,15 +16,18 @@ def serve_sandbox(arguments: argparse.Namespace) -> None:
 
     world = World(deals=SANDBOX_DEALS, instant=utc_now())
     sandbox = Sandbox(world, api_token=SANDBOX_TOKEN, clock=utc_now)
-    print(
-        f"An invented company at http://127.0.0.1:{arguments.port}, api token {SANDBOX_TOKEN}. "
-        "Ctrl-C stops it."
-    )
-    print(
-        f"PIPEDRIVE_BASE_URL=http://127.0.0.1:{arguments.port} PIPEDRIVE_API_TOKEN={SANDBOX_TOKEN}",
-        flush=True,
-    )
-    with serve(sandbox, arguments.port) as server:
+    try:
+        server = serve(sandbox, arguments.port)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Port {arguments.port} cannot be opened ({error.strerror}). Give another: --port 8124."
+        ) from error
+    with server:
+        print(
+            f"An invented company at {server.url}, api token {SANDBOX_TOKEN}. Ctrl-C stops it.\n"
+            f"PIPEDRIVE_BASE_URL={server.url} PIPEDRIVE_API_TOKEN={SANDBOX_TOKEN}",
+            flush=True,
+        )
         server.wait()
 
 
