@@ -1,14 +1,18 @@
 """JSON schemas of streams, and records that keep to them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pipedrive_assets.entities import Kind
 from pipedrive_assets.rows.columns import Column
+from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.singer.stream import PARENT_CURSOR, Stream
 
 Schema = dict[str, Any]
+Excluded = Mapping[str, frozenset[str]]
+"""Columns that the settings keep out, by table."""
 
 UNMAPPED = "_unmapped"
 """The property for what has none: keys that Pipedrive sends and neither this version nor the
@@ -27,16 +31,25 @@ _TYPES: dict[str, Schema] = {
 }
 
 
-def schema_of(stream: Stream, custom: FieldSet | None) -> Schema:
+def schema_of(stream: Stream, custom: FieldSet | None, excluded: Excluded) -> Schema:
     """The stream's schema: Pipedrive's own fields, custom ones by their readable names, and ours.
 
-    Everything but the key may be null.
+    Everything but the key may be null. Columns that the settings keep out have no property.
     """
+    entity = replace(stream.entity, excluded=excluded.get(stream.table, frozenset()))
     columns = {**stream.columns.columns, **(custom.columns if custom else {})}
     properties = _properties(
-        {name: column for name, column in columns.items() if name not in _INTERNAL}
+        {
+            name: column
+            for name, column in columns.items()
+            if name not in _INTERNAL and not is_left_out(entity, name)
+        }
     )
-    properties |= {name: _list(items) for name, items in stream.columns.lists.items()}
+    properties |= {
+        name: _list(items)
+        for name, items in stream.columns.lists.items()
+        if not is_left_out(entity, name)
+    }
     if stream.entity.kind is Kind.CHILD and stream.replication_key == PARENT_CURSOR:
         properties[PARENT_CURSOR] = {
             **_TYPES["timestamp"],

@@ -12,11 +12,12 @@ from pipedrive_assets.reading.child_walks import read_children
 from pipedrive_assets.reading.field_memory import OWN_SHAPES, FieldMemory
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
+from pipedrive_assets.rows.exclusion import leave_out
 from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.singer.catalog import CatalogEntry
 from pipedrive_assets.singer.messages import Messages
 from pipedrive_assets.singer.progress import Progress, parents_of
-from pipedrive_assets.singer.schema import record_of, restricted, schema_of
+from pipedrive_assets.singer.schema import Excluded, record_of, restricted, schema_of
 from pipedrive_assets.singer.state import State
 from pipedrive_assets.singer.stream import PARENT_CURSOR, Stream
 from pipedrive_assets.windows import parse_stamp, utc_now
@@ -37,6 +38,7 @@ class Run:
     messages: Messages
     start: datetime | None
     overlap: timedelta
+    excluded: Excluded
 
     def save(self, stream: Stream, progress: Progress) -> None:
         """Keep a stream's progress and tell the target of it."""
@@ -146,7 +148,7 @@ class StreamSync:
         taken = list(rows)
         shown = [row for _, row in taken]
         custom = self.run.fields.fields_for(self.stream.entity, shown, self.tally)
-        schema = schema_of(self.stream, custom)
+        schema = schema_of(self.stream, custom, self.run.excluded)
         sent = restricted(schema, self.entry.selected_properties)
         self.run.messages.schema(self.stream, sent)
         known, lists = self.entry.schema.get("properties", {}), custom.lists if custom else ()
@@ -155,6 +157,8 @@ class StreamSync:
             shaped = self.stream.row(named, parent)
             if shaped is None or not self._is_wanted(shaped):
                 continue
+            for name in self.run.excluded.get(self.stream.table, ()):
+                leave_out(shaped, name)
             if parent_times is not None and self.stream.replication_key == PARENT_CURSOR:
                 shaped[PARENT_CURSOR] = parent_times.get(parent or 0)
             record = record_of(shaped, sent=sent, known=known, lists=lists)

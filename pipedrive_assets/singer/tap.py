@@ -87,6 +87,7 @@ class PipedriveTap:
             messages=messages,
             start=self._config.start,
             overlap=self._config.settings.overlap,
+            excluded=self._config.settings.excluded,
         )
         failures: dict[str, PipedriveError] = {}
         for stream, entry in in_order(self._state, selected):
@@ -118,7 +119,8 @@ class PipedriveTap:
     def _discovered(self, stream: Stream) -> CatalogEntry:
         fields = self._fields()
         fields.ask(stream.entity, Tally())
-        return entry_of(stream, schema_of(stream, fields.fields_of(stream.entity)))
+        custom = fields.fields_of(stream.entity)
+        return entry_of(stream, schema_of(stream, custom, self._config.settings.excluded))
 
     def _fields(self) -> FieldMemory:
         """Custom fields, asked for once, however often this tap discovers and syncs."""

@@ -157,6 +157,17 @@ def test_a_deselected_property_is_sent_nowhere(bench):
     assert all("title" not in row and row[UNMAPPED] is None for row in _rows(bench, "deals"))
 
 
+def test_a_column_that_a_setting_keeps_out_is_sent_nowhere(bench, monkeypatch):
+    monkeypatch.setenv("PIPEDRIVE_EXCLUDE_COLUMNS", "deals.title,persons.emails,notes.user__email")
+    catalog = bench.catalog("deals", "persons", "notes")
+    bench.sync(catalog)
+    assert "title" not in properties(catalog.get_stream("deals"))
+    assert all("title" not in row and row[UNMAPPED] is None for row in _rows(bench, "deals"))
+    assert all("emails" not in row for row in _rows(bench, "persons"))
+    assert {"name"} <= {name for row in _rows(bench, "notes") for name in row["user"]} - {"email"}
+    assert "email" not in {name for row in _rows(bench, "notes") for name in row["user"]}
+
+
 def test_a_renamed_field_keeps_its_name_from_sync_to_sync(bench):
     code = bench.office.world.add_field("deals", "First name of it")
     bench.sync(bench.catalog("deals"))
