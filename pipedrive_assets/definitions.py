@@ -4,6 +4,7 @@ import os
 
 import dagster as dg
 
+from pipedrive_assets.orchestration.alerts import build_alerts
 from pipedrive_assets.orchestration.assets import build_assets
 from pipedrive_assets.orchestration.freshness import build_sensor, with_freshness_policies
 from pipedrive_assets.orchestration.partitions import daily_partitions
@@ -25,10 +26,14 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
         assets=[with_freshness_policies(assets, Target.of(settings))],
         jobs=[job],
         schedules=[build_schedule(settings, job)],
-        sensors=[build_sensor(settings, job)],
+        sensors=[build_sensor(settings, job), *build_alerts(settings)],
         resources={
             "pipedrive": pipedrive or PipedriveResource(),
-            "duckdb": WarehouseResource(database=str(settings.warehouse), dataset=settings.dataset),
+            "duckdb": WarehouseResource(
+                database=str(settings.warehouse),
+                dataset=settings.dataset,
+                read_copy=str(settings.read_copy or ""),
+            ),
         },
         executor=dg.in_process_executor,
     )

@@ -17,3 +17,5 @@ class Command:
     help: str
     run: Callable[[argparse.Namespace], None]
     options: Callable[[argparse.ArgumentParser], None] = no_options
+    alerts: bool = False
+    """Whether its failure is told to PIPEDRIVE_ALERT_WEBHOOK: runs that nobody may be watching."""

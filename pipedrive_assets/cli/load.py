@@ -18,7 +18,7 @@ def load_tables(arguments: argparse.Namespace) -> None:
     settings = Settings.from_env()
     connection = connect(settings)
     midnight = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
-    warehouse = Warehouse(settings.warehouse, settings.dataset)
+    warehouse = Warehouse(settings.warehouse, settings.dataset, read_copy=settings.read_copy)
     reports = []
     try:
         request = LoadRequest(
@@ -72,4 +72,5 @@ COMMAND = Command(
     help="bring tables up to now, without Dagster",
     run=load_tables,
     options=_options,
+    alerts=True,
 )

@@ -1,6 +1,7 @@
 """`python -m pipedrive_assets`: which commands there are, and how each ends."""
 
 import argparse
+import contextlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from pipedrive_assets.cli import (
     singer,
     try_sandbox,
 )
-from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.errors import LoadFailed, PipedriveError
+from pipedrive_assets.settings import Settings
 
 COMMANDS = (
     try_sandbox.COMMAND,
@@ -45,10 +47,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.run(arguments)
     except PipedriveError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        if arguments.command.alerts:
+            _alert(arguments.command.name, error)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _alert(name: str, error: PipedriveError) -> None:
+    """Tell the webhook, where the settings can be read and name one."""
+    from pipedrive_assets.alert import failure_text, post
+
+    with contextlib.suppress(PipedriveError):
+        if url := Settings.from_env().alert_webhook:
+            said = (
+                str(error) if isinstance(error, LoadFailed) else f"{type(error).__name__}: {error}"
+            )
+            post(url, failure_text(f"`python -m pipedrive_assets {name}`", said))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,5 +75,5 @@ def _parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         one = commands.add_parser(command.name, help=command.help)
         command.options(one)
-        one.set_defaults(run=command.run)
+        one.set_defaults(run=command.run, command=command)
     return parser

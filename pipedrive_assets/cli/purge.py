@@ -18,13 +18,14 @@ def purge(arguments: argparse.Namespace) -> None:
             f"There is no warehouse {settings.warehouse}, so nobody can be taken out of it. "
             "Set PIPEDRIVE_WAREHOUSE to the file meant."
         )
-    warehouse = Warehouse(settings.warehouse, settings.dataset)
+    warehouse = Warehouse(settings.warehouse, settings.dataset, read_copy=settings.read_copy)
     try:
         if arguments.undo:
             forgive_person(warehouse, arguments.person)
             print(f"Person {arguments.person} is off the list: `load --full` brings them back.")
             return
         touched = purge_person(warehouse, arguments.person, utc_now())
+        warehouse.renew_copy()
     finally:
         warehouse.close()
     for table, rows in touched.items():

@@ -28,7 +28,7 @@ def reconcile_tables(arguments: argparse.Namespace) -> None:
         since=settings.since,
     )
     connection = connect(settings)
-    warehouse = Warehouse(settings.warehouse, settings.dataset)
+    warehouse = Warehouse(settings.warehouse, settings.dataset, read_copy=settings.read_copy)
     reports = []
     try:
         for report in reconcile_tables(connection, warehouse, request):
@@ -59,4 +59,5 @@ COMMAND = Command(
     help="walk every list, load what is missing, mark what is deleted, merged or out of view",
     run=reconcile_tables,
     options=_options,
+    alerts=True,
 )

@@ -14,6 +14,7 @@ import dagster as dg
 from pipedrive_assets.connect import caps_of
 from pipedrive_assets.entities import DEFAULT_ENTITIES, Entity
 from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.orchestration.alerts import tell
 from pipedrive_assets.orchestration.checks import check_results, check_specs
 from pipedrive_assets.orchestration.covered_days import covered_days, record_covered
 from pipedrive_assets.orchestration.facts import closed_until, facts_of
@@ -92,7 +93,9 @@ def _materialize(
                 )
         raise_failures(reports)
     except PipedriveError as error:
-        note_failure(context, error)
+        loaded = {report.entity.name for report in reports if not report.error}
+        note_failure(context, error, unloaded=selected - loaded)
+        tell(context.run, settings, error)
         raise failure(error) from None
     finally:
         warehouse.close()

@@ -63,10 +63,12 @@ class WarehouseResource(DuckDBResource):
     """
 
     dataset: str = Field(description="The schema that holds the tables.")
+    read_copy: str = Field(default="", description="The read copy, renewed after each good run.")
 
     def warehouse(self) -> Warehouse:
         """The warehouse as the load uses it."""
-        return Warehouse(Path(self.database), self.dataset)
+        copy = Path(self.read_copy) if self.read_copy else None
+        return Warehouse(Path(self.database), self.dataset, read_copy=copy)
 
     @contextlib.contextmanager
     def get_connection(self) -> Iterator[Any]:

@@ -61,11 +61,18 @@ def note_start(context: dg.AssetExecutionContext, warehouse: str) -> None:
     context.instance.add_run_tags(context.run.run_id, tags)
 
 
-def note_failure(context: dg.AssetExecutionContext, error: PipedriveError) -> None:
-    """Tag a run with the tables that failed, and with the budget's reset where that is known."""
+def note_failure(
+    context: dg.AssetExecutionContext, error: PipedriveError, *, unloaded: set[str]
+) -> None:
+    """Tag a run with the tables that failed, and with the budget's reset where that is known.
+
+    Where nothing was loaded and no table is to blame, the account is.
+    """
     tags = {}
     if isinstance(error, LoadFailed):
         tags[FAILED_TAG] = ",".join(error.failures)
+    elif len(unloaded) < len(context.selected_asset_keys):
+        tags[FAILED_TAG] = ",".join(unloaded)
     if back_at := budget_back_at(error, utc_now()):
         tags[RESET_TAG] = back_at.isoformat()
     if tags:

@@ -20,6 +20,7 @@ from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.shape import shape
+from pipedrive_assets.source.file_lock import WAREHOUSE_FAULTS, explain
 from pipedrive_assets.source.ledger import (
     STATEMENT_ROWS,
     Sql,
@@ -30,12 +31,7 @@ from pipedrive_assets.source.ledger import (
 )
 from pipedrive_assets.source.marks import key_columns
 from pipedrive_assets.source.tables import table_source
-from pipedrive_assets.source.warehouse import (
-    LOADER_FILE_FORMAT,
-    WAREHOUSE_FAULTS,
-    Warehouse,
-    explain,
-)
+from pipedrive_assets.source.warehouse import LOADER_FILE_FORMAT, Warehouse
 from pipedrive_assets.windows import parse_stamp
 
 Row = dict[str, Any]

@@ -62,6 +62,7 @@ def run_tables(
     """Do the work that `make` makes for each table, side by side."""
     for entity in request.entities:
         check_excluded(entity)
+    warehouse.check_copy()
     account, now = connection.account()
     with warehouse.sql() as sql:
         ledger.prepare(sql)
@@ -86,9 +87,14 @@ def run_tables(
         now=now,
     )
     with warehouse.lingering():
-        yield from settled(_Load(context, make).tables())
+        good = True
+        for report in settled(_Load(context, make).tables()):
+            good = good and not report.error
+            yield report
         with warehouse.sql() as sql:
             views.rebuild(sql)
+        if good:
+            warehouse.renew_copy()
 
 
 def _reachable(window: Window, now: datetime) -> Window:

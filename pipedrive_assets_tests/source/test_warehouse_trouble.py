@@ -8,7 +8,7 @@ from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
 from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.source import Warehouse
-from pipedrive_assets.source.warehouse import explain
+from pipedrive_assets.source.file_lock import explain
 
 FILE = Path("/data/warehouse.duckdb")
 LOCKED = (

@@ -1,0 +1,59 @@
+"""Alerts: one sentence, a secret URL, and no error of its own."""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+import requests
+
+from pipedrive_assets.alert import failure_text, post
+
+URL = "https://hooks.example.com/services/T0/B0/s3cret"
+
+
+def test_the_first_failure_is_quoted_and_the_others_are_named():
+    said = failure_text(
+        "run 1a2b3c4d (pipedrive_daily)",
+        "users: PermissionDenied: Pipedrive answered 403. Use a global admin's.\n"
+        "deals: X\nleads: Y",
+    )
+
+    assert (
+        "Pipedrive: run 1a2b3c4d (pipedrive_daily) failed. users: PermissionDenied: Pipedrive "
+        "answered 403. Use a global admin's. (deals, leads failed too.)"
+    ) == said
+
+
+def test_a_failure_without_a_word_is_told_all_the_same():
+    assert "its log may tell more" in failure_text("run 1", "")
+
+
+def test_the_webhook_gets_the_text_and_follows_nowhere():
+    sent = []
+
+    def send(url, **how):
+        sent.append((url, how["json"], how["allow_redirects"]))
+        return SimpleNamespace(status_code=200)
+
+    assert post(URL, "It failed.", send=send)
+    assert [(URL, {"text": "It failed."}, False)] == sent
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_a_webhook_that_refuses_is_a_log_line_without_its_url(caplog, status):
+    with caplog.at_level(logging.WARNING):
+        assert not post(URL, "x", send=lambda *_, **__: SimpleNamespace(status_code=status))
+
+    assert f"HTTP {status}" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
+def test_a_webhook_that_cannot_be_reached_is_a_log_line_without_its_url(caplog):
+    def send(url, **_):
+        raise requests.ConnectionError(f"no route to {url}")
+
+    with caplog.at_level(logging.WARNING):
+        assert not post(URL, "x", send=send)
+
+    assert "ConnectionError" in caplog.text
+    assert "s3cret" not in caplog.text
