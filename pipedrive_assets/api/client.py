@@ -196,7 +196,7 @@ class Client:
         self.pace.learn(reply, started)
         self.latest = replace(reply, content=b"")
         self.daily.learn(reply)
-        verdict = judge(reply, cost=call.cost, paged_on=call.paged_on)
+        verdict = judge(reply, cost=call.cost, paged_on=call.paged_on, known_left=self.daily.left)
         return reply, replace(verdict, quote=self._wire.clean(verdict.quote))
 
     def _wait(self, call: Call, verdict: Verdict) -> bool:

@@ -94,9 +94,11 @@ _PASSES: dict[int, type[errors.ApiError]] = {
 }
 
 
-def judge(reply: Reply, *, cost: int, paged_on: bool = False) -> Verdict:
+def judge(
+    reply: Reply, *, cost: int, paged_on: bool = False, known_left: int | None = None
+) -> Verdict:
     """The verdict on one reply to a call of `cost` tokens; `paged_on`: the call carried a page
-    marker.
+    marker; `known_left`: tokens of the day that earlier replies left.
     """
     body = _decode(reply.content)
     quote = _quote(reply, body)
@@ -107,7 +109,7 @@ def judge(reply: Reply, *, cost: int, paged_on: bool = False) -> Verdict:
             action=Action.STOP, error=errors.Redirected, quote=reply.headers.get("location", "")
         )
     if reply.status == 429:
-        return _judge_limit(reply, cost, quote)
+        return _judge_limit(reply, cost, quote, known_left)
     if reply.status in _STOPS or (400 <= reply.status < 500 and reply.status != 408):
         error = _refusal(reply.status, is_json=isinstance(body, dict), paged_on=paged_on)
         return Verdict(action=Action.STOP, error=error, quote=quote)
@@ -139,15 +141,18 @@ def _judge_success(reply: Reply, body: Any, quote: str) -> Verdict:
     return Verdict(action=Action.GO_ON, body=body)
 
 
-def _judge_limit(reply: Reply, cost: int, quote: str) -> Verdict:
+def _judge_limit(reply: Reply, cost: int, quote: str, known_left: int | None) -> Verdict:
     """Burst or day?
 
     Official docs, rate limiting: the burst window says so by having nothing left. A refusal
-    without numbers is waited for; if it does not end, it was the day's.
+    without numbers is the day's where earlier replies left too little; else it is waited for, and
+    if it does not end, it was the day's.
     """
     reset = reply.number("x-ratelimit-reset")
     tokens_left = reply.number("x-daily-ratelimit-token-remaining")
     requests_left = reply.number("x-ratelimit-remaining")
+    if tokens_left is None and requests_left is None:
+        tokens_left = known_left
     if tokens_left is not None:
         day = tokens_left < cost
     else:

@@ -251,3 +251,12 @@ def test_every_reply_has_a_verdict(status: int, headers: dict[str, str], content
 def test_numbers_of_up_to_64_bits_stay_numbers() -> None:
     body = judge(reply(200, b'{"data": [9223372036854775808, 9223372036854775807]}'), cost=1).body
     assert ["9223372036854775808", 9223372036854775807] == body["data"]
+
+
+@pytest.mark.parametrize(
+    ("known_left", "expected"), [(39, Action.STOP), (40, Action.WAIT), (None, Action.WAIT)]
+)
+def test_a_refusal_without_numbers_is_the_days_where_too_little_was_left(
+    known_left: int | None, expected: Action
+) -> None:
+    assert expected is judge(reply(429), cost=40, known_left=known_left).action
