@@ -8,6 +8,10 @@ from pipedrive_assets.orchestration.alerts import build_alerts
 from pipedrive_assets.orchestration.assets import build_assets
 from pipedrive_assets.orchestration.freshness import build_sensor, with_freshness_policies
 from pipedrive_assets.orchestration.partitions import daily_partitions
+from pipedrive_assets.orchestration.reconcile import (
+    build_reconcile_job,
+    build_reconcile_schedule,
+)
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.orchestration.schedule import build_job, build_schedule
 from pipedrive_assets.orchestration.target import Target
@@ -20,12 +24,15 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
     Touches no network, no disk.
     """
     partitions = daily_partitions(settings.first_partition)
-    job = build_job(settings.entities)
+    job, reconcile_job = build_job(settings.entities), build_reconcile_job()
     assets = build_assets(partitions, settings.entities)
     return dg.Definitions(
         assets=[with_freshness_policies(assets, Target.of(settings))],
-        jobs=[job],
-        schedules=[build_schedule(settings, job)],
+        jobs=[job, reconcile_job],
+        schedules=[
+            build_schedule(settings, job),
+            *build_reconcile_schedule(settings, reconcile_job),
+        ],
         sensors=[build_sensor(settings, job), *build_alerts(settings)],
         resources={
             "pipedrive": pipedrive or PipedriveResource(),

@@ -136,6 +136,13 @@ SETTINGS: tuple[Setting, ...] = (
         remedy="Give a whole number of tokens such as 5000, or 0 for no cap.",
     ),
     Setting(
+        name="PIPEDRIVE_RECONCILE_AT",
+        default="sun 03:45",
+        help="When the weekly reconciliation starts (UTC), or `off`.",
+        parse=values.weekly,
+        remedy="Give a day and time such as sun 03:45, or off.",
+    ),
+    Setting(
         name="PIPEDRIVE_SCHEDULE",
         default="on",
         help="Whether the daily and the weekly schedule are on from the start.",

@@ -45,6 +45,18 @@ def clock(text: str) -> str:
     return datetime.strptime(text, "%H:%M").strftime("%H:%M")  # noqa: DTZ007 - an hour of the day, not a moment
 
 
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+def weekly(text: str) -> str | None:
+    """A weekday and time as a cron expression; None for `off`."""
+    if text == "off":
+        return None
+    weekday, _, time = text.lower().partition(" ")
+    hour, minute = clock(time.strip()).split(":")
+    return f"{int(minute)} {int(hour)} * * {WEEKDAYS.index(weekday)}"
+
+
 def identifier(text: str) -> str:
     """A name that needs no quoting in SQL."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", text):

@@ -54,6 +54,9 @@ class Settings:
     reconcile_max_share: float = 0.2
     tokens_per_day: int | None = None
     tokens_per_run: int | None = None
+    reconcile_at: str | None = "45 3 * * 0"
+    """As a cron expression, UTC; None: off."""
+
     schedule: bool = True
     sensor: bool = True
     freshness: Mapping[str, timedelta | None] = field(default_factory=default_freshness)
@@ -125,6 +128,7 @@ class Settings:
             reconcile_max_share=parsed["PIPEDRIVE_RECONCILE_MAX_SHARE"] / 100,
             tokens_per_day=parsed["PIPEDRIVE_TOKENS_PER_DAY"],
             tokens_per_run=parsed["PIPEDRIVE_TOKENS_PER_RUN"],
+            reconcile_at=parsed["PIPEDRIVE_RECONCILE_AT"],
             schedule=parsed["PIPEDRIVE_SCHEDULE"],
             sensor=parsed["PIPEDRIVE_SENSOR"],
             freshness={name.lower(): parsed[f"{_FRESHNESS}{name}"] for name in _FRESH_GROUPS},

@@ -114,6 +114,8 @@ def test_the_base_url_may_be_a_url_a_host_or_a_company(tmp_path, given, expected
         ("PIPEDRIVE_FRESHNESS_REFERENCE", "-1h"),
         ("PIPEDRIVE_FRESHNESS_DEAL_DETAILS", "1.5h"),
         ("PIPEDRIVE_READ_COPY", "copy.parquet"),
+        ("PIPEDRIVE_RECONCILE_AT", "sunday 03:45"),
+        ("PIPEDRIVE_RECONCILE_AT", "sun"),
     ],
 )
 def test_a_wrong_value_gets_one_sentence_with_setting_value_and_remedy(tmp_path, name, value):

@@ -3,6 +3,7 @@ registry.
 """
 
 __all__ = [
+    "alerts",
     "assets",
     "checks",
     "covered_days",
@@ -14,6 +15,7 @@ __all__ = [
     "instance",
     "metadata",
     "partitions",
+    "reconcile",
     "resources",
     "runs",
     "schedule",

@@ -4,7 +4,7 @@ failures.
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -14,6 +14,7 @@ from pipedrive_assets.errors import BudgetExhausted, LoadFailed, PipedriveError
 from pipedrive_assets.orchestration.target import (
     FRESHNESS,
     JOB,
+    RECONCILE_JOB,
     REQUESTED_BY_TAG,
     WAREHOUSE_TAG,
     Target,
@@ -54,16 +55,17 @@ ENDED = (
 )
 
 
-def note_start(context: dg.AssetExecutionContext, warehouse: str) -> None:
+Context = dg.AssetExecutionContext | dg.OpExecutionContext
+
+
+def note_start(context: Context, warehouse: str) -> None:
     """Tag a run with its warehouse and its process, however it was started."""
     process = f"{socket.gethostname()}/{os.getpid()}"
     tags = {WAREHOUSE_TAG: fingerprint(warehouse), PROCESS_TAG: process}
     context.instance.add_run_tags(context.run.run_id, tags)
 
 
-def note_failure(
-    context: dg.AssetExecutionContext, error: PipedriveError, *, unloaded: set[str]
-) -> None:
+def note_failure(context: Context, error: PipedriveError, *, unloaded: set[str]) -> None:
     """Tag a run with the tables that failed, and with the budget's reset where that is known.
 
     Where nothing was loaded and no table is to blame, the account is.
@@ -71,7 +73,7 @@ def note_failure(
     tags = {}
     if isinstance(error, LoadFailed):
         tags[FAILED_TAG] = ",".join(error.failures)
-    elif len(unloaded) < len(context.selected_asset_keys):
+    elif unloaded != set(_names(context.run.asset_selection)):
         tags[FAILED_TAG] = ",".join(unloaded)
     if back_at := budget_back_at(error, utc_now()):
         tags[RESET_TAG] = back_at.isoformat()
@@ -93,7 +95,10 @@ def budget_back_at(error: PipedriveError, now: datetime) -> datetime | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """A run, reduced to what automation asks of it; `tables` is None where it means all."""
+    """A run, reduced to what automation asks of it; `tables` is None where it means all.
+
+    A reconciliation loads no table of its own: whether it failed tells nothing of the loads.
+    """
 
     id: str
     job: str
@@ -112,6 +117,7 @@ class RunFacts:
         """From Dagster's record."""
         run, tags = record.dagster_run, record.dagster_run.tags
         selection = run.asset_selection
+        reconciles = run.job_name == RECONCILE_JOB
         succeeded = run.status is dg.DagsterRunStatus.SUCCESS
         failed = frozenset(tags[FAILED_TAG].split(",")) if FAILED_TAG in tags else None
         reset = tags.get(RESET_TAG)
@@ -120,8 +126,8 @@ class RunFacts:
             id=run.run_id,
             job=run.job_name,
             requested_by=tags.get(REQUESTED_BY_TAG),
-            tables=frozenset(key.to_user_string() for key in selection) if selection else None,
-            failed=frozenset() if succeeded else failed,
+            tables=_names(selection) if selection or reconciles else None,
+            failed=frozenset() if succeeded or reconciles else failed,
             began=_moment(record.start_time) or created,
             ended=_moment(record.end_time) or created,
             succeeded=succeeded,
@@ -135,6 +141,10 @@ class RunFacts:
     def failed_for(self, table: str) -> bool:
         """Whether it left a table unloaded."""
         return self.failed is None or table in self.failed
+
+
+def _names(selection: Iterable[dg.AssetKey] | None) -> frozenset[str]:
+    return frozenset(key.to_user_string() for key in selection or ())
 
 
 def _moment(seconds: float | None) -> datetime | None:
@@ -182,7 +192,7 @@ def ended(instance: dg.DagsterInstance, target: Target) -> list[RunFacts]:
 
 def blocking(running: Sequence[RunFacts]) -> RunFacts | None:
     """A run beside which automation starts none."""
-    return next((run for run in running if run.job == JOB), None)
+    return next((run for run in running if run.job in {JOB, RECONCILE_JOB}), None)
 
 
 def busy_tables(running: Sequence[RunFacts]) -> set[str]:

@@ -11,11 +11,14 @@ from pipedrive_assets.settings import Settings, default_freshness
 JOB = "pipedrive_daily"
 """The job of all tables, which the daily schedule and the freshness sensor both run."""
 
+RECONCILE_JOB = "pipedrive_reconcile"
+"""The weekly one."""
+
 WAREHOUSE_TAG = "pipedrive/warehouse"
 """On runs: which warehouse they load (a fingerprint, not to show paths everywhere)."""
 
 REQUESTED_BY_TAG = "pipedrive/requested_by"
-FRESHNESS, DAILY = "freshness", "daily"
+FRESHNESS, DAILY, WEEKLY = "freshness", "daily", "weekly"
 """Who asks for runs, as that tag says it."""
 
 DAILY_TOLERANCE = timedelta(days=1)

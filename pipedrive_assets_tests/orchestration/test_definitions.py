@@ -80,13 +80,24 @@ def test_a_range_of_days_is_one_run(definitions):
 
 
 def test_schedule_and_sensor_are_on(definitions):
-    (schedule,) = definitions.schedules
+    daily, weekly = definitions.schedules
     (sensor,) = definitions.sensors
 
-    assert dg.DefaultScheduleStatus.RUNNING == schedule.default_status
+    assert {dg.DefaultScheduleStatus.RUNNING} == {daily.default_status, weekly.default_status}
     assert dg.DefaultSensorStatus.RUNNING == sensor.default_status
-    assert "15 2 * * *" == schedule.cron_schedule
-    assert "UTC" == schedule.execution_timezone
+    assert ("15 2 * * *", "45 3 * * 0") == (daily.cron_schedule, weekly.cron_schedule)
+    assert {"UTC"} == {daily.execution_timezone, weekly.execution_timezone}
+
+
+@pytest.mark.parametrize(("at", "crons"), [("mon 23:05", ["5 23 * * 1"]), ("off", [])])
+def test_the_weekly_reconciliation_can_be_moved_and_turned_off(at, crons):
+    definitions = build(Settings.from_env({"PIPEDRIVE_RECONCILE_AT": at}))
+
+    assert crons == [
+        one.cron_schedule
+        for one in definitions.schedules
+        if one.name == "pipedrive_weekly_schedule"
+    ]
 
 
 def test_the_job_holds_every_asset(definitions):

@@ -1,0 +1,115 @@
+"""The weekly reconciliation: a job and its schedule."""
+
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.orchestration import runs
+from pipedrive_assets.orchestration.alerts import tell
+from pipedrive_assets.orchestration.facts import facts_of
+from pipedrive_assets.orchestration.failures import failure, or_failure
+from pipedrive_assets.orchestration.metadata import metadata, sentence
+from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.orchestration.target import (
+    RECONCILE_JOB,
+    REQUESTED_BY_TAG,
+    WAREHOUSE_TAG,
+    WEEKLY,
+    Target,
+)
+from pipedrive_assets.settings import Settings
+from pipedrive_assets.source import (
+    ReconcileRequest,
+    TableReport,
+    raise_failures,
+    reconcilable,
+    reconcile_tables,
+)
+from pipedrive_assets.windows import utc_now
+
+
+class ReconcileConfig(dg.Config):
+    """Run config of the op, as in the Launchpad."""
+
+    accept_loss: bool = False
+    """Mark rows however many have vanished, where a run before said that these are too many."""
+
+
+@dg.op(name="reconcile", description="Walks every list; marks what is gone, loads what is missing.")
+def reconcile_op(
+    context: dg.OpExecutionContext,
+    config: ReconcileConfig,
+    pipedrive: PipedriveResource,
+    duckdb: WarehouseResource,
+) -> None:
+    """Each table's outcome is an observation of its asset."""
+    settings = or_failure(pipedrive.settings)
+    warehouse = duckdb.warehouse()
+    runs.note_start(context, str(warehouse))
+    request = ReconcileRequest(
+        entities=reconcilable(settings.entities),
+        max_share=settings.reconcile_max_share,
+        accept_loss=config.accept_loss,
+        since=settings.since,
+        purge_deleted=settings.purge_deleted,
+    )
+    reports: list[TableReport] = []
+    try:
+        for report in reconcile_tables(or_failure(pipedrive.connect), warehouse, request):
+            reports.append(report)
+            context.log.info(sentence(report))
+            said = metadata(report)
+            context.log_event(dg.AssetObservation(report.entity.name, metadata=said))
+        raise_failures(reports)
+    except PipedriveError as error:
+        runs.note_failure(context, error, unloaded=set())
+        tell(context.run, settings, error)
+        raise failure(error) from None
+    finally:
+        warehouse.close()
+
+
+def build_reconcile_job() -> dg.JobDefinition:
+    """The job; it loads no partition, so it stands beside the job of all tables."""
+    return dg.GraphDefinition(name=RECONCILE_JOB, node_defs=[reconcile_op]).to_job(
+        description="Finds deletions, merges and whatever else no change date shows.",
+        executor_def=dg.in_process_executor,
+    )
+
+
+def build_reconcile_schedule(settings: Settings, job: Any) -> list[dg.ScheduleDefinition]:
+    """Weekly; none where PIPEDRIVE_RECONCILE_AT is off."""
+    if settings.reconcile_at is None:
+        return []
+    target = Target.of(settings)
+    on = settings.schedule
+
+    @dg.schedule(
+        name="pipedrive_weekly_schedule",
+        job=job,
+        cron_schedule=settings.reconcile_at,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
+        description="Reconciles every table with Pipedrive once a week.",
+    )
+    def pipedrive_weekly_schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        return weekly_tick(context.instance, target, utc_now())
+
+    return [pipedrive_weekly_schedule]
+
+
+def weekly_tick(
+    instance: dg.DagsterInstance, target: Target, now: datetime
+) -> dg.RunRequest | dg.SkipReason:
+    """One evaluation of the schedule at `now` (aware)."""
+    if any(run.job == RECONCILE_JOB for run in runs.under_way(instance, now)):
+        return dg.SkipReason("A reconciliation is queued or under way.")
+    if reset := runs.budget_reset(runs.ended(instance, target), now):
+        return dg.SkipReason(f"{runs.spent_sentence(reset)} The next tick reconciles.")
+    if not facts_of(instance, target):
+        return dg.SkipReason("Nothing was loaded yet, so there is nothing to reconcile.")
+    return dg.RunRequest(tags={REQUESTED_BY_TAG: WEEKLY, WAREHOUSE_TAG: target.tag})
