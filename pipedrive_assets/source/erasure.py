@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pipedrive_assets.reading.chunk import batches
+from pipedrive_assets.reading.field_memory import entities_with
 from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, columns_in, marks, table
 
 OWNERS = ("deal_id", "org_id", "lead_id", "project_id", "organization_id")
@@ -62,18 +63,42 @@ def erase(sql: Sql, persons: Sequence[int], only: str | None = None) -> dict[str
 
 
 def _erase_in(sql: Sql, name: str, persons: Sequence[int], words: Sequence[str]) -> int:
-    columns = columns_in(sql, name)
+    columns, root = columns_in(sql, name), name.partition("__")[0]
     if name == "persons":
         return _delete(sql, name, "id", persons)
-    if name.startswith("persons__"):
-        return _delete_orphans(sql, name)
     if name in HISTORIES:
         return _erase_history(sql, name, columns, persons, words)
-    if "person_id" not in columns:
-        return 0
-    if name == "deals_participants" or "__" in name:
+    if name != root:
+        named = _delete(sql, name, "person_id", persons) if "person_id" in columns else 0
+        return named + _delete_orphans(sql, name)
+    chosen = _forget_chosen(sql, name, columns, persons)
+    if name == "deals_participants":
         return _delete(sql, name, "person_id", persons)
-    return _let_go(sql, name, columns, persons)
+    return chosen + (_let_go(sql, name, columns, persons) if "person_id" in columns else 0)
+
+
+def _forget_chosen(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> int:
+    """Custom fields that name a person lose the id."""
+    if "custom_fields_mapping" not in _tables(sql):
+        return 0
+    rows = sql.execute_sql(
+        "SELECT endpoint, normalized_name "
+        f"FROM {table(sql, 'custom_fields_mapping')} WHERE field_type = 'people'"
+    )
+    fields = {
+        column
+        for endpoint, column in rows or ()
+        if column in columns and name in {entity.name for entity in entities_with(endpoint)}
+    }
+    return sum(
+        _count(
+            sql,
+            f"UPDATE {table(sql, name)} SET {sql.escape_column_name(column)} = NULL "
+            f"WHERE {sql.escape_column_name(column)} IN ({marks(persons)})",
+            *persons,
+        )
+        for column in sorted(fields)
+    )
 
 
 def _let_go(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> int:
@@ -115,15 +140,18 @@ def _erase_history(
 ) -> int:
     """Events that name a person keep their place and time, and lose what they say."""
     said = [column for column in ("old_value", "new_value", "event") if column in columns]
+    if not said:
+        return 0
     key = "event_key" if name == "deals_flow" else "change_key"
+    field = "field_key" if "field_key" in columns else "NULL"
     rows = sql.execute_sql(
-        f"SELECT deal_id, {key}, field_key, {', '.join(said)} FROM {table(sql, name)} "
+        f"SELECT deal_id, {key}, {field}, {', '.join(said)} FROM {table(sql, name)} "
         f"WHERE {' OR '.join(f'{column} IS NOT NULL' for column in said)}"
     )
     found = [
         (deal_id, event_key)
-        for deal_id, event_key, field, *values in rows or ()
-        if any(_names(field, value, persons, words) for value in values)
+        for deal_id, event_key, changed, *values in rows or ()
+        if any(_names(changed, value, persons, words) for value in values)
     ]
     to_null = ", ".join(f"{column} = NULL" for column in said)
     for some in batches(found, STATEMENT_ROWS):

@@ -138,18 +138,21 @@ def coverage(sql: Sql, entity: Entity) -> Coverage:
 
 
 def record_coverage(sql: Sql, entity: Entity, held: Coverage, now: datetime) -> None:
-    """Put an entity's coverage in place of the one before."""
+    """Put an entity's coverage in place of the one before, in one transaction: a run killed in
+    between must not forget what is held.
+    """
     name = table(sql, "_pipedrive_coverage")
-    sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
-    sql.execute_sql(
-        f"INSERT INTO {name} VALUES (%s, %s, %s, %s, %s, %s)",
-        entity.name,
-        held.baseline_at,
-        held.complete_until,
-        held.ids_until,
-        held.walk.to_json() if held.walk else None,
-        now,
-    )
+    with sql.begin_transaction():
+        sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
+        sql.execute_sql(
+            f"INSERT INTO {name} VALUES (%s, %s, %s, %s, %s, %s)",
+            entity.name,
+            held.baseline_at,
+            held.complete_until,
+            held.ids_until,
+            held.walk.to_json() if held.walk else None,
+            now,
+        )
 
 
 def record_children(sql: Sql, entity: Entity, reads: Sequence[ChildrenRead]) -> None:

@@ -76,13 +76,14 @@ def _finished_at(sql: Sql, entity: Entity) -> datetime | None:
 
 def _record(sql: Sql, entity: Entity, *, finished_at: datetime | None, walk: Walk | None) -> None:
     name = table(sql, "_pipedrive_reconciled")
-    sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
-    sql.execute_sql(
-        f"INSERT INTO {name} VALUES (%s, %s, %s)",
-        entity.name,
-        finished_at,
-        walk.to_json() if walk else None,
-    )
+    with sql.begin_transaction():
+        sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
+        sql.execute_sql(
+            f"INSERT INTO {name} VALUES (%s, %s, %s)",
+            entity.name,
+            finished_at,
+            walk.to_json() if walk else None,
+        )
 
 
 def _forget(sql: Sql, entity: Entity) -> None:

@@ -19,7 +19,8 @@ def prominent(office):
         name="Zebulon Quatermass",
         emails=[{"value": "zebulon@quatermass.example", "primary": True, "label": "work"}],
     )
-    office.world.edit("deals", deal, person_id=person)
+    champion = office.world.code("deals", "Champion")
+    office.world.edit("deals", deal, person_id=person, custom_fields={champion: person})
     office.world.add("activities", subject="Lunch", person_id=person, deal_id=deal)
     office.world.add("notes", content="Zebulon likes tea", person_id=person)
     office.world.add("notes", content="The deal goes on", person_id=person, deal_id=deal)
@@ -47,6 +48,11 @@ def test_an_erased_person_is_in_no_table_nor_in_the_file(make_office):
     office = make_office(deals=8)
     person = prominent(office)
     office.load(*TABLES)
+    ((champion,),) = office.query(
+        "SELECT normalized_name FROM custom_fields_mapping "
+        "WHERE endpoint = 'deal' AND field_type = 'people'"
+    )
+    assert [(1,)] == office.query(f"SELECT count(*) FROM deals WHERE {champion} = {person}")
     assert {"persons", "notes", "deals_flow", "deals_participants"} <= set(tells_of(office, person))
     deals = office.query("SELECT count(*) FROM deals")
 
@@ -54,6 +60,7 @@ def test_an_erased_person_is_in_no_table_nor_in_the_file(make_office):
 
     assert [] == tells_of(office, person)
     assert b"quatermass" not in office.warehouse.path.read_bytes()
+    assert [(0,)] == office.query(f"SELECT count(*) FROM deals WHERE {champion} = {person}")
     assert 1 == touched["persons"]
     assert deals == office.query("SELECT count(*) FROM deals")
     assert [("The deal goes on",)] == office.query(

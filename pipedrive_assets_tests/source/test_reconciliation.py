@@ -4,15 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from pipedrive_assets.entities import ENTITIES, Kind
+from pipedrive_assets.entities import BY_NAME, ENTITIES, Kind
 from pipedrive_assets.errors import (
     ConfigurationError,
     ImplausibleLoss,
     LoadFailed,
     TransientApiError,
 )
+from pipedrive_assets.reading.plan import Coverage
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
+from pipedrive_assets.source import ledger
 from pipedrive_assets.source.reconciliation import Reconciliation
 
 WINDOWED = tuple(entity.name for entity in ENTITIES if entity.kind is Kind.WINDOWED)
@@ -349,3 +351,25 @@ def test_a_full_load_reads_every_deals_children_again(make_office):
 
     found = office.differences("deals_participants")
     assert [] == [each for each in found if ".person:" not in each]
+
+
+# The ledger under fire
+
+
+def test_a_kill_between_two_statements_does_not_forget_what_is_held(office):
+    office.load("persons")
+    before = office.query("SELECT * FROM _pipedrive_coverage")
+    with office.warehouse.sql() as sql:
+        ask = sql.execute_sql
+
+        def die(statement, *values):
+            if statement.startswith("INSERT INTO"):
+                raise KeyboardInterrupt
+            return ask(statement, *values)
+
+        sql.execute_sql = die
+        with pytest.raises(KeyboardInterrupt):
+            ledger.record_coverage(sql, BY_NAME["persons"], Coverage(), office.sandbox.now)
+        del sql.execute_sql
+
+    assert before == office.query("SELECT * FROM _pipedrive_coverage")
