@@ -1,0 +1,46 @@
+"""`reconcile` and `purge` as typed, on the invented company."""
+
+import pytest
+
+from pipedrive_assets.cli import main
+
+
+@pytest.fixture
+def _loaded():
+    assert 0 == main(["load", "persons", "stages"])
+
+
+@pytest.mark.usefixtures("_loaded")
+def test_reconcile_says_what_it_did_and_purge_takes_a_person_out_and_back(capsys):
+    assert 0 == main(["reconcile", "persons"])
+    assert "persons: 0 rows loaded, 0 marked as deleted" in capsys.readouterr().out
+
+    assert 0 == main(["purge", "--person", "3"])
+    said = capsys.readouterr().out
+    assert "persons: 1 rows" in said
+    assert "later loads leave them out" in said
+
+    assert 0 == main(["purge", "--person", "3", "--undo"])
+    assert "load --full" in capsys.readouterr().out
+
+
+def test_reconcile_skips_what_was_never_loaded(capsys):
+    assert 0 == main(["reconcile", "persons"])
+
+    assert "persons: skipped: its first load is not finished" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        (["reconcile", "stages"], "stages needs no reconciliation"),
+        (["reconcile", "people"], "There is no table 'people'"),
+        (["purge", "--person", "3"], "There is no warehouse"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(capsys, typed, says):
+    assert 2 == main(typed)
+
+    error = capsys.readouterr().err
+    assert says in error
+    assert "Traceback" not in error
