@@ -41,7 +41,7 @@ class FieldSet:
         """Whether every custom field in these rows is known, nested (v2) or flat (v1)."""
         known, places = self.plan.values.keys(), self.plan.places
         return all(
-            known >= (row.get("custom_fields") or {}).keys()
+            known >= (values if isinstance(values := row.get("custom_fields"), dict) else {}).keys()
             and not any(is_hash(key) and key not in places for key in row)
             for row in rows
         )

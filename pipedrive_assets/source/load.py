@@ -195,8 +195,8 @@ class _Load:
         table = self._make(entity, self.context)
         try:
             chunks = table.begin()
-        except PipedriveError as error:
-            yield from self._end(table, table.report(error))
+        except Exception as error:  # noqa: BLE001 - no table's trouble may cost another's rows
+            yield from self._end(table, table.report(_told(error)))
             return
         self.running[entity.name] = table
         self._start_reader(table, chunks)
@@ -221,10 +221,8 @@ class _Load:
             for chunk in chunks:
                 if not self._hand_over(Event(table, chunk)):
                     return
-        except PipedriveError as error:
-            last = Event(table, error=error)
         except Exception as error:  # noqa: BLE001 - a reader must not end silently
-            last = Event(table, error=_unexpected(error))
+            last = Event(table, error=_told(error))
         self.reading.discard(table.entity.name)
         self._hand_over(last)
 
@@ -243,8 +241,8 @@ class _Load:
             if not error:
                 yield from self._finish(table)
                 return
-        except PipedriveError as failure:
-            error = failure
+        except Exception as failure:  # noqa: BLE001 - no table's trouble may cost another's rows
+            error = _told(failure)
         yield from self._end(table, table.report(error))
 
     def _finish(self, table: TableWork) -> Iterator[TableReport]:
@@ -266,8 +264,12 @@ class _Load:
         yield report
 
 
-def _unexpected(error: Exception) -> PipedriveError:
-    """For whatever no table of errors foresaw: still a sentence, with the cause attached."""
+def _told(error: Exception) -> PipedriveError:
+    """An error of ours as it is; for whatever no table of errors foresaw still a sentence, with the
+    cause attached.
+    """
+    if isinstance(error, PipedriveError):
+        return error
     failure = DataError(
         f"A row or reply was not understood ({type(error).__name__}: {str(error)[:200]}). "
         "Everything before it is kept; please report this message."

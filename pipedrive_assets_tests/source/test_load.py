@@ -4,6 +4,7 @@
 window can show them, so they are compared only where the row itself was read again.
 """
 
+import json
 import re
 import threading
 from datetime import timedelta
@@ -405,6 +406,59 @@ def test_an_endpoint_that_fails_for_every_deal_is_left_alone_soon(office):
         office.load("deals", "deals_flow")
 
     assert len({line.path for line in office.sandbox.calls("/flow")}) == FAILURES
+
+
+@pytest.mark.parametrize("odd", [{}, {"id": {"a": 1}}])
+@pytest.mark.parametrize("table", ["persons", "stages"])
+def test_a_row_that_nothing_identifies_fails_its_table_with_a_sentence(office, table, odd):
+    path = BY_NAME[table].path
+
+    def spoil(_sandbox, _call, serve):
+        body = serve().json()
+        body["data"][3] = {**body["data"][3], **odd} if odd else {}
+        return json_reply(200, body)
+
+    office.sandbox.inject(faults.Fault(on=path, act=spoil).always())
+    with pytest.raises(LoadFailed, match="without a usable id") as failed:
+        office.load("pipelines", table)
+
+    assert {table: DataError} == {name: type(each) for name, each in failed.value.failures.items()}
+    assert [] == office.differences("pipelines")
+    office.sandbox.clear_faults()
+    office.load(table)
+    assert [] == office.differences(table)
+
+
+@pytest.mark.parametrize("odd", [[1], "x"])
+def test_custom_fields_that_are_no_object_are_kept(office, odd):
+    def spoil(_sandbox, _call, serve):
+        body = serve().json()
+        body["data"][3]["custom_fields"] = odd
+        return json_reply(200, body)
+
+    office.sandbox.inject(faults.Fault(on="api/v2/persons", act=spoil).always())
+    office.load("persons")
+
+    kept = office.query("SELECT custom_fields FROM persons WHERE custom_fields IS NOT NULL")
+    assert odd in json.loads(kept[0][0]).values()
+
+
+def test_trouble_that_nobody_foresaw_costs_no_other_table(office, monkeypatch):
+    whole = TableLoad.commit
+
+    def stumble(table, chunk):
+        if table.entity.name == "stages":
+            raise ZeroDivisionError
+        whole(table, chunk)
+
+    monkeypatch.setattr(TableLoad, "commit", stumble)
+    with pytest.raises(LoadFailed, match="ZeroDivisionError") as failed:
+        office.load("pipelines", "stages", "users")
+
+    assert {"stages": DataError} == {
+        name: type(error) for name, error in failed.value.failures.items()
+    }
+    assert [] == office.differences("pipelines", "users")
 
 
 BULK = ("deals_products", "deals_installments")
