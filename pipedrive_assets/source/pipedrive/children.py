@@ -44,11 +44,14 @@ def _children(
 
     What a parent's second appearance in a run tells, the next run reads again.
     """
+    if reading.refused:
+        return
     cursor = BY_NAME[child.parent or ""].cursor or ""
+    owed = reading.take_owed()
     fresh = [row for row in parents if reading.needs(row, cursor, run.request)]
     reading.read.update(row["id"] for row in fresh)
     spared = [row["id"] for row in fresh if child.counter and row.get(child.counter) == 0]
-    asked = [*reading.take_owed(), *(row["id"] for row in fresh if row["id"] not in set(spared))]
+    asked = [*owed, *(row["id"] for row in fresh if row["id"] not in set(spared))]
     if spared and not reading.is_first:
         now = stamp(utc_now())
         yield [no_children(child, parent, now) for parent in spared]

@@ -56,6 +56,7 @@ class ChildReading:
 
     answered: bool = False
     stopped: bool = False
+    refused: bool = False
 
     @property
     def is_first(self) -> bool:
@@ -78,6 +79,7 @@ class ChildReading:
 
     def refuse(self) -> None:
         """The account lacks the feature: nothing is complete."""
+        self.refused = True
         self.state.clear()
         self.state.update(self.before, **{REFUSED: True})
 
@@ -92,7 +94,9 @@ class ChildReading:
 
     def take_owed(self) -> list[int]:
         """The parents that an earlier run owes; once."""
-        return [] if self.stopped else list(self.state.pop(OWED, ()))
+        owed = [] if self.stopped else list(self.state.pop(OWED, ()))
+        self.read.update(owed)
+        return owed
 
 
 @dataclass(kw_only=True)

@@ -274,6 +274,25 @@ def test_what_the_account_lacks_is_skipped_and_loaded_whole_once_it_is_there(pla
     assert [] == plain.differences(*names)
 
 
+def test_what_the_account_lacks_is_not_asked_for_page_by_page(plain, small_pages):
+    plain.office.sandbox.inject(faults.refused("api/v2/deals/products", 402))
+
+    plain.run("deals", "deals_products")
+
+    assert 1 <= len(plain.asked("api/v2/deals/products")) <= 5
+
+
+def test_a_deal_refused_by_itself_is_asked_for_again(plain):
+    deal = min(plain.office.world.ids("deals"))
+    plain.office.sandbox.inject(faults.refused(f"v1/deals/{deal}/flow", 403))
+    plain.run("deals", "deals_flow")
+    plain.office.sandbox.clear_faults()
+
+    plain.run("deals", "deals_flow")
+
+    assert [] == plain.office.differences("deals_flow")
+
+
 def test_a_deal_that_vanished_takes_no_other_row_with_it(plain):
     plain.run(*DEALS)
     plain.office.advance(minutes=30)
