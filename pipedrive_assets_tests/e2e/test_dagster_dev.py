@@ -41,10 +41,10 @@ def free_port():
         return found.getsockname()[1]
 
 
-def ask(url):
+def ask(url, query=QUERY):
     request = urllib.request.Request(
         f"{url}/graphql",
-        json.dumps({"query": QUERY}).encode(),
+        json.dumps({"query": query}).encode(),
         {"content-type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=10) as reply:
@@ -64,9 +64,9 @@ def until(check, seconds=120):
 
 
 @contextmanager
-def dagster_dev(project, log):
+def dagster_dev(project, log, **environment):
     port = free_port()
-    process = project.start(f"dagster dev --port {port}", log)
+    process = project.start(f"dagster dev --port {port}", log, **environment)
     url = f"http://127.0.0.1:{port}"
     try:
         until(lambda: ask(url))
