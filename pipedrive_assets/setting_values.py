@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
 from urllib.parse import urlsplit
 
+from pipedrive_assets.windows import parse_stamp
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -37,7 +39,7 @@ def moment(text: str) -> datetime:
     if not isinstance(parsed, datetime):
         raise ValueError  # noqa: TRY004 - a wrong value like any other
     # Plain: pendulum's own loses the zone of the standard library in arithmetic.
-    return datetime.fromisoformat(parsed.isoformat()).astimezone(timezone.utc)
+    return parse_stamp(parsed.isoformat()).astimezone(timezone.utc)
 
 
 def clock(text: str) -> str:

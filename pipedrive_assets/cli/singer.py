@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,14 @@ def run_tap(arguments: argparse.Namespace) -> None:
 
     state = _json_file(arguments.state, "--state") if arguments.state else None
     tap = PipedriveTap(_json_file(arguments.config, "--config"), state)
-    progress = _log_progress()
     try:
-        if arguments.discover:
-            tap.do_discover().dump(sys.stdout)
-        elif chosen := arguments.catalog or arguments.properties:
-            tap.do_sync(Catalog.from_dict(_json_file(chosen, "--catalog")))
-        else:
-            tap.do_sync(tap.do_discover())
+        with _progress_on_stderr():
+            if arguments.discover:
+                tap.do_discover().dump(sys.stdout)
+            elif chosen := arguments.catalog or arguments.properties:
+                tap.do_sync(Catalog.from_dict(_json_file(chosen, "--catalog")))
+            else:
+                tap.do_sync(tap.do_discover())
         sys.stdout.flush()
     except OSError as error:
         _drop_output()
@@ -34,19 +36,22 @@ def run_tap(arguments: argparse.Namespace) -> None:
     except WarehouseError:
         _drop_output()
         raise
-    finally:
-        logging.getLogger("pipedrive_assets.singer").removeHandler(progress)
 
 
-def _log_progress() -> logging.Handler:
-    """What each stream sent, on standard error; returns what writes it."""
+@contextmanager
+def _progress_on_stderr() -> Iterator[None]:
+    """What each stream sent, on standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     progress = logging.getLogger("pipedrive_assets.singer")
     progress.addHandler(handler)
     progress.setLevel(logging.INFO)
     progress.propagate = False
-    return handler
+    try:
+        yield
+    finally:
+        progress.removeHandler(handler)
+        progress.propagate = True
 
 
 def _drop_output() -> None:

@@ -17,7 +17,7 @@ from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.singer.catalog import CatalogEntry
 from pipedrive_assets.singer.messages import Messages
 from pipedrive_assets.singer.progress import Progress, parents_of
-from pipedrive_assets.singer.schema import Excluded, record_of, restricted, schema_of
+from pipedrive_assets.singer.schema import Excluded, Schema, record_of, restricted, schema_of
 from pipedrive_assets.singer.state import State
 from pipedrive_assets.singer.stream import PARENT_CURSOR, Stream
 from pipedrive_assets.windows import parse_stamp, utc_now
@@ -55,6 +55,8 @@ class StreamSync:
     entry: CatalogEntry
     tally: Tally = field(default_factory=Tally)
     sent: int = 0
+    _strange: set[str] = field(default_factory=set)
+    """Properties that were told not to be in the catalog."""
 
     def sync(self) -> None:
         """Read the stream from where the state says."""
@@ -149,9 +151,10 @@ class StreamSync:
         shown = [row for _, row in taken]
         custom = self.run.fields.fields_for(self.stream.entity, shown, self.tally)
         schema = schema_of(self.stream, custom, self.run.excluded)
-        sent = restricted(schema, self.entry.selected_properties)
+        sent = restricted(schema, self._chosen(schema))
         self.run.messages.schema(self.stream, sent)
-        known, lists = self.entry.schema.get("properties", {}), custom.lists if custom else ()
+        known = self.entry.schema.get("properties") or schema["properties"]
+        lists = custom.lists if custom else ()
         for parent, row in taken:
             named = resolve(row, custom.plan)[0] if custom else row
             shaped = self.stream.row(named, parent)
@@ -164,6 +167,22 @@ class StreamSync:
             record = record_of(shaped, sent=sent, known=known, lists=lists)
             self.run.messages.record(self.stream, record, read_at or utc_now())
             self.sent += 1
+
+    def _chosen(self, schema: Schema) -> set[str]:
+        """The properties to send: those that the catalog selects (all where it names none), the key
+        and the replication key in any case.
+        """
+        properties = schema["properties"].keys()
+        always = {*self.stream.key_properties, self.stream.replication_key or ""}
+        if not (known := self.entry.schema.get("properties")):
+            return {*properties}
+        if strange := sorted(properties - known.keys() - self._strange):
+            self._strange |= {*strange}
+            log.warning(
+                "%s: not in the catalog: %s. Discover again to have them sent.",
+                *(self.stream.tap_stream_id, ", ".join(strange)),
+            )
+        return always | {*self.entry.selected_properties}
 
     def _is_wanted(self, row: Mapping[str, Any]) -> bool:
         """A child that tells its own time begins at start_date too."""

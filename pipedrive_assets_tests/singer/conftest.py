@@ -17,6 +17,7 @@ from pipedrive_assets.sandbox import SandboxAdapter
 from pipedrive_assets.singer import Catalog, PipedriveTap
 from pipedrive_assets.singer.stream import ALL, Stream
 from pipedrive_assets.windows import parse_stamp
+from pipedrive_assets_tests.api.conftest import Clock
 from pipedrive_assets_tests.conftest import Office
 from pipedrive_assets_tests.truth import HASH, account_rows
 
@@ -80,12 +81,13 @@ class Bench:
         self.config: dict[str, Any] = {"api_token": "sandbox", "start_date": START}
 
     def tap(self, out: Any = None, calls: int | None = None, state: Any = None) -> PipedriveTap:
-        sandbox = self.office.sandbox
+        sandbox, clock = self.office.sandbox, Clock()
         client = Client(
             base_url="https://sandbox.invalid",
             api_token=sandbox.api_token,
             adapter=MortalAdapter(sandbox, calls),
-            sleep=self.office.slept.append,
+            sleep=clock.sleep,
+            monotonic=clock.monotonic,
             now=lambda: sandbox.now,
         )
         return PipedriveTap(
@@ -211,4 +213,4 @@ def make_bench(make_office: Any) -> Any:
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of a few rows, so that there are many borders."""
     for name, entity in list(BY_NAME.items()):
-        monkeypatch.setitem(BY_NAME, name, replace(entity, page_rows=7))
+        monkeypatch.setitem(BY_NAME, name, replace(entity, page_rows=20 if entity.parent else 7))

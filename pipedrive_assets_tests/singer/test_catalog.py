@@ -137,12 +137,28 @@ def test_a_stream_is_selected_in_either_of_singer_s_forms(bench, said):
     assert ["roles"] == tap.get_selected_streams(Catalog.from_dict(catalog))
 
 
-def test_what_the_catalog_does_not_know_is_sent_all_the_same(bench):
+def test_a_catalog_without_properties_means_all_of_them(bench):
+    told = {"breadcrumb": [], "metadata": {"selected": True}}
+    entry = {"tap_stream_id": "stages", "schema": {}, "metadata": [told]}
+    bench.sync(Catalog.from_dict({"streams": [entry]}))
+    assert [] == bench.differences("stages")
+
+
+def test_keys_and_cursors_are_sent_whatever_a_catalog_says(bench):
+    told = {"breadcrumb": [], "metadata": {"selected": True}}
+    schema = {"properties": {"title": {}, "an_old_name": {}}}
+    entry = {"tap_stream_id": "deals", "schema": schema, "metadata": [told]}
+    bench.sync(Catalog.from_dict({"streams": [entry]}))
+    assert {("id", "title", "update_time")} == {tuple(sorted(row)) for row in _rows(bench, "deals")}
+
+
+def test_what_the_catalog_does_not_know_is_sent_all_the_same(bench, caplog):
     catalog = bench.catalog("deals")
     code = bench.office.world.add_field("deals", "Brand new")
     bench.office.world.edit("deals", 7, custom_fields={code: "hello"})
     bench.sync(catalog)
     row = bench.target.rows["deals"][7,]
+    assert "deals: not in the catalog: brand_new. Discover again" in caplog.text
     assert {"brand_new": "hello"} == row[UNMAPPED]
     assert "brand_new" not in row
     assert {UNMAPPED: None} == {UNMAPPED: bench.target.rows["deals"][8,][UNMAPPED]}

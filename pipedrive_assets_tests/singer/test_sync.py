@@ -30,7 +30,7 @@ def test_a_stream_carries_the_rows_of_the_account_first_and_incremental(bench, s
 
 @pytest.mark.parametrize("stream", NAMED)
 def test_killed_at_any_call_a_sync_goes_on_and_loses_no_row(make_bench, small_pages, stream):
-    account = make_bench(deals=6)
+    account = make_bench(deals=3)
     catalog, calls = account.catalog(stream), 0
     while True:
         bench = type(account)(account.office)
@@ -43,7 +43,7 @@ def test_killed_at_any_call_a_sync_goes_on_and_loses_no_row(make_bench, small_pa
 
 @pytest.mark.parametrize("stream", NAMED)
 def test_killed_at_any_call_an_incremental_sync_loses_no_row(make_bench, small_pages, stream):
-    account = make_bench(deals=6)
+    account = make_bench(deals=3)
     catalog, calls = account.catalog(stream), 0
     account.sync(catalog)
     before, rows = account.target.state, dict(account.target.rows.get(stream, {}))
@@ -62,11 +62,11 @@ def test_killed_at_any_call_an_incremental_sync_loses_no_row(make_bench, small_p
 
 
 def test_killed_again_and_again_a_whole_sync_arrives(make_bench, small_pages):
-    bench = make_bench(deals=4)
+    bench = make_bench(deals=2)
     catalog, kills = bench.catalog(), 0
     while True:
         try:
-            bench.sync(catalog, calls=12 + kills)
+            bench.sync(catalog, calls=15 + 2 * kills)
         except Killed:
             kills += 1
         else:
