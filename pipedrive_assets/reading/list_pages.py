@@ -62,20 +62,33 @@ def whole_list(
     Raises PageMarkerExpired where page markers are refused however often it is read anew.
     """
     expired: PageMarkerExpired | None = None
+    moved: RowsMoved | None = None
     for _ in range(RESTARTS):
         try:
             answers = list(pages(client, entity, listing, tally, params=params))
-        except RowsMoved:
+        except RowsMoved as found:
+            moved = found
             continue
         except PageMarkerExpired as error:
             expired = error
             continue
+        check_not_gone(answers[0], moved, listing)
         return [row for answer in answers for row in answer.page.rows], answers[0].read_at
-    raise expired or never_stands_still(listing)
+    raise expired or never_stands_still(listing, moved)
 
 
-def never_stands_still(listing: Listing) -> TransientApiError:
-    """The error for a list whose rows move whenever it is read."""
+def check_not_gone(first: Answer, moved: RowsMoved | None, listing: Listing) -> None:
+    """Raise where a list that had rows shows none when it is read again: it has not become empty,
+    it fails.
+    """
+    if moved and not first.page.rows:
+        raise never_stands_still(listing, moved)
+
+
+def never_stands_still(listing: Listing, moved: RowsMoved | None) -> TransientApiError:
+    """The error for a list whose rows move whenever it is read, or that lacks a page every time."""
+    if moved and isinstance(moved.__cause__, TransientApiError):
+        return moved.__cause__
     return TransientApiError(
         path=listing.path,
         status=200,

@@ -17,6 +17,7 @@ from pipedrive_assets.reading.list_pages import (
     RESTARTS,
     Params,
     RowsMoved,
+    check_not_gone,
     never_stands_still,
     pages,
 )
@@ -86,6 +87,7 @@ def _positions(
     is walked again from its start.
     """
     starts = 0
+    restarted: RowsMoved | None = None
     while walk.listing < len(stages := _stages(entity, walk)):
         stage = stages[walk.listing]
         if stage is None:
@@ -95,6 +97,8 @@ def _positions(
             for answer in pages(
                 client, entity, stage.listing, tally, params=stage.params, marker=walk.marker
             ):
+                check_not_gone(answer, restarted, stage.listing)
+                restarted = None
                 walk = _after(walk, stage, answer)
                 yield answer, stage, walk
                 if walk.marker is None:
@@ -102,7 +106,8 @@ def _positions(
         except RowsMoved as moved:
             starts += 1
             if starts == RESTARTS:
-                raise never_stands_still(stage.listing) from moved
+                raise never_stands_still(stage.listing, moved) from moved
+            restarted = moved
             walk = replace(walk, marker=None)
 
 
