@@ -4,7 +4,6 @@ The queue is stored nowhere: it is the parents whose children are not held as of
 most recent first.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from math import ceil
 
@@ -14,7 +13,7 @@ from pipedrive_assets.entities import BY_NAME, Entity, Kind
 from pipedrive_assets.errors import CapReached
 from pipedrive_assets.reading.field_memory import DEFINITION_COST
 from pipedrive_assets.source.drift import parents_to_read
-from pipedrive_assets.source.ledger import Sql, table_exists
+from pipedrive_assets.source.ledger import Sql, table, table_exists
 from pipedrive_assets.source.report import LoadRequest, Waiting
 from pipedrive_assets.source.spending import largest_load
 
@@ -47,8 +46,19 @@ def count_waiting(sql: Sql, entity: Entity, request: LoadRequest, now: datetime)
         return 1
     if not table_exists(sql, BY_NAME[entity.parent or ""].name):
         return 0
-    wanted = replace(request, full=False)
-    return sum(not parent.empty for parent in parents_to_read(sql, entity, wanted, now))
+    parents = parents_to_read(sql, entity, request, now)
+    wanted = {parent.id for parent in parents if not parent.empty}
+    return len(wanted - (_read_since(sql, entity, now) if request.full else set()))
+
+
+def _read_since(sql: Sql, entity: Entity, moment: datetime) -> set[int]:
+    """Parents read since a load began: a full load wants all, and forgets what it has read."""
+    rows = sql.execute_sql(
+        f"SELECT parent_id FROM {table(sql, '_pipedrive_children')} "
+        "WHERE entity = %s AND read_at >= %s",
+        *(entity.name, moment),
+    )
+    return {row[0] for row in rows or ()}
 
 
 def tokens_waiting(sql: Sql, entity: Entity, request: LoadRequest, now: datetime) -> int:

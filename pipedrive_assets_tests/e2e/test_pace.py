@@ -1,6 +1,7 @@
 """A first load uses the burst limit up and never runs into it: a real port, latency and clock."""
 
 import multiprocessing
+import os
 import time
 from dataclasses import replace
 
@@ -67,6 +68,9 @@ def first_load(tmp_path, burst, deals, page_rows):
 @pytest.mark.e2e
 @pytest.mark.parametrize(("burst", "most"), [(20, 1.15), (80, 1.3)])
 def test_a_first_load_uses_the_burst_limit_up_and_is_never_refused(tmp_path, burst, most):
+    if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
+        pytest.skip("other programs keep this machine too busy to measure a pace")
+
     arrivals = first_load(tmp_path, burst, deals=400, page_rows=25)
 
     children = sum("/flow" in path or "/participants" in path for _, _, path in arrivals)

@@ -101,6 +101,16 @@ def test_a_cap_below_one_call_sends_none_and_says_that_it_will_never_end(office)
     assert 0 == office.query("SELECT count(*) FROM deals_flow")[0][0]
 
 
+def test_a_full_load_that_a_cap_cuts_short_says_how_many_it_did_not_read_again(office):
+    office.load("deals", "deals_flow")
+    office.advance(hours=1)
+
+    report = office.load("deals", "deals_flow", full=True, caps=caps(per_run=120))["deals_flow"]
+
+    ((deals,),) = office.query("SELECT count(*) FROM deals")
+    assert deals - 3 == report.waiting.count
+
+
 def test_nothing_is_held_back_without_a_cap(office):
     limit(office, daily_tokens=5_000)
 
