@@ -7,7 +7,6 @@ while Pipedrive is asked.
 
 import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from pipedrive_assets.source import read_copy
 from pipedrive_assets.source.duckdb_destination import typed_duckdb
 from pipedrive_assets.source.file_lock import WAREHOUSE_FAULTS, explain, hold
+from pipedrive_assets.source.working_folder import working_folder
 
 LOCK_SECONDS = 600.0
 """How long a run waits for another before it gives up with a sentence."""
@@ -49,7 +49,7 @@ class Warehouse:
         self.path, self.dataset, self._read_copy = path, dataset, read_copy
         self._lock_seconds = lock_seconds
         self._lock = filelock.FileLock(f"{path}.lock", timeout=lock_seconds)
-        self._work = tempfile.TemporaryDirectory(prefix="pipedrive-", ignore_cleanup_errors=True)
+        self._work = working_folder()
         self._pipelines: dict[str, dlt.Pipeline] = {}
         self._table_locks: dict[str, filelock.BaseFileLock] = {}
         self._ledger: SqlClientBase[Any] | None = None
