@@ -39,6 +39,17 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
     ]
 
 
+def begin_anew(sql: Sql, child: Entity) -> None:
+    """Let every parent wait for its children to be read again, by however many runs that takes; the
+    rows held stay. Call it with the file held.
+    """
+    sql.execute_sql(
+        f"UPDATE {table(sql, '_pipedrive_children')} "
+        f"SET parent_update_time = TIMESTAMPTZ '{FIRST_DAY.isoformat()}' WHERE entity = %s",
+        child.name,
+    )
+
+
 def _due(sql: Sql, child: Entity, request: LoadRequest, now: datetime) -> str:
     """SQL: whether a parent's turn has come since its children were read.
 

@@ -130,6 +130,8 @@ class TableLoad:
                 f"{self.entity.name} is read for each row of {parent}, which is not loaded yet. "
                 f"Load {parent} first, or both together: --select {parent}+"
             )
+        if self.context.request.full:
+            drift.begin_anew(sql, self.entity)
         parents = drift.parents_to_read(sql, self.entity, self.context.request, self.context.now)
         self.what = f"children of {len(parents)} {parent}"
         return parents

@@ -353,6 +353,25 @@ def test_a_full_load_reads_every_deals_children_again(make_office):
     assert [] == [each for each in found if ".person:" not in each]
 
 
+def test_a_full_load_of_children_that_was_stopped_is_finished_by_the_next_run(make_office):
+    office = make_office(deals=30)
+    office.load("deals", "deals_flow")
+    office.world.instant += timedelta(minutes=10)
+    office.load("deals", "deals_flow")
+    office.sandbox.inject(faults.spent("v1/deals/*/flow").at(12, times=None))
+    with pytest.raises(LoadFailed):
+        office.load("deals", "deals_flow", full=True)
+    office.sandbox.clear_faults()
+    office.world.instant += timedelta(minutes=10)
+    office.sandbox.log.clear()
+
+    office.load("deals", "deals_flow")
+
+    ((deals,),) = office.query("SELECT count(*) FROM deals")
+    assert 10 < len(office.sandbox.calls("/flow")) <= deals - 11
+    assert 0 == office.load("deals", "deals_flow")["deals_flow"].tally.requests
+
+
 # The ledger under fire
 
 
