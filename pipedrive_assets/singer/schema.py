@@ -1,6 +1,6 @@
 """JSON schemas of streams, and records that keep to them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -95,16 +95,20 @@ def restricted(schema: Schema, names: Iterable[str]) -> Schema:
     return {**schema, "properties": kept}
 
 
-def record_of(
-    row: Mapping[str, Any], *, sent: Schema, known: Iterable[str], lists: Iterable[str]
-) -> dict[str, Any]:
-    """The record of a row: the properties that are `sent`; what is not `known` to the catalog
-    either goes into UNMAPPED. `lists` are the doubles that only a warehouse's child tables need.
+def record_of(row: Mapping[str, Any], *, sent: Schema, mapped: Container[str]) -> dict[str, Any]:
+    """The record of a row: the properties that are `sent`; what is not `mapped` goes into
+    UNMAPPED.
     """
     properties = sent["properties"]
     record = {name: row.get(name) for name in properties}
     if UNMAPPED in properties:
-        left_out = {*known, *lists, *_INTERNAL}
-        strange = {name: value for name, value in row.items() if name not in left_out}
+        strange = {name: value for name, value in row.items() if name not in mapped}
         record[UNMAPPED] = strange or None
     return record
+
+
+def mapped_names(known: Iterable[str], custom: FieldSet | None) -> frozenset[str]:
+    """What has no place in UNMAPPED: the properties that the catalog knows, selected or not, and
+    what only a warehouse needs.
+    """
+    return frozenset({*known, *_INTERNAL, *(custom.lists if custom else ())})

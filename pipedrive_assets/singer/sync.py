@@ -17,7 +17,14 @@ from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.singer.catalog import CatalogEntry
 from pipedrive_assets.singer.messages import Messages
 from pipedrive_assets.singer.progress import Progress, parents_of
-from pipedrive_assets.singer.schema import Excluded, Schema, record_of, restricted, schema_of
+from pipedrive_assets.singer.schema import (
+    Excluded,
+    Schema,
+    mapped_names,
+    record_of,
+    restricted,
+    schema_of,
+)
 from pipedrive_assets.singer.state import State
 from pipedrive_assets.singer.stream import PARENT_CURSOR, Stream
 from pipedrive_assets.windows import parse_stamp, utc_now
@@ -154,7 +161,7 @@ class StreamSync:
         sent = restricted(schema, self._chosen(schema))
         self.run.messages.schema(self.stream, sent)
         known = self.entry.schema.get("properties") or schema["properties"]
-        lists = custom.lists if custom else ()
+        mapped = mapped_names(known, custom)
         for parent, row in taken:
             named = resolve(row, custom.plan)[0] if custom else row
             shaped = self.stream.row(named, parent)
@@ -164,7 +171,7 @@ class StreamSync:
                 leave_out(shaped, name)
             if parent_times is not None and self.stream.replication_key == PARENT_CURSOR:
                 shaped[PARENT_CURSOR] = parent_times.get(parent or 0)
-            record = record_of(shaped, sent=sent, known=known, lists=lists)
+            record = record_of(shaped, sent=sent, mapped=mapped)
             self.run.messages.record(self.stream, record, read_at or utc_now())
             self.sent += 1
 
