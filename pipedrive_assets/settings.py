@@ -20,7 +20,8 @@ SANDBOX_WAREHOUSE = "data/sandbox.duckdb"
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _POINTERS = ("PIPEDRIVE_BASE_URL", "PIPEDRIVE_WAREHOUSE", "PIPEDRIVE_DESTINATION")
-_SECRETS = ("PIPEDRIVE_API_TOKEN", "PIPEDRIVE_ALERT_WEBHOOK")
+SECRETS = ("PIPEDRIVE_API_TOKEN", "PIPEDRIVE_ALERT_WEBHOOK")
+"""Settings whose values are never shown."""
 _FRESHNESS = "PIPEDRIVE_FRESHNESS_"
 _FRESH_GROUPS = [name.removeprefix(_FRESHNESS) for name in _BY_NAME if _FRESHNESS in name]
 
@@ -199,5 +200,5 @@ def parse(setting: Setting, text: str) -> Any:
 
 
 def _refuse(setting: Setting, text: str) -> None:
-    shown = "the value given" if setting.name in _SECRETS else repr(text)
+    shown = "the value given" if setting.name in SECRETS else repr(text)
     raise ConfigurationError(f"{setting.name}: {shown} is not usable. {setting.remedy}") from None

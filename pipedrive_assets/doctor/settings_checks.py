@@ -8,10 +8,9 @@ from pipedrive_assets import setting_files
 from pipedrive_assets.doctor.finding import Finding, Level, broken, doubtful, fine, of_error
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.setting_table import SETTINGS, Setting
-from pipedrive_assets.settings import Settings, parse
+from pipedrive_assets.settings import SECRETS, Settings, parse
 
 TOPIC = "settings"
-SECRET = "PIPEDRIVE_API_TOKEN"  # noqa: S105 - the name of the setting
 KNOWN_TO_OTHERS = ("PIPEDRIVE_DESTINATION",)
 
 Found = Mapping[str, tuple[str, str]]
@@ -38,7 +37,7 @@ def check_settings(environ: Mapping[str, str], root: Path) -> tuple[list[Finding
 
 def _line(setting: Setting, found: Found) -> Finding:
     text, place = found.get(setting.name, (setting.default, "default"))
-    shown = ("set" if text else "not set") if setting.name == SECRET else text or "not set"
+    shown = ("set" if text else "not set") if setting.name in SECRETS else text or "not set"
     try:
         parse(setting, text)
     except ConfigurationError as error:

@@ -20,6 +20,7 @@ from pipedrive_assets.doctor.warehouse_checks import Usage, check_holder, check_
 from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.sandbox import Sandbox, faults
 from pipedrive_assets.setting_table import SETTINGS
+from pipedrive_assets.settings import SECRETS
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -51,6 +52,15 @@ def test_each_setting_is_shown_with_its_value_and_where_it_stands(tmp_path):
     assert "PIPEDRIVE_DAILY_AT: 02:15 (default)" in told(found)
     assert TOKEN not in repr(found)
     assert settings.api_token == TOKEN
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("value", ["https://hooks.example.com/s3cret", "s3cret with blanks"])
+def test_no_secret_is_shown_right_or_wrong(tmp_path, name, value):
+    found, settings = check_settings({name: value}, tmp_path)
+
+    assert "s3cret" not in repr(found) + repr(settings)
+    assert f"{name}: " in told(found)
 
 
 def test_every_wrong_setting_is_named_not_only_the_first(tmp_path):
