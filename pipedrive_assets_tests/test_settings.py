@@ -107,6 +107,9 @@ def test_the_base_url_may_be_a_url_a_host_or_a_company(tmp_path, given, expected
         ("PIPEDRIVE_SANDBOX", "perhaps"),
         ("PIPEDRIVE_DAILY_AT", "25:00"),
         ("PIPEDRIVE_OVERLAP_MINUTES", "-1"),
+        ("PIPEDRIVE_TOKENS_PER_DAY", "-1"),
+        ("PIPEDRIVE_TOKENS_PER_DAY", "half"),
+        ("PIPEDRIVE_TOKENS_PER_RUN", "1.5"),
         ("PIPEDRIVE_SCHEDULE", "yes"),
         ("PIPEDRIVE_SENSOR", "0"),
         ("PIPEDRIVE_FRESHNESS_CRM", "0m"),
@@ -218,3 +221,12 @@ def test_a_read_copy_that_is_a_folder_is_refused(tmp_path):
 def test_a_read_copy_named_like_the_dataset_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="DuckDB cannot tell them apart"):
         read(tmp_path, PIPEDRIVE_READ_COPY="bi/pipedrive_data.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("", None), ("0", 0), ("15000", 15_000), ("15,000", 15_000)]
+)
+def test_a_cap_is_a_number_of_tokens_and_0_is_not_the_default(tmp_path, given, expected):
+    settings = read(tmp_path, PIPEDRIVE_TOKENS_PER_DAY=given, PIPEDRIVE_TOKENS_PER_RUN=given)
+
+    assert (expected, expected) == (settings.tokens_per_day, settings.tokens_per_run)
