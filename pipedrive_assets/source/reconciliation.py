@@ -91,6 +91,7 @@ class Reconciliation:
     def __init__(self, entity: Entity, context: Context, request: ReconcileRequest) -> None:
         self.entity, self.context, self.request = entity, context, request
         self.table = TableLoad(entity, context)
+        self.resumed = False
         self.missing: set[marks.Key] | None = None
         self.gone: dict[marks.Key, marks.Reason] = {}
 
@@ -107,9 +108,14 @@ class Reconciliation:
             if self.table.coverage.baseline_at is None:
                 self.table.skipped = "its first load is not finished; load it first"
                 return iter(())
-            walk = seen.begin(sql, self.entity, self.context.now)
         self.table.what = "every row, reconciled"
         self.context.fields.ask(self.entity, self.table.tally)
+        return self._walk()
+
+    def _walk(self) -> Iterator[Chunk]:
+        with self.context.warehouse.sql() as sql:
+            walk = seen.begin(sql, self.entity, self.context.now)
+        self.resumed = walk.resumed
         return read_windowed(self.context.client, self.entity, walk, self.table.tally)
 
     def close(self) -> None:
@@ -135,12 +141,17 @@ class Reconciliation:
         if self.table.skipped:
             return None
         with self.context.warehouse.sql() as sql:
-            if self.missing is None:
-                self.missing = seen.not_seen(sql, self.entity)
-                self._believe(sql, self.missing)
-                return self._confirm(sorted(self.missing)[:CONFIRMED_ROWS])
-            self._mark(sql, self.missing)
-        return None
+            if self.missing is not None:
+                self._mark(sql, self.missing)
+                return None
+            missing = seen.not_seen(sql, self.entity)
+            if self.resumed and len(missing) > CONFIRMED_ROWS:
+                # Another run may have loaded rows behind the walk: too many to be asked for.
+                seen.give_up(sql, self.entity)
+                return self._walk()
+            self._believe(sql, missing)
+        self.missing = missing
+        return self._confirm(sorted(missing)[:CONFIRMED_ROWS])
 
     def _believe(self, sql: Sql, missing: set[marks.Key]) -> None:
         alive = len(marks.alive_keys(sql, self.entity))

@@ -6,9 +6,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipedrive_assets.entities import ENTITIES
 from pipedrive_assets.errors import PipedriveError, WarehouseError
 from pipedrive_assets.settings import Settings
-from pipedrive_assets.source import Warehouse
+from pipedrive_assets.source import Warehouse, layout, ledger
 from pipedrive_assets.source.ledger import LAYOUT
 
 LAYOUT_1 = Path(__file__).parent / "data" / "layout_1.duckdb.gz"
@@ -137,3 +138,17 @@ def test_deleted_rows_are_purged_where_the_setting_says_so(make_office):
     assert [] == office.query(
         "SELECT * FROM persons__emails WHERE _dlt_parent_id NOT IN (SELECT _dlt_id FROM persons)"
     )
+
+
+def test_every_table_has_the_types_of_its_column_file_so_that_none_is_converted_in_vain(office):
+    office.load()
+
+    with office.warehouse.sql() as sql:
+        held = ledger.all_columns(sql)
+        assert [] == [
+            change
+            for entity in ENTITIES
+            for change in layout._wanted_types(entity)
+            if layout._differs(held, *change)
+        ]
+        assert [] == layout.settle(sql, ENTITIES)

@@ -392,3 +392,35 @@ def test_a_kill_between_two_statements_does_not_forget_what_is_held(office):
         del sql.execute_sql
 
     assert before == office.query("SELECT * FROM _pipedrive_coverage")
+
+
+def test_rows_that_another_run_loads_behind_a_killed_walk_are_not_taken_for_gone(
+    make_office, monkeypatch
+):
+    monkeypatch.setattr("pipedrive_assets.source.reconciliation.CONFIRMED_ROWS", 1)
+    office = make_office(deals=40)
+    for key in (2, 3, 4):
+        office.world.hide("persons", key)
+    office.load("persons")
+    whole, commits = Reconciliation.commit, []
+
+    def kill(work, chunk):
+        if commits:
+            raise KeyboardInterrupt
+        commits.append(work)
+        whole(work, chunk)
+
+    monkeypatch.setattr(Reconciliation, "commit", kill)
+    with pytest.raises(KeyboardInterrupt):
+        office.reconcile("persons", page_rows=2)
+    monkeypatch.setattr(Reconciliation, "commit", whole)
+    office.advance(minutes=10)
+    for key in (2, 3, 4):
+        office.world.show("persons", key)
+        office.world.edit("persons", key, name="Visible again")
+    office.load("persons")
+
+    office.reconcile("persons", page_rows=2)
+
+    assert [] == office.query("SELECT * FROM persons WHERE _deleted_at IS NOT NULL AND id < 5")
+    assert [] == office.differences("persons")
