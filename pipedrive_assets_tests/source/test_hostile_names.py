@@ -14,7 +14,10 @@ NASTY = (
     "{deals}", "100 %", "$1", "a.b", "a/b~c", "Ünïcödé ✓", "名前", "\u202e", "a\\b", "\n", " ", "",
     "x" * 300, "deal_id", "timestamp", "readable", "?", "\x00", "NaN", "null",
 )  # fmt: skip
-NAMES = st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+# A NUL is stored, but no statement can hold one: dlt leaves it out of names and literals.
+NAMES = st.sampled_from([name for name in NASTY if "\x00" not in name]) | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40
+)
 TABLES = ("deals", "persons", "organizations", "products", "custom_fields_mapping", "fields")
 
 
