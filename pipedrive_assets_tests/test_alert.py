@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from pipedrive_assets.alert import failure_text, post
+from pipedrive_assets.cli import main
 
 URL = "https://hooks.example.com/services/T0/B0/s3cret"
 
@@ -57,3 +58,21 @@ def test_a_webhook_that_cannot_be_reached_is_a_log_line_without_its_url(caplog):
 
     assert "ConnectionError" in caplog.text
     assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize(("command", "told"), [("load", 1), ("reconcile", 1), ("entities", 0)])
+def test_a_command_that_loads_tells_of_its_failure(monkeypatch, capsys, command, told):
+    sent = []
+    monkeypatch.setattr("pipedrive_assets.alert.post", lambda url, text: sent.append((url, text)))
+    monkeypatch.setenv("PIPEDRIVE_ALERT_WEBHOOK", URL)
+    monkeypatch.setenv("PIPEDRIVE_BASE_URL", "acme")
+
+    main([command])
+
+    assert told == len(sent)
+    assert all(
+        url == URL
+        and text.startswith(f"Pipedrive: `python -m pipedrive_assets {command}` failed. Missing")
+        for url, text in sent
+    )
+    assert "s3cret" not in capsys.readouterr().err

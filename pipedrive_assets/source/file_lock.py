@@ -66,7 +66,7 @@ def explain(error: BaseException, path: Path) -> WarehouseError:
     if holder := re.search(r"Conflicting lock is held in (.+?) ?\(PID (\d+)\)", text):
         return WarehouseError(
             f"{path} is open in another program ({holder[1]}, process {holder[2]}). "
-            "Close it there, or let that program read a copy; then run again."
+            "Close it there, or let that program read a copy (PIPEDRIVE_READ_COPY); then run again."
         )
     if "No space left" in text:
         return WarehouseError(
