@@ -5,7 +5,6 @@ table that are listed no more are asked for one by one and marked. Nothing is ma
 walk has come to its end.
 """
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,9 +21,8 @@ from pipedrive_assets.source.ledger import Sql, coverage
 from pipedrive_assets.source.load import run_tables
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
 from pipedrive_assets.source.table_load import Context, TableLoad
+from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import Window, parse_stamp, utc_now
-
-log = logging.getLogger(__name__)
 
 FEW_ROWS = 10
 """So many rows of a table may vanish at once whatever their share: small tables do that."""
@@ -41,11 +39,11 @@ class ReconcileRequest:
     accept_loss: bool = False
     purge_deleted: bool = False
     since: datetime | None = None
-    """Where a setting limits history: rows that are not held and older are left out."""
+    """Where a setting limits history: rows changed before it are left as they are."""
 
 
 def reconcile(
-    connection: Connection, warehouse: Any, request: ReconcileRequest
+    connection: Connection, warehouse: Warehouse, request: ReconcileRequest
 ) -> list[TableReport]:
     """Reconcile tables; raises LoadFailed naming those that failed, once the others are done."""
     reports = list(reconcile_tables(connection, warehouse, request))
@@ -54,7 +52,7 @@ def reconcile(
 
 
 def reconcile_tables(
-    connection: Connection, warehouse: Any, request: ReconcileRequest
+    connection: Connection, warehouse: Warehouse, request: ReconcileRequest
 ) -> Iterator[TableReport]:
     """Reconcile side by side, reporting each table as it is finished, failed ones too.
 
