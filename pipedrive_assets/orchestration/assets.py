@@ -22,7 +22,7 @@ from pipedrive_assets.orchestration.failures import failure, or_failure
 from pipedrive_assets.orchestration.metadata import metadata, sentence
 from pipedrive_assets.orchestration.partitions import beta_accepted, window_of
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
-from pipedrive_assets.orchestration.runs import note_failure, note_start
+from pipedrive_assets.orchestration.run_notes import note_failure, note_start
 from pipedrive_assets.orchestration.target import Target
 from pipedrive_assets.orchestration.translator import specs
 from pipedrive_assets.source import LoadRequest, TableReport, load_tables, raise_failures

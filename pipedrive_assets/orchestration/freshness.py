@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from pipedrive_assets.entities import Entity
-from pipedrive_assets.orchestration import runs
+from pipedrive_assets.orchestration import pauses, runs
 from pipedrive_assets.orchestration.facts import Facts, facts_of
 from pipedrive_assets.orchestration.first_load import first_load_sentence, split_by_first_load
 from pipedrive_assets.orchestration.partitions import open_day
@@ -58,6 +58,7 @@ def build_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
     def pipedrive_freshness_sensor(
         context: dg.SensorEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
+        runs.bury(context.instance, target)
         return freshness_tick(context.instance, target, utc_now())
 
     return pipedrive_freshness_sensor
@@ -71,8 +72,8 @@ def freshness_tick(
     if run := runs.blocking(running):
         return dg.SkipReason(f"Run {run.id[:8]} is queued or under way.")
     past = runs.ended(instance, target)
-    if reset := runs.budget_reset(past, now):
-        return dg.SkipReason(runs.spent_sentence(reset))
+    if reset := pauses.budget_reset(past, now):
+        return dg.SkipReason(pauses.spent_sentence(reset))
     facts = facts_of(instance, target)
     watched = [entity for entity in target.entities if target.tolerance(entity) or target.sandbox]
     ready, waiting = split_by_first_load(watched, facts, target)
@@ -122,10 +123,10 @@ def hindrance(
     table = entity.name
     if table in runs.busy_tables(running):
         return f"{table} is being loaded by a run under way."
-    paused = runs.paused_until(past, table)
+    paused = pauses.paused_until(past, table)
     if paused and now < paused[0]:
         return _pause_sentence(table, *paused)
-    if runs.asked_lately(past, table, now - (target.tolerance(entity) or DAILY_TOLERANCE)):
+    if pauses.asked_lately(past, table, now - (target.tolerance(entity) or DAILY_TOLERANCE)):
         return f"{table} was loaded a moment ago, and is no younger for it."
     return None
 

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from pipedrive_assets.errors import PipedriveError
-from pipedrive_assets.orchestration import runs
+from pipedrive_assets.orchestration import pauses, run_notes, runs
 from pipedrive_assets.orchestration.alerts import tell
 from pipedrive_assets.orchestration.facts import facts_of
 from pipedrive_assets.orchestration.failures import failure, or_failure
@@ -47,7 +47,7 @@ def reconcile_op(
     """Each table's outcome is an observation of its asset."""
     settings = or_failure(pipedrive.settings)
     warehouse = duckdb.warehouse()
-    runs.note_start(context, str(warehouse))
+    run_notes.note_start(context, str(warehouse))
     request = ReconcileRequest(
         entities=reconcilable(settings.entities),
         max_share=settings.reconcile_max_share,
@@ -64,7 +64,7 @@ def reconcile_op(
             context.log_event(dg.AssetObservation(report.entity.name, metadata=said))
         raise_failures(reports)
     except PipedriveError as error:
-        runs.note_failure(context, error, unloaded=set())
+        run_notes.note_failure(context, error, unloaded=set())
         tell(context.run, settings, error)
         raise failure(error) from None
     finally:
@@ -108,8 +108,8 @@ def weekly_tick(
     """One evaluation of the schedule at `now` (aware)."""
     if any(run.job == RECONCILE_JOB for run in runs.under_way(instance, now)):
         return dg.SkipReason("A reconciliation is queued or under way.")
-    if reset := runs.budget_reset(runs.ended(instance, target), now):
-        return dg.SkipReason(f"{runs.spent_sentence(reset)} The next tick reconciles.")
+    if reset := pauses.budget_reset(runs.ended(instance, target), now):
+        return dg.SkipReason(f"{pauses.spent_sentence(reset)} The next tick reconciles.")
     if not facts_of(instance, target):
         return dg.SkipReason("Nothing was loaded yet, so there is nothing to reconcile.")
     return dg.RunRequest(tags={REQUESTED_BY_TAG: WEEKLY, WAREHOUSE_TAG: target.tag})

@@ -1,6 +1,4 @@
-"""What the Dagster instance knows of runs: which are under way, and what to wait for after
-failures.
-"""
+"""What the Dagster instance knows of runs: which are under way, and how the last ones ended."""
 
 import os
 import socket
@@ -10,17 +8,13 @@ from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
-from pipedrive_assets.errors import BudgetExhausted, LoadFailed, PipedriveError
 from pipedrive_assets.orchestration.target import (
-    FRESHNESS,
     JOB,
     RECONCILE_JOB,
     REQUESTED_BY_TAG,
     WAREHOUSE_TAG,
     Target,
-    fingerprint,
 )
-from pipedrive_assets.windows import utc_now
 
 FAILED_TAG = "pipedrive/failed_tables"
 """On a failed run: the tables that failed; absent where all did."""
@@ -28,14 +22,9 @@ FAILED_TAG = "pipedrive/failed_tables"
 RESET_TAG = "pipedrive/budget_reset_at"
 """On a run that spent the account's tokens: when there will be new ones (ISO form)."""
 
-GUESS_HELD = timedelta(hours=6)
-"""How long a reset time is relied on that Pipedrive did not tell."""
-
 PROCESS_TAG = "pipedrive/process"
 """On a run: `host/pid` of its process."""
 
-FIRST_PAUSE = timedelta(minutes=5)
-LONGEST_PAUSE = timedelta(hours=6)
 SILENT = timedelta(hours=1)
 """A run that has said nothing for so long is dead: each page that is committed is a log line, and
 no wait is longer than ten minutes."""
@@ -53,44 +42,6 @@ ENDED = (
     dg.DagsterRunStatus.FAILURE,
     dg.DagsterRunStatus.CANCELED,
 )
-
-
-Context = dg.AssetExecutionContext | dg.OpExecutionContext
-
-
-def note_start(context: Context, warehouse: str) -> None:
-    """Tag a run with its warehouse and its process, however it was started."""
-    process = f"{socket.gethostname()}/{os.getpid()}"
-    tags = {WAREHOUSE_TAG: fingerprint(warehouse), PROCESS_TAG: process}
-    context.instance.add_run_tags(context.run.run_id, tags)
-
-
-def note_failure(context: Context, error: PipedriveError, *, unloaded: set[str]) -> None:
-    """Tag a run with the tables that failed, and with the budget's reset where that is known.
-
-    Where nothing was loaded and no table is to blame, the account is.
-    """
-    tags = {}
-    if isinstance(error, LoadFailed):
-        tags[FAILED_TAG] = ",".join(error.failures)
-    elif unloaded != set(_names(context.run.asset_selection)):
-        tags[FAILED_TAG] = ",".join(unloaded)
-    if back_at := budget_back_at(error, utc_now()):
-        tags[RESET_TAG] = back_at.isoformat()
-    if tags:
-        context.instance.add_run_tags(context.run.run_id, tags)
-
-
-def budget_back_at(error: PipedriveError, now: datetime) -> datetime | None:
-    """Before when no run should ask again, because the account's tokens are gone; None: they are
-    not. A reset that Pipedrive did not tell is a guess, and tried in between.
-    """
-    causes = error.failures.values() if isinstance(error, LoadFailed) else (error,)
-    spent = [cause for cause in causes if isinstance(cause, BudgetExhausted)]
-    if not spent:
-        return None
-    reset_at = max(cause.reset_at for cause in spent)
-    return reset_at if any(cause.is_told for cause in spent) else min(reset_at, now + GUESS_HELD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,12 +116,30 @@ def is_dead(instance: dg.DagsterInstance, record: dg.RunRecord, now: datetime) -
     run = record.dagster_run
     if run.status is not dg.DagsterRunStatus.STARTED:
         return False
-    host, _, pid = run.tags.get(PROCESS_TAG, "").rpartition("/")
-    if host == socket.gethostname() and not _exists(int(pid)):
+    if _is_gone(run):
         return True
     last = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
     said = last[0].timestamp if last else record.create_timestamp.timestamp()
     return now.timestamp() - said > SILENT.total_seconds()
+
+
+def bury(instance: dg.DagsterInstance, target: Target) -> None:
+    """Let runs whose process on this machine is gone count as failed: they would hold their places
+    in Dagster's queue for a day.
+    """
+    wanted = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={WAREHOUSE_TAG: target.tag})
+    for run in instance.get_runs(wanted, limit=RUNS_LOOKED_AT):
+        if _is_gone(run):
+            instance.report_run_failed(
+                run,
+                "The process of this run is gone: it was killed, or the machine went down. What it "
+                "had loaded stays; the next run goes on from there.",
+            )
+
+
+def _is_gone(run: dg.DagsterRun) -> bool:
+    host, _, pid = run.tags.get(PROCESS_TAG, "").rpartition("/")
+    return host == socket.gethostname() and not _exists(int(pid))
 
 
 def _exists(pid: int) -> bool:
@@ -198,46 +167,3 @@ def blocking(running: Sequence[RunFacts]) -> RunFacts | None:
 def busy_tables(running: Sequence[RunFacts]) -> set[str]:
     """Tables that runs started by people are loading."""
     return {table for run in running for table in run.tables or ()}
-
-
-def budget_reset(runs: Sequence[RunFacts], now: datetime) -> datetime | None:
-    """When the account will have tokens again; None: it has some, as far as is known."""
-    for run in runs:
-        if run.succeeded:
-            return None
-        if run.reset_at and run.reset_at > now:
-            return run.reset_at
-    return None
-
-
-def spent_sentence(reset: datetime) -> str:
-    """Why nothing is asked for until then."""
-    return f"The account's API tokens are spent until about {reset:%Y-%m-%d %H:%M} UTC."
-
-
-def paused_until(runs: Sequence[RunFacts], table: str) -> tuple[datetime, int] | None:
-    """Until when a table is left alone after failures in a row, and how many those were.
-
-    5 minutes after the first, doubling up to 6 hours.
-    """
-    failures = []
-    for run in runs:
-        if run.concerns(table):
-            if not run.failed_for(table):
-                break
-            failures.append(run)
-    if not failures:
-        return None
-    pause = min(FIRST_PAUSE * 2 ** (len(failures) - 1), LONGEST_PAUSE)
-    return failures[0].ended + pause, len(failures)
-
-
-def asked_lately(runs: Sequence[RunFacts], table: str, since: datetime) -> bool:
-    """Whether the sensor had a table loaded after `since`: if it is stale all the same, asking
-    again at once would not help.
-    """
-    return any(
-        run.requested_by == FRESHNESS and run.began > since and table in (run.tables or ())
-        for run in runs
-        if run.succeeded
-    )

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from pipedrive_assets.entities import Entity
-from pipedrive_assets.orchestration import runs
+from pipedrive_assets.orchestration import pauses, runs
 from pipedrive_assets.orchestration.facts import Facts, facts_of
 from pipedrive_assets.orchestration.first_load import first_load_sentence, split_by_first_load
 from pipedrive_assets.orchestration.partitions import DAY, newest_ended_day
@@ -70,8 +70,8 @@ def daily_tick(
         return dg.SkipReason(f"{newest} lies before the first partition, {target.first_partition}.")
     if run := _closing(instance, target, now):
         return dg.SkipReason(f"Run {run.id[:8]} closes days already; the next tick does the rest.")
-    if reset := runs.budget_reset(runs.ended(instance, target), now):
-        return dg.SkipReason(f"{runs.spent_sentence(reset)} The next tick closes the days.")
+    if reset := pauses.budget_reset(runs.ended(instance, target), now):
+        return dg.SkipReason(f"{pauses.spent_sentence(reset)} The next tick closes the days.")
     facts = facts_of(instance, target)
     ready, waiting = split_by_first_load(target.entities, facts, target)
     groups: dict[date, list[Entity]] = defaultdict(list)

@@ -15,7 +15,7 @@ import time_machine
 from pipedrive_assets.definitions import build
 from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, Kind
 from pipedrive_assets.orchestration.freshness import freshness_tick
-from pipedrive_assets.orchestration.runs import PROCESS_TAG
+from pipedrive_assets.orchestration.runs import PROCESS_TAG, bury
 from pipedrive_assets.orchestration.schedule import daily_tick
 from pipedrive_assets.orchestration.target import JOB, WAREHOUSE_TAG, Target
 from pipedrive_assets.settings import Settings
@@ -190,6 +190,9 @@ def test_a_run_whose_process_is_gone_does_not_hold_anything_up():
     office.now += timedelta(hours=2)
 
     assert "deals" in names_of(office.sensor_tick())
+    bury(office.instance, office.target)
+    buried = office.instance.get_run_by_id(lost.run.run_id)
+    assert dg.DagsterRunStatus.FAILURE is buried.status
 
 
 def test_a_run_on_another_machine_is_given_up_after_an_hour_of_silence():
