@@ -18,6 +18,7 @@ NOBODY = 2**22 + 1
         (os.getpid(), SWEPT_AFTER_SECONDS + 1, True),
         ("somebody", SWEPT_AFTER_SECONDS + 1, True),
     ],
+    ids=["gone and old", "gone and young", "alive", "nobody's"],
 )
 def test_only_old_folders_of_processes_that_are_no_more_are_swept(tmp_path, owner, age, stays):
     folder = tmp_path / f"pipedrive-{owner}-x1y2"
