@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-STAMP = "%Y-%m-%dT%H:%M:%SZ"
-
 
 def utc_now() -> datetime:
     """This machine's clock, aware, UTC: the default of every `now` argument."""
@@ -20,7 +18,15 @@ def stamp(moment: datetime) -> str:
     """The form in which Pipedrive takes a moment; fractions are cut, which only ever widens a
     window's start.
     """
-    return moment.astimezone(timezone.utc).strftime(STAMP)
+    utc = moment.astimezone(timezone.utc)
+    # Not strftime: it leaves the zeros out of years before 1000.
+    return f"{utc.replace(microsecond=0, tzinfo=None).isoformat()}Z"
+
+
+def earlier(moment: datetime, span: timedelta) -> datetime:
+    """That much earlier, the first moment there is at most."""
+    first = datetime.min.replace(tzinfo=timezone.utc)
+    return moment - span if moment - first > span else first
 
 
 def parse_stamp(text: str) -> datetime:

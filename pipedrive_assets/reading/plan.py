@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
-from pipedrive_assets.windows import Window, parse_stamp
+from pipedrive_assets.windows import Window, earlier, parse_stamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ def _wanted(  # noqa: PLR0913 - the facts that a plan rests on
     return Walk(
         baseline=False,
         moves=True,
-        since=min(known, held.newest) - overlap,
+        since=earlier(min(known, held.newest), overlap),
         until=window.end,
         above_id=coverage.ids_until,
     )

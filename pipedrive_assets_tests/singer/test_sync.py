@@ -164,6 +164,18 @@ def test_a_stream_without_a_bookmark_starts_at_start_date(bench):
     assert rows["dealflow"]
 
 
+def test_the_first_moment_there_is_is_a_start_date_too(bench):
+    bench.config["start_date"] = "0001-01-01"
+    for person in bench.office.world.ids("persons"):
+        bench.office.world.touch("persons", person, None)
+    catalog = bench.catalog("persons")
+    bench.sync(catalog)
+    bench.office.sandbox.log.clear()
+    bench.sync(catalog)
+    asked = [dict(line.params).get("updated_since") for line in bench.office.sandbox.log]
+    assert "0001-01-01T00:00:00Z" in asked
+
+
 def test_rows_without_update_time_are_sent_when_old_and_when_new(bench):
     catalog = bench.catalog("persons", "deal_products")
     bench.sync(catalog)
