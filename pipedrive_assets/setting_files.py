@@ -13,12 +13,27 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-NOT_FILLED_IN = "<configure me>"
-"""What `dlt init` writes in place of an api token."""
+API_TOKEN = "PIPEDRIVE_API_TOKEN"  # noqa: S105 - its setting's name
+
+_PLACEHOLDERS = {
+    "configure me",
+    "fill this in",
+    "pipedrive_api_key",
+    "pipedrive_api_token",
+    "please set me up",
+}
+"""What dlt and the documents write where an api token belongs, without their brackets and `!`."""
+
+
+def is_filled_in(token: object) -> bool:
+    """Whether somebody put an api token here: neither nothing nor a placeholder."""
+    text = "" if token is None else str(token).strip(" \t\r\n<>!")
+    return bool(text) and text.casefold() not in _PLACEHOLDERS
 
 
 def found(environ: Mapping[str, str], root: Path) -> dict[str, tuple[str, str]]:
-    """Every value that somebody set, with the place where it stands; blank ones are left out.
+    """Every value that somebody set, with the place where it stands; blank values and
+    placeholders of the api token are left out.
 
     Raises ConfigurationError for a file that cannot be read.
     """
@@ -32,6 +47,7 @@ def found(environ: Mapping[str, str], root: Path) -> dict[str, tuple[str, str]]:
         for place, values in places.items()
         for name, value in values.items()
         if name.startswith("PIPEDRIVE_") and value and value.strip()
+        if name != API_TOKEN or is_filled_in(value)
     }
 
 
@@ -55,11 +71,10 @@ def _secrets(path: Path) -> dict[str, str]:
             f"{path} cannot be read as TOML ({error.__class__.__name__}). Correct or remove it."
         )
         raise ConfigurationError(reason) from None
-    token = _at(tables, "sources", "pipedrive", "credentials", "pipedrive_api_key") or _at(
-        tables, "sources", "pipedrive", "pipedrive_api_key"
-    )
-    is_given = isinstance(token, str) and token != NOT_FILLED_IN
-    return {"PIPEDRIVE_API_TOKEN": str(token)} if is_given else {}
+    places = (("credentials", "pipedrive_api_key"), ("pipedrive_api_key",))
+    tokens = (_at(tables, "sources", "pipedrive", *place) for place in places)
+    token = next((each for each in tokens if isinstance(each, str) and is_filled_in(each)), None)
+    return {API_TOKEN: token} if token else {}
 
 
 def _at(table: object, *keys: str) -> object:

@@ -32,11 +32,14 @@ def day(text: str) -> date:
 
 
 def moment(text: str) -> datetime:
-    """A moment in any ISO form, aware, UTC; naive means UTC."""
+    """A moment in any ISO form, aware, UTC; naive means UTC, a date its first moment.
+
+    OverflowError for what lies outside the years 1 to 9999 in UTC.
+    """
     import pendulum  # noqa: PLC0415 - 40 ms that only this setting needs
 
-    parsed = pendulum.parse(text, tz="UTC")
-    if not isinstance(parsed, datetime):
+    parsed = pendulum.parse(text, tz="UTC", exact=True)
+    if not isinstance(parsed, date):
         raise ValueError  # noqa: TRY004 - a wrong value like any other
     # Plain: pendulum's own loses the zone of the standard library in arithmetic.
     return parse_stamp(parsed.isoformat()).astimezone(timezone.utc)

@@ -71,6 +71,31 @@ def test_the_token_is_found_in_dlts_other_place_too(tmp_path):
     assert "plain" == read(tmp_path).api_token
 
 
+PLACEHOLDERS = ("<configure me>", "PIPEDRIVE_API_TOKEN", "please set me up !", "fill this in!")
+
+
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+def test_a_placeholder_in_the_tokens_place_is_as_good_as_none(tmp_path, placeholder):
+    (tmp_path / ".env").write_text(f'PIPEDRIVE_API_TOKEN="{placeholder}"\n')
+
+    assert read(tmp_path, PIPEDRIVE_API_TOKEN=placeholder).uses_sandbox
+
+
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+def test_a_placeholder_leaves_the_token_its_next_place(tmp_path, placeholder):
+    (tmp_path / ".dlt").mkdir()
+    secrets = tmp_path / ".dlt" / "secrets.toml"
+    secrets.write_text(
+        f'[sources.pipedrive]\npipedrive_api_key = "plain"\n'
+        f'[sources.pipedrive.credentials]\npipedrive_api_key = "{placeholder}"\n'
+    )
+    found = [read(tmp_path, PIPEDRIVE_API_TOKEN=placeholder).api_token]
+    (tmp_path / ".env").write_text("PIPEDRIVE_API_TOKEN=from-dotenv\n")
+    found.append(read(tmp_path, PIPEDRIVE_API_TOKEN=placeholder).api_token)
+
+    assert ["plain", "from-dotenv"] == found
+
+
 @pytest.mark.parametrize("blank", ["", "  ", "\n"])
 def test_a_blank_value_is_as_good_as_none(tmp_path, blank):
     assert read(tmp_path, PIPEDRIVE_API_TOKEN=blank, PIPEDRIVE_BASE_URL=blank).uses_sandbox
@@ -102,6 +127,8 @@ def test_the_base_url_may_be_a_url_a_host_or_a_company(tmp_path, given, expected
         ("PIPEDRIVE_FIRST_PARTITION", "yesterday"),
         ("PIPEDRIVE_FIRST_PARTITION", "2026-13-01"),
         ("PIPEDRIVE_SINCE_TIMESTAMP", "last week"),
+        ("PIPEDRIVE_SINCE_TIMESTAMP", "12:30"),
+        ("PIPEDRIVE_SINCE_TIMESTAMP", "9999-12-31T23:59:59-12:00"),
         ("PIPEDRIVE_WAREHOUSE", "warehouse.sqlite"),
         ("PIPEDRIVE_DATASET", "Robert'); DROP TABLE deals;--"),
         ("PIPEDRIVE_SANDBOX", "perhaps"),

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltResource
+from pipedrive_assets.setting_files import is_filled_in
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.source import TableReport, Warehouse
 from pipedrive_assets.windows import parse_stamp
@@ -38,7 +39,8 @@ class PipedriveResource(DagsterDltResource):
         if self.sandbox_instant:
             instant = parse_stamp(self.sandbox_instant)
             return replace(found, api_token="", points_to_account=(), sandbox_instant=instant)
-        return replace(found, api_token=self.api_token or found.api_token)
+        given = self.api_token if is_filled_in(self.api_token) else ""
+        return replace(found, api_token=given or found.api_token)
 
     def connect(self) -> Connection:
         """A connection to the account, or to the sandbox where nothing points to one."""

@@ -8,6 +8,7 @@ from typing import Any
 from pipedrive_assets import setting_values as values
 from pipedrive_assets.api import READ_SECONDS
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
+from pipedrive_assets.setting_files import is_filled_in
 from pipedrive_assets.settings import Settings
 
 DEFAULTS: dict[str, Any] = {
@@ -50,7 +51,8 @@ class Config:
 
 
 def _settings(told: Mapping[str, Any], settings: Settings) -> Settings:
-    api_token = _parsed(told, "api_token", values.api_token, "the token as Pipedrive shows it")
+    given = told if is_filled_in(told.get("api_token")) else {}
+    api_token = _parsed(given, "api_token", values.api_token, "the token as Pipedrive shows it")
     base_url = _parsed(told, "base_url", values.base_url, "a URL such as https://api.pipedrive.com")
     minutes = _parsed(told, "overlap_minutes", values.minutes, "whole minutes from 0 to 1440")
     found = replace(

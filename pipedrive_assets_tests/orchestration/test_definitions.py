@@ -10,6 +10,7 @@ import pytest
 import pipedrive_assets
 from pipedrive_assets.definitions import build
 from pipedrive_assets.entities import DEFAULT_ENTITIES, Kind
+from pipedrive_assets.orchestration.resources import PipedriveResource
 from pipedrive_assets.orchestration.target import JOB
 from pipedrive_assets.settings import Settings
 
@@ -146,3 +147,10 @@ def test_the_api_token_is_not_in_the_definitions(monkeypatch):
     assert "t0ps3cret-0123456789" == settings.api_token
     assert "t0ps3cret" not in repr(definitions) + repr(settings)
     assert "t0ps3cret" not in str(definitions.get_repository_def().get_top_level_resources())
+
+
+@pytest.mark.parametrize("given", ["", "<configure me>", "PIPEDRIVE_API_TOKEN"])
+def test_a_resource_whose_token_is_not_filled_in_takes_that_of_the_settings(given, monkeypatch):
+    monkeypatch.setenv("PIPEDRIVE_API_TOKEN", "real")
+
+    assert "real" == PipedriveResource(api_token=given).settings().api_token

@@ -88,6 +88,8 @@ def test_discover_then_sync_then_sync_again_from_the_command_line(config, tmp_pa
         ("config", "{", "--config: .* is no JSON"),
         ("config", "[]", "The config is no JSON object"),
         ("config", '{"start_date": "2024-01-01"}', "The config has no api_token"),
+        ("config", '{"api_token": "<configure me>"}', "The config has no api_token"),
+        ("config", '{"api_token": "please set me up !"}', "The config has no api_token"),
         ("config", '{"api_token": "a b"}', "api_token: the value given is not usable"),
         ("config", '{"api_token": "x", "start_date": "soon"}', "start_date: 'soon' is not usable"),
         ("config", '{"api_token": "x", "request_timeout": "long"}', "request_timeout: 'long'"),

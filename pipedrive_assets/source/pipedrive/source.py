@@ -14,7 +14,12 @@ from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source.ledger import PLAIN_SCHEMA
-from pipedrive_assets.source.pipedrive.arguments import Request, moment_of, settings_with_key
+from pipedrive_assets.source.pipedrive.arguments import (
+    Request,
+    SourceConfiguration,
+    moment_of,
+    settings_with_key,
+)
 from pipedrive_assets.source.pipedrive.children import child_resource
 from pipedrive_assets.source.pipedrive.fields import field_resources
 from pipedrive_assets.source.pipedrive.lists import list_resource
@@ -22,7 +27,9 @@ from pipedrive_assets.source.pipedrive.run import Session
 from pipedrive_assets.source.tables import NESTING
 
 
-@dlt.source(name=PLAIN_SCHEMA, section="pipedrive", max_table_nesting=NESTING)
+@dlt.source(
+    name=PLAIN_SCHEMA, section="pipedrive", max_table_nesting=NESTING, spec=SourceConfiguration
+)
 def pipedrive_source(
     pipedrive_api_key: Optional[TSecretStrValue] = dlt.secrets.value,  # noqa: UP045 - dlt reads it
     since_timestamp: Optional[Union[pendulum.DateTime, str]] = dlt.config.value,  # noqa: UP007, UP045

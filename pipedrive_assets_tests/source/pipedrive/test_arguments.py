@@ -1,5 +1,6 @@
 """Where the key and the start come from, as in a plain folder with `.dlt/` in it."""
 
+import json
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 from pipedrive_assets.source import pipedrive_source
 from pipedrive_assets.source.pipedrive import source as source_module
-from pipedrive_assets.source.pipedrive.arguments import Request, moment_of
+from pipedrive_assets.source.pipedrive.arguments import Request
 
 MARCH = datetime(2023, 3, 1, tzinfo=timezone.utc)
 
@@ -92,11 +93,58 @@ def test_the_argument_comes_before_everything_else(given, monkeypatch):
     assert "mine" == given.settings.api_token
 
 
-def test_what_dlt_init_leaves_to_be_filled_in_is_no_key(folder):
-    folder(secrets='[sources.pipedrive]\npipedrive_api_key = "<configure me>"\n')
+PLACEHOLDERS = (
+    "PIPEDRIVE_API_TOKEN",
+    "<configure me>",
+    "please set me up !",
+    "please set me up",
+    "fill this in!",
+    "pipedrive_api_key",
+    "",
+)
+
+
+@pytest.mark.parametrize("section", ["sources.pipedrive", "sources.pipedrive.credentials"])
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+def test_a_placeholder_is_no_key(folder, monkeypatch, section, placeholder):
+    folder(secrets=f'[{section}]\npipedrive_api_key = "{placeholder}"\n')
+    monkeypatch.setenv("PIPEDRIVE_API_TOKEN", placeholder)
 
     with pytest.raises(MissingTokenError):
         pipedrive_source()
+
+
+@pytest.mark.parametrize("section", ["sources.pipedrive", "sources.pipedrive.credentials"])
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+def test_a_placeholder_leaves_a_key_elsewhere_its_place(
+    given, folder, monkeypatch, section, placeholder
+):
+    folder(secrets=f'[{section}]\npipedrive_api_key = "{placeholder}"\n')
+    monkeypatch.setenv("PIPEDRIVE_API_TOKEN", "real")
+
+    pipedrive_source()
+
+    assert "real" == given.settings.api_token
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PIPEDRIVE_API_TOKEN",
+        "SOURCES__PIPEDRIVE__CREDENTIALS__PIPEDRIVE_API_KEY",
+        "SOURCES__PIPEDRIVE__PIPEDRIVE_API_KEY",
+    ],
+)
+@pytest.mark.parametrize("section", ["sources.pipedrive", "sources.pipedrive.credentials"])
+def test_a_placeholder_in_the_environment_leaves_the_file_its_place(
+    given, folder, monkeypatch, name, section
+):
+    folder(secrets=f'[{section}]\npipedrive_api_key = "real"\n')
+    monkeypatch.setenv(name, "<configure me>")
+
+    pipedrive_source()
+
+    assert "real" == given.settings.api_token
 
 
 def test_without_a_key_it_raises_and_no_sandbox_stands_in():
@@ -161,10 +209,80 @@ def test_every_form_of_a_moment_is_understood(given, start):
     assert MARCH == given.request.since
 
 
-@pytest.mark.parametrize("start", ["yesterday", "2023-13-01", "12:30", "P3D", 1677628800, [], True])
-def test_anything_else_is_one_sentence(start):
-    with pytest.raises(ConfigurationError, match=r"since_timestamp: .* is no moment"):
-        moment_of(start)
+NO_MOMENTS = (
+    "bogus",
+    "yesterday",
+    "March 1, 2023",
+    "2023-13-01",
+    "12:30",
+    "P3D",
+    "9999-12-31T23:59:59-12:00",
+    "0001-01-01T00:00:00+12:00",
+    1677628800,
+    1.5,
+    [],
+    [1],
+    True,
+    False,
+)
+FAR_AHEAD = datetime.max.replace(tzinfo=timezone(-timedelta(hours=12)))
+
+
+@pytest.mark.parametrize("start", [*NO_MOMENTS, FAR_AHEAD])
+def test_anything_else_is_one_sentence(given, start):
+    with pytest.raises(ConfigurationError, match=r"since_timestamp: .* is no moment\. Give one"):
+        pipedrive_source("key", since_timestamp=start)
+
+
+@pytest.mark.parametrize("start", NO_MOMENTS)
+def test_anything_else_in_the_configuration_is_the_same_sentence(given, folder, start):
+    folder(config=f"[sources.pipedrive]\nsince_timestamp = {json.dumps(start)}\n")
+
+    with pytest.raises(ConfigurationError) as refusal:
+        pipedrive_source("key")
+
+    assert (
+        f"since_timestamp: {start!r} is no moment. Give one such as '2023-03-01 00:00:00Z'."
+        == str(refusal.value)
+    )
+
+
+@pytest.mark.parametrize("start", NO_MOMENTS)
+def test_anything_else_in_the_environment_is_the_same_sentence(given, monkeypatch, start):
+    monkeypatch.setenv("SOURCES__PIPEDRIVE__SINCE_TIMESTAMP", str(start))
+
+    with pytest.raises(ConfigurationError, match=r"since_timestamp: .* is no moment\. Give one"):
+        pipedrive_source("key")
+
+
+@pytest.mark.parametrize("start", ["2023-03-01", " 2023-03-01T01:00:00+01:00 ", "20230301"])
+def test_the_start_is_found_in_the_environment(given, monkeypatch, start):
+    monkeypatch.setenv("SOURCES__PIPEDRIVE__SINCE_TIMESTAMP", start)
+
+    pipedrive_source("key")
+
+    assert MARCH == given.request.since
+
+
+@pytest.mark.parametrize("start", ["", " "])
+def test_an_empty_start_means_the_whole_history(given, folder, start):
+    folder(config=f'[sources.pipedrive]\nsince_timestamp = "{start}"\n')
+
+    pipedrive_source("key")
+    pipedrive_source("key", since_timestamp=start)
+
+    assert given.request.since is None
+
+
+def test_now_is_the_present_moment_wherever_it_is_said(given, folder):
+    folder(config='[sources.pipedrive]\nsince_timestamp = "now"\n')
+    pipedrive_source("key")
+    configured = given.request.since
+
+    pipedrive_source("key", since_timestamp="now")
+
+    assert timezone.utc == configured.tzinfo
+    assert configured <= given.request.since
 
 
 def test_nothing_means_the_whole_history(given):

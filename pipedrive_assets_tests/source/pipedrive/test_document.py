@@ -147,9 +147,20 @@ def test_the_mapping_is_a_transformer_of_create_state():
 
 
 def test_leads_are_read_from_their_last_change_on(plain, pipeline):
-    pipeline.run(pipedrive_source().with_resources("leads"))
+    pipeline.run(pipedrive_source().with_resources("leads", "custom_fields_mapping"))
+    changed, *others = plain.office.world.ids("leads")
     plain.office.advance(hours=6)
-    pipeline.run(pipedrive_source().with_resources("leads"))
+    plain.office.world.edit("leads", changed, title="Changed meanwhile")
+    added = plain.office.world.add("leads", title="Came meanwhile")
+    pipeline.run(pipedrive_source().with_resources("leads", "custom_fields_mapping"))
+
+    ((package,),) = plain.office.query(
+        f"SELECT _dlt_load_id FROM leads WHERE id = '{changed}' AND title = 'Changed meanwhile'"
+    )
+    arrived = plain.office.query(f"SELECT id FROM leads WHERE _dlt_load_id = '{package}'")
+    assert {changed, added} <= {key for (key,) in arrived}
+    assert len(arrived) <= len(others)
+    assert [] == plain.differences("leads")
 
     asked = [
         dict(line.params).get("updated_since")
@@ -175,6 +186,23 @@ def test_entity_mappings_hold_name_fields_and_extra():
     assert (None, None) == mappings["pipeline"]
     assert "open,won,lost,deleted" == mappings["deal"][1]["status"]
     assert settings_module.ENTITY_MAPPINGS is ENTITY_MAPPINGS
+
+
+@pytest.mark.parametrize(
+    ("start", "sent"),
+    [("0001-01-01", "0001-01-01T00:00:00Z"), ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z")],
+)
+def test_the_first_and_the_last_moment_are_starts_too(plain, pipeline, start, sent):
+    rows = list(pipedrive_source(since_timestamp=start).with_resources("activities"))
+
+    asked = [dict(each.params) for each in plain.office.sandbox.log if "activities" in each.path]
+    assert {sent} == {params["updated_since"] for params in asked}
+    changed = [
+        row["id"]
+        for row in account_rows(plain.office.sandbox, BY_NAME["activities"])
+        if (row["update_time"] or "") >= start
+    ]
+    assert sorted(changed) == sorted(row["id"] for row in rows)
 
 
 def test_a_pendulum_moment_is_a_start(plain, pipeline):
