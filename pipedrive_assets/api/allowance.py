@@ -5,7 +5,8 @@ accounts send and the official docs do not name. Where they are missing, our own
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -145,7 +146,7 @@ class Allowance:
         """`now` is the account's clock."""
         self.caps, self.daily, self.day, self.others = caps, daily, day, others
         self._now = now
-        self._of_run = self._of_day = 0
+        self._of_run = self._of_day = self._unanswered = 0
         self._resets = daily.resets
         self._lock = threading.Lock()
 
@@ -155,6 +156,18 @@ class Allowance:
             self._check(tokens)
             self._of_run += tokens
             self._of_day += tokens
+
+    @contextmanager
+    def call(self, tokens: int) -> Iterator[None]:
+        """Take the tokens of the call inside, which no reply has told of before it ends."""
+        self.take(tokens)
+        with self._lock:
+            self._unanswered += tokens
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._unanswered -= tokens
 
     def require(self, tokens: int) -> None:
         """Raise CapReached where so many could not be taken; takes none."""
@@ -182,7 +195,7 @@ class Allowance:
         kept, left = self.caps.kept(self.daily.limit), self.daily.left
         if per_day and self._of_day + self.others + tokens > per_day:
             raise CapReached(self._sentence("PIPEDRIVE_TOKENS_PER_DAY", per_day), self.day.end)
-        if kept and left is not None and left - tokens < kept:
+        if kept and left is not None and left - self._unanswered - tokens < kept:
             said = f"the last {kept:,} tokens of the account's day are left to other tables"
             raise CapReached(said, self.day.end)
         if per_run and self._of_run + tokens > per_run:

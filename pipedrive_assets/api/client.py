@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -182,8 +183,10 @@ class Client:
             raise self._stop(call, reply, verdict, attempts + waits)
 
     def _try(self, call: Call) -> tuple[Reply | None, Verdict]:
-        if call.tally.allowance:
-            call.tally.allowance.take(call.cost)
+        with call.tally.allowance.call(call.cost) if call.tally.allowance else nullcontext():
+            return self._send(call)
+
+    def _send(self, call: Call) -> tuple[Reply | None, Verdict]:
         started = self.pace.take()
         if self._final:
             raise self._final()

@@ -12,7 +12,7 @@ from pipedrive_assets.settings import Settings
 from pipedrive_assets.source import Warehouse, layout, ledger
 from pipedrive_assets.source.ledger import LAYOUT
 
-LAYOUT_1 = Path(__file__).parent / "data" / "layout_1.duckdb.gz"
+LAYOUT_1 = Path(__file__).parent / "warehouses" / "layout_1.duckdb.gz"
 """Made by the last version of layout 1: pipelines, persons, deals and their participants of a
 small sandbox."""
 
