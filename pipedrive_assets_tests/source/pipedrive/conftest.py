@@ -1,6 +1,7 @@
 """A plain dlt pipeline that loads an office's account."""
 
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -20,6 +21,15 @@ from pipedrive_assets_tests.conftest import Office
 from pipedrive_assets_tests.source.test_load import DERIVED
 
 KEY = "x" * 40
+DEALS = (
+    "deals",
+    "deals_participants",
+    "deals_flow",
+    "deals_products",
+    "deals_installments",
+)
+SMALL = 12
+"""Deals of the account: dlt takes its time for every table."""
 
 
 class Plain:
@@ -79,8 +89,8 @@ class Plain:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    """A small account: dlt takes its time for every table."""
-    made = Office(tmp_path, deals=12)
+    """A small account."""
+    made = Office(tmp_path, deals=SMALL)
     yield made
     made.warehouse.close()
 
@@ -130,3 +140,25 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def plain(office: Office, plain_of: Callable[[Office], Plain]) -> Plain:
     return plain_of(office)
+
+
+@pytest.fixture(scope="session")
+def first_load(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a pipeline that has loaded deals and their children once."""
+    folder = tmp_path_factory.mktemp("first_load")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+        patch.delenv("PIPEDRIVE_API_TOKEN", raising=False)
+        office = Office(folder, deals=SMALL)
+        patch.setattr(source_module, "connect", lambda _settings: office.connection)
+        Plain(office, folder).run(*DEALS)
+        office.warehouse.close()
+    return folder
+
+
+@pytest.fixture
+def loaded(first_load: Path, tmp_path: Path, plain: Plain) -> Plain:
+    """A pipeline of its own, run once: the same company, a copy of the files."""
+    shutil.copytree(first_load, tmp_path, dirs_exist_ok=True)
+    return plain

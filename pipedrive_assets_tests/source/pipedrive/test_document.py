@@ -57,12 +57,20 @@ def test_the_source_is_printed_with_its_resources_and_no_call_is_made(plain, pip
     assert [] == plain.office.sandbox.log
 
 
-def test_all_the_data_is_loaded(plain, pipeline):
+def test_all_the_data_is_loaded(plain, pipeline, monkeypatch):
+    """Every row of every table, the optional ones too."""
+    monkeypatch.setenv("PIPEDRIVE_TABLES", ",".join(f"+{entity.name}" for entity in ENTITIES))
+
     load_data = pipedrive_source()
     load_info = pipeline.run(load_data)
 
     assert "1 load package(s) were loaded" in str(load_info)
-    assert [] == plain.office.differences(*load_data.selected_resources)
+    assert {entity.name for entity in ENTITIES} == set(load_data.selected_resources)
+    assert [] == plain.office.differences()
+    assert {"deal", "person", "organization", "product", "activity", "project"} >= {
+        endpoint
+        for (endpoint,) in plain.office.query("SELECT DISTINCT endpoint FROM custom_fields_mapping")
+    }
 
 
 def test_selected_resources_are_loaded_and_no_others(plain, pipeline):
@@ -215,14 +223,13 @@ def test_a_pendulum_moment_is_a_start(plain, pipeline):
 
 
 def test_a_run_with_nothing_new_leaves_the_tables_as_they_are(plain, pipeline):
-    names = ("persons", "custom_fields_mapping")
-    pipeline.run(pipedrive_source().with_resources(*names))
-    before = plain.office.query("SELECT id, update_time FROM persons ORDER BY 1")
+    pipeline.run(pipedrive_source().with_resources("notes"))
+    before = plain.office.query("SELECT id, update_time FROM notes ORDER BY 1")
 
-    pipeline.run(pipedrive_source().with_resources(*names))
+    pipeline.run(pipedrive_source().with_resources("notes"))
 
-    assert before == plain.office.query("SELECT id, update_time FROM persons ORDER BY 1")
-    assert [] == plain.office.differences("persons")
+    assert before == plain.office.query("SELECT id, update_time FROM notes ORDER BY 1")
+    assert [] == plain.office.differences("notes")
 
 
 def test_the_requirements_name_what_the_example_needs():
