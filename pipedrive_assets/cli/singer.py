@@ -66,7 +66,7 @@ def _json_file(path: Path, option: str) -> Any:
         raise ConfigurationError(
             f"{option}: {path} cannot be read ({error.strerror}). Give the path of a JSON file."
         ) from error
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigurationError(
             f"{option}: {path} is no JSON. Correct it, or make it anew."
         ) from None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipedrive_assets import setting_values as values
@@ -10,12 +10,16 @@ from pipedrive_assets.api import READ_SECONDS
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 from pipedrive_assets.setting_files import is_filled_in
 from pipedrive_assets.settings import Settings
+from pipedrive_assets.windows import stamp
 
 DEFAULTS: dict[str, Any] = {
     "user-agent": "pipedrive-assets (Singer tap)",
     "request_timeout": READ_SECONDS,
 }
 """What a config need not say."""
+
+SKEW = timedelta(days=1)
+"""How far this machine's clock may be behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +34,8 @@ class Config:
     read_seconds: float
 
     @classmethod
-    def of(cls, given: Any, settings: Settings) -> "Config":
-        """Read a config; what it leaves open is as the settings say.
+    def of(cls, given: Any, settings: Settings, now: datetime) -> "Config":
+        """Read a config at `now`; what it leaves open is as the settings say.
 
         Raises MissingTokenError without an api token (the sandbox never stands in here), else
         ConfigurationError: one sentence that names the key, the value and the remedy.
@@ -43,8 +47,7 @@ class Config:
         told = {**DEFAULTS, **{key: value for key, value in given.items() if value is not None}}
         return cls(
             settings=_settings(told, settings),
-            start=_parsed(told, "start_date", values.moment, "a moment such as 2024-01-01")
-            or settings.since,
+            start=_start(told, settings, now),
             user_agent=str(told["user-agent"]).strip() or DEFAULTS["user-agent"],
             read_seconds=_seconds(told),
         )
@@ -67,6 +70,17 @@ def _settings(told: Mapping[str, Any], settings: Settings) -> Settings:
             "set PIPEDRIVE_API_TOKEN."
         )
     return found
+
+
+def _start(told: Mapping[str, Any], settings: Settings, now: datetime) -> datetime | None:
+    found = _parsed(told, "start_date", values.moment, "a moment such as 2024-01-01")
+    start: datetime | None = found or settings.since
+    if start and start > now + SKEW:
+        raise ConfigurationError(
+            f"start_date: {stamp(start)} lies in the future. Give a moment that has passed, such "
+            "as 2024-01-01."
+        )
+    return start
 
 
 def _parsed(told: Mapping[str, Any], key: str, parse: Any, expected: str) -> Any:

@@ -20,6 +20,7 @@ class Messages:
         """`out` takes a line per message."""
         self._out = out
         self._schemas: dict[str, Schema] = {}
+        self._state = ""
 
     def schema(self, stream: Stream, schema: Schema) -> None:
         """Say what records look like from here on, unless that was said last."""
@@ -43,7 +44,12 @@ class Messages:
         self._write({"type": "RECORD", "stream": name, "record": record, "time_extracted": moment})
 
     def state(self, state: Mapping[str, Any]) -> None:
-        """Say how far everything sent so far has come; the target may see it at once."""
+        """Say how far everything sent so far has come, unless that was said last; the target may
+        see it at once.
+        """
+        if (told := _encode(state)) == self._state:
+            return
+        self._state = told
         self._write({"type": "STATE", "value": state})
         try:
             self._out.flush()

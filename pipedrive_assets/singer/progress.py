@@ -1,21 +1,23 @@
-"""How far a stream has come: its bookmark in the state, read and written.
+"""How far a stream has come, and its bookmark in the state.
 
 At rest a bookmark is `{"update_time": …, "ids_until": …}`: everything up to that moment was sent,
 and every row up to that id. While its list is walked, `walk` stands beside them: the position in
-the list. `pending` are parents that were shown and whose children are still to be read.
+the list. `pending` are parents that were shown and whose children are still to be read. `start`
+is told while nothing that changed since the start_date was seen.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from pipedrive_assets.entities import Entity
-from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.reading.chunk import Parent
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
-from pipedrive_assets.setting_values import moment
 from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
+
+log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
@@ -30,6 +32,9 @@ class Progress:
 
     bookmark: datetime | None = None
     """Every change up to then was sent."""
+
+    was_ahead: bool = False
+    """Whether the bookmark proved to lie ahead of Pipedrive's clock: its walk showed too little."""
 
     is_whole: bool = False
     """Whether the list was once walked from end to end: only that shows rows without update_time
@@ -56,15 +61,17 @@ class Progress:
         walk = plan(held, window, held=newest, overlap=overlap)
         if not walk.resumed:
             self.newest = self.highest_id = None
+        self.was_ahead = False
         self.walk = walk
         return walk
 
     def wanted(self, rows: Iterable[Row]) -> list[Row]:
-        """The rows to send: of a first walk, which shows everything, those that changed since the
-        bookmark or the start; rows without update_time always.
+        """The rows to send: those that changed since the start; of a first walk, which shows
+        everything, since the bookmark; rows without update_time always.
         """
-        floor = self.bookmark or self.start
-        if floor is None or self.walk is None or not self.walk.baseline:
+        is_first = self.walk is None or self.walk.baseline
+        floor = (self.bookmark if is_first else None) or self.start
+        if floor is None:
             return list(rows)
         changes = ((row, self._change(row)) for row in rows)
         return [row for row, change in changes if change is None or change >= floor]
@@ -76,6 +83,8 @@ class Progress:
             if type(row.get("id")) is int:
                 self.highest_id = max(self.highest_id or 0, row["id"])
         self.walk = walk
+        if walk and walk.started_at:
+            self._cut(walk.started_at)
         if walk and walk.since and self._is_ascending and walk.listing == 0:
             self.bookmark = self._reached(walk)
 
@@ -94,12 +103,24 @@ class Progress:
         """Whether a window's pages come in the order of their changes, from one list."""
         return self.entity.paging == "cursor" and len(self.entity.listings) == 1
 
+    def _cut(self, clock: datetime) -> None:
+        """A bookmark that lies ahead of Pipedrive's clock would pass over what changes until
+        then.
+        """
+        if self.bookmark and self.bookmark > clock:
+            log.warning(
+                "%s: the bookmark %s lies ahead of Pipedrive's clock and is set back to %s. Remove "
+                "it from the state if older changes may be missing.",
+                *(self.entity.name, stamp(self.bookmark), stamp(clock)),
+            )
+            self.bookmark, self.was_ahead = clock, True
+
     def _reached(self, walk: Walk) -> datetime | None:
         """Not beyond the newest change, nor beyond Pipedrive's clock at the walk's start: what
         becomes visible late, or is dated ahead, is not passed over.
         """
         newest = min(filter(None, (self.newest, walk.started_at)), default=None)
-        return _later(self.bookmark or self.start, newest if self.newest else None)
+        return _later(self.bookmark, newest if self.newest else None)
 
     def _change(self, row: Row) -> datetime | None:
         text = row.get(self.entity.cursor or "")
@@ -110,6 +131,8 @@ class Progress:
         told: dict[str, Any] = {}
         if self.bookmark:
             told[key] = stamp(self.bookmark)
+            if self.start and self.start > self.bookmark:
+                told["start"] = stamp(self.start)
         if self.is_whole:
             told["ids_until"] = self.ids_until
         if self.walk:
@@ -122,30 +145,6 @@ class Progress:
             told["pending"] = {str(each): text for each, text in self.pending.items()}
         return told
 
-    @classmethod
-    def from_dict(
-        cls, told: Mapping[str, Any], key: str, *, entity: Entity, start: datetime | None
-    ) -> "Progress":
-        """Back from the state. Raises ValueError, TypeError, KeyError or the like where it is none
-        of ours.
-        """
-        found = cls(
-            entity=entity,
-            start=start,
-            bookmark=moment(told[key]) if told.get(key) else None,
-            is_whole="ids_until" in told,
-            ids_until=told.get("ids_until"),
-            pending={int(each): text for each, text in told.get("pending", {}).items()},
-        )
-        if not (begun := told.get("walk")):
-            return found
-        return replace(
-            found,
-            walk=Walk.from_json(begun["position"]),
-            newest=parse_stamp(begun["newest"]) if begun["newest"] else None,
-            highest_id=begun["highest_id"],
-        )
-
 
 def parents_of(times: Mapping[int, str | None]) -> list[Parent]:
     """Parents by their update_time, in the order of their ids turned round: the newest first."""
@@ -157,30 +156,3 @@ def parents_of(times: Mapping[int, str | None]) -> list[Parent]:
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
     return max(filter(None, (one, other)), default=None)
-
-
-def read_progress(
-    bookmark: Any, stream: str, *, keys: Iterable[str], entity: Entity, start: datetime | None
-) -> Progress:
-    """The progress that a bookmark tells of, under the first of `keys` that it has.
-
-    Raises ConfigurationError, one sentence, where the state is of another tap or damaged.
-    """
-    told = bookmark or {}
-    keys = list(keys)
-    try:
-        key = next((each for each in keys if told.get(each)), keys[0])
-        found = Progress.from_dict(told, key, entity=entity, start=start)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-        raise _refused(stream, keys[-1], "cannot be read") from None
-    if told and not (found.bookmark or found.is_whole or found.walk):
-        raise _refused(stream, keys[-1], f"has no {keys[-1]}")
-    return found
-
-
-def _refused(stream: str, key: str, what: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The state's bookmark of {stream} {what}. Give the last state that this tap wrote, or one "
-        f'such as {{"bookmarks": {{"{stream}": {{"{key}": "2024-01-01T00:00:00Z"}}}}}}; '
-        "without a bookmark the stream starts at start_date."
-    )

@@ -1,62 +1,67 @@
 """The state: how far each stream has come, which one is being read, how custom fields are called.
 
 `{"bookmarks": {stream: bookmark}, "currently_syncing": stream, "custom_fields": {…}}`: the form of
-every Singer tap, and a key of our own. What other taps put there stays.
+every Singer tap, and a key of our own. Only what this tap understands is carried on.
 """
 
-from collections.abc import Iterable, Sequence
-from copy import deepcopy
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.singer.progress import Progress, read_progress
-from pipedrive_assets.singer.stream import PARENT_CURSOR, Stream
+from pipedrive_assets.singer.bookmark import DAMAGE, read_progress
+from pipedrive_assets.singer.kept_names import Record, read_names, told_names
+from pipedrive_assets.singer.progress import Progress
+from pipedrive_assets.singer.stream import ALL, PARENT_CURSOR, Stream
+
+log = logging.getLogger(__name__)
 
 CURRENT = "currently_syncing"
+KEYS = ("bookmarks", CURRENT, "custom_fields")
+STREAMS = {stream.tap_stream_id: stream for stream in ALL}
 
 
 class State:
     """The state as it is carried from run to run."""
 
     def __init__(self, content: Any) -> None:
-        """A copy of what the last run wrote; raises ConfigurationError where it is no state."""
-        content = {} if content is None else content
-        if not isinstance(content, dict) or not isinstance(content.get("bookmarks") or {}, dict):
-            raise ConfigurationError(
-                "The state is no JSON object with bookmarks. Give the last state that this tap "
-                "wrote, or none to begin anew."
-            )
-        self.content: dict[str, Any] = deepcopy(content)
-        self._bookmarks: dict[str, Any] = self.content.get("bookmarks") or {}
-        self.content["bookmarks"] = self._bookmarks
+        """Read what the last run wrote, as a state or as the whole STATE message; nothing: begin.
+
+        Raises ConfigurationError where it is no state of this tap, or damaged.
+        """
+        told = _content(content)
+        self._current: str | None = told.get(CURRENT)
+        self.custom_fields: dict[str, list[Record]] = _names(told.get("custom_fields"))
+        """The names of custom fields, kept from run to run; to be changed in place."""
+
+        self._bookmarks: dict[str, Any] = {}
+        for stream, bookmark in _bookmarks(told.get("bookmarks", {})):
+            self._bookmarks[stream.tap_stream_id] = bookmark
+            if bookmark:
+                self.save(stream, self.progress(stream, None))
 
     @property
-    def custom_fields(self) -> dict[str, Any]:
-        """The names of custom fields, kept from run to run; to be changed in place."""
-        held = self.content.setdefault("custom_fields", {})
-        if not isinstance(held, dict):
-            raise ConfigurationError(
-                "The state's custom_fields are no JSON object. Give the last state that this tap "
-                "wrote, or none to begin anew."
-            )
-        return held
+    def content(self) -> dict[str, Any]:
+        """As a STATE message carries it."""
+        current = {CURRENT: self._current} if self._current else {}
+        names = told_names(self.custom_fields)
+        return {"bookmarks": dict(self._bookmarks), **current, "custom_fields": names}
 
     def rotated(self, streams: Sequence[Stream]) -> list[Stream]:
         """The streams in the order in which to read them: first the one that was interrupted."""
         names = [stream.tap_stream_id for stream in streams]
-        current = self.content.get(CURRENT)
-        first = names.index(current) if current in names else 0
+        first = names.index(self._current) if self._current in names else 0
         return [*streams[first:], *streams[:first]]
 
     def begin(self, stream: Stream) -> None:
         """The stream is being read."""
-        self.content[CURRENT] = stream.tap_stream_id
+        self._current = stream.tap_stream_id
 
     def finish(self) -> None:
         """No stream is being read any more."""
-        self.content.pop(CURRENT, None)
+        self._current = None
 
     def progress(self, stream: Stream, start: datetime | None) -> Progress:
         """How far the walk of a stream, or of its parents, has come."""
@@ -69,12 +74,6 @@ class State:
             entity=walked,
             start=start,
         )
-
-    def check(self, streams: Iterable[Stream], start: datetime | None) -> None:
-        """Raise ConfigurationError for a bookmark that is not usable, before anything is asked."""
-        for stream in streams:
-            if stream.replication_key:
-                self.progress(stream, start)
 
     def save(self, stream: Stream, progress: Progress) -> None:
         """Keep a stream's progress as its bookmark."""
@@ -91,3 +90,50 @@ def _keys(stream: Stream) -> list[str]:
     """
     own = stream.replication_key or ""
     return list(dict.fromkeys([PARENT_CURSOR, own] if stream.entity.parent else [own]))
+
+
+def _content(content: Any) -> Mapping[str, Any]:
+    """The state itself. One that has no key of a state would silently begin anew: it is refused."""
+    if isinstance(content, dict) and content.get("type") == "STATE":
+        content = content.get("value", ())
+    else:
+        content = {} if content is None else content
+    known = isinstance(content, dict) and (not content or any(key in content for key in KEYS))
+    if (
+        not known
+        or not isinstance(content.get("bookmarks", {}), dict)
+        or not isinstance(content.get(CURRENT), str | None)
+        or ("bookmarks" not in content and content.keys() - {*KEYS})
+    ):
+        raise ConfigurationError(
+            "The state is no JSON object with bookmarks. Give the last state that this tap wrote, "
+            'such as {"bookmarks": {"deals": {"update_time": "2024-01-01T00:00:00Z"}}}, or none to '
+            "begin anew."
+        )
+    if strange := sorted(content.keys() - {*KEYS}):
+        log.warning("The state's %s mean nothing to this tap and are left out.", ", ".join(strange))
+    return dict(content)
+
+
+def _bookmarks(told: Mapping[str, Any]) -> Iterable[tuple[Stream, Any]]:
+    """Bookmarks by stream; those of streams that are sent whole serve nothing."""
+    strange = sorted(told.keys() - STREAMS.keys())
+    if strange and len(strange) == len(told):
+        raise ConfigurationError(
+            f"The state's bookmarks are of no stream of this tap: {', '.join(strange)[:80]}. "
+            "Give the last state that this tap wrote, or none to begin anew."
+        )
+    if strange:
+        log.warning("Bookmarks of streams that are not here are left out: %s", ", ".join(strange))
+    pairs = ((STREAMS[name], each) for name, each in told.items() if name in STREAMS)
+    return [(stream, each) for stream, each in pairs if stream.replication_key and each is not None]
+
+
+def _names(told: Any) -> dict[str, list[Record]]:
+    try:
+        return read_names({} if told is None else told)
+    except DAMAGE:
+        raise ConfigurationError(
+            "The state's custom_fields are damaged. Give the last state that this tap wrote, or "
+            "none to begin anew."
+        ) from None

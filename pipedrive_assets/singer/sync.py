@@ -31,9 +31,6 @@ from pipedrive_assets.windows import parse_stamp, utc_now
 
 log = logging.getLogger(__name__)
 
-CHUNK_CALLS = 20
-"""Child calls between two states."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -62,6 +59,9 @@ class StreamSync:
     entry: CatalogEntry
     tally: Tally = field(default_factory=Tally)
     sent: int = 0
+    _start: datetime | None = None
+    """When a child's own time begins."""
+
     _strange: set[str] = field(default_factory=set)
     """Properties that were told not to be in the catalog."""
 
@@ -92,9 +92,12 @@ class StreamSync:
 
     def _walk(self) -> None:
         """A walk that an earlier run began is complete only as of then: what came since is read
-        too.
+        too. So is what a walk did not show whose bookmark lay ahead of Pipedrive's clock. Its end
+        is told with the next stream's beginning.
         """
         progress = self.run.state.progress(self.stream, self.run.start)
+        if self.run.start:
+            self._start = min(self.run.start, progress.bookmark or self.run.start)
         self._children(progress, dict(progress.pending))
         while True:
             walk = progress.next_walk(self.run.overlap)
@@ -111,8 +114,8 @@ class StreamSync:
                 self.run.save(self.stream, progress)
                 self._children(progress, parents)
             progress.finish()
-            self.run.save(self.stream, progress)
-            if not resumed:
+            self.run.state.save(self.stream, progress)
+            if not (resumed or progress.was_ahead):
                 return
 
     def _noted_parents(
@@ -139,9 +142,7 @@ class StreamSync:
         if not times:
             return
         entity, parents = self.stream.entity, parents_of(times)
-        for chunk in read_children(
-            self.run.client, entity, parents, self.tally, chunk_calls=CHUNK_CALLS
-        ):
+        for chunk in read_children(self.run.client, entity, parents, self.tally):
             self._send(chunk.rows, max((read.read_at for read in chunk.reads), default=None), times)
             for read in (*chunk.reads, *chunk.skipped):
                 progress.pending.pop(read.parent.id, None)
@@ -192,12 +193,14 @@ class StreamSync:
         return always | {*self.entry.selected_properties}
 
     def _is_wanted(self, row: Mapping[str, Any]) -> bool:
-        """A child that tells its own time begins at start_date too."""
+        """A child that tells its own time begins at start_date too; one that has a bookmark, there
+        at the latest.
+        """
         key = self.stream.replication_key
-        if not self.stream.entity.parent or key in {None, PARENT_CURSOR} or not self.run.start:
+        if not self.stream.entity.parent or key in {None, PARENT_CURSOR} or not self._start:
             return True
         text = row.get(key or "")
-        return not text or parse_stamp(text) >= self.run.start
+        return not text or parse_stamp(text) >= self._start
 
 
 def in_order(

@@ -1,8 +1,9 @@
 """`PipedriveTap`: discovery and sync, for those who run the tap from Python."""
 
 import sys
-from collections.abc import Mapping
-from typing import Any, ClassVar, TextIO
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TextIO
 
 from pipedrive_assets.api import Tally
 from pipedrive_assets.connect import Connection, connect
@@ -23,10 +24,10 @@ from pipedrive_assets.windows import utc_now
 class PipedriveTap:
     """Pipedrive as a Singer tap."""
 
-    streams: ClassVar[list[Stream]] = list(NAMED)
+    streams: Sequence[Stream] = NAMED
     """The fifteen of the old tap, selected by default."""
 
-    further_streams: ClassVar[list[Stream]] = list(FURTHER)
+    further_streams: Sequence[Stream] = FURTHER
     """Every other table; sent where a catalog selects it."""
 
     def __init__(
@@ -36,16 +37,17 @@ class PipedriveTap:
         *,
         connection: Connection | None = None,
         out: TextIO | None = None,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """`state` is what the last sync wrote; `connection` replaces the account, `out` standard
-        output.
+        output, `now` this machine's clock.
 
         Raises ConfigurationError where config or state are not usable, MissingTokenError without
         an api token. Nothing is requested yet.
         """
-        self._config = Config.of(config, Settings.from_env())
+        self._config = Config.of(config, Settings.from_env(), now())
         self._state = State(state)
-        self._connection, self._out = connection, out
+        self._connection, self._out, self._now = connection, out, now
         self._memory: FieldMemory | None = None
 
     def __repr__(self) -> str:
@@ -78,7 +80,6 @@ class PipedriveTap:
         the last STATE message tells where the next one goes on.
         """
         selected = self._selected(catalog)
-        self._state.check((stream for stream, _ in selected), self._config.start)
         messages = Messages(self._out or sys.stdout)
         run = Run(
             client=self._connected().client,
@@ -99,7 +100,6 @@ class PipedriveTap:
                 log.warning("%s is skipped: %s", stream.tap_stream_id, refusal)
                 if not stream.entity.gated:
                     failures[stream.tap_stream_id] = refusal
-            messages.state(self.state)
         self._state.finish()
         messages.state(self.state)
         if failures:
@@ -128,7 +128,7 @@ class PipedriveTap:
             self._memory = FieldMemory(
                 self._connected().client,
                 StateMapping(self._state.custom_fields),
-                utc_now(),
+                self._now(),
                 normalize=label_name,
             )
         return self._memory

@@ -95,6 +95,7 @@ class Bench:
             self.target.state if state is None else state,
             connection=Connection(client=client, is_sandbox=True),
             out=out,
+            now=lambda: sandbox.now,
         )
 
     def catalog(self, *streams: str) -> Catalog:

@@ -6,7 +6,8 @@ from jsonschema import Draft7Validator, FormatChecker
 from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.singer import PipedriveTap
 from pipedrive_assets.singer.stream import ALL
-from pipedrive_assets_tests.singer.conftest import Killed
+from pipedrive_assets.windows import parse_stamp
+from pipedrive_assets_tests.singer.conftest import STREAMS, Killed, changed, expected_rows
 
 NAMED = [stream.tap_stream_id for stream in PipedriveTap.streams]
 READ = [stream.tap_stream_id for stream in ALL if stream.entity.shape not in OWN_SHAPES]
@@ -224,6 +225,11 @@ def test_a_state_of_the_old_tap_is_continued(bench):
     for stream, since in (("deals", "2026-03-01"), ("persons", "2026-03-05")):
         assert all((row["update_time"] or "9") >= since for row in rows[stream].values()), stream
         assert rows[stream]
+    since = parse_stamp("2026-03-01T00:00:00Z")
+    assert [] == bench.differences("dealflow", since=since)
+    deals = [(row, {"deal_id": row["item_id"]}) for row in rows["dealflow"].values()]
+    assert all(changed(bench.office, deal, since) for _, deal in deals)
+    assert 0 < len(deals) < len([*expected_rows(bench.office, STREAMS["dealflow"])])
     bench.office.advance(days=2)
     bench.sync(bench.catalog())
     assert bench.target.state["bookmarks"]["persons"]["update_time"] > "2026-03-10"

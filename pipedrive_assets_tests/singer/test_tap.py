@@ -92,6 +92,11 @@ def test_discover_then_sync_then_sync_again_from_the_command_line(config, tmp_pa
         ("config", '{"api_token": "please set me up !"}', "The config has no api_token"),
         ("config", '{"api_token": "a b"}', "api_token: the value given is not usable"),
         ("config", '{"api_token": "x", "start_date": "soon"}', "start_date: 'soon' is not usable"),
+        (
+            "config",
+            '{"api_token": "x", "start_date": "2099-01-01"}',
+            "start_date: 2099-01-01T00.*fut",
+        ),
         ("config", '{"api_token": "x", "request_timeout": "long"}', "request_timeout: 'long'"),
         ("config", '{"api_token": "x", "request_timeout": -1}', "request_timeout: -1"),
         ("config", '{"api_token": "x", "base_url": "ftp://x"}', "base_url: 'ftp://x' is not"),
@@ -99,8 +104,29 @@ def test_discover_then_sync_then_sync_again_from_the_command_line(config, tmp_pa
         ("catalog", "{}", "The catalog holds no list of streams"),
         ("catalog", None, "--catalog: .* cannot be read"),
         ("state", "[]", "The state is no JSON object"),
+        ("state", "[" * 100_000, "--state: .* is no JSON"),
         ("state", '{"bookmarks": 3}', "The state is no JSON object"),
-        ("state", '{"custom_fields": 3}', "custom_fields are no JSON object"),
+        ("state", '{"bookmarks": []}', "The state is no JSON object"),
+        ("state", '{"bookmarks": null}', "The state is no JSON object"),
+        ("state", '{"type": "STATE"}', "The state is no JSON object"),
+        ("state", '{"type": "STATE", "value": null}', "The state is no JSON object"),
+        ("state", '{"type": "RECORD", "record": {}}', "The state is no JSON object"),
+        ("state", '{"persons": {"update_time": "2026-01-01"}}', "The state is no JSON object"),
+        ("state", '{"currently_syncing": "deals", "deals": {}}', "The state is no JSON object"),
+        ("state", '{"bookmarks": {}, "currently_syncing": 3}', "The state is no JSON object"),
+        (
+            "state",
+            '{"bookmarks": {"contacts": {"t": "2026"}}}',
+            "of no stream of this tap: contacts",
+        ),
+        ("state", '{"bookmarks": {"deals": {"update_time": "0001-01-01T00:00:00Z"}}}', "cannot be"),
+        ("state", '{"bookmarks": {"deals": {"update_time": "now"}}}', "of deals cannot be read"),
+        ("state", '{"bookmarks": {"deals": {"ids_until": "x"}}}', "of deals cannot be read"),
+        ("state", '{"bookmarks": {"leads": {"ids_until": 3}}}', "of leads cannot be read"),
+        ("state", '{"bookmarks": {"files": {"walk": []}}}', "of files cannot be read"),
+        ("state", '{"bookmarks": {"deal_products": {"pending": {"x": null}}}}', "cannot be read"),
+        ("state", '{"custom_fields": {"deal": [{"name": 1}]}}', "custom_fields are damaged"),
+        ("state", '{"custom_fields": 3}', "The state's custom_fields are damaged"),
         ("state", '{"bookmarks": {"deals": 3}}', "The state's bookmark of deals cannot be read"),
         ("state", '{"bookmarks": {"deals": {"update_time": "x"}}}', "bookmark of deals cannot be"),
         ("state", '{"bookmarks": {"deals": {"replication_key_value": "2024"}}}', "no update_time"),
@@ -263,8 +289,12 @@ def test_a_target_that_has_ended_is_told_in_one_sentence(bench):
         bench.tap(Closed()).do_sync(catalog)
 
 
-def test_the_given_state_is_not_changed(bench):
-    state = {"bookmarks": {}, "other": {"kept": 1}}
+def test_the_given_state_is_not_changed_and_what_is_unknown_in_it_is_not_carried_on(bench):
+    bookmark = {"update_time": "2026-03-01T00:00:00Z", "odd": 2}
+    state = {"bookmarks": {"stages": {"x": 1}, "deals": bookmark, "gone": {}}, "other": {"kept": 1}}
+    given = json.dumps(state)
     bench.sync(bench.catalog("stages"), state=state)
-    assert {"bookmarks": {}, "other": {"kept": 1}} == state
-    assert {"kept": 1} == bench.target.state["other"]
+    assert given == json.dumps(state)
+    bookmark.pop("odd")
+    assert {"bookmarks", "custom_fields"} == bench.target.state.keys()
+    assert {"deals": bookmark} == bench.target.state["bookmarks"]
