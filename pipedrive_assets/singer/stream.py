@@ -1,7 +1,8 @@
 """A stream: an entity as Singer sees it, and the fifteen that users of the old tap know by name."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from copy import copy
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity, Kind
 from pipedrive_assets.rows.columns import Columns, columns_of
@@ -11,6 +12,9 @@ from pipedrive_assets.singer.stage_changes import (
     change_events,
     stage_change_row,
 )
+
+if TYPE_CHECKING:
+    from pipedrive_assets.singer.tap import PipedriveTap
 
 Row = dict[str, Any]
 
@@ -28,6 +32,14 @@ class Stream:
     tap_stream_id: ClassVar[str] = ""
     table: ClassVar[str] = ""
     selected_by_default: ClassVar[bool] = True
+    tap: "PipedriveTap | None" = None
+    """The tap whose stream it is; None: the class's own, shared by all."""
+
+    def of(self, tap: "PipedriveTap") -> "Stream":
+        """The same stream as one tap's own."""
+        made = copy(self)
+        made.tap = tap
+        return made
 
     def __repr__(self) -> str:
         """The name."""

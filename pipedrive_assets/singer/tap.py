@@ -25,7 +25,7 @@ class PipedriveTap:
     """Pipedrive as a Singer tap."""
 
     streams: Sequence[Stream] = NAMED
-    """The fifteen of the old tap, selected by default."""
+    """The fifteen of the old tap, selected by default; each tap has its own, with `tap` set."""
 
     further_streams: Sequence[Stream] = FURTHER
     """Every other table; sent where a catalog selects it."""
@@ -48,6 +48,8 @@ class PipedriveTap:
         self._config = Config.of(config, Settings.from_env(), now())
         self._state = State(state)
         self._connection, self._out, self._now = connection, out, now
+        self.streams = [stream.of(self) for stream in self.streams]
+        self.further_streams = [stream.of(self) for stream in self.further_streams]
         self._memory: FieldMemory | None = None
 
     def __repr__(self) -> str:

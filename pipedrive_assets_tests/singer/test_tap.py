@@ -298,3 +298,17 @@ def test_the_given_state_is_not_changed_and_what_is_unknown_in_it_is_not_carried
     bookmark.pop("odd")
     assert {"bookmarks", "custom_fields"} == bench.target.state.keys()
     assert {"deals": bookmark} == bench.target.state["bookmarks"]
+
+
+def test_streams_know_their_tap(bench, monkeypatch):
+    taps = []
+    monkeypatch.setattr(
+        singer.DealStageChangeStream, "columns", property(lambda self: taps.append(self.tap))
+    )
+    one, other = bench.tap(io.StringIO()), bench.tap()
+    with pytest.raises(AttributeError):
+        one.do_discover()
+    assert [one] == taps
+    assert {one} == {stream.tap for stream in (*one.streams, *one.further_streams)}
+    assert {other} == {stream.tap for stream in other.streams}
+    assert {None} == {stream.tap for stream in PipedriveTap.streams}
