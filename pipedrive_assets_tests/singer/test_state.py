@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.reading.plan import Walk
 from pipedrive_assets.singer.bookmark import YEARS
 from pipedrive_assets.singer.kept_names import read_names, told_names
 from pipedrive_assets.singer.state import State
@@ -234,3 +235,41 @@ def test_a_state_is_told_once_and_for_a_hundred_calls_at_a_time(make_bench):
     assert calls > 100
     assert len(states) < 9
     assert all(one != other for one, other in pairwise(states))
+
+
+def test_what_changed_just_before_a_sync_with_a_bookmark_from_the_future_arrives_with_it(bench):
+    catalog = bench.catalog("deals")
+    bench.sync(catalog)
+    state = bench.target.state
+    state["bookmarks"]["deals"]["update_time"] = FUTURE
+    bench.office.world.edit("deals", 7, title="just now")
+    bench.sync(catalog, state=state)
+    assert "just now" == bench.target.rows["deals"][7,]["title"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"listing": -1},
+        {"listing": 99},
+        {"marker": "x"},
+        {"marker": "-1"},
+        {"since": FUTURE},
+        {"moves": False},
+        {"until": FUTURE},
+        {"pages": -1},
+        {"above_id": "7"},
+        {"baseline": None},
+    ],
+)
+def test_a_position_that_this_tap_never_plans_is_refused(part):
+    whole = Walk(baseline=True, moves=True, started_at=parse_stamp(FUTURE), marker="100@7")
+    fine = walk_at(whole.to_json())
+    assert fine["bookmarks"] == State(fine).content["bookmarks"]
+    with pytest.raises(ConfigurationError, match="bookmark of files cannot be read"):
+        State(walk_at(json.dumps({**json.loads(whole.to_json()), **part})))
+
+
+def walk_at(position: str) -> Any:
+    walk = {"position": position, "newest": None, "highest_id": None}
+    return {"bookmarks": {"files": {"walk": walk}}}
