@@ -77,7 +77,7 @@ def holding(folder: Path) -> list[Path]:
 ECHO = gateway_reply(403, f"the api token {TOKEN} may not do this")
 
 
-@pytest.mark.parametrize("given_as", ["setting", "EnvVar"])
+@pytest.mark.parametrize("given_as", ["setting", pytest.param("EnvVar", marks=pytest.mark.e2e)])
 def test_the_api_token_is_in_no_log_event_file_or_message(  # noqa: PLR0913, PLR0917 - fixtures
     tmp_path, account, said, monkeypatch, capfd, given_as
 ):

@@ -50,7 +50,7 @@ def run(office):
 
 
 def test_what_was_deleted_is_marked_and_each_table_observed(run, office):
-    office.load()
+    office.load("deals", "persons", "organizations", "notes")
     office.world.delete("persons", 3)
 
     done = run()
