@@ -143,6 +143,14 @@ def plain(office: Office, plain_of: Callable[[Office], Plain]) -> Plain:
 
 
 @pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A source that is only looked at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("made"))
+        return pipedrive_source(KEY)
+
+
+@pytest.fixture(scope="session")
 def first_load(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a pipeline that has loaded deals and their children once."""
     folder = tmp_path_factory.mktemp("first_load")

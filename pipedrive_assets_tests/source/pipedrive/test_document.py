@@ -130,8 +130,8 @@ def test_create_state_is_there_for_who_wants_only_the_names(plain, pipeline):
 
 
 @pytest.mark.parametrize("name", sorted(RECENTS_ENTITIES.values()))
-def test_each_entity_is_a_resource_that_merges_on_its_id(name):
-    resource = pipedrive_source(KEY).resources[name]
+def test_each_entity_is_a_resource_that_merges_on_its_id(made, name):
+    resource = made.resources[name]
     columns = resource.compute_table_schema()["columns"]
 
     keys = [column for column, hint in columns.items() if hint.get("primary_key")]
@@ -140,8 +140,8 @@ def test_each_entity_is_a_resource_that_merges_on_its_id(name):
 
 
 @pytest.mark.parametrize("name", ["deals_participants", "deals_flow"])
-def test_children_are_transformers_of_deals_that_merge(name):
-    resource = pipedrive_source(KEY).resources[name]
+def test_children_are_transformers_of_deals_that_merge(made, name):
+    resource = made.resources[name]
 
     assert resource.is_transformer
     assert "deals" == resource._pipe.parent.name

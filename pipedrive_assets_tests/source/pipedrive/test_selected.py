@@ -22,8 +22,8 @@ def test_a_table_that_the_setting_names_is_selected(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
-def test_each_resource_merges_on_the_key_of_the_registry(entity):
-    resource = source().resources[entity.name]
+def test_each_resource_merges_on_the_key_of_the_registry(made, entity):
+    resource = made.resources[entity.name]
 
     schema = resource.compute_table_schema()
 
@@ -33,5 +33,5 @@ def test_each_resource_merges_on_the_key_of_the_registry(entity):
 
 
 @pytest.mark.parametrize("entity", [each for each in ENTITIES if each.parent])
-def test_each_child_is_a_transformer_of_its_parent(entity):
-    assert entity.parent == source().resources[entity.name]._pipe.parent.name
+def test_each_child_is_a_transformer_of_its_parent(made, entity):
+    assert entity.parent == made.resources[entity.name]._pipe.parent.name
