@@ -22,7 +22,7 @@ from pipedrive_assets.source.load import run_tables
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
 from pipedrive_assets.source.table_load import Context, TableLoad
 from pipedrive_assets.source.warehouse import Warehouse
-from pipedrive_assets.windows import Window, parse_stamp, utc_now
+from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
 
 FEW_ROWS = 10
 """So many rows of a table may vanish at once whatever their share: small tables do that."""
@@ -114,6 +114,8 @@ class Reconciliation:
         with self.context.warehouse.sql() as sql:
             walk = seen.begin(sql, self.entity, self.context.now)
         self.resumed = walk.resumed
+        if walk.started_at:
+            self.table.what += f", going on with a walk begun at {stamp(walk.started_at)}"
         return read_windowed(self.context.client, self.entity, walk, self.table.tally)
 
     def close(self) -> None:

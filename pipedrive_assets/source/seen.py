@@ -15,7 +15,7 @@ from pipedrive_assets.reading.plan import Walk
 from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, table
 from pipedrive_assets.source.marks import Key
 
-GOES_STALE_AFTER = timedelta(days=1)
+GOES_STALE_AFTER = timedelta(hours=1)
 """An older unfinished walk begins anew: what it saw may have gone since."""
 
 

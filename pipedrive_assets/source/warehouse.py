@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import dlt
 import filelock
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
 from pipedrive_assets.source import read_copy
@@ -153,9 +154,8 @@ class Warehouse:
         if name not in self._pipelines:
             pipeline = self._new_pipeline(name)
             with self.sql() as sql:
-                known = sql.execute_sql(_HAS_SCHEMAS, sql.dataset_name)
-            if known:
-                pipeline.sync_destination()
+                if _has_schema(sql, name):
+                    pipeline.sync_destination()
             self._pipelines[name] = pipeline
         return self._pipelines[name]
 
@@ -216,10 +216,14 @@ class Warehouse:
         )
 
 
-_HAS_SCHEMAS = (
-    "SELECT 1 FROM information_schema.tables "
-    "WHERE table_schema = %s AND table_name = '_dlt_version'"
-)
+def _has_schema(sql: SqlClientBase[Any], name: str) -> bool:
+    """Whether dlt keeps the schema of this name; it warns when asked for one that it does not."""
+    try:
+        versions = sql.make_qualified_table_name("_dlt_version")
+        found = sql.execute_sql(f"SELECT 1 FROM {versions} WHERE schema_name = %s LIMIT 1", name)
+    except DatabaseUndefinedRelation:
+        return False
+    return bool(found)
 
 
 def _settle_dlt() -> None:

@@ -97,7 +97,10 @@ def reply(route: Route) -> dict[str, Any]:
 
 
 def _table(route: Route) -> str:
-    names = ("persons", "organizations", "activities", "products", "pipelines", "stages")
+    names = (
+        *("persons", "organizations", "activities", "products", "pipelines", "stages"),
+        *("leads", "notes", "files"),
+    )
     start = route.path.split("/{id}")[0].split("/")[-1]
     return start if start in names else "deals"
 

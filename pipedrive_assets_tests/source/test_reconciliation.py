@@ -425,3 +425,18 @@ def test_rows_that_another_run_loads_behind_a_killed_walk_are_not_taken_for_gone
 
     assert [] == office.query("SELECT * FROM persons WHERE _deleted_at IS NOT NULL AND id < 5")
     assert [] == office.differences("persons")
+
+
+def test_a_resumed_reconciliation_says_so_and_an_old_one_begins_anew(office):
+    office.load("persons", page_rows=5)
+    begun = office.sandbox.now.strftime("%Y-%m-%dT%H:%M")
+    for hours in (0, 2):
+        office.sandbox.inject(faults.server_error("api/v2/persons").at(3, times=None))
+        with pytest.raises(LoadFailed):
+            office.reconcile("persons", page_rows=5)
+        office.sandbox.clear_faults()
+        office.advance(hours=hours)
+
+        report = office.reconcile("persons")["persons"]
+
+        assert (hours == 0) == (f"going on with a walk begun at {begun}" in report.what)
