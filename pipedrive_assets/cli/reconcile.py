@@ -37,9 +37,9 @@ def reconcile_tables(arguments: argparse.Namespace) -> None:
                 print(f"{report.entity.name}: skipped: {report.skipped}")
             elif not report.error:
                 print(
-                    f"{report.entity.name}: {report.what}: {report.written.loaded} rows loaded, "
+                    f"{report.entity.name}: {report.written.loaded} rows loaded, "
                     f"{report.written.marked_deleted} marked as deleted "
-                    f"({report.tally.tokens} tokens)",
+                    f"({report.tally.tokens} tokens): {report.what}",
                     flush=True,
                 )
     finally:
