@@ -3,7 +3,7 @@ written again.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,7 @@ from pipedrive_assets.source.ledger import (
 from pipedrive_assets.source.marks import key_columns
 from pipedrive_assets.source.tables import table_source
 from pipedrive_assets.source.warehouse import LOADER_FILE_FORMAT, Warehouse
+from pipedrive_assets.source.withheld import Withheld
 from pipedrive_assets.windows import parse_stamp
 
 Row = dict[str, Any]
@@ -58,6 +59,7 @@ class Written:
     marked_deleted: int = 0
     custom: FieldSet | None = None
     """The custom fields by which its rows are resolved; None: the entity has none."""
+    withheld: Withheld = field(default_factory=Withheld)
     last_run: DltRun | None = None
 
 
@@ -66,11 +68,10 @@ def commit_rows(
 ) -> None:
     """Merge rows on their key.
 
-    Call it with the file held.     Of rows with the same key the one read last counts, unless
-    its `update_time` is older. A row that the table holds     already, or holds newer, is left
-    out.
+    Call it with the file held. Of rows with the same key the one read last counts, unless its
+    `update_time` is older. A row that the table holds already, or holds newer, is left out.
     """
-    shaped = [_shape(entity, row, None, written) for row in rows]
+    shaped = [kept for row in rows if (kept := _shape(entity, row, None, written))]
     newest = _one_perkey_of(entity, shaped)
     held = _held_rows(warehouse, entity, list(newest))
     _load(
@@ -94,7 +95,8 @@ def commit_children(
     """
     sets: dict[int, dict[Key, Row]] = {parent: {} for parent in parents}
     for parent, row in rows:
-        shaped = _shape(entity, row, parent, written)
+        if not (shaped := _shape(entity, row, parent, written)):
+            continue
         sets[parent][key_of(entity, shaped)] = shaped
     held = _held_sets(warehouse, entity, parents)
     changed = {
@@ -143,7 +145,8 @@ def count_rows(sql: Sql, name: str) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def _shape(entity: Entity, row: Row, parent: int | None, written: Written) -> Row:
+def _shape(entity: Entity, row: Row, parent: int | None, written: Written) -> Row | None:
+    """The row as it is loaded; None for one of which nothing may be written."""
     named, strange = resolve(row, written.custom.plan) if written.custom else (row, 0)
     shaped, misfits = shape(entity, named, parent_id=parent)
     if any(shaped.get(name) is None for name in entity.key):
@@ -154,7 +157,7 @@ def _shape(entity: Entity, row: Row, parent: int | None, written: Written) -> Ro
         )
     written.read += 1
     written.misfits += misfits + strange
-    return shaped
+    return written.withheld.clean(entity, shaped, written.custom)
 
 
 def key_of(entity: Entity, row: Row) -> Key:

@@ -5,7 +5,7 @@ while Pipedrive still lists them. Call every function with the file held.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,9 @@ NAMES_OF = {"notes": ("person__name",), "files": ("person_name",)}
 """Columns that say a person's name beside `person_id`."""
 
 HISTORIES = ("deals_flow", "deals_changelog")
+SAID = ("old_value", "new_value", "event")
+"""Columns in which an event of a history says something."""
+
 PERSON_KEYS = frozenset({"person_id", "linked_person_id", "person"})
 LEAST_TELLING = 5
 """Shorter texts than this stand in too many events to name anybody."""
@@ -51,14 +54,10 @@ def forgive(sql: Sql, person: int) -> None:
     )
 
 
-def erase(sql: Sql, persons: Sequence[int], only: str | None = None) -> dict[str, int]:
-    """Take persons out of every table, or of one and its lists; rows touched, by table."""
-    words = _telling(sql, persons) if only is None else []
-    done: dict[str, int] = {}
-    for name in _tables(sql):
-        root = name.partition("__")[0]
-        if only in {None, root}:
-            done[name] = _erase_in(sql, name, persons, words)
+def erase(sql: Sql, persons: Sequence[int]) -> dict[str, int]:
+    """Take persons out of every table; rows touched, by table."""
+    words = _telling(sql, persons)
+    done = {name: _erase_in(sql, name, persons, words) for name in _tables(sql)}
     return {name: count for name, count in done.items() if count}
 
 
@@ -139,7 +138,7 @@ def _erase_history(
     sql: Sql, name: str, columns: set[str], persons: Sequence[int], words: Sequence[str]
 ) -> int:
     """Events that name a person keep their place and time, and lose what they say."""
-    said = [column for column in ("old_value", "new_value", "event") if column in columns]
+    said = [column for column in SAID if column in columns]
     if not said:
         return 0
     key = "event_key" if name == "deals_flow" else "change_key"
@@ -151,7 +150,7 @@ def _erase_history(
     found = [
         (deal_id, event_key)
         for deal_id, event_key, changed, *values in rows or ()
-        if any(_names(changed, value, persons, words) for value in values)
+        if any(names_person(changed, value, persons, words) for value in values)
     ]
     to_null = ", ".join(f"{column} = NULL" for column in said)
     for some in batches(found, STATEMENT_ROWS):
@@ -161,7 +160,9 @@ def _erase_history(
     return len(found)
 
 
-def _names(field: str | None, value: Any, persons: Sequence[int], words: Sequence[str]) -> bool:
+def names_person(
+    field: str | None, value: Any, persons: Collection[int], words: Sequence[str]
+) -> bool:
     """Whether an event's value names one of the persons, by id or by what is known of them."""
     if value is None:
         return False
@@ -172,7 +173,10 @@ def _names(field: str | None, value: Any, persons: Sequence[int], words: Sequenc
         return True
     if not any(str(person) in text for person in persons) or text[:1] not in "{[":
         return False
-    return any(person in persons for person in _persons_in(json.loads(text)))
+    try:
+        return any(person in persons for person in _persons_in(json.loads(text)))
+    except ValueError:
+        return False
 
 
 def _persons_in(value: Any) -> Iterator[Any]:

@@ -23,6 +23,7 @@ from pipedrive_assets.source.report import LoadRequest, TableReport, TokensSpent
 from pipedrive_assets.source.spending import Spending
 from pipedrive_assets.source.waiting import tokens_to_begin, what_waits
 from pipedrive_assets.source.warehouse import Warehouse
+from pipedrive_assets.source.withheld import Withheld
 from pipedrive_assets.windows import utc_now
 
 
@@ -154,18 +155,21 @@ class TableLoad:
         rows_sent = [row for _, row in chunk.rows]
         self.written.custom = self.context.fields.fields_for(entity, rows_sent, self.tally)
         with self.context.warehouse.exclusive():
+            self.written.withheld = self._withheld()
             if entity.kind is Kind.CHILD:
                 rows = [(parent, row) for parent, row in chunk.rows if parent is not None]
                 parents = [read.parent.id for read in chunk.reads]
                 commit.commit_children(warehouse, entity, rows, parents, self.written)
             else:
                 commit.commit_rows(warehouse, entity, rows_sent, self.written)
-            with warehouse.sql() as sql:
-                if erased := erasure.erased_ids(sql):
-                    erasure.erase(sql, erased, only=entity.name)
             if chunk.whole:
                 self._commit_whole(chunk)
             self._note(chunk)
+
+    def _withheld(self) -> Withheld:
+        """Asked for with each commit: a person may be erased while a load is at work."""
+        with self.context.warehouse.sql() as sql:
+            return Withheld(persons=frozenset(erasure.erased_ids(sql)))
 
     def _commit_whole(self, chunk: Chunk) -> None:
         warehouse, moment = self.context.warehouse, chunk.read_at or self.context.now

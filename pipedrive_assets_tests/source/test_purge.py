@@ -29,12 +29,14 @@ def prominent(office):
 
 
 def tells_of(office, person):
-    """Tables with a row that names the person."""
+    """Tables, dlt's staged copies among them, with a row that names the person."""
     found = []
-    for (table,) in office.query(
-        "SELECT table_name FROM duckdb_tables() WHERE schema_name LIKE 'pipedrive_data%'"
+    for schema, name in office.query(
+        "SELECT schema_name, table_name FROM duckdb_tables() "
+        "WHERE schema_name LIKE 'pipedrive_data%'"
     ):
-        if table.startswith("_dlt") or table == "_pipedrive_erased":
+        table = name if schema == "pipedrive_data" else f"{schema}.{name}"
+        if name.startswith("_dlt") or name == "_pipedrive_erased":
             continue
         for row in office.query(f"SELECT to_json(t) FROM {table} t"):
             text = row[0] if isinstance(row[0], str) else json.dumps(row[0])
@@ -78,14 +80,24 @@ def test_an_erased_person_does_not_come_back_until_the_erasure_is_undone(make_of
     office.world.edit("persons", person, job_title="Still listed")
     office.world.edit("deals", office.world.ids("deals")[0], title="Changed")
 
-    office.load(*TABLES)
+    changed = office.load(*TABLES)
+    left_out = changed["persons"].written.loaded
     office.reconcile()
     office.load(*TABLES, full=True)
     away = tells_of(office, person)
+    ((champion,),) = office.query(
+        "SELECT normalized_name FROM custom_fields_mapping "
+        "WHERE endpoint = 'deal' AND field_type = 'people'"
+    )
+    chosen = office.query(f"SELECT count(*) FROM deals WHERE {champion} = {person}")
+    in_the_file = b"quatermass" in office.warehouse.path.read_bytes()
     forgive_person(office.warehouse, person)
     office.load("persons", full=True)
 
     assert [] == away
+    assert [(0,)] == chosen
+    assert not in_the_file
+    assert 0 == left_out
     assert [("Zebulon Quatermass",)] == office.query(
         f"SELECT name FROM persons WHERE id = {person}"
     )
