@@ -20,11 +20,9 @@ CAP_SHARE = 0.5
 KEPT_SHARE = 0.1
 """Share of the account's day that capped tables leave untouched, unless a setting caps them."""
 
-SMALLEST_LIMIT = 30_000
-"""Tokens a day of the smallest plan (official docs, rate limiting)."""
-
 CAP_OF_UNKNOWN_LIMIT = 15_000
-"""Half of that: the cap where the account does not tell its limit."""
+"""The cap where the account does not tell its limit: half of the smallest plan's day (official
+docs, rate limiting)."""
 
 PLENTY = 15_000
 """With so many tokens left a million rows can be listed: tables without a cap lack nothing."""
@@ -182,12 +180,13 @@ class Allowance:
 
     def leaves_plenty(self, wanted: int) -> bool:
         """Whether enough is left for the tables without a cap, were the capped ones to take all of
-        `wanted` that their cap allows.
+        `wanted` that their cap allows; False where the account does not tell what is left.
         """
         limit, left = self.daily.limit, self.daily.left
+        if left is None:
+            return False
         most = min(wanted, self.caps.run_cap(limit) or wanted)
-        known = SMALLEST_LIMIT if left is None else left
-        return known - most >= max(self.caps.kept(limit), PLENTY)
+        return left - most >= max(self.caps.kept(limit), PLENTY)
 
     def _check(self, tokens: int) -> None:
         self._turn_over()

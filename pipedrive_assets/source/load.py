@@ -144,9 +144,6 @@ class _Load:
         self.pending = list(context.request.entities)
         """Not begun yet."""
 
-        self.reading: set[str] = set()
-        """Still asking Pipedrive."""
-
         self._plenty: bool | None = None
 
     def tables(self) -> Iterator[TableReport]:
@@ -169,14 +166,14 @@ class _Load:
 
     def _is_ready(self, entity: Entity) -> bool:
         """Children wait for their parent's rows. Tables whose tokens are capped wait until all the
-        others are read, unless the account has plenty for both.
+        others are finished, unless the account says that it has plenty for both.
         """
-        pending = {each.name for each in self.pending}
-        if entity.parent in {*self.running, *pending}:
+        unfinished = {*self.running, *(each.name for each in self.pending)}
+        if entity.parent in unfinished:
             return False
         if not entity.capped:
             return True
-        return all(BY_NAME[name].capped for name in pending | self.reading) or self._has_plenty()
+        return all(BY_NAME[name].capped for name in unfinished) or self._has_plenty()
 
     def _has_plenty(self) -> bool:
         """Found out once, when the parents are known that the capped tables are read for."""
@@ -208,7 +205,6 @@ class _Load:
         return self.events.take()
 
     def _start_reader(self, table: TableWork, chunks: Iterator[Chunk]) -> None:
-        self.reading.add(table.entity.name)
         reader = threading.Thread(
             target=self._read, args=(table, chunks), name=table.entity.name, daemon=True
         )
@@ -223,7 +219,6 @@ class _Load:
                     return
         except Exception as error:  # noqa: BLE001 - a reader must not end silently
             last = Event(table, error=_told(error))
-        self.reading.discard(table.entity.name)
         self._hand_over(last)
 
     def _hand_over(self, event: Event[TableWork]) -> bool:

@@ -153,8 +153,8 @@ def test_the_last_tenth_is_left_alone_unless_a_setting_caps(clock):
         (1_800_000, 1_799_000, 50_000, True),
         (30_000, 29_000, 100_000, False),
         (30_000, 29_000, 10_000, True),
-        (None, None, 15_000, True),
-        (None, None, 15_001, True),
+        (None, None, 10, False),
+        (30_000, None, 10, False),
         (1_000_000, 140_000, 60_000, False),
     ],
 )

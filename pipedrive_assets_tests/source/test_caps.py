@@ -187,10 +187,12 @@ def test_an_unknown_limit_means_15000_tokens_and_one_warning(office, caplog):
     assert not reports["deals_flow"].waiting
 
 
-def test_capped_tables_wait_for_the_others_where_tokens_are_scarce(office):
-    limit(office, daily_tokens=20_000)
+@pytest.mark.parametrize("told", [True, False])
+def test_capped_tables_wait_for_the_others_where_tokens_are_scarce_or_not_told(office, told):
+    limit(office, daily_tokens=15_000, daily_headers=told)
+    names = ("deals", "persons", "notes", "files", "activities", "deals_products")
 
-    office.load("deals", "persons", "notes", "files", "activities", "deals_flow", "projects")
+    office.load(*names, "deals_flow", "projects")
 
     capped = [
         index
