@@ -77,7 +77,12 @@ def commit_rows(
     _load(
         warehouse,
         entity,
-        [row for key, row in newest.items() if _is_news(entity, row, held.get(key))],
+        [
+            row
+            for key, row in newest.items()
+            if _is_news(entity, row, held.get(key))
+            and (key in held or not _stays_out(row, written))
+        ],
         written,
     )
 
@@ -95,7 +100,8 @@ def commit_children(
     """
     sets: dict[int, dict[Key, Row]] = {parent: {} for parent in parents}
     for parent, row in rows:
-        if not (shaped := _shape(entity, row, parent, written)):
+        shaped = _shape(entity, row, parent, written)
+        if shaped is None or _stays_out(shaped, written):
             continue
         sets[parent][key_of(entity, shaped)] = shaped
     held = _held_sets(warehouse, entity, parents)
@@ -158,6 +164,11 @@ def _shape(entity: Entity, row: Row, parent: int | None, written: Written) -> Ro
     written.read += 1
     written.misfits += misfits + strange
     return written.withheld.clean(entity, shaped, written.custom)
+
+
+def _stays_out(row: Row, written: Written) -> bool:
+    """A deleted row that the table does not hold is not put in to be taken out again."""
+    return written.withheld.deleted and row["_deleted_at"] is not None
 
 
 def key_of(entity: Entity, row: Row) -> Key:

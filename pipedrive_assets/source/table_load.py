@@ -169,7 +169,10 @@ class TableLoad:
     def _withheld(self) -> Withheld:
         """Asked for with each commit: a person may be erased while a load is at work."""
         with self.context.warehouse.sql() as sql:
-            return Withheld(persons=frozenset(erasure.erased_ids(sql)))
+            return Withheld(
+                persons=frozenset(erasure.erased_ids(sql)),
+                deleted=self.context.request.purge_deleted,
+            )
 
     def _commit_whole(self, chunk: Chunk) -> None:
         warehouse, moment = self.context.warehouse, chunk.read_at or self.context.now

@@ -22,7 +22,7 @@ class Withheld:
     """The erased."""
 
     deleted: bool = False
-    """Rows that Pipedrive calls deleted, unless the table holds them: those go after the load."""
+    """Rows that Pipedrive calls deleted, unless the table holds them: those go at its end."""
 
     def clean(self, entity: Entity, row: Row, custom: FieldSet | None) -> Row | None:
         """A shaped row without the erased; None where nothing is left of it.

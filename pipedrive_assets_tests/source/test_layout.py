@@ -129,9 +129,21 @@ def test_deleted_rows_are_purged_where_the_setting_says_so(make_office):
     office.world.delete("deals", deal)
     office.world.delete("persons", office.world.ids("persons")[-1])
 
-    office.load(*tables, purge_deleted=True)
-    office.reconcile("deals", "persons", purge_deleted=True)
+    once = office.load(*tables, purge_deleted=True)
+    office.load(*tables, purge_deleted=True, full=True)
+    again = [
+        office.load(*tables, purge_deleted=True),
+        office.load(*tables, purge_deleted=True, full=True),
+        office.reconcile("deals", "persons", purge_deleted=True),
+    ]
 
+    assert 1 == once["deals"].written.loaded
+    assert [] == [
+        (name, report.what, report.written.loaded)
+        for reports in again
+        for name, report in reports.items()
+        if report.written.loaded
+    ]
     for table in tables:
         assert [(0,)] == office.query(f"SELECT count(_deleted_at) FROM {table}")
     assert [] == office.query(f"SELECT * FROM deals_participants WHERE deal_id = {deal}")
