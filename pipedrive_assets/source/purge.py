@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.source import erasure, ledger, views
 from pipedrive_assets.source.layout import drop_staged
 from pipedrive_assets.source.warehouse import Warehouse
@@ -14,13 +15,20 @@ def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, 
     """Erase a person and keep them out; returns the rows touched, by table.
 
     DuckDB leaves deleted rows in the file until it needs their room, so the file is written anew.
-    Raises WarehouseError, as any use of the file does.
+    Raises ConfigurationError for somebody whom no table knows and who was not erased before;
+    WarehouseError, as any use of the file does.
     """
     with warehouse.exclusive():
         with warehouse.sql() as sql:
             ledger.prepare(sql)
-            erasure.remember(sql, person, now)
             touched = erasure.erase(sql, [person])
+            if not touched and person not in erasure.erased_ids(sql):
+                raise ConfigurationError(
+                    f"No table here knows of a person {person}, so nothing was erased. Name the id "
+                    "that Pipedrive shows in the person's address; a person whom no table holds "
+                    "yet can be erased once they are loaded."
+                )
+            erasure.remember(sql, person, now)
             drop_staged(sql)
             views.drop(sql)
         warehouse.rest()

@@ -20,8 +20,20 @@ def test_reconcile_says_what_it_did_and_purge_takes_a_person_out_and_back(capsys
     assert "persons: 1 rows" in said
     assert "later loads leave them out" in said
 
+    assert 0 == main(["purge", "--person", "3"])
+    capsys.readouterr()
+
     assert 0 == main(["purge", "--person", "3", "--undo"])
     assert "load --full" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_loaded")
+def test_a_person_whom_no_table_knows_is_not_called_erased(capsys):
+    assert 2 == main(["purge", "--person", "999999"])
+
+    said = capsys.readouterr()
+    assert "No table here knows of a person 999999" in said.err
+    assert "is erased" not in said.out
 
 
 def test_reconcile_skips_what_was_never_loaded(capsys):
