@@ -153,7 +153,7 @@ class BudgetExhausted(ApiError):
 
     exit_code = 4
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the facts of its sentence
         self,
         *,
         path: str,
@@ -161,14 +161,22 @@ class BudgetExhausted(ApiError):
         status: int = 429,
         quote: str = "",
         is_told: bool = False,
+        tokens_left: int | None = None,
     ) -> None:
         """`reset_at` is the moment from which Pipedrive answers again; `is_told`: it said so
-        itself.
+        itself; `tokens_left`: so many were left when it last told, enough for this call.
         """
         self.reset_at, self.is_told = reset_at, is_told
+        until = f"about {reset_at:%Y-%m-%d %H:%M} UTC"
+        if is_told or tokens_left is None:
+            said = f"The account's daily API tokens are spent until {until}"
+        else:
+            said = (
+                "Pipedrive refuses further calls (429) without saying for how long; when it last "
+                f"told, {tokens_left:,} of the day's API tokens were left. The day ends {until}"
+            )
         self.next_step = (
-            f"The account's daily API tokens are spent until about {reset_at:%Y-%m-%d %H:%M} UTC; "
-            "everything loaded so far is kept, and the next run after that continues."
+            f"{said}; everything loaded so far is kept, and the next run after that continues."
         )
         super().__init__(path=path, status=status, quote=quote)
 

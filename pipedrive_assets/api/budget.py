@@ -64,7 +64,7 @@ class Pace:
         self._others: deque[tuple[float, int]] = deque()
         """What others take, the most first, each until when it holds."""
         self._closed_at = self._closed_until = -math.inf
-        self._refusals, self._is_probing = 0, False
+        self._refusals, self._was_told, self._is_probing = 0, True, False
         self._lock = threading.Lock()
 
     @property
@@ -96,13 +96,16 @@ class Pace:
             return now
         return min(self._starts[-places] + BURST_SECONDS + JITTER_SECONDS, until)
 
-    def close(self, seconds: float) -> int:
-        """Nobody starts a request for so long: a reply said that the window is overfull.
+    def close(self, seconds: float, *, told: bool = True) -> int:
+        """Nobody starts a request for so long: a reply said that the window is overfull (`told`),
+        or refused without a reason.
 
-        After that, one goes ahead. Returns how many times running this was in vain.
+        After that, one goes ahead. Returns how many times running this kind was in vain.
         """
         with self._lock:
             now = self._monotonic()
+            if told is not self._was_told:
+                self._refusals, self._was_told = 0, told
             self._refusals += now >= self._closed_until
             self._closed_at, self._closed_until = now, max(self._closed_until, now + seconds)
             self._others = deque([(self._closed_until + BURST_SECONDS, self._limit)])

@@ -46,6 +46,9 @@ BACKOFF_CAP_SECONDS = 20.0
 BURST_WAITS = 10
 """Consecutive burst refusals, of one call or of all, before the account is left alone."""
 
+UNTOLD_WAITS = 1
+"""The same for refusals that do not say whether the window or the day is meant."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -204,7 +207,9 @@ class Client:
 
     def _wait(self, call: Call, verdict: Verdict) -> bool:
         """Close the window for everybody; tells whether it is worth waiting for."""
-        if self.pace.close(verdict.seconds) > BURST_WAITS:
+        told = not issubclass(verdict.error, errors.BudgetExhausted)
+        most = BURST_WAITS if told else UNTOLD_WAITS
+        if self.pace.close(verdict.seconds, told=told) > most:
             return False
         log.info("burst limit reached at /%s; waiting %.1f s", call.path, verdict.seconds)
         for tally in (self.tally, call.tally):
@@ -241,11 +246,14 @@ class Client:
         status = reply.status if reply else 0
         kind = verdict.error
         if reply and issubclass(kind, errors.BudgetExhausted):
+            left = reply.number("x-daily-ratelimit-token-remaining")
+            left = self.daily.left if left is None else left
             return kind(
                 path=call.path,
                 reset_at=budget_reset_at(reply, self.now(), self.daily.ends_at),
                 quote=verdict.quote,
                 is_told=told_reset_at(reply, self.now()) is not None,
+                tokens_left=int(left) if left is not None and left >= call.cost else None,
             )
         if issubclass(kind, errors.TransientApiError):
             return kind(path=call.path, status=status, quote=verdict.quote, attempts=attempts)

@@ -145,8 +145,8 @@ def _judge_limit(reply: Reply, cost: int, quote: str, known_left: int | None) ->
     """Burst or day?
 
     Official docs, rate limiting: the burst window says so by having nothing left. A refusal
-    without numbers is the day's where earlier replies left too little; else it is waited for, and
-    if it does not end, it was the day's.
+    without numbers is the day's where earlier replies left too little; else it is waited for
+    once, and if it is refused again, it was the day's.
     """
     reset = reply.number("x-ratelimit-reset")
     tokens_left = reply.number("x-daily-ratelimit-token-remaining")
@@ -163,7 +163,7 @@ def _judge_limit(reply: Reply, cost: int, quote: str, known_left: int | None) ->
         action=Action.WAIT,
         error=(
             errors.PipedriveTooManyRequestsError
-            if requests_left is None
+            if requests_left is None or requests_left >= 1
             else errors.PipedriveTooManyRequestsInSecondError
         ),
         quote=quote,

@@ -188,14 +188,14 @@ def test_a_burst_refusal_is_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("headers", "kind"),
+    ("headers", "kind", "further"),
     [
-        (True, errors.PipedriveTooManyRequestsInSecondError),
-        (False, errors.PipedriveTooManyRequestsError),
+        (True, errors.PipedriveTooManyRequestsInSecondError, BURST_WAITS + 4),
+        (False, errors.PipedriveTooManyRequestsError, 1),
     ],
 )
 def test_refusals_that_do_not_end_are_not_hammered_on_by_any_thread(
-    desk: Desk, headers: bool, kind: type[errors.ApiError]
+    desk: Desk, headers: bool, kind: type[errors.ApiError], further: int
 ) -> None:
     desk.sandbox.inject(faults.burst("*", headers=headers).always())
 
@@ -208,7 +208,20 @@ def test_refusals_that_do_not_end_are_not_hammered_on_by_any_thread(
 
     with ThreadPoolExecutor(4) as pool:
         assert [kind] * 20 == list(pool.map(ask, range(20)))
-    assert len(desk.sandbox.log) <= BURST_WAITS + 8
+    assert len(desk.sandbox.log) <= 4 + further
+
+
+def test_a_refusal_that_says_nothing_is_asked_once_more_and_no_spent_budget_is_made_up(
+    desk: Desk,
+) -> None:
+    desk.walk()
+    desk.sandbox.log.clear()
+    desk.sandbox.inject(faults.burst("*", headers=False).always())
+    with pytest.raises(errors.BudgetExhausted, match="without saying for how long") as caught:
+        desk.walk()
+    assert 2 == len(desk.sandbox.log)
+    assert f"{desk.client.daily.left:,} of the day's API tokens were left" in str(caught.value)
+    assert "are spent" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

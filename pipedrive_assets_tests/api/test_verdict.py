@@ -81,7 +81,7 @@ TABLE: list[tuple[str, Reply, Action, type[errors.ApiError]]] = [
     ("tokens for less than this call", reply(429, **LIMIT, **{DAY_LEFT: "9"}), *SPENT),
     ("tokens for just this call", reply(429, **LIMIT, **{DAY_LEFT: "10"}), *WAIT),
     ("a refusal with places free", reply(429, **FREE), *SPENT),
-    ("places and tokens free", reply(429, **FREE, **{DAY_LEFT: "99"}), *WAIT),
+    ("places and tokens free", reply(429, **FREE, **{DAY_LEFT: "99"}), *UNSURE),
     ("a reset hours away", reply(429, **{**LIMIT, "x-ratelimit-reset": "300"}), *SPENT),
 ]  # fmt: skip
 
