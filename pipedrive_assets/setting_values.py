@@ -15,15 +15,15 @@ def base_url(text: str) -> str:
     full = text if "://" in text else f"https://{text if '.' in text else f'{text}.pipedrive.com'}"
     parts = urlsplit(re.sub(r"/(api/)?v[12]/?$|/+$", "", full))
     local = parts.hostname in LOOPBACK and parts.scheme == "http"
-    if (
-        not parts.hostname
-        or parts.username
-        or parts.query
-        or not (local or parts.scheme == "https")
-    ):
+    if not parts.hostname or may_hold_secrets(text) or not (local or parts.scheme == "https"):
         raise ValueError
     _ = parts.port
     return parts.geturl()
+
+
+def may_hold_secrets(url: str) -> bool:
+    """Whether an address has a place for a password or an api token, so that it is never shown."""
+    return any(sign in url for sign in "@?#")
 
 
 def day(text: str) -> date:

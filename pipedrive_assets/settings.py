@@ -15,6 +15,7 @@ from pipedrive_assets import setting_files
 from pipedrive_assets.entities import DEFAULT_ENTITIES, ENTITIES, Entity
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 from pipedrive_assets.setting_table import ACCOUNT_WAREHOUSE, SETTINGS, SHARED_HOST, Setting
+from pipedrive_assets.setting_values import may_hold_secrets
 
 SANDBOX_WAREHOUSE = "data/sandbox.duckdb"
 
@@ -200,5 +201,8 @@ def parse(setting: Setting, text: str) -> Any:
 
 
 def _refuse(setting: Setting, text: str) -> None:
-    shown = "the value given" if setting.name in SECRETS else repr(text)
+    hidden = setting.name in SECRETS or (
+        setting.name == "PIPEDRIVE_BASE_URL" and may_hold_secrets(text)
+    )
+    shown = "the value given" if hidden else repr(text)
     raise ConfigurationError(f"{setting.name}: {shown} is not usable. {setting.remedy}") from None

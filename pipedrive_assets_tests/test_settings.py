@@ -4,9 +4,11 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
+from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 from pipedrive_assets.setting_table import SETTINGS
 from pipedrive_assets.settings import Settings
+from pipedrive_assets.singer.config import Config
 
 
 def read(tmp_path, **values):
@@ -118,11 +120,29 @@ def test_the_base_url_may_be_a_url_a_host_or_a_company(tmp_path, given, expected
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        "https://acme.pipedrive.com?api_token=s3cret",
+        "https://acme.pipedrive.com#api_token=s3cret",
+        "https://user:s3cret@acme.pipedrive.com",
+        "https://:s3cret@acme.pipedrive.com",
+        "acme?api_token=s3cret",
+    ],
+)
+def test_an_address_with_a_secret_in_it_is_refused_and_shown_nowhere(tmp_path, given):
+    with pytest.raises(ConfigurationError, match="PIPEDRIVE_BASE_URL: the value given") as caught:
+        read(tmp_path, PIPEDRIVE_BASE_URL=given)
+    found, _ = check_settings({"PIPEDRIVE_BASE_URL": given}, tmp_path)
+    with pytest.raises(ConfigurationError, match="base_url: the value given") as of_tap:
+        Config.of({"base_url": given}, read(tmp_path), datetime.now(timezone.utc))
+    assert "s3cret" not in f"{caught.value} {of_tap.value} {found}"
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("PIPEDRIVE_BASE_URL", "http://example.com"),
         ("PIPEDRIVE_BASE_URL", "ftp://acme.pipedrive.com"),
-        ("PIPEDRIVE_BASE_URL", "https://user:secret@acme.pipedrive.com"),
         ("PIPEDRIVE_BASE_URL", "https://acme.pipedrive.com:port"),
         ("PIPEDRIVE_FIRST_PARTITION", "yesterday"),
         ("PIPEDRIVE_FIRST_PARTITION", "2026-13-01"),

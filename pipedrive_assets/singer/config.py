@@ -91,7 +91,8 @@ def _parsed(told: Mapping[str, Any], key: str, parse: Any, expected: str) -> Any
     try:
         return parse(text)
     except (ValueError, OverflowError):
-        shown = "the value given" if key == "api_token" else repr(text)
+        hidden = key == "api_token" or (key == "base_url" and values.may_hold_secrets(text))
+        shown = "the value given" if hidden else repr(text)
         raise ConfigurationError(f"{key}: {shown} is not usable. Give {expected}.") from None
 
 
