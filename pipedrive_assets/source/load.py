@@ -23,6 +23,7 @@ from pipedrive_assets.source import layout, ledger, views
 from pipedrive_assets.source.commit import Written
 from pipedrive_assets.source.field_store import WarehouseMapping
 from pipedrive_assets.source.handover import Event, HandOver
+from pipedrive_assets.source.purge import rewrite
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures, settled
 from pipedrive_assets.source.spending import Spending, warn_of_unknown_limit
 from pipedrive_assets.source.table_load import Context, TableLoad
@@ -67,8 +68,11 @@ def run_tables(
     with warehouse.sql() as sql:
         ledger.prepare(sql)
         ledger.claim(sql, account, now)
-        for name in layout.settle(sql, request.entities):
-            warehouse.relearn(f"pipedrive_{name}")
+        if changed := layout.settle(sql, request.entities):
+            for name in changed:
+                warehouse.relearn(f"pipedrive_{name}")
+            rewrite(warehouse)
+    with warehouse.sql() as sql:
         spending = Spending(sql, connection.client, request.caps, request.run_id)
     if any(entity.capped for entity in request.entities):
         warn_of_unknown_limit(request.caps, connection.client.daily.limit)

@@ -7,6 +7,7 @@ import duckdb
 
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.source import erasure, ledger, views
+from pipedrive_assets.source.file_lock import explain
 from pipedrive_assets.source.layout import drop_staged
 from pipedrive_assets.source.warehouse import Warehouse
 
@@ -31,8 +32,7 @@ def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, 
             erasure.remember(sql, person, now)
             drop_staged(sql)
             views.drop(sql)
-        warehouse.rest()
-        rewrite(warehouse.path)
+            rewrite(warehouse)
         with warehouse.sql() as sql:
             views.rebuild(sql)
     return touched
@@ -45,14 +45,23 @@ def forgive_person(warehouse: Warehouse, person: int) -> None:
         erasure.forgive(sql, person)
 
 
-def rewrite(path: Path) -> None:
-    """Put a fresh copy in place of a DuckDB file, so that nothing deleted remains in it."""
+def rewrite(warehouse: Warehouse) -> None:
+    """Put a fresh copy in place of the file, so that nothing deleted remains in it.
+
+    Call it with the file held; SQL clients taken before are closed. Raises WarehouseError.
+    """
+    path = warehouse.path
     fresh = path.with_name(f".{path.name}.fresh")
     fresh.unlink(missing_ok=True)
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh_copy")
-        connection.execute(f'COPY FROM DATABASE "{path.stem}" TO fresh_copy')
-        connection.execute("DETACH fresh_copy")
+    warehouse.rest()
+    try:
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh_copy")
+            connection.execute(f'COPY FROM DATABASE "{path.stem}" TO fresh_copy')
+            connection.execute("DETACH fresh_copy")
+    except duckdb.Error as error:
+        fresh.unlink(missing_ok=True)
+        raise explain(error, path) from error
     fresh.replace(path)
     Path(f"{path}.wal").unlink(missing_ok=True)
 

@@ -81,7 +81,9 @@ def test_an_excluded_column_is_in_no_table_and_no_file(
     make_office, tmp_path, monkeypatch, same_process
 ):
     office = make_office(deals=8)
+    office.world.add("notes", content="words of long ago", person_id=3)
     office.load("persons", "notes", "custom_fields_mapping", "fields")
+    assert b"words of long ago" in office.warehouse.path.read_bytes()
     custom = office.query(
         "SELECT normalized_name FROM custom_fields_mapping "
         "WHERE endpoint = 'person' AND field_type = 'varchar' LIMIT 1"
@@ -98,6 +100,7 @@ def test_an_excluded_column_is_in_no_table_and_no_file(
 
     office.load("persons", "notes")
 
+    assert b"words of long ago" not in office.warehouse.path.read_bytes()
     tables = {name for (name,) in office.query("SELECT table_name FROM duckdb_tables()")}
     assert "persons__emails" in tables
     assert "persons__phones" not in tables
