@@ -210,7 +210,18 @@ class PipedriveUnauthorizedError(AuthenticationError):
 
 
 class PipedrivePaymentRequiredError(PermissionDenied):
-    """402: the company's account is not open: its trial is over, or it is not paid for."""
+    """402: the company's account is not open: its trial is over, or it is not paid for.
+
+    Of a single list it may be the plan instead.
+    """
+
+    def __init__(self, *, path: str, status: int = 0, quote: str = "") -> None:
+        """Where even the user itself is refused, it is the whole account."""
+        if path.endswith("users/me"):
+            self.next_step = (
+                "The account's trial or subscription has ended; settle it in Pipedrive."
+            )
+        super().__init__(path=path, status=status, quote=quote)
 
 
 class Forbidden(PermissionDenied, PipedriveForbiddenError):

@@ -33,6 +33,12 @@ def test_without_a_reply_nobody_is_quoted() -> None:
     assert 6 == error.attempts
 
 
+def test_an_account_that_is_not_open_is_settled_in_pipedrive_and_no_table_left_out() -> None:
+    error = errors.PipedrivePaymentRequiredError(path="v1/users/me", status=402)
+    assert str(error).endswith("has ended; settle it in Pipedrive.")
+    assert "leave this table out" in str(errors.PipedrivePaymentRequiredError(path="v1/goals"))
+
+
 def test_a_spent_budget_names_its_reset() -> None:
     error = errors.BudgetExhausted(path="x", reset_at=RESET)
     assert "until about 2026-03-11 00:00 UTC" in str(error)

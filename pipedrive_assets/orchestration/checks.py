@@ -104,8 +104,10 @@ def _waiting(report: TableReport) -> Finding:
     waiting = report.waiting
     if waiting is None:
         return Finding(sound=True)
+    of_run = "PIPEDRIVE_TOKENS_PER_RUN"
+    setting = of_run if of_run in waiting.reason else "PIPEDRIVE_TOKENS_PER_DAY"
     return Finding(
         sound=False,
-        sentence=f"{waiting} A higher PIPEDRIVE_TOKENS_PER_DAY makes it sooner.",
+        sentence=f"{waiting} A higher {setting} makes it sooner.",
         facts={"waiting": waiting.count},
     )

@@ -50,7 +50,7 @@ class Spending:
         client.daily.ends_at = day.end
         others = tokens_since(sql, day, self._run_id, CAPPED)
         self.allowance = Allowance(caps, client.daily, day=day, now=client.now, others=others)
-        self._day = day
+        self._day, self._before_day = day, 0
         self._counted: dict[str, _Counted] = {}
         self.note(sql, ACCOUNT, client.tally)
 
@@ -62,7 +62,7 @@ class Spending:
         """Note what a table has used so far, in place of the note before."""
         day = self.allowance.turn_over()
         if day != self._day:
-            self._day = day
+            self._day, self._before_day = day, self._client.tally.tokens
             for counted in self._counted.values():
                 counted.before = counted.now
         counted = self._counted.setdefault(name, _Counted())
@@ -86,8 +86,10 @@ class Spending:
         )
 
     def spent(self, sql: Sql) -> TokensSpent:
-        """What was used up to now."""
-        daily, today = self._client.daily, tokens_since(sql, self._day)
+        """What was used up to now, also for tables under way that have noted nothing yet."""
+        daily, own = self._client.daily, self._client.tally.tokens - self._before_day
+        others = tokens_since(sql, self._day, self._run_id)
+        today = max(tokens_since(sql, self._day), others + own)
         counted = max(0, daily.limit - today) if daily.limit is not None else None
         return TokensSpent(
             by_run=self._client.tally.tokens,

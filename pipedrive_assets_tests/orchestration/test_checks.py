@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from pipedrive_assets.api import Caps
 from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.orchestration.checks import _findings, check_names, check_specs
 from pipedrive_assets.orchestration.target import Target
@@ -92,6 +93,16 @@ def test_references_to_a_table_that_was_never_loaded_are_not_judged(office):
     office.load("deals")
 
     assert examine(office.warehouse, BY_NAME["deals"])[1].sound
+
+
+@pytest.mark.parametrize("setting", ["PIPEDRIVE_TOKENS_PER_RUN", "PIPEDRIVE_TOKENS_PER_DAY"])
+def test_what_waits_names_the_setting_that_stopped_it(office, setting):
+    cap = Caps(per_run=80) if setting.endswith("RUN") else Caps(per_day=80)
+    report = office.load("deals", "deals_flow", caps=cap)["deals_flow"]
+
+    waiting = found(office, report)["waiting"]
+
+    assert waiting.sentence.endswith(f"A higher {setting} makes it sooner.")
 
 
 def test_an_unfinished_first_load_is_told(office):

@@ -149,6 +149,16 @@ def test_a_killed_run_has_been_counted_up_to_its_last_commit(office):
     assert 0 < noted
 
 
+def test_tables_under_way_count_for_the_day_as_for_the_run(office):
+    request = LoadRequest(
+        entities=tuple(BY_NAME[name] for name in ("stages", "deals", "persons", "notes")),
+        window=Window(start=office.midnight),
+    )
+
+    for report in load_tables(office.connection, office.warehouse, request):
+        assert report.tokens.by_run <= report.tokens.today
+
+
 def test_half_of_a_told_limit_is_the_default_and_core_tables_stay_fresh(office):
     limit(office, daily_tokens=800)
 
