@@ -79,11 +79,17 @@ def sentences(
         ),
         _account_line(note),
     ]
-    if capped:
+    drifting = any("that change by then" in one.why for one in estimates)
+    if capped or drifting:
         least = "at least" if open_end_too else "about"
         lines.append(
             f"Histories, participants and optional tables take {least} {capped:,} tokens."
             f" {_cap_line(request, note, capped)}"
+        )
+    if drifting:
+        lines.append(
+            "Every deal of a table with 0+ tokens is read; each that changes before the next load "
+            "costs a call more."
         )
     if unknown := [one for one in estimates if "not known yet" in one.why]:
         lines.append(_per_deal_line(unknown, request, note))

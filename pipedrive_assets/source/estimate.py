@@ -79,7 +79,8 @@ def _of_children(
         return 0, True, f"{parent.name} are not known yet, {each}"
     count = count_waiting(sql, entity, request, now)
     calls = ceil(count / BULK_PARENTS) if entity.bulk else count
-    return calls * entity.cost, count > 0, f"{parent.name} to read: {count:,}, {each}"
+    then = "" if count else ", for those that change by then"
+    return calls * entity.cost, True, f"{parent.name} to read: {count:,}, {each}{then}"
 
 
 def _of_list(sql: Sql | None, entity: Entity, *, full: bool) -> tuple[int, bool, str]:
@@ -92,8 +93,9 @@ def _of_list(sql: Sql | None, entity: Entity, *, full: bool) -> tuple[int, bool,
     if full and entity.kind is Kind.WINDOWED:
         pages = ceil(count_rows(sql, entity.name) / entity.page_rows)
         return max(least, pages * entity.cost), False, "everything again"
-    if usual := _usual(sql, entity):
-        return usual, False, "as in the last runs"
+    usual, runs = _usual(sql, entity)
+    if runs:
+        return usual, False, f"as in the last run{'s' if runs > 1 else ''}"
     return least, True, "a page of each list"
 
 
@@ -103,18 +105,19 @@ def pages_at_least(entity: Entity) -> int:
     return sum(listing.cost for listing in entity.listings) * len(entity.variants) + again
 
 
-def _usual(sql: Sql, entity: Entity) -> int:
+def _usual(sql: Sql, entity: Entity) -> tuple[int, int]:
     """The middle of what the last ten loads took that did not read the whole history, without
-    their field definitions.
+    their field definitions; and how many they are.
     """
     rows = sql.execute_sql(
-        f"SELECT median(tokens) FROM (SELECT tokens FROM {table(sql, '_pipedrive_loads')} "
+        "SELECT median(tokens), count(*) FROM "
+        f"(SELECT tokens FROM {table(sql, '_pipedrive_loads')} "
         "WHERE entity = %s AND tokens > 0 AND what NOT LIKE '%%history%%' "
         "ORDER BY finished_at DESC LIMIT 10)",
         entity.name,
     )
-    found = int(rows[0][0] or 0) if rows else 0
-    return max(pages_at_least(entity), found - (DEFINITION_COST if entity.fields else 0))
+    found, runs = (int(rows[0][0] or 0), rows[0][1]) if rows else (0, 0)
+    return max(pages_at_least(entity), found - (DEFINITION_COST if entity.fields else 0)), runs
 
 
 def account_note(sql: Sql | None, now: datetime) -> AccountNote:

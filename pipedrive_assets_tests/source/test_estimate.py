@@ -59,6 +59,22 @@ def test_an_estimate_is_what_the_load_then_takes(make_office):
     assert taken == {name: told[name].tokens for name in TABLES}
     again = estimates_of(office, *TABLES)
     assert (0, 0) == (again["deals_flow"].tokens, again["deals_products"].tokens)
+    assert again["deals_flow"].is_least
+    assert "those that change" in again["deals_flow"].why
+
+
+def test_what_is_read_is_not_said_to_cost_nothing_and_one_run_is_not_several(make_office):
+    office = make_office(deals=12)
+    office.load("stages", "deals", "deals_flow")
+    once = estimates_of(office, "stages", "deals_flow")
+    office.load("stages")
+
+    note, request = account_note(None, office.midnight), asked_for(office, "deals_flow")
+    said = " ".join(sentences(list(once.values()), note, request))
+    assert "optional tables take at least 0 tokens" in said
+    assert "each that changes before the next load" in said
+    assert once["stages"].why != "as in the last runs"
+    assert "as in the last runs" == estimates_of(office, "stages")["stages"].why
 
 
 def test_a_full_load_is_told_by_the_rows_held(make_office):
