@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ from dlt.common.destination.exceptions import DestinationException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipedrive_assets.errors import WarehouseError
+
+FULL_BYTES = 64 * 1024
+"""A disk with less room than this is full for dlt, whose files need several blocks each."""
 
 
 @contextlib.contextmanager
@@ -68,7 +72,7 @@ def explain(error: BaseException, path: Path) -> WarehouseError:
             f"{path} is open in another program ({holder[1]}, process {holder[2]}). "
             "Close it there, or let that program read a copy (PIPEDRIVE_READ_COPY); then run again."
         )
-    if "No space left" in text:
+    if "No space left" in text or _is_full(tempfile.gettempdir()):
         return WarehouseError(
             f"The disk of {path}, or of the working files in {tempfile.gettempdir()} (TMPDIR), is "
             "full. Free some space and run again; nothing was lost."
@@ -94,3 +98,8 @@ def explain(error: BaseException, path: Path) -> WarehouseError:
 
 WAREHOUSE_FAULTS = (PipelineStepFailed, DestinationException, OSError)
 """What the libraries raise for a warehouse in trouble."""
+
+
+def _is_full(folder: str) -> bool:
+    """Whether a disk has no room: what was cut short there is complained of in many ways."""
+    return shutil.disk_usage(folder).free < FULL_BYTES

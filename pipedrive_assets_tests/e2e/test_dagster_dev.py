@@ -74,7 +74,7 @@ def dagster_dev(project, log, **environment):
     finally:
         os.killpg(process.pid, signal.SIGINT)
         try:
-            process.wait(timeout=30)
+            process.wait(timeout=120)
         finally:
             with_group_gone(process.pid)
 
