@@ -112,37 +112,42 @@ class Settings:
         found = setting_files.found(os.environ if environ is None else environ, root)
         given = {name: value for name, (value, _) in found.items()}
         parsed = {name: parse(_BY_NAME[name], given.get(name, "")) for name in _BY_NAME}
-        settings = cls(
-            root=root,
-            api_token=parsed["PIPEDRIVE_API_TOKEN"] or "",
-            base_url=parsed["PIPEDRIVE_BASE_URL"],
-            first_partition=parsed["PIPEDRIVE_FIRST_PARTITION"],
-            since=parsed["PIPEDRIVE_SINCE_TIMESTAMP"],
-            warehouse=_path(root, parsed["PIPEDRIVE_WAREHOUSE"]),
-            dataset=parsed["PIPEDRIVE_DATASET"],
-            sandbox=parsed["PIPEDRIVE_SANDBOX"],
-            entities=parsed["PIPEDRIVE_TABLES"],
-            excluded=parsed["PIPEDRIVE_EXCLUDE_COLUMNS"] or {},
-            daily_at=parsed["PIPEDRIVE_DAILY_AT"],
-            overlap=parsed["PIPEDRIVE_OVERLAP_MINUTES"],
-            recheck_days=parsed["PIPEDRIVE_RECHECK_DAYS"],
-            purge_deleted=parsed["PIPEDRIVE_DELETED"] == "purge",
-            reconcile_max_share=parsed["PIPEDRIVE_RECONCILE_MAX_SHARE"] / 100,
-            tokens_per_day=parsed["PIPEDRIVE_TOKENS_PER_DAY"],
-            tokens_per_run=parsed["PIPEDRIVE_TOKENS_PER_RUN"],
-            reconcile_at=parsed["PIPEDRIVE_RECONCILE_AT"],
-            schedule=parsed["PIPEDRIVE_SCHEDULE"],
-            sensor=parsed["PIPEDRIVE_SENSOR"],
-            freshness={name.lower(): parsed[f"{_FRESHNESS}{name}"] for name in _FRESH_GROUPS},
-            read_copy=_path(root, parsed["PIPEDRIVE_READ_COPY"]),
-            alert_webhook=parsed["PIPEDRIVE_ALERT_WEBHOOK"] or "",
-            points_to_account=tuple(_pointers(given, root)),
-        )
+        settings = _of(root, parsed, _pointers(given, root))
         if not settings.api_token and not settings.points_to_account:
             settings = replace(settings, warehouse=root / SANDBOX_WAREHOUSE)
         _check(settings)
         names = {entity.name for entity in settings.entities}
         return replace(settings, entities=settings.named(names))
+
+
+def _of(root: Path, parsed: Mapping[str, Any], pointers: Iterable[str]) -> Settings:
+    """The parsed values in their fields."""
+    return Settings(
+        root=root,
+        api_token=parsed["PIPEDRIVE_API_TOKEN"] or "",
+        base_url=parsed["PIPEDRIVE_BASE_URL"],
+        first_partition=parsed["PIPEDRIVE_FIRST_PARTITION"],
+        since=parsed["PIPEDRIVE_SINCE_TIMESTAMP"],
+        warehouse=_path(root, parsed["PIPEDRIVE_WAREHOUSE"]),
+        dataset=parsed["PIPEDRIVE_DATASET"],
+        sandbox=parsed["PIPEDRIVE_SANDBOX"],
+        entities=parsed["PIPEDRIVE_TABLES"],
+        excluded=parsed["PIPEDRIVE_EXCLUDE_COLUMNS"] or {},
+        daily_at=parsed["PIPEDRIVE_DAILY_AT"],
+        overlap=parsed["PIPEDRIVE_OVERLAP_MINUTES"],
+        recheck_days=parsed["PIPEDRIVE_RECHECK_DAYS"],
+        purge_deleted=parsed["PIPEDRIVE_DELETED"] == "purge",
+        reconcile_max_share=parsed["PIPEDRIVE_RECONCILE_MAX_SHARE"] / 100,
+        tokens_per_day=parsed["PIPEDRIVE_TOKENS_PER_DAY"],
+        tokens_per_run=parsed["PIPEDRIVE_TOKENS_PER_RUN"],
+        reconcile_at=parsed["PIPEDRIVE_RECONCILE_AT"],
+        schedule=parsed["PIPEDRIVE_SCHEDULE"],
+        sensor=parsed["PIPEDRIVE_SENSOR"],
+        freshness={name.lower(): parsed[f"{_FRESHNESS}{name}"] for name in _FRESH_GROUPS},
+        read_copy=_path(root, parsed["PIPEDRIVE_READ_COPY"]),
+        alert_webhook=parsed["PIPEDRIVE_ALERT_WEBHOOK"] or "",
+        points_to_account=tuple(pointers),
+    )
 
 
 def _check(settings: Settings) -> None:

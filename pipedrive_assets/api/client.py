@@ -136,6 +136,7 @@ class Client:
         Raises PageMarkerExpired where a marker in mid-walk is no longer accepted.
         """
         counted, seen, last_rows = tally or Tally(), {marker}, None
+        v1 = path.startswith("v1/")
         while True:
             call = Call(
                 path=path,
@@ -144,19 +145,10 @@ class Client:
                 tally=counted,
                 paged_on=paging == "cursor" and marker is not None,
             )
-            read = partial(
-                read_page,
-                paging=paging,
-                marker=marker,
-                page_rows=page_rows,
-                v1=path.startswith("v1/"),
-            )
+            read = partial(read_page, paging=paging, marker=marker, page_rows=page_rows, v1=v1)
             page, read_at = self._ask(call, read)
             if page.marker is not None and (page.marker in seen or page.rows == last_rows != []):
-                raise errors.DataError(
-                    f"Pipedrive's pages of /{path} lead round in a circle, so that its end cannot "
-                    "be reached; nothing was lost. Run again later."
-                )
+                raise _in_a_circle(path)
             yield Answer(page=page, read_at=read_at)
             if page.marker is None:
                 return
@@ -270,6 +262,13 @@ def _page_params(paging: Paging, page_rows: int, marker: str | None) -> Params:
     if paging == "offset":
         return (("start", marker or "0"), ("limit", str(page_rows)))
     return (("limit", str(page_rows)), *((("cursor", marker),) if marker else ()))
+
+
+def _in_a_circle(path: str) -> errors.DataError:
+    return errors.DataError(
+        f"Pipedrive's pages of /{path} lead round in a circle, so that its end cannot be reached; "
+        "nothing was lost. Run again later."
+    )
 
 
 def _read_object(body: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from pipedrive_assets.orchestration.resources import PipedriveResource, Warehous
 from pipedrive_assets.orchestration.run_notes import note_failure, note_start
 from pipedrive_assets.orchestration.target import Target
 from pipedrive_assets.orchestration.translator import specs
+from pipedrive_assets.settings import Settings
 from pipedrive_assets.source import LoadRequest, TableReport, load_tables, raise_failures
 from pipedrive_assets.windows import utc_now
 
@@ -61,20 +62,8 @@ def _materialize(
     pipedrive: PipedriveResource,
     duckdb: WarehouseResource,
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    selected = {key.to_user_string() for key in context.selected_asset_keys}
     settings = or_failure(pipedrive.settings)
-    request = LoadRequest(
-        entities=settings.named(selected),
-        window=window_of(context.partition_time_window),
-        overlap=settings.overlap,
-        since=settings.since,
-        full=config.full,
-        newest=config.newest,
-        recheck_days=settings.recheck_days if config.newest else None,
-        caps=caps_of(settings),
-        run_id=context.run.run_id,
-        purge_deleted=settings.purge_deleted,
-    )
+    request = _request(context, config, settings)
     warehouse = duckdb.warehouse()
     note_start(context, str(warehouse))
     notes = _Notes(context, Target.of(settings, str(warehouse)), request)
@@ -94,11 +83,32 @@ def _materialize(
         raise_failures(reports)
     except PipedriveError as error:
         loaded = {report.entity.name for report in reports if not report.error}
-        note_failure(context, error, unloaded=selected - loaded)
+        note_failure(context, error, unloaded=_selected(context) - loaded)
         tell(context.run, settings, error)
         raise failure(error) from None
     finally:
         warehouse.close()
+
+
+def _request(
+    context: dg.AssetExecutionContext, config: LoadConfig, settings: Settings
+) -> LoadRequest:
+    return LoadRequest(
+        entities=settings.named(_selected(context)),
+        window=window_of(context.partition_time_window),
+        overlap=settings.overlap,
+        since=settings.since,
+        full=config.full,
+        newest=config.newest,
+        recheck_days=settings.recheck_days if config.newest else None,
+        caps=caps_of(settings),
+        run_id=context.run.run_id,
+        purge_deleted=settings.purge_deleted,
+    )
+
+
+def _selected(context: dg.AssetExecutionContext) -> set[str]:
+    return {key.to_user_string() for key in context.selected_asset_keys}
 
 
 class _Notes:

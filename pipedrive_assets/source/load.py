@@ -13,7 +13,7 @@ from typing import Protocol
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from pipedrive_assets.connect import Connection
+from pipedrive_assets.connect import Account, Connection
 from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.errors import DataError, PipedriveError
 from pipedrive_assets.reading.chunk import Chunk
@@ -21,12 +21,13 @@ from pipedrive_assets.reading.field_memory import FieldMemory
 from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import layout, ledger, views
 from pipedrive_assets.source.commit import Written
+from pipedrive_assets.source.context import Context
 from pipedrive_assets.source.field_store import WarehouseMapping
 from pipedrive_assets.source.handover import Event, HandOver
 from pipedrive_assets.source.purge import rewrite
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures, settled
 from pipedrive_assets.source.spending import Spending, warn_of_unknown_limit
-from pipedrive_assets.source.table_load import Context, TableLoad
+from pipedrive_assets.source.table_load import TableLoad
 from pipedrive_assets.source.waiting import tokens_waiting
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import Window, utc_now
@@ -65,13 +66,7 @@ def run_tables(
         check_excluded(entity)
     warehouse.check_copy()
     account, now = connection.account()
-    with warehouse.sql() as sql:
-        ledger.prepare(sql)
-        ledger.claim(sql, account, now)
-        if changed := layout.settle(sql, request.entities):
-            for name in changed:
-                warehouse.relearn(f"pipedrive_{name}")
-            rewrite(warehouse)
+    _prepare(warehouse, request, account, now)
     with warehouse.sql() as sql:
         spending = Spending(sql, connection.client, request.caps, request.run_id)
     if any(entity.capped for entity in request.entities):
@@ -99,6 +94,17 @@ def run_tables(
             views.rebuild(sql)
         if good:
             warehouse.renew_copy()
+
+
+def _prepare(warehouse: Warehouse, request: LoadRequest, account: Account, now: datetime) -> None:
+    """Make sure that the warehouse is this account's, and laid out as these tables want it."""
+    with warehouse.sql() as sql:
+        ledger.prepare(sql)
+        ledger.claim(sql, account, now)
+        if changed := layout.settle(sql, request.entities):
+            for name in changed:
+                warehouse.forget(f"pipedrive_{name}")
+            rewrite(warehouse)
 
 
 def _reachable(window: Window, now: datetime) -> Window:

@@ -17,10 +17,11 @@ from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.source import commit, marks, seen
 from pipedrive_assets.source.confirm import CONFIRMED_ROWS, confirm
+from pipedrive_assets.source.context import Context
 from pipedrive_assets.source.ledger import Sql, coverage
 from pipedrive_assets.source.load import run_tables
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
-from pipedrive_assets.source.table_load import Context, TableLoad
+from pipedrive_assets.source.table_load import TableLoad
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
 

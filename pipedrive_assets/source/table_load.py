@@ -3,41 +3,24 @@
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
-from pipedrive_assets.api import Client
-from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import BY_NAME, Entity, Kind
 from pipedrive_assets.errors import CapReached, DataError, PipedriveError, WarehouseError
 from pipedrive_assets.reading.child_walks import read_children
 from pipedrive_assets.reading.chunk import ChildrenRead, Chunk, Parent
-from pipedrive_assets.reading.field_memory import OWN_SHAPES, FieldMemory
+from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import commit, drift, erasure, ledger, marks
-from pipedrive_assets.source.report import LoadRequest, TableReport, TokensSpent, Waiting
-from pipedrive_assets.source.spending import Spending
+from pipedrive_assets.source.context import Context
+from pipedrive_assets.source.report import TableReport, TokensSpent, Waiting
 from pipedrive_assets.source.waiting import tokens_to_begin, what_waits
-from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.source.withheld import Withheld
 from pipedrive_assets.windows import utc_now
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What all tables of a load share. `now` is Pipedrive's clock when the load began."""
-
-    client: Client
-    warehouse: Warehouse
-    request: LoadRequest
-    fields: FieldMemory
-    spending: Spending
-    account: Account
-    now: datetime
 
 
 class TableLoad:

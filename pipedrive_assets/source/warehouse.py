@@ -7,6 +7,7 @@ while Pipedrive is asked.
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,15 +161,11 @@ class Warehouse:
         return self._pipelines[name]
 
     def forget(self, name: str) -> None:
-        """Drop a pipeline with whatever it left pending."""
-        if pipeline := self._pipelines.pop(name, None):
-            with contextlib.suppress(Exception):
-                pipeline.abort_packages()
-
-    def relearn(self, name: str) -> None:
-        """Drop a pipeline with all that it knows of its table."""
-        with contextlib.suppress(Exception):
-            (self._pipelines.pop(name, None) or self._new_pipeline(name)).drop()
+        """Drop a pipeline with all that it left behind here: the next use restores its schema from
+        the warehouse. What a full disk cut short would be mistaken for a schema.
+        """
+        self._pipelines.pop(name, None)
+        shutil.rmtree(Path(self._work.name, name), ignore_errors=True)
 
     def _open(self) -> SqlClientBase[Any]:
         """Open the file, patiently."""
@@ -208,12 +205,16 @@ class Warehouse:
         return self._ledger
 
     def _new_pipeline(self, name: str) -> dlt.Pipeline:
-        return dlt.pipeline(
-            name,
-            pipelines_dir=self._work.name,
-            destination=typed_duckdb(str(self.path), destination_name="duckdb"),
-            dataset_name=self.dataset,
-        )
+        try:
+            return dlt.pipeline(
+                name,
+                pipelines_dir=self._work.name,
+                destination=typed_duckdb(str(self.path), destination_name="duckdb"),
+                dataset_name=self.dataset,
+            )
+        except Exception:
+            self.forget(name)
+            raise
 
 
 def _has_schema(sql: SqlClientBase[Any], name: str) -> bool:

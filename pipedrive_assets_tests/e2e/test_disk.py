@@ -58,7 +58,7 @@ def test_a_full_disk_under_the_warehouse_loses_nothing(disk, size):
     office.warehouse.close()
 
 
-@pytest.mark.parametrize("size", ["4k", "300k"])
+@pytest.mark.parametrize("size", ["4k", "200k", "300k", "400k"])
 def test_a_full_disk_under_the_working_files_loses_nothing(disk, tmp_path, monkeypatch, size):
     folder, mount = disk
     mount(f"size={size}")

@@ -1,12 +1,14 @@
 """Whatever befalls the warehouse file: one sentence that ends in what to do, and nothing broken."""
 
 import errno
+import itertools
 from pathlib import Path
 
 import pytest
+from dlt.common.storages import FileStorage
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
-from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.errors import LoadFailed, WarehouseError
 from pipedrive_assets.source import Warehouse
 from pipedrive_assets.source.file_lock import explain
 
@@ -57,6 +59,27 @@ def test_a_file_that_was_made_in_vain_is_removed(tmp_path, monkeypatch):
     warehouse.close()
 
 
+@pytest.mark.parametrize("whole_files", [0, 2, 6, 11, 12, 14, 18, 20, 27])
+def test_a_working_file_that_was_cut_short_spoils_no_later_load(office, monkeypatch, whole_files):
+    """dlt leaves half of a file behind and would later take it for a schema."""
+    files = itertools.count()
+    whole = FileStorage.save_atomic
+
+    def cut_short(storage_path, relative_path, data, file_type="t"):
+        if next(files) != whole_files:
+            return whole(storage_path, relative_path, data, file_type)
+        Path(storage_path, "40ddc974b924ed48").write_bytes(b"{")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FileStorage, "save_atomic", staticmethod(cut_short))
+        with pytest.raises((LoadFailed, WarehouseError), match="is full"):
+            office.load("stages")
+
+    office.load("stages")
+    assert [] == office.differences("stages")
+
+
 def test_a_foreign_file_is_left_alone(tmp_path):
     path = tmp_path / "warehouse.duckdb"
     path.write_text("my notes, of which there is no other copy" * 200)
@@ -76,6 +99,6 @@ def test_a_note_that_cannot_be_left_stops_nobody(tmp_path, monkeypatch):
     warehouse = Warehouse(tmp_path / "warehouse.duckdb", "pipedrive_data")
     with monkeypatch.context() as patched:
         patched.setattr(Path, "write_text", refuse)
-        with warehouse.table_lock("deals"), warehouse.exclusive():
+        with warehouse.table_lock("stages"), warehouse.exclusive():
             assert not (tmp_path / "warehouse.duckdb").exists()
     warehouse.close()
