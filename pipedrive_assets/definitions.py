@@ -7,6 +7,7 @@ import dagster as dg
 from pipedrive_assets.orchestration.alerts import build_alerts
 from pipedrive_assets.orchestration.assets import build_assets
 from pipedrive_assets.orchestration.freshness import build_sensor, with_freshness_policies
+from pipedrive_assets.orchestration.labels import with_labels
 from pipedrive_assets.orchestration.partitions import daily_partitions
 from pipedrive_assets.orchestration.reconcile import (
     build_reconcile_job,
@@ -25,7 +26,7 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
     """
     partitions = daily_partitions(settings.first_partition)
     job, reconcile_job = build_job(settings.entities), build_reconcile_job()
-    assets = build_assets(partitions, settings.entities)
+    assets = with_labels(build_assets(partitions, settings.entities), settings)
     return dg.Definitions(
         assets=[with_freshness_policies(assets, Target.of(settings))],
         jobs=[job, reconcile_job],

@@ -184,4 +184,25 @@ SETTINGS: tuple[Setting, ...] = (
         parse=values.webhook,
         remedy="Give the whole URL, such as https://hooks.slack.com/services/….",
     ),
+    Setting(
+        name="PIPEDRIVE_ASSET_OWNERS",
+        default="",
+        help="Who owns the assets in Dagster, such as `anna@example.com,team:sales`.",
+        parse=values.owners,
+        remedy="Give e-mail addresses or team:name, separated by commas.",
+    ),
+    Setting(
+        name="PIPEDRIVE_ASSET_TAGS",
+        default="",
+        help="Tags that the assets bear in Dagster, such as `domain=sales,gdpr`.",
+        parse=values.tags,
+        remedy="Give key=value of letters, digits, - _ and . separated by commas.",
+    ),
+    Setting(
+        name="PIPEDRIVE_ASSET_GROUP",
+        default="",
+        help="One Dagster group for all assets. Default: several, such as `crm` and `reference`.",
+        parse=values.group,
+        remedy="Give a name of letters, digits and underscores.",
+    ),
 )

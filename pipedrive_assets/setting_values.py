@@ -140,3 +140,34 @@ def webhook(text: str) -> str:
         raise ValueError
     _ = parts.port
     return text
+
+
+OWNER = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:[A-Za-z0-9_]+")
+"""What Dagster takes for an owner: an e-mail address or a team."""
+
+TAG = re.compile(r"((?!dagster/)[\w.-]{1,63}/)?[\w.-]{1,63}(=[\w.-]{0,63})?", re.ASCII)
+"""What Dagster takes for a tag; names below `dagster/` are its own."""
+
+
+def owners(text: str) -> tuple[str, ...]:
+    """E-mail addresses and `team:name`, separated by commas."""
+    return tuple(_each(text, OWNER))
+
+
+def tags(text: str) -> dict[str, str]:
+    """`key=value` or `key`, separated by commas."""
+    return {key: value for key, _, value in (each.partition("=") for each in _each(text, TAG))}
+
+
+def group(text: str) -> str:
+    """A name that Dagster takes for a group."""
+    if not re.fullmatch(r"[A-Za-z0-9_]+", text):
+        raise ValueError
+    return text
+
+
+def _each(text: str, form: re.Pattern[str]) -> list[str]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(form.fullmatch(word) for word in words):
+        raise ValueError
+    return words

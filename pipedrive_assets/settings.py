@@ -67,6 +67,9 @@ class Settings:
     read_copy: Path | None = None
     alert_webhook: str = field(default="", repr=False)
     purge_deleted: bool = False
+    asset_owners: tuple[str, ...] = ()
+    asset_tags: Mapping[str, str] = field(default_factory=dict)
+    asset_group: str | None = None
     points_to_account: tuple[str, ...] = ()
     sandbox_instant: datetime | None = None
     """The moment at which the sandbox's company is seen; none: now."""
@@ -146,6 +149,9 @@ def _of(root: Path, parsed: Mapping[str, Any], pointers: Iterable[str]) -> Setti
         freshness={name.lower(): parsed[f"{_FRESHNESS}{name}"] for name in _FRESH_GROUPS},
         read_copy=_path(root, parsed["PIPEDRIVE_READ_COPY"]),
         alert_webhook=parsed["PIPEDRIVE_ALERT_WEBHOOK"] or "",
+        asset_owners=parsed["PIPEDRIVE_ASSET_OWNERS"] or (),
+        asset_tags=parsed["PIPEDRIVE_ASSET_TAGS"] or {},
+        asset_group=parsed["PIPEDRIVE_ASSET_GROUP"],
         points_to_account=tuple(pointers),
     )
 

@@ -86,6 +86,13 @@ def test_costs_are_the_official_ones(entity, operations):
 
 
 @each_entity
+def test_the_page_in_the_reference_is_that_of_the_list(entity, operations):
+    official = operations[entity.listings[0].path]
+
+    assert f"{official['tags'][0]}#{official['operationId']}" == columns_of(entity.name).page
+
+
+@each_entity
 def test_only_official_parameters_are_sent(entity, operations):
     sent = {name for name, _ in entity.params} | ({entity.bulk} if entity.bulk else set())
     sent |= {"cursor": {"cursor", "limit"}, "offset": {"start", "limit"}, "none": set()}[

@@ -166,6 +166,13 @@ def test_an_address_with_a_secret_in_it_is_refused_and_shown_nowhere(tmp_path, g
         ("PIPEDRIVE_READ_COPY", "copy.parquet"),
         ("PIPEDRIVE_RECONCILE_AT", "sunday 03:45"),
         ("PIPEDRIVE_RECONCILE_AT", "sun"),
+        ("PIPEDRIVE_ASSET_OWNERS", "anna"),
+        ("PIPEDRIVE_ASSET_OWNERS", "anna@example.com, team:"),
+        ("PIPEDRIVE_ASSET_OWNERS", "team:sales team"),
+        ("PIPEDRIVE_ASSET_TAGS", "domain=sales force"),
+        ("PIPEDRIVE_ASSET_TAGS", "dagster/priority=3"),
+        ("PIPEDRIVE_ASSET_TAGS", "=sales"),
+        ("PIPEDRIVE_ASSET_GROUP", "sales-data"),
     ],
 )
 def test_a_wrong_value_gets_one_sentence_with_setting_value_and_remedy(tmp_path, name, value):

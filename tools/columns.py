@@ -1,4 +1,4 @@
-"""Write the column files from Pipedrive's official documents.
+"""Write the column files, each with its page in Pipedrive's reference, from the official documents.
 
     .venv/bin/python tools/columns.py ../shared/pipedrive [--check]
 
@@ -10,7 +10,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,13 @@ class Found:
     columns: ColumnMap
     lists: dict[str, ColumnMap]
 
-    def has(self, path: str) -> bool:
-        """Whether a `column` or `list.column` exists."""
-        name, _, column = path.partition(".")
-        return column in self.lists.get(name, {}) if column else name in self.columns
+    def matching(self, path: str) -> Iterator[tuple[ColumnMap, str]]:
+        """Find the columns that a general `column`, `list.column` or `__leaf` describes."""
+        for name, columns in {"": self.columns, **self.lists}.items():
+            for column in columns:
+                whole = f"{name}.{column}" if name else column
+                if whole == path or (path.startswith("__") and whole.endswith(path)):
+                    yield columns, column
 
     def table(self, path: str) -> tuple[ColumnMap, str]:
         """Where an override's `column` or `list.column` belongs."""
@@ -84,6 +87,11 @@ class Documents:
         version, path = _address(listing)
         operation: Json = self.specs[version]["paths"][path]["get"]
         return operation
+
+    def page(self, entity: Entity) -> str:
+        """Name the page of Pipedrive's API reference that tells of an entity's list."""
+        operation = self.operation(entity.listings[0])
+        return f"{operation['tags'][0]}#{operation['operationId']}"
 
     def example_rows(self, listing: Listing, nested: str | None) -> list[Any]:
         """Find the rows of the official example answer; none when there is no example."""
@@ -235,8 +243,7 @@ def documented(documents: Documents, entity: Entity) -> Found:
 def overridden(found: Found, overrides: Mapping[str, Json], entity: Entity) -> Found:
     """Apply the general descriptions and the entity's own overrides."""
     for path, general in overrides.get("*", {}).items():
-        if found.has(path):
-            table, column = found.table(path)
+        for table, column in found.matching(path):
             table[column] |= general
     for path, own in overrides.get(entity.name, {}).items():
         table, column = found.table(path)
@@ -250,11 +257,9 @@ def overridden(found: Found, overrides: Mapping[str, Json], entity: Entity) -> F
     return found
 
 
-def file_text(content: Json, *, depth: int = 0) -> str:
+def file_text(content: Any, *, depth: int = 0) -> str:
     """Write the JSON out, a column a line."""
-    if not content:
-        return "{}"
-    if not any(isinstance(value, dict) for value in content.values()):
+    if not isinstance(content, dict) or not any(isinstance(v, dict) for v in content.values()):
         return json.dumps(content, ensure_ascii=False)
     pad = "  " * depth
     lines = (
@@ -271,7 +276,11 @@ def expected_files(folder: Path) -> dict[Path, str]:
     files = {}
     for entity in ENTITIES:
         found = overridden(documented(documents, entity), overrides, entity)
-        content = {"columns": found.columns, "lists": found.lists}
+        content = {
+            "page": documents.page(entity),
+            "columns": found.columns,
+            "lists": found.lists,
+        }
         files[TARGET / f"{entity.name}.json"] = file_text(content) + "\n"
     return files
 

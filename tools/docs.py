@@ -57,8 +57,9 @@ def entity_pages() -> str:
 
 
 def _entity_page(entity: Entity) -> str:
+    lists = ", ".join(f"`GET /{listing.path}`" for listing in entity.listings)
     facts = {
-        "endpoint": ", ".join(f"`GET /{listing.path}`" for listing in entity.listings),
+        "endpoint": f"{lists} ([reference]({columns_of(entity.name).url}))",
         "key": ", ".join(f"`{name}`" for name in entity.key),
         "cursor": f"`{entity.cursor}`" if entity.cursor else "none: read whole each time",
         "paging": f"{PAGINATION[entity.paging]}, {entity.page_rows} rows a page",

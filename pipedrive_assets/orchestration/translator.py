@@ -7,8 +7,8 @@ import dagster as dg
 
 from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity, Kind
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltTranslator
-from pipedrive_assets.rows.columns import Column, columns_of
-from pipedrive_assets.rows.exclusion import is_left_out
+from pipedrive_assets.orchestration.table_schema import column_schema
+from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.source.tables import table_resource
 
 PARTITION_MEANING = {
@@ -49,6 +49,7 @@ def _spec(entity: Entity) -> dg.AssetSpec:
         tags={"cost_tokens": str(entity.cost)},
         metadata={
             "api_path": f"GET /{entity.path}",
+            "api_reference": dg.MetadataValue.url(columns_of(entity.name).url),
             "tokens_per_page": entity.cost,
             "dagster/column_schema": column_schema(entity),
         },
@@ -68,31 +69,12 @@ def specs(entities: Iterable[Entity]) -> list[dg.AssetSpec]:
 def description(entity: Entity) -> str:
     """What the table holds and what its partitions mean, as Markdown."""
     meaning = PARTITION_MEANING[entity.kind].format(parent=entity.parent, name=entity.name)
-    source = f"Source: `GET /{entity.path}`, {entity.cost} API tokens a page."
-    return f"{entity.doc}\n\n{meaning}\n\n{source}"
-
-
-def column_schema(entity: Entity) -> dg.TableSchema:
-    """The table's columns as the Dagster UI shows them, and the lists that are tables of their own;
-    what tells of a natural person is tagged `personal`.
-    """
-    known = columns_of(entity.name)
-    lists = {
-        name: Column(type="list", personal=any(column.personal for column in columns.values()))
-        for name, columns in known.lists.items()
-    }
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=name,
-                type=column.type,
-                description=column.description,
-                tags={"personal": ""} if column.personal else {},
-            )
-            for name, column in {**known.columns, **lists}.items()
-            if not is_left_out(entity, name)
-        ]
+    lists = ", ".join(f"`GET /{listing.path}`" for listing in entity.listings)
+    source = (
+        f"Source: [{lists}]({columns_of(entity.name).url}) in Pipedrive's API reference, "
+        f"{entity.cost} API tokens a page."
     )
+    return f"{entity.doc}\n\n{meaning}\n\n{source}"
 
 
 def _translator_data() -> Any:

@@ -176,7 +176,7 @@ class DealStageChangeStream(Stream):
     @property
     def columns(self) -> Columns:
         """Those of a change."""
-        return Columns(columns=STAGE_CHANGE_COLUMNS, lists={})
+        return Columns(columns=STAGE_CHANGE_COLUMNS, lists={}, page=columns_of("deals_flow").page)
 
     def row(self, row: Mapping[str, Any], parent_id: int | None) -> Row | None:
         """None for every other event."""

@@ -1,4 +1,4 @@
-"""Columns and types of every table, one JSON file per entity.
+"""Columns and types of every table, and where Pipedrive tells of it, one JSON file per entity.
 
 The files are written by `tools/columns.py` from Pipedrive's official documents. Types are dlt's:
 text, bigint, double, bool, timestamp, date, json.
@@ -33,7 +33,17 @@ class Columns:
 
     columns: dict[str, Column]
     lists: dict[str, dict[str, Column]]
+    page: str
+    """The page of Pipedrive's API reference that tells of its list, such as `Deals#getDeals`."""
 
+    @property
+    def url(self) -> str:
+        """That page's address."""
+        return f"{REFERENCE}{self.page}"
+
+
+REFERENCE = "https://developers.pipedrive.com/docs/api/v1/"
+"""Pipedrive's API reference; lists of API v2 stand there too."""
 
 EVERY_TABLE: dict[str, Column] = {
     "_row_hash": Column(
@@ -64,6 +74,7 @@ def columns_of(entity_name: str) -> Columns:
     return Columns(
         columns={**_read(content["columns"]), **EVERY_TABLE},
         lists={name: _read(columns) for name, columns in content["lists"].items()},
+        page=content["page"],
     )
 
 

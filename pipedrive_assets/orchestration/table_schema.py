@@ -1,0 +1,74 @@
+"""A table's columns as the Dagster UI shows them."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from pipedrive_assets.entities import Entity
+from pipedrive_assets.rows.columns import Column, columns_of
+from pipedrive_assets.rows.exclusion import is_left_out
+from pipedrive_assets.rows.field_set import FieldSet
+
+OF_DLT: dict[str, Column] = {
+    "_dlt_load_id": Column(type="text", description="The load that wrote the row, in _dlt_loads."),
+    "_dlt_id": Column(type="text", description="The row's own key, which rows of its lists name."),
+}
+"""Columns that dlt adds to every table."""
+
+OF_LIST: dict[str, Column] = {
+    "_dlt_parent_id": Column(type="text", description="The _dlt_id of the row whose list it is."),
+    "_dlt_list_idx": Column(type="bigint", description="Place in the list, from 0."),
+    "_dlt_id": Column(type="text", description="The item's own key."),
+}
+"""The same for the table of a list."""
+
+
+def column_schema(entity: Entity, custom: FieldSet | None = None) -> dg.TableSchema:
+    """The columns of a table, those of its custom fields where they are known, and the lists that
+    are tables of their own; what tells of a natural person is tagged `personal`.
+    """
+    columns, lists = _known(entity, custom)
+    tables = {
+        name: Column(
+            type="list",
+            description=f"A list: table {entity.name}__{name}, joined by its _dlt_parent_id.",
+            personal=any(column.personal for column in items.values()),
+        )
+        for name, items in lists.items()
+    }
+    return _schema({**columns, **tables, **OF_DLT})
+
+
+def list_schemas(entity: Entity, custom: FieldSet | None = None) -> dict[str, dg.TableSchema]:
+    """By the table's name, the columns of each list in a table's rows."""
+    _, lists = _known(entity, custom)
+    return {
+        f"{entity.name}__{name}": _schema({**items, **OF_LIST}) for name, items in lists.items()
+    }
+
+
+def _known(
+    entity: Entity, custom: FieldSet | None
+) -> tuple[dict[str, Column], dict[str, dict[str, Column]]]:
+    """Columns and lists, without those that a setting keeps out."""
+    held = columns_of(entity.name)
+    columns = {**held.columns, **(custom.columns if custom else {})}
+    lists = {**held.lists, **(custom.lists if custom else {})}
+    return (
+        {name: column for name, column in columns.items() if not is_left_out(entity, name)},
+        {name: items for name, items in lists.items() if not is_left_out(entity, name)},
+    )
+
+
+def _schema(columns: Mapping[str, Column]) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=name,
+                type=column.type,
+                description=column.description,
+                tags={"personal": ""} if column.personal else {},
+            )
+            for name, column in columns.items()
+        ]
+    )
