@@ -3,7 +3,7 @@ BIN := .venv/bin
 SHARED ?= ../shared/pipedrive
 
 .DEFAULT_GOAL := help
-.PHONY: help try test e2e soak check lint format columns docs screenshots audit lock clean
+.PHONY: help try test e2e soak check lint format columns docs bench screenshots audit lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ screenshots: .venv/installed ## the pictures in docs anew (needs Debian's chromi
 
 docs: .venv/installed ## the generated parts of README and docs anew
 	@$(BIN)/python tools/docs.py
+
+bench: .venv/installed ## measure (SIZE=1k|10k|100k deals), and write the table in docs/performance.md
+	@$(BIN)/python -m bench --size $(or $(SIZE),1k)
 
 audit: ## known vulnerabilities of what requirements.lock pins (needs the network)
 	@test -x .audit/bin/pip-audit || { $(PYTHON) -m venv .audit && .audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }

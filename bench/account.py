@@ -1,0 +1,183 @@
+"""The invented account, in a process of its own: replies are made once, kept on disk, and given
+from there, so that the account is not what is measured.
+
+It serves on a port of this machine, takes one order a line (`phase instant [verb]`), and answers
+each with a line of JSON: how many rows its lists now hold.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from threading import Lock
+from typing import Any
+
+from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.entities import ENTITIES, Entity, Kind, Listing
+from pipedrive_assets.reading.plan import Walk
+from pipedrive_assets.reading.walks import read_windowed
+from pipedrive_assets.sandbox import Limits, Sandbox, SandboxAdapter, World, serve
+from pipedrive_assets.sandbox.exchange import Call, Reply
+
+NO_LIMIT = Limits(burst=10**9, daily_tokens=10**12)
+CHANGED = 0.02
+"""Share of the rows that a day changes."""
+
+EDITED = {
+    "deals": "title",
+    "persons": "name",
+    "organizations": "name",
+    "activities": "note",
+    "products": "description",
+    "leads": "title",
+    "notes": "content",
+    "files": "description",
+}
+"""The column that an edit changes."""
+
+Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class Recorder:
+    """A sandbox whose replies are kept in `folder/<phase>/<path>/`."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        self.sandbox, self.folder, self.phase = sandbox, folder, ""
+        self._known: dict[Key, tuple[Reply, Path]] = {}
+        self._lock = Lock()
+
+    def begin(self, phase: str) -> None:
+        """Forget the replies of the phase before; their files stay."""
+        self.phase = phase
+        self._known.clear()
+
+    def answer(self, call: Call) -> Reply:
+        """The reply that was given to the same question before, or a new one."""
+        key = call.path, tuple(sorted(call.params))
+        known = self._known.get(key)
+        if known is None:
+            with self._lock:
+                known = self._known[key] = self._record(call)
+        reply, file = known
+        return Reply(status=reply.status, headers=reply.headers, body=file.read_bytes())
+
+    def _record(self, call: Call) -> tuple[Reply, Path]:
+        reply = self.sandbox.answer(call)
+        file = self.folder / self.phase / call.path.strip("/").replace("/", ".")
+        file.mkdir(parents=True, exist_ok=True)
+        file /= f"{len(self._known)}.json"
+        file.write_bytes(reply.body)
+        return Reply(status=reply.status, headers=reply.headers, body=b""), file
+
+
+def walk_lists(recorder: Recorder) -> None:
+    """Have every page of every list made that a first load and a reconciliation ask for."""
+    client = Client(
+        base_url="https://sandbox.invalid",
+        api_token=recorder.sandbox.api_token,
+        adapter=SandboxAdapter(recorder),  # type: ignore[arg-type]
+        now=lambda: recorder.sandbox.now,
+    )
+    for entity in ENTITIES:
+        if entity.kind is Kind.WINDOWED:
+            for _ in read_windowed(client, entity, Walk(baseline=True, moves=True), Tally()):
+                pass
+
+
+def live_a_day(world: World, until: datetime) -> None:
+    """Let the account live up to `until`, and edit its share of rows besides, spread over the
+    hours.
+    """
+    rng, hours = Random(2), 24
+    edits = {
+        name: rng.sample(world.ids(name), max(1, round(len(world.ids(name)) * CHANGED)))
+        for name in EDITED
+    }
+    begin = world.instant
+    for hour in range(1, hours + 1):
+        world.advance(begin + (until - begin) * hour / hours)
+        for name, keys in edits.items():
+            for key in keys[hour - 1 :: hours]:
+                _edit(world, name, key, f"Changed at {world.stamp}")
+    world.advance(until)
+
+
+def _edit(world: World, name: str, key: Any, text: str) -> None:
+    row = world.tables[name].rows.get(key)
+    if row is not None and not row.get("is_deleted"):
+        values: dict[str, Any] = {EDITED[name]: text}
+        world.edit(name, key, **values)
+
+
+def listed(world: World, since: str | None) -> dict[str, int]:
+    """Rows on each list, or those of them that changed since a moment."""
+    return {
+        listing.path: sum(_is_on(entity, listing, row, since) for row in _rows(world, entity))
+        for entity in ENTITIES
+        if entity.kind is Kind.WINDOWED
+        for listing in entity.listings
+    }
+
+
+def _rows(world: World, entity: Entity) -> Iterator[Any]:
+    yield from world.tables[entity.name].rows.values()
+
+
+def _is_on(entity: Entity, listing: Listing, row: Any, since: str | None) -> bool:
+    if entity.archived and bool(row["is_archived"]) is not (listing is entity.archived):
+        return False
+    if row.get("is_deleted") and entity.name != "deals":
+        return False
+    changed = row["update_time"] or row["add_time"]
+    return since is None or bool(changed >= since)
+
+
+def facts(world: World, since: str | None) -> dict[str, Any]:
+    """What floors are computed from; of deals also how many have children to read."""
+    deals = [
+        row
+        for row in world.tables["deals"].rows.values()
+        if since is None or (row["update_time"] or row["add_time"]) >= since
+    ]
+    with_people = {row["deal_id"] for row in world.tables["participants"].rows.values()}
+    with_lines = {row["deal_id"] for row in world.tables["deal_products"].rows.values()}
+    return {
+        "listed": listed(world, since),
+        "deals": len(deals),
+        "with_participants": sum(row["id"] in with_people for row in deals),
+        "with_products": sum(row["id"] in with_lines for row in deals),
+    }
+
+
+def obey(recorder: Recorder, order: dict[str, Any]) -> dict[str, Any]:
+    """Begin a phase: at its instant, after a day of changes or not, its pages made or not."""
+    world, instant = recorder.sandbox.world, datetime.fromisoformat(order["instant"])
+    if order.get("changes"):
+        live_a_day(world, instant)
+    world.advance(instant)
+    recorder.begin(order["phase"])
+    if order.get("walk"):
+        walk_lists(recorder)
+    return facts(world, order.get("since"))
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--deals", type=int, required=True)
+    parser.add_argument("--instant", type=datetime.fromisoformat, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    arguments = parser.parse_args()
+    world = World(deals=arguments.deals, instant=arguments.instant)
+    recorder = Recorder(Sandbox(world, limits=NO_LIMIT), arguments.folder)
+    with serve(recorder) as server:  # type: ignore[arg-type]
+        print(json.dumps({"url": server.url}), flush=True)
+        for line in sys.stdin:
+            print(json.dumps(obey(recorder, json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""What a phase takes at least: calls and tokens, computed from what the account holds."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from pipedrive_assets.connect import ME_TOKENS
+from pipedrive_assets.entities import BULK_PARENTS, BY_NAME, DEFAULT_ENTITIES, Entity, Kind
+from pipedrive_assets.reading.field_memory import DEFINITION_COST, ENDPOINT_OF
+
+WITH_CHILDREN = {
+    "deals_participants": "with_participants",
+    "deals_flow": "deals",
+    "deals_products": "with_products",
+    "deals_installments": "with_products",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """Requests, and the tokens that they take."""
+
+    requests: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: "Calls") -> "Calls":
+        return Calls(requests=self.requests + other.requests, tokens=self.tokens + other.tokens)
+
+
+def of_lists(facts: dict[str, Any], *, default: bool = False) -> Calls:
+    """Every row on the windowed lists shown once, in full pages; a page tells that a list has
+    nothing. `default`: reference tables and the children of those deals as well.
+    """
+    entities = [e for e in DEFAULT_ENTITIES if default or e.kind is Kind.WINDOWED]
+    endpoints = {ENDPOINT_OF[e.fields] for e in entities if e.fields}
+    definitions = len(endpoints) + (1 if default else 0)  # activities have none but for `fields`
+    total = Calls(requests=1 + definitions, tokens=ME_TOKENS + definitions * DEFINITION_COST)
+    return sum((_of_table(entity, facts) for entity in entities), total)
+
+
+def _of_table(entity: Entity, facts: dict[str, Any]) -> Calls:
+    if entity.shape in {"definition", "mapping"}:
+        return Calls()
+    if entity.kind is Kind.CHILD:
+        parents = facts[WITH_CHILDREN[entity.name]]
+        calls = ceil(parents / BULK_PARENTS) if entity.bulk else parents
+        return Calls(requests=calls, tokens=calls * entity.cost)
+    calls = Calls()
+    for listing in entity.listings:
+        pages = max(1, ceil(facts["listed"].get(listing.path, 0) / entity.page_rows))
+        calls += Calls(requests=pages, tokens=pages * listing.cost)
+    return calls
+
+
+def cost_of(path: str) -> int:
+    """Tokens of a page of a list."""
+    return next(
+        listing.cost
+        for entity in BY_NAME.values()
+        for listing in entity.listings
+        if listing.path == path
+    )

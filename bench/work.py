@@ -1,0 +1,193 @@
+"""One measured piece of work, in a process of its own: prints a line of JSON."""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+Counts = dict[str, int]
+MEGABYTE = 1024 if sys.platform != "darwin" else 1024 * 1024
+API_TOKEN = "sandbox"  # noqa: S105 - opens nothing but the invented account
+
+
+def load(arguments: argparse.Namespace) -> Callable[[], Counts]:
+    """A load of the windowed tables, or of all that are loaded by default."""
+    from pipedrive_assets.entities import DEFAULT_ENTITIES, Kind
+    from pipedrive_assets.source import LoadRequest, Warehouse
+    from pipedrive_assets.source import load as load_tables
+    from pipedrive_assets.windows import Window
+
+    entities = DEFAULT_ENTITIES
+    if arguments.work == "windowed":
+        entities = tuple(entity for entity in entities if entity.kind is Kind.WINDOWED)
+    connection, warehouse = _account(arguments), Warehouse(arguments.warehouse, "pipedrive_data")
+    midnight = arguments.instant.replace(hour=0, minute=0, second=0, microsecond=0)
+    request = LoadRequest(entities=entities, window=Window(start=midnight))
+
+    def work() -> Counts:
+        reports = load_tables(connection, warehouse, request)
+        warehouse.close()
+        return _counts(connection, reports)
+
+    return work
+
+
+def reconcile(arguments: argparse.Namespace) -> Callable[[], Counts]:
+    """A reconciliation of the windowed tables."""
+    from pipedrive_assets.entities import DEFAULT_ENTITIES
+    from pipedrive_assets.source import ReconcileRequest, Warehouse, reconcilable
+    from pipedrive_assets.source import reconcile as reconcile_tables
+
+    connection, warehouse = _account(arguments), Warehouse(arguments.warehouse, "pipedrive_data")
+    request = ReconcileRequest(entities=reconcilable(DEFAULT_ENTITIES))
+
+    def work() -> Counts:
+        reports = reconcile_tables(connection, warehouse, request)
+        warehouse.close()
+        return _counts(connection, reports)
+
+    return work
+
+
+def job(arguments: argparse.Namespace) -> Callable[[], Counts]:
+    """The default job, by Dagster in this process."""
+    os.environ.update(
+        PIPEDRIVE_BASE_URL=arguments.url,
+        PIPEDRIVE_API_TOKEN=API_TOKEN,
+        PIPEDRIVE_WAREHOUSE=str(arguments.warehouse),
+        PIPEDRIVE_FIRST_PARTITION=f"{arguments.instant:%Y-%m-01}",
+    )
+    import dagster as dg
+
+    from pipedrive_assets.definitions import defs
+    from pipedrive_assets.orchestration.target import JOB
+
+    definition = defs.resolve_job_def(JOB)
+
+    def work() -> Counts:
+        result = definition.execute_in_process(
+            partition_key=f"{arguments.instant:%Y-%m-%d}", instance=dg.DagsterInstance.ephemeral()
+        )
+        events = result.get_asset_materialization_events()
+        found = [event.step_materialization_data.materialization.metadata for event in events]
+        return {
+            "rows": 0,
+            "requests": sum(_whole(each, "requests") for each in found),
+            "tokens": sum(_whole(each, "tokens") for each in found),
+        }
+
+    return work
+
+
+def _whole(metadata: Any, name: str) -> int:
+    return int(metadata[name].value) if name in metadata else 0
+
+
+def plain(arguments: argparse.Namespace) -> Callable[[], Counts]:
+    """The plainest dlt pipeline: its REST API source, defaults all over, the same lists."""
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+    os.environ["RUNTIME__LOG_LEVEL"] = "ERROR"
+    import dlt
+    from dlt.sources.rest_api import rest_api_source
+
+    from bench.plain import requests_in, resources
+
+    source = rest_api_source(
+        {
+            "client": {
+                "base_url": f"{arguments.url}/",
+                "headers": {"x-api-token": API_TOKEN},
+            },
+            "resources": resources(),
+        }
+    )
+    pipeline = dlt.pipeline(
+        "plain",
+        pipelines_dir=str(arguments.warehouse.parent / "plain"),
+        destination=dlt.destinations.duckdb(str(arguments.warehouse)),
+        dataset_name="plain",
+    )
+
+    def work() -> Counts:
+        with requests_in() as counted:
+            pipeline.run(source)
+        trace: Any = pipeline.last_trace
+        rows = trace.last_normalize_info.row_counts
+        return {**counted, "rows": sum(rows.get(name, 0) for name in source.resources)}
+
+    return work
+
+
+def replies(arguments: argparse.Namespace) -> Callable[[], Counts]:
+    """DuckDB alone: the same replies from disk into typed tables."""
+    import duckdb
+
+    from bench.replies import statements
+
+    wanted = list(statements(arguments.folder))
+
+    def work() -> Counts:
+        rows = 0
+        with duckdb.connect(str(arguments.warehouse)) as connection:
+            for statement in wanted:
+                rows += connection.execute(statement).fetchall()[0][0]
+        return {"rows": rows, "requests": 0, "tokens": 0}
+
+    return work
+
+
+def _account(arguments: argparse.Namespace) -> Any:
+    from pipedrive_assets.api import Client
+    from pipedrive_assets.connect import Connection
+
+    client = Client(base_url=arguments.url, api_token=API_TOKEN, now=lambda: arguments.instant)
+    return Connection(client=client, is_sandbox=False)
+
+
+def _counts(connection: Any, reports: Any) -> Counts:
+    tally = connection.client.tally
+    return {
+        "requests": tally.requests,
+        "tokens": tally.tokens,
+        "rows": sum(report.written.loaded for report in reports),
+    }
+
+
+WORK: dict[str, Callable[[argparse.Namespace], Callable[[], Counts]]] = {
+    "windowed": load,
+    "default": load,
+    "job": job,
+    "reconcile": reconcile,
+    "plain": plain,
+    "replies": replies,
+}
+
+
+def main() -> None:
+    """Do it, measured from after the imports to the end."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("work", choices=WORK)
+    parser.add_argument("--url", default="")
+    parser.add_argument("--warehouse", type=Path, required=True)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--instant", type=datetime.fromisoformat)
+    arguments = parser.parse_args()
+    work = WORK[arguments.work](arguments)
+    wall, cpu = time.perf_counter(), time.process_time()
+    counts = work()
+    figures = {
+        "wall": time.perf_counter() - wall,
+        "cpu": time.process_time() - cpu,
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE,
+    }
+    print(json.dumps({**counts, **figures}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""`make bench`: what it counts as the least, and where its table goes."""
+
+from datetime import timedelta
+
+from bench.account import Recorder, facts, live_a_day, walk_lists
+from bench.floors import Calls, of_lists
+from bench.replies import statements
+from bench.table import Line, write
+from pipedrive_assets.entities import DEFAULT_ENTITIES, ENTITIES, Kind
+from pipedrive_assets_tests.conftest import Office
+
+WINDOWED = [entity.name for entity in ENTITIES if entity.kind is Kind.WINDOWED]
+
+
+def test_a_first_load_asks_for_little_more_than_the_least(office: Office) -> None:
+    least = of_lists(facts(office.world, None))
+    office.load(*WINDOWED)
+    calls = [line for line in office.sandbox.log if "users/me" not in line.path]
+    assert least.requests - 1 <= len(calls) <= least.requests + 3
+
+
+def test_the_least_of_all_tables_counts_the_children_of_every_deal(office: Office) -> None:
+    held = facts(office.world, None)
+    office.load(*(entity.name for entity in DEFAULT_ENTITIES))
+    flows = [line for line in office.sandbox.log if line.path.endswith("/flow")]
+    assert len(flows) == held["deals"]
+    windowed, everything = of_lists(held), of_lists(held, default=True)
+    assert everything.tokens - windowed.tokens > 40 * held["deals"]
+
+
+def test_a_day_changes_one_row_in_fifty_at_least(office: Office) -> None:
+    since = f"{office.sandbox.now:%Y-%m-%dT%H:%M:%SZ}"
+    rows = len(office.world.tables["activities"].alive)
+    live_a_day(office.world, office.sandbox.now + timedelta(days=1))
+    changed = facts(office.world, since)["listed"]["api/v2/activities"]
+    assert rows / 50 - 1 <= changed < rows
+
+
+def test_duckdb_alone_reads_every_recorded_row(office: Office, tmp_path) -> None:
+    import duckdb
+
+    recorder = Recorder(office.sandbox, tmp_path)
+    recorder.begin("first")
+    walk_lists(recorder)
+    with duckdb.connect() as connection:
+        counts = [
+            connection.execute(each).fetchall()[0][0] for each in statements(tmp_path / "first")
+        ]
+        (title,) = connection.execute("SELECT max(title) FROM deals").fetchall()[0]
+    assert len(WINDOWED) == len(counts)
+    assert isinstance(title, str)
+    assert min(counts) > 0
+
+
+def test_the_table_takes_the_place_of_the_one_before(tmp_path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text("before\n<!-- bench 1k -->\nold\n<!-- /bench 1k -->\nafter\n")
+    found = {"rows": 1000, "requests": 3, "tokens": 30, "wall": 2.0, "cpu": 1.5, "peak": 99}
+    line = Line(name="first", found=found, least=Calls(requests=2, tokens=20), floor=found)
+    write(page, "1k", [line], 60)
+    text = page.read_text()
+    assert "| first | 1,000 | 3 (2) | 30 (20) | 2.00 (2.00) | 1.50 (1.50) | 99 | 500 |" in text
+    assert "old" not in text
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- /bench 1k -->\nafter\n")
