@@ -172,6 +172,18 @@ class Allowance:
         with self._lock:
             self._check(tokens)
 
+    @property
+    def left(self) -> int | None:
+        """Tokens that all caps together still allow; None: there is no cap."""
+        with self._lock:
+            limit, left = self.daily.limit, self.daily.left
+            per_run, per_day = self.caps.per_run, self.caps.day_cap(limit)
+            kept = self.caps.kept(limit)
+            allowed = [per_day - self._of_day - self.others] if per_day else []
+            allowed += [left - kept] if kept and left is not None else []
+            allowed += [per_run - self._of_run] if per_run else []
+        return max(0, min(allowed)) if allowed else None
+
     def turn_over(self) -> TokenDay:
         """The day it is now; a new one begins with nothing taken."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pipedrive_assets.cli.command import Command
 from pipedrive_assets.entities import BY_NAME, Entity
@@ -9,45 +10,46 @@ from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import Window, utc_now
 
+if TYPE_CHECKING:
+    from pipedrive_assets.source import TableReport
+
 
 def load_tables(arguments: argparse.Namespace) -> None:
     """Load with the settings found; today's window."""
-    from pipedrive_assets.connect import caps_of, connect
-    from pipedrive_assets.source import LoadRequest, Warehouse, load_tables, raise_failures
+    from pipedrive_assets.cli.table_lines import print_lines
+    from pipedrive_assets.connect import caps_of
+    from pipedrive_assets.source import LoadRequest, load_tables, raise_failures
 
     settings = Settings.from_env()
-    connection = connect(settings)
     midnight = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
-    warehouse = Warehouse(settings.warehouse, settings.dataset, read_copy=settings.read_copy)
-    reports = []
-    try:
-        request = LoadRequest(
-            entities=chosen(arguments.tables, settings),
-            window=Window(start=midnight),
-            overlap=settings.overlap,
-            since=settings.since,
-            full=arguments.full,
-            recheck_days=settings.recheck_days,
-            caps=caps_of(settings),
-            purge_deleted=settings.purge_deleted,
-        )
-        for report in load_tables(connection, warehouse, request):
-            reports.append(report)
-            if report.skipped:
-                print(f"{report.entity.name}: skipped, Pipedrive refuses it: «{report.skipped}»")
-            elif report.waiting:
-                print(f"{report.entity.name}: {report.waiting}", flush=True)
-            elif not report.error:
-                print(
-                    f"{report.entity.name}: {report.written.loaded} rows loaded, "
-                    f"{report.rows_total} in the table",
-                    flush=True,
-                )
-    finally:
-        warehouse.close()
+    request = LoadRequest(
+        entities=chosen(arguments.tables, settings),
+        window=Window(start=midnight),
+        overlap=settings.overlap,
+        since=settings.since,
+        full=arguments.full,
+        recheck_days=settings.recheck_days,
+        caps=caps_of(settings),
+        purge_deleted=settings.purge_deleted,
+    )
+    reports = print_lines(
+        settings,
+        "Loading",
+        lambda connection, warehouse, watch: load_tables(connection, warehouse, request, watch),
+        _line,
+    )
     if reports and (tokens := reports[-1].tokens):
         print(tokens)
     raise_failures(reports)
+
+
+def _line(report: "TableReport") -> str:
+    name = report.entity.name
+    if report.skipped:
+        return f"{name}: skipped, Pipedrive refuses it: «{report.skipped}»"
+    if report.waiting:
+        return f"{name}: {report.waiting}"
+    return f"{name}: {report.written.loaded} rows loaded, {report.rows_total} in the table"
 
 
 def chosen(names: Sequence[str], settings: Settings) -> tuple[Entity, ...]:

@@ -1,6 +1,7 @@
 """`purge`: take a person out of the warehouse, for good."""
 
 import argparse
+import sys
 
 from pipedrive_assets.cli.command import Command
 from pipedrive_assets.errors import ConfigurationError
@@ -24,6 +25,8 @@ def purge(arguments: argparse.Namespace) -> None:
             forgive_person(warehouse, arguments.person)
             print(f"Person {arguments.person} is off the list: `load --full` brings them back.")
             return
+        size = settings.warehouse.stat().st_size / 1e6
+        print(f"Erasing, and writing {size:,.0f} MB anew …", file=sys.stderr, flush=True)
         touched = purge_person(warehouse, arguments.person, utc_now())
         warehouse.renew_copy()
     finally:

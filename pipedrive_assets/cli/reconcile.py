@@ -1,18 +1,21 @@
 """`reconcile`: find what no change date shows, deletions above all."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from pipedrive_assets.cli.command import Command
 from pipedrive_assets.cli.load import chosen
 from pipedrive_assets.settings import Settings
 
+if TYPE_CHECKING:
+    from pipedrive_assets.source import TableReport
+
 
 def reconcile_tables(arguments: argparse.Namespace) -> None:
     """Reconcile with the settings found, a line per table."""
-    from pipedrive_assets.connect import connect
+    from pipedrive_assets.cli.table_lines import print_lines
     from pipedrive_assets.source import (
         ReconcileRequest,
-        Warehouse,
         raise_failures,
         reconcilable,
         reconcile_tables,
@@ -27,24 +30,25 @@ def reconcile_tables(arguments: argparse.Namespace) -> None:
         purge_deleted=settings.purge_deleted,
         since=settings.since,
     )
-    connection = connect(settings)
-    warehouse = Warehouse(settings.warehouse, settings.dataset, read_copy=settings.read_copy)
-    reports = []
-    try:
-        for report in reconcile_tables(connection, warehouse, request):
-            reports.append(report)
-            if report.skipped:
-                print(f"{report.entity.name}: skipped: {report.skipped}")
-            elif not report.error:
-                print(
-                    f"{report.entity.name}: {report.written.loaded} rows loaded, "
-                    f"{report.written.marked_deleted} marked as deleted "
-                    f"({report.tally.tokens} tokens): {report.what}",
-                    flush=True,
-                )
-    finally:
-        warehouse.close()
+    reports = print_lines(
+        settings,
+        "Reconciling",
+        lambda connection, warehouse, watch: reconcile_tables(
+            connection, warehouse, request, watch
+        ),
+        _line,
+    )
     raise_failures(reports)
+
+
+def _line(report: "TableReport") -> str:
+    if report.skipped:
+        return f"{report.entity.name}: skipped: {report.skipped}"
+    return (
+        f"{report.entity.name}: {report.written.loaded} rows loaded, "
+        f"{report.written.marked_deleted} marked as deleted "
+        f"({report.tally.tokens} tokens): {report.what}"
+    )
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

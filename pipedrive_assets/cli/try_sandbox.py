@@ -1,6 +1,8 @@
 """`try`: the project's main job on the invented company, each time a day further."""
 
 import argparse
+import logging
+import os
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -57,13 +59,25 @@ def _run_job(settings: Settings, instant: datetime) -> Any:
     """The job of all tables, in this process, recorded in this project's Dagster history."""
     import dagster as dg
 
+    from pipedrive_assets.cli.progress import watched
     from pipedrive_assets.definitions import build
     from pipedrive_assets.orchestration.resources import PipedriveResource
     from pipedrive_assets.orchestration.target import JOB
+    from pipedrive_assets.source.progress import Watch
 
-    definitions = build(settings, PipedriveResource(sandbox_instant=instant.isoformat()))
     day: date = min(instant.date(), utc_now().date())
-    with dg.DagsterInstance.from_config(str(settings.root)) as instance:
+    with (
+        watched("Loading", os.environ) as bar,
+        dg.DagsterInstance.from_config(str(settings.root)) as instance,
+    ):
+
+        class Watched(PipedriveResource):
+            """Tells the terminal how far it is, and not the run's log."""
+
+            def watch(self, log: logging.Logger) -> Watch:  # noqa: ARG002 - the bar in its place
+                return bar
+
+        definitions = build(settings, Watched(sandbox_instant=instant.isoformat()))
         return definitions.resolve_job_def(JOB).execute_in_process(
             instance=instance,
             partition_key=day.isoformat(),

@@ -69,7 +69,8 @@ def _materialize(
     notes = _Notes(context, Target.of(settings, str(warehouse)), request)
     reports: list[TableReport] = []
     try:
-        for report in load_tables(or_failure(pipedrive.connect), warehouse, request):
+        connection, watch = or_failure(pipedrive.connect), pipedrive.watch(context.log)
+        for report in load_tables(connection, warehouse, request, watch):
             reports.append(report)
             context.log.info(sentence(report))
             if not report.error:

@@ -57,7 +57,8 @@ def reconcile_op(
     )
     reports: list[TableReport] = []
     try:
-        for report in reconcile_tables(or_failure(pipedrive.connect), warehouse, request):
+        connection, watch = or_failure(pipedrive.connect), pipedrive.watch(context.log)
+        for report in reconcile_tables(connection, warehouse, request, watch):
             reports.append(report)
             context.log.info(sentence(report))
             said = metadata(report)

@@ -1,6 +1,8 @@
 """Resources: the Pipedrive account, and the warehouse file behind its lock."""
 
 import contextlib
+import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from pipedrive_assets.orchestration.embedded_elt import DagsterDltResource
 from pipedrive_assets.setting_files import is_filled_in
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.source import TableReport, Warehouse
+from pipedrive_assets.source.progress import Lines, Watch
 from pipedrive_assets.windows import parse_stamp
 
 
@@ -45,6 +48,10 @@ class PipedriveResource(DagsterDltResource):
     def connect(self) -> Connection:
         """A connection to the account, or to the sandbox where nothing points to one."""
         return connect(self.settings())
+
+    def watch(self, log: logging.Logger) -> Watch:
+        """Who is told how far a run is: its log, a line each half minute."""
+        return Lines(log.info, time.monotonic)
 
     def dlt_metadata(
         self, context: dg.AssetExecutionContext, report: TableReport

@@ -26,8 +26,8 @@ PROCESS_TAG = "pipedrive/process"
 """On a run: `host/pid` of its process."""
 
 SILENT = timedelta(hours=1)
-"""A run that has said nothing for so long is dead: each page that is committed is a log line, and
-no wait is longer than ten minutes."""
+"""A run that has said nothing for so long is dead: each half minute it says how far it is, and no
+wait for the warehouse is longer than ten minutes."""
 
 RUNS_LOOKED_AT = 50
 UNDER_WAY = (

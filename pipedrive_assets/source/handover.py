@@ -45,10 +45,11 @@ class HandOver(Generic[Table]):
             self._changed.notify_all()
             return not self._stopped
 
-    def take(self) -> Event[Table]:
-        """The next event, waiting for one."""
+    def take(self, seconds: float | None = None) -> Event[Table] | None:
+        """The next event, waiting for one; None where none came in so many seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: self._urgent or self._others)
+            if not self._changed.wait_for(lambda: self._urgent or self._others, seconds):
+                return None
             event = (self._urgent or self._others).popleft()
             self._changed.notify_all()
             return event

@@ -4,12 +4,10 @@ Readers run in threads of their own and hand over chunks; this thread plans, com
 ledger and reports each table as it is finished. One table's failure never costs another's rows.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
@@ -20,19 +18,19 @@ from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.reading.field_memory import FieldMemory
 from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import layout, ledger, views
-from pipedrive_assets.source.commit import Written
 from pipedrive_assets.source.context import Context
 from pipedrive_assets.source.field_store import WarehouseMapping
 from pipedrive_assets.source.handover import Event, HandOver
+from pipedrive_assets.source.meter import Meter
+from pipedrive_assets.source.progress import Watch
 from pipedrive_assets.source.purge import rewrite
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures, settled
 from pipedrive_assets.source.spending import Spending, warn_of_unknown_limit
 from pipedrive_assets.source.table_load import TableLoad
+from pipedrive_assets.source.table_work import TableWork
 from pipedrive_assets.source.waiting import tokens_waiting
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import Window, utc_now
-
-log = logging.getLogger(__name__)
 
 
 def load(connection: Connection, warehouse: Warehouse, request: LoadRequest) -> list[TableReport]:
@@ -45,21 +43,25 @@ def load(connection: Connection, warehouse: Warehouse, request: LoadRequest) -> 
 
 
 def load_tables(
-    connection: Connection, warehouse: Warehouse, request: LoadRequest
+    connection: Connection,
+    warehouse: Warehouse,
+    request: LoadRequest,
+    watch: Watch | None = None,
 ) -> Iterator[TableReport]:
-    """Load, reporting each table as it is finished, failed ones too.
+    """Load, reporting each table as it is finished, failed ones too; `watch` is told how far it is.
 
     Raises before anything is written: WrongAccountError, WarehouseError, and whatever Pipedrive
     says to the api token.
     """
-    yield from run_tables(connection, warehouse, request, TableLoad)
+    yield from run_tables(connection, warehouse, request, TableLoad, watch)
 
 
 def run_tables(
     connection: Connection,
     warehouse: Warehouse,
     request: LoadRequest,
-    make: Callable[[Entity, Context], "TableWork"],
+    make: Callable[[Entity, Context], TableWork],
+    watch: Watch | None = None,
 ) -> Iterator[TableReport]:
     """Do the work that `make` makes for each table, side by side."""
     for entity in request.entities:
@@ -87,7 +89,7 @@ def run_tables(
     )
     with warehouse.lingering():
         good = True
-        for report in settled(_Load(context, make).tables()):
+        for report in settled(_Load(context, make, Meter(context, watch)).tables()):
             good = good and not report.error
             yield report
         with warehouse.sql() as sql:
@@ -114,40 +116,13 @@ def _reachable(window: Window, now: datetime) -> Window:
     return window
 
 
-class TableWork(Protocol):
-    """One table's part of a run: chunks are read in a thread of their own, all else happens in the
-    one that writes.
-    """
-
-    @property
-    def entity(self) -> Entity:
-        """The table's entity."""
-
-    @property
-    def written(self) -> Written:
-        """What has been committed so far."""
-
-    def begin(self) -> Iterator[Chunk]:
-        """Take the table's lock and plan."""
-
-    def commit(self, chunk: Chunk) -> None:
-        """Keep a chunk."""
-
-    def finish(self) -> Iterator[Chunk] | None:
-        """Nothing is left to read; returns what is to be read all the same."""
-
-    def report(self, error: PipedriveError | None) -> TableReport:
-        """What was done."""
-
-    def close(self) -> None:
-        """Let go of the table."""
-
-
 class _Load:
     """One load under way."""
 
-    def __init__(self, context: Context, make: Callable[[Entity, Context], "TableWork"]) -> None:
-        self.context, self._make = context, make
+    def __init__(
+        self, context: Context, make: Callable[[Entity, Context], TableWork], meter: Meter
+    ) -> None:
+        self.context, self._make, self.meter = context, make, meter
         self.events = HandOver[TableWork]()
         self._parents = {entity.parent for entity in context.request.entities}
         self.running: dict[str, TableWork] = {}
@@ -202,6 +177,7 @@ class _Load:
         table = self._make(entity, self.context)
         try:
             chunks = table.begin()
+            self.meter.begin(table)
         except Exception as error:  # noqa: BLE001 - no table's trouble may cost another's rows
             yield from self._end(table, table.report(_told(error)))
             return
@@ -212,7 +188,9 @@ class _Load:
         """What a reader hands over next; the file is let go where there is nothing yet."""
         if self.events.is_empty:
             self.context.warehouse.let_go()
-        return self.events.take()
+        while (event := self.events.take(self.meter.seconds)) is None:
+            self.meter.tell()
+        return event
 
     def _start_reader(self, table: TableWork, chunks: Iterator[Chunk]) -> None:
         reader = threading.Thread(
@@ -241,7 +219,7 @@ class _Load:
         try:
             if event.chunk:
                 table.commit(event.chunk)
-                log.info("%s: %d rows read", table.entity.name, table.written.read)
+                self.meter.tell()
                 return
             if not error:
                 yield from self._finish(table)
@@ -266,6 +244,8 @@ class _Load:
         """
         self.running.pop(table.entity.name, None)
         table.close()
+        self.meter.end(table)
+        self.meter.tell()
         yield report
 
 

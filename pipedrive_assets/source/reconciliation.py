@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pipedrive_assets.api import Tally
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import Entity, Kind
 from pipedrive_assets.errors import ConfigurationError, ImplausibleLoss, PipedriveError
@@ -20,6 +21,7 @@ from pipedrive_assets.source.confirm import CONFIRMED_ROWS, confirm
 from pipedrive_assets.source.context import Context
 from pipedrive_assets.source.ledger import Sql, coverage
 from pipedrive_assets.source.load import run_tables
+from pipedrive_assets.source.progress import Watch
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
 from pipedrive_assets.source.table_load import TableLoad
 from pipedrive_assets.source.warehouse import Warehouse
@@ -53,9 +55,13 @@ def reconcile(
 
 
 def reconcile_tables(
-    connection: Connection, warehouse: Warehouse, request: ReconcileRequest
+    connection: Connection,
+    warehouse: Warehouse,
+    request: ReconcileRequest,
+    watch: Watch | None = None,
 ) -> Iterator[TableReport]:
-    """Reconcile side by side, reporting each table as it is finished, failed ones too.
+    """Reconcile side by side, reporting each table as it is finished, failed ones too; `watch` is
+    told how far it is.
 
     A table whose first load is not finished is reported as skipped. Raises before anything is
     written: ConfigurationError for tables that need no reconciliation, WrongAccountError,
@@ -74,9 +80,10 @@ def reconcile_tables(
     asked = LoadRequest(
         entities=request.entities,
         window=Window(start=utc_now()),
+        full=True,
         purge_deleted=request.purge_deleted,
     )
-    yield from run_tables(connection, warehouse, asked, make)
+    yield from run_tables(connection, warehouse, asked, make, watch)
 
 
 def reconcilable(entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
@@ -98,6 +105,11 @@ class Reconciliation:
     def written(self) -> commit.Written:
         """What has been committed so far."""
         return self.table.written
+
+    @property
+    def tally(self) -> Tally:
+        """What has been asked so far."""
+        return self.table.tally
 
     def begin(self) -> Iterator[Chunk]:
         """Take the table's lock and find the walk to follow."""

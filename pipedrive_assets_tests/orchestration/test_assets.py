@@ -10,6 +10,7 @@ from pipedrive_assets.orchestration.partitions import daily_partitions
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.settings import Settings
+from pipedrive_assets.source import progress
 
 OFFICES = {}
 
@@ -263,3 +264,15 @@ def test_up_to_which_day_a_table_is_closed_stands_in_its_metadata(run, office):
         said.append(facts(done, "stages")["closed_until"])
 
     assert ["2026-03-09", "2026-03-09", "2026-03-09", "2026-03-10"] == said
+
+
+def test_a_run_says_in_its_log_how_far_it_is_without_a_line_for_each_page(run, monkeypatch):
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def said():
+            found = instance.all_logs(run(["stages", "pipelines"], instance=instance).run_id)
+            return [event.user_message for event in found if "tables, " in event.user_message]
+
+        assert [] == said()
+        monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+        assert "2 of 2 tables, 2 pages" in said()[-1]
