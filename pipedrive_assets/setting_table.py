@@ -205,4 +205,12 @@ SETTINGS: tuple[Setting, ...] = (
         parse=values.group,
         remedy="Give a name of letters, digits and underscores.",
     ),
+    Setting(
+        name="PIPEDRIVE_PREVIEW",
+        default="masked",
+        help="Newest rows in each materialization's metadata: `masked` hides what may tell of a "
+        "person, `full` shows all, `off` none. Invented data is shown in full.",
+        parse=values.one_of("masked", "full", "off"),
+        remedy="Give masked, full or off.",
+    ),
 )

@@ -70,6 +70,7 @@ class Settings:
     asset_owners: tuple[str, ...] = ()
     asset_tags: Mapping[str, str] = field(default_factory=dict)
     asset_group: str | None = None
+    preview: str = "masked"
     points_to_account: tuple[str, ...] = ()
     sandbox_instant: datetime | None = None
     """The moment at which the sandbox's company is seen; none: now."""
@@ -152,6 +153,7 @@ def _of(root: Path, parsed: Mapping[str, Any], pointers: Iterable[str]) -> Setti
         asset_owners=parsed["PIPEDRIVE_ASSET_OWNERS"] or (),
         asset_tags=parsed["PIPEDRIVE_ASSET_TAGS"] or {},
         asset_group=parsed["PIPEDRIVE_ASSET_GROUP"],
+        preview=parsed["PIPEDRIVE_PREVIEW"],
         points_to_account=tuple(pointers),
     )
 

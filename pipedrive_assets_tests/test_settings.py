@@ -173,6 +173,7 @@ def test_an_address_with_a_secret_in_it_is_refused_and_shown_nowhere(tmp_path, g
         ("PIPEDRIVE_ASSET_TAGS", "dagster/priority=3"),
         ("PIPEDRIVE_ASSET_TAGS", "=sales"),
         ("PIPEDRIVE_ASSET_GROUP", "sales-data"),
+        ("PIPEDRIVE_PREVIEW", "some"),
     ],
 )
 def test_a_wrong_value_gets_one_sentence_with_setting_value_and_remedy(tmp_path, name, value):

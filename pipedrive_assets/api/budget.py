@@ -27,19 +27,34 @@ what it told of the others holds: past our next turn, which tells anew."""
 
 @dataclass(slots=True)
 class Tally:
-    """What was used: requests sent, tokens they cost, burst waits, retries."""
+    """What was used: requests sent, tokens they cost, burst waits, retries, replies of 429.
+
+    `asking` and `waiting` are seconds, added up over all threads: from a request to its reply, and
+    for a place in the burst window or before another try.
+    """
 
     requests: int = 0
     tokens: int = 0
     burst_waits: int = 0
     retries: int = 0
+    replies_429: int = 0
+    asking: float = field(default=0.0, compare=False)
+    waiting: float = field(default=0.0, compare=False)
     allowance: Allowance | None = field(default=None, repr=False, compare=False)
     """What its calls are taken from before they are sent; None: no cap."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def add(
-        self, *, requests: int = 0, tokens: int = 0, burst_waits: int = 0, retries: int = 0
+    def add(  # noqa: PLR0913 - all that is counted
+        self,
+        *,
+        requests: int = 0,
+        tokens: int = 0,
+        burst_waits: int = 0,
+        retries: int = 0,
+        replies_429: int = 0,
+        asking: float = 0.0,
+        waiting: float = 0.0,
     ) -> None:
         """Count; safe from any thread."""
         with self._lock:
@@ -47,6 +62,9 @@ class Tally:
             self.tokens += tokens
             self.burst_waits += burst_waits
             self.retries += retries
+            self.replies_429 += replies_429
+            self.asking += asking
+            self.waiting += waiting
 
 
 class Pace:

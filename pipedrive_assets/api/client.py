@@ -182,7 +182,9 @@ class Client:
             return self._send(call)
 
     def _send(self, call: Call) -> tuple[Reply | None, Verdict]:
+        came = self._monotonic()
         started = self.pace.take()
+        call.tally.add(waiting=started - came)
         if self._final:
             raise self._final()
         self.tally.add(requests=1, tokens=call.cost)
@@ -191,6 +193,9 @@ class Client:
             reply = self._wire.get(call.path, call.params)
         except NoReply as trouble:
             return None, Verdict(action=Action.RETRY, quote=str(trouble))
+        finally:
+            call.tally.add(asking=self._monotonic() - started)
+        call.tally.add(replies_429=int(reply.status == 429))
         self.pace.learn(reply, started)
         self.latest = replace(reply, content=b"")
         self.daily.learn(reply)
@@ -217,6 +222,7 @@ class Client:
         )
         for tally in (self.tally, call.tally):
             tally.add(retries=1)
+        call.tally.add(waiting=seconds)
         self._sleep(seconds)
 
     def _stop(

@@ -19,7 +19,7 @@ from pipedrive_assets.orchestration.checks import check_results, check_specs
 from pipedrive_assets.orchestration.covered_days import covered_days, record_covered
 from pipedrive_assets.orchestration.facts import closed_until, facts_of
 from pipedrive_assets.orchestration.failures import failure, or_failure
-from pipedrive_assets.orchestration.metadata import metadata, sentence
+from pipedrive_assets.orchestration.metadata import glimpse_facts, metadata, schema_facts, sentence
 from pipedrive_assets.orchestration.partitions import beta_accepted, window_of
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.orchestration.run_notes import note_failure, note_start
@@ -76,7 +76,12 @@ def _materialize(
             if not report.error:
                 yield dg.MaterializeResult(
                     asset_key=report.entity.name,
-                    metadata={**pipedrive.dlt_metadata(context, report), **notes.on(report)},
+                    metadata={
+                        **pipedrive.dlt_metadata(context, report),
+                        **schema_facts(report),
+                        **notes.on(report),
+                        **glimpse_facts(warehouse, report, settings.preview),
+                    },
                     check_results=check_results(
                         context, warehouse, report, notes.target, utc_now()
                     ),

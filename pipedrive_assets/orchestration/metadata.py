@@ -5,7 +5,11 @@ from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.source import TableReport
+from pipedrive_assets.orchestration.preview import markdown
+from pipedrive_assets.orchestration.table_schema import column_schema, list_schemas
+from pipedrive_assets.source import TableReport, Warehouse, glimpse
+
+PREVIEW_ROWS = 5
 
 
 def sentence(report: TableReport) -> str:
@@ -45,6 +49,32 @@ def token_facts(report: TableReport) -> dict[str, Any]:
     return facts
 
 
+def schema_facts(report: TableReport) -> dict[str, Any]:
+    """The table's columns, those of its custom fields and of its lists too, by Dagster's names."""
+    entity, custom = report.entity, report.written.custom
+    return {"dagster/column_schema": column_schema(entity, custom), **list_schemas(entity, custom)}
+
+
+def glimpse_facts(warehouse: Warehouse, report: TableReport, preview: str) -> dict[str, Any]:
+    """The newest change, how long before the load it was made, and a preview of the newest rows.
+
+    `preview` is the setting: masked, full or off. Invented data is never masked. Raises
+    WarehouseError.
+    """
+    rows = 0 if preview == "off" else PREVIEW_ROWS
+    seen = glimpse(warehouse, report.entity, report.written.custom, rows=rows)
+    masked = preview == "masked" and not report.account.is_sandbox
+    newest, began = seen.newest_change, report.began_at
+    facts: dict[str, Any] = {}
+    if newest:
+        facts["newest_change"] = dg.MetadataValue.timestamp(newest)
+    if newest and began:
+        facts["newest_change_lag_seconds"] = max(0.0, (began - newest).total_seconds())
+    if shown := markdown(report.entity, seen, masked=masked):
+        facts["preview"] = dg.MetadataValue.md(shown)
+    return facts
+
+
 def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[str, Any]:
     """What each materialization says of itself; automation reads account, warehouse,
     complete_until and closed_until.
@@ -52,6 +82,9 @@ def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[s
     reached = report.complete_until
     return {
         "rows_loaded": report.written.loaded,
+        "rows_new": report.written.new,
+        "rows_updated": report.written.updated,
+        "rows_removed": report.written.removed,
         "rows_read": report.written.read,
         "rows_in_table": report.rows_total,
         "dagster/row_count": report.rows_total,
@@ -62,8 +95,10 @@ def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[s
         "requests": report.tally.requests,
         "tokens": report.tally.tokens,
         "retries": report.tally.retries,
+        "replies_429": report.tally.replies_429,
         "burst_waits": report.tally.burst_waits,
         "seconds": round(report.seconds, 2),
+        **{f"seconds_{phase}": round(took, 3) for phase, took in report.phases.items()},
         "account": str(report.account),
         "account_id": report.account.company_id,
         "sandbox": report.account.is_sandbox,

@@ -56,14 +56,19 @@ class PipedriveResource(DagsterDltResource):
     def dlt_metadata(
         self, context: dg.AssetExecutionContext, report: TableReport
     ) -> dict[str, Any]:
-        """What Dagster's dlt integration makes of the table's last dlt run; nothing where nothing
-        was new.
+        """What Dagster's dlt integration makes of the table's last dlt run, but for what we tell
+        better; nothing where nothing was new.
         """
         run = report.written.last_run
         if run is None:
             return {}
         found = dict(self.extract_resource_metadata(context, run.resource, run.info, run.pipeline))
-        return {name: value for name, value in found.items() if name not in {"jobs", "rows_loaded"}}
+        ours = {"jobs", "rows_loaded", "dagster/column_schema", "dagster/table_name"}
+        return {
+            name: value
+            for name, value in found.items()
+            if name not in ours and not isinstance(value, dg.TableSchema)
+        }
 
 
 class WarehouseResource(DuckDBResource):

@@ -23,7 +23,11 @@ def lists_for(rows: Iterable[MappingRow]) -> dict[str, dict[str, Column]]:
     """The lists of which dlt makes child tables: `<table>__<name>_labels`, a row per label."""
     return {
         f"{row.normalized_name}_{part}": {
-            name: Column(type=kind) for name, kind in CHOICE_COLUMNS.items()
+            name: Column(
+                type=kind,
+                description=f"{_words(name)} of a choice in the custom field “{row.name}”.",
+            )
+            for name, kind in CHOICE_COLUMNS.items()
         }
         for row in rows
         for part in layout_of(row.column_type).lists

@@ -1,5 +1,6 @@
 """Pipedrive as a dlt source, and the load that keeps a warehouse complete."""
 
+from pipedrive_assets.source.glimpse import Glimpse, glimpse
 from pipedrive_assets.source.health import Finding, examine, references
 from pipedrive_assets.source.load import load, load_tables
 from pipedrive_assets.source.pipedrive import (
@@ -22,6 +23,7 @@ __all__ = [
     "ENTITY_MAPPINGS",
     "RECENTS_ENTITIES",
     "Finding",
+    "Glimpse",
     "LoadRequest",
     "ReconcileRequest",
     "TableReport",
@@ -29,6 +31,7 @@ __all__ = [
     "Warehouse",
     "examine",
     "forgive_person",
+    "glimpse",
     "load",
     "load_tables",
     "pipedrive_source",

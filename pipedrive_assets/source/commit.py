@@ -2,7 +2,7 @@
 written again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ from pipedrive_assets.source.ledger import (
     table_exists,
 )
 from pipedrive_assets.source.marks import key_columns
+from pipedrive_assets.source.stopwatch import SHAPING, Stopwatch
 from pipedrive_assets.source.tables import table_source
 from pipedrive_assets.source.warehouse import LOADER_FILE_FORMAT, Warehouse
 from pipedrive_assets.source.withheld import Withheld
@@ -51,16 +52,24 @@ class DltRun:
 
 @dataclass(slots=True, kw_only=True)
 class Written:
-    """What commits to one table have done so far."""
+    """What commits to one table have done so far.
+
+    `loaded` rows were written: `new` ones, `updated` ones, and children that came with a sibling's
+    change. `removed` children are no longer there.
+    """
 
     read: int = 0
     loaded: int = 0
+    new: int = 0
+    updated: int = 0
+    removed: int = 0
     misfits: int = 0
     marked_deleted: int = 0
     custom: FieldSet | None = None
     """The custom fields by which its rows are resolved; None: the entity has none."""
     withheld: Withheld = field(default_factory=Withheld)
     last_run: DltRun | None = None
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
 
 def commit_rows(
@@ -71,20 +80,18 @@ def commit_rows(
     Call it with the file held. Of rows with the same key the one read last counts, unless its
     `update_time` is older. A row that the table holds already, or holds newer, is left out.
     """
-    shaped = [kept for row in rows if (kept := _shape(entity, row, None, written))]
-    newest = _one_perkey_of(entity, shaped)
+    with written.watch.lap(SHAPING):
+        shaped = [kept for row in rows if (kept := _shape(entity, row, None, written))]
+        newest = _one_perkey_of(entity, shaped)
     held = _held_rows(warehouse, entity, list(newest))
-    _load(
-        warehouse,
-        entity,
-        [
-            row
-            for key, row in newest.items()
-            if _is_news(entity, row, held.get(key))
-            and (key in held or not _stays_out(row, written))
-        ],
-        written,
-    )
+    news = {
+        key: row
+        for key, row in newest.items()
+        if _is_news(entity, row, held.get(key)) and (key in held or not _stays_out(row, written))
+    }
+    _load(warehouse, entity, list(news.values()), written)
+    written.updated += len(news.keys() & held.keys())
+    written.new += len(news.keys() - held.keys())
 
 
 def commit_children(
@@ -99,19 +106,22 @@ def commit_children(
     Call it with the file held.
     """
     sets: dict[int, dict[Key, Row]] = {parent: {} for parent in parents}
-    for parent, row in rows:
-        shaped = _shape(entity, row, parent, written)
-        if shaped is None or _stays_out(shaped, written):
-            continue
-        sets[parent][key_of(entity, shaped)] = shaped
+    with written.watch.lap(SHAPING):
+        for parent, row in rows:
+            shaped = _shape(entity, row, parent, written)
+            if shaped is None or _stays_out(shaped, written):
+                continue
+            sets[parent][key_of(entity, shaped)] = shaped
     held = _held_sets(warehouse, entity, parents)
-    changed = {
-        parent: found
+    prints = {
+        parent: {key: row["_row_hash"] for key, row in found.items()}
         for parent, found in sets.items()
-        if sorted(row["_row_hash"] for row in found.values()) != held.get(parent, [])
     }
+    changed = {parent: sets[parent] for parent in sets if prints[parent] != held.get(parent, {})}
     _empty(warehouse, entity, [parent for parent, found in changed.items() if not found])
     _load(warehouse, entity, [row for found in changed.values() for row in found.values()], written)
+    for parent in changed:
+        _count(prints[parent], held.get(parent, {}), written)
 
 
 def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None:
@@ -225,21 +235,30 @@ def _held_rows(
 
 def _held_sets(
     warehouse: Warehouse, entity: Entity, parents: Sequence[int]
-) -> dict[int, list[int]]:
-    held: dict[int, list[int]] = {}
+) -> dict[int, dict[Key, int]]:
+    """By parent, the fingerprints of the children it has."""
+    held: dict[int, dict[Key, int]] = {}
     with warehouse.sql() as sql:
         if not table_exists(sql, entity.name):
             return held
-        key = sql.escape_column_name(entity.key[0])
+        columns = key_columns(sql, entity)
         for some in batches(parents, STATEMENT_ROWS):
             rows = sql.execute_sql(
-                f"SELECT {key}, _row_hash FROM {table(sql, entity.name)} "
-                f"WHERE {key} IN ({marks(some)}) ORDER BY 1, 2",
+                f"SELECT {', '.join(columns)}, _row_hash FROM {table(sql, entity.name)} "
+                f"WHERE {columns[0]} IN ({marks(some)})",
                 *some,
             )
-            for parent, fingerprint in rows or ():
-                held.setdefault(parent, []).append(fingerprint)
+            for *key, fingerprint in rows or ():
+                held.setdefault(key[0], {})[tuple(key)] = fingerprint
     return held
+
+
+def _count(found: Mapping[Key, int], held: Mapping[Key, int], written: Written) -> None:
+    """Tell new, updated and removed children of one parent apart."""
+    both = found.keys() & held.keys()
+    written.new += len(found.keys() - held.keys())
+    written.updated += sum(found[key] != held[key] for key in both)
+    written.removed += len(held.keys() - found.keys())
 
 
 def _empty(warehouse: Warehouse, entity: Entity, parents: Sequence[int]) -> None:

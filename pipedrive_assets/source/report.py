@@ -10,6 +10,7 @@ from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import LoadFailed, PipedriveError, Refused
 from pipedrive_assets.source.commit import Written
+from pipedrive_assets.source.stopwatch import COMMITTING, SHAPING
 from pipedrive_assets.windows import Window
 
 
@@ -95,6 +96,9 @@ class TableReport:
     tally: Tally
     seconds: float
     complete_until: datetime | None
+    began_at: datetime | None = None
+    """When the load began, by Pipedrive's clock or ours, whichever is behind."""
+
     tokens: TokensSpent | None = None
     waiting: Waiting | None = None
     baseline_at: datetime | None = None
@@ -104,6 +108,20 @@ class TableReport:
     error: PipedriveError | None = None
     skipped: str | None = None
     """Why Pipedrive refuses the table, in its words: what is held stays, the next run asks."""
+
+    @property
+    def phases(self) -> dict[str, float]:
+        """Seconds by phase.
+
+        A table asks while others are written, and children are asked for by several threads at
+        once: asking and waiting are summed over these, so the phases do not add up to `seconds`.
+        """
+        written = self.written.watch.seconds
+        return {
+            "asking": self.tally.asking,
+            "waiting": self.tally.waiting,
+            **{phase: written[phase] for phase in (SHAPING, COMMITTING)},
+        }
 
 
 def raise_failures(reports: Sequence[TableReport]) -> None:

@@ -18,6 +18,7 @@ from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import commit, drift, erasure, ledger, marks
 from pipedrive_assets.source.context import Context
 from pipedrive_assets.source.report import TableReport, TokensSpent, Waiting
+from pipedrive_assets.source.stopwatch import COMMITTING
 from pipedrive_assets.source.waiting import tokens_to_begin, what_waits
 from pipedrive_assets.source.withheld import Withheld
 from pipedrive_assets.windows import utc_now
@@ -137,7 +138,7 @@ class TableLoad:
         entity, warehouse = self.entity, self.context.warehouse
         rows_sent = [row for _, row in chunk.rows]
         self.written.custom = self.context.fields.fields_for(entity, rows_sent, self.tally)
-        with self.context.warehouse.exclusive():
+        with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
             self.written.withheld = self._withheld()
             if entity.kind is Kind.CHILD:
                 rows = [(parent, row) for parent, row in chunk.rows if parent is not None]
@@ -192,7 +193,7 @@ class TableLoad:
         A walk that an earlier run began is complete only as of then: what came since is read too.
         """
         self.written.custom = self.context.fields.fields_of(self.entity)
-        with self.context.warehouse.exclusive():
+        with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
             commit.ensure_table(self.context.warehouse, self.entity, self.written)
             with self.context.warehouse.sql() as sql:
                 self.settle_marks(sql)
@@ -262,6 +263,7 @@ class TableLoad:
             tally=self.tally,
             seconds=seconds,
             complete_until=self.coverage.complete_until,
+            began_at=self.context.now,
             tokens=tokens,
             waiting=waiting,
             error=None if waiting else error,

@@ -182,7 +182,8 @@ def test_a_burst_refusal_is_waited_for(
         assert rows == desk.walk(**how, tally=tally)
         # The one that goes ahead starts a window's length after our last call, at least.
         assert expected <= sum(desk.clock.slept) <= max(expected, 2.15) + 0.001
-        assert (1, 0) == (tally.burst_waits, tally.retries)
+        assert (1, 0, 1) == (tally.burst_waits, tally.retries, tally.replies_429)
+        assert sum(desk.clock.slept) == pytest.approx(tally.waiting)
         desk.sandbox.clear_faults()
         desk.clock.sleep(10)
 

@@ -1,0 +1,28 @@
+"""Seconds by phase."""
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+SHAPING, COMMITTING = "shaping", "committing"
+
+
+class Stopwatch:
+    """Measures phases in one thread; one inside another takes its time out of the outer one."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """`monotonic` returns seconds."""
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._monotonic, self._inner = monotonic, 0.0
+
+    @contextlib.contextmanager
+    def lap(self, phase: str) -> Iterator[None]:
+        """Add the time spent inside to a phase."""
+        began, before, self._inner = self._monotonic(), self._inner, 0.0
+        try:
+            yield
+        finally:
+            spent = self._monotonic() - began
+            self.seconds[phase] += spent - self._inner
+            self._inner = before + spent
