@@ -1,9 +1,12 @@
-"""The generated parts of README and docs: settings, tables, what the commands print.
+"""The generated parts of README and docs (settings, tables), and what all of them cite.
 
-`tools/docs.py` writes them, `--check` names the files that would change and exits 1. A generated
-part stands between `<!-- name -->` and `<!-- /name -->`.
+`tools/docs.py` writes the parts, `--check` names the files that would change and exits 1. A
+generated part stands between `<!-- name -->` and `<!-- /name -->`. Either way it exits 1 where a
+document cites a test or links to a file that does not exist, or where an entry of
+docs/behaviors.md cites no test.
 """
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -118,8 +121,56 @@ def renewed(text: str, parts: dict[str, Callable[[], str]]) -> str:
     return text
 
 
+def documents() -> dict[str, str]:
+    """README and everything in docs, by path."""
+    paths = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in paths}
+
+
+def defined_tests() -> set[str]:
+    """The names of all tests there are."""
+    files = (ROOT / "pipedrive_assets_tests").rglob("test_*.py")
+    source = "\n".join(path.read_text("utf-8") for path in files)
+    return set(re.findall(r"^def (test_\w+)", source, re.MULTILINE))
+
+
+def false_citations(texts: dict[str, str], tests: set[str]) -> list[str]:
+    """What the documents cite and is not there, a sentence each."""
+    missing = [
+        f"{name} cites {cited}, and there is no such test"
+        for name, text in texts.items()
+        for cited in re.findall(r"`(test_\w+)`", text)
+        if cited not in tests
+    ]
+    links = [
+        f"{name} links to {link}, and there is no such file"
+        for name, text in texts.items()
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+        if not (ROOT / name).parent.joinpath(link).exists()
+    ]
+    return missing + links
+
+
+def untested_behaviors(text: str) -> list[str]:
+    """The entries of docs/behaviors.md that no test holds."""
+    return [
+        f"docs/behaviors.md: entry {entry.split('.')[0]} names no test"
+        for entry in re.split(r"\n(?=\d+\. |## )", text)
+        if entry[:1].isdigit() and "`test_" not in entry
+    ]
+
+
 def main(arguments: list[str]) -> int:
     """Write, or check."""
+    texts = documents()
+    wrong = false_citations(texts, defined_tests())
+    wrong += untested_behaviors(texts["docs/behaviors.md"])
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return 1 if renew(arguments) or wrong else 0
+
+
+def renew(arguments: list[str]) -> int:
+    """Write the generated parts, or check them."""
     stale = []
     for name, parts in PARTS.items():
         path = ROOT / name

@@ -74,6 +74,6 @@ class Bar:
         else:
             line.bar_format, line.n = OF_PAGES, progress.pages
             line.total = progress.pages + progress.pages_left
-            ahead = "" if seconds_left is None else f"{duration(seconds_left)} left, "
+            ahead = f"{duration(seconds_left)} left, " if seconds_left else ""
             text = f"{ahead}{progress.counts}"
         line.set_description_str(text)

@@ -85,7 +85,7 @@ class Lines:
         left, elapsed = self._pace.seconds_left(progress), self._pace.elapsed
         if elapsed - self._said_at >= LINE_SECONDS:
             self._said_at = elapsed
-            ahead = "" if left is None else f"; about {duration(left)} left"
+            ahead = f"; about {duration(left)} left" if left else ""
             self._say(f"After {duration(elapsed)}: {progress}{ahead}")
 
 

@@ -153,6 +153,22 @@ def test_rows_that_no_window_can_show_are_loaded(office):
     assert [] == office.differences(*WINDOWED)
 
 
+def test_a_counter_is_as_of_its_rows_own_change_until_a_reconciliation(office):
+    office.load("deals")
+
+    def counted():
+        return office.query("SELECT notes_count FROM deals WHERE id = 5")[0][0]
+
+    before = counted()
+    office.world.add("notes", deal_id=5)
+    office.advance(minutes=10)
+    office.load("deals")
+    assert before == counted()
+
+    office.reconcile("deals")
+    assert before + 1 == counted()
+
+
 def test_a_limited_history_stays_limited(office):
     since = office.sandbox.now - timedelta(days=10)
     office.load("deals", since=since)

@@ -1,0 +1,41 @@
+"""README and docs cite what there is."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).parents[1] / "tools" / "docs.py"
+
+
+@pytest.fixture(scope="module")
+def tool():
+    return runpy.run_path(str(TOOL))
+
+
+def test_every_test_and_file_that_is_cited_exists(tool):
+    texts = tool["documents"]()
+
+    assert {"README.md", "docs/seeds.md", "docs/behaviors.md"} <= set(texts)
+    assert [] == tool["false_citations"](texts, tool["defined_tests"]())
+
+
+def test_every_surprise_is_held_by_a_test(tool):
+    assert [] == tool["untested_behaviors"](tool["documents"]()["docs/behaviors.md"])
+
+
+def test_what_is_cited_in_vain_is_named(tool):
+    text = "[a](b.md) [c](https://d.test/e.md) [f](seeds.md#g) (`test_h`, `test_i`)"
+
+    assert [
+        "docs/a.md cites test_h, and there is no such test",
+        "docs/a.md links to b.md, and there is no such file",
+    ] == tool["false_citations"]({"docs/a.md": text}, {"test_i"})
+
+
+def test_a_surprise_that_no_test_holds_is_named(tool):
+    text = (
+        "# T\n\n1. **A.** (`test_a`)\n2. **B.**\n   And more.\n\n## More\n\n3. **C.** (`test_c`)\n"
+    )
+
+    assert ["docs/behaviors.md: entry 2 names no test"] == tool["untested_behaviors"](text)
