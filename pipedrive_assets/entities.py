@@ -7,6 +7,7 @@ made by `make columns`).
 """
 
 from pipedrive_assets.entity import BULK_PARENTS, PAGE_ROWS, Entity, Kind, Listing
+from pipedrive_assets.optional_entities import OPTIONAL_ENTITIES
 
 __all__ = [
     "BULK_PARENTS",
@@ -42,18 +43,6 @@ _ORGANIZATION_EXTRAS = (
 _MORE_FIELDS = tuple(
     Listing(path=f"api/v2/{name}", cost=10)
     for name in ("personFields", "organizationFields", "productFields", "activityFields")
-)
-
-_GOALS = tuple(
-    (("type.name", kind), ("is_active", active))
-    for kind in (
-        "deals_won",
-        "deals_progressed",
-        "activities_completed",
-        "activities_added",
-        "deals_started",
-    )
-    for active in ("true", "false")
 )
 
 ENTITIES: tuple[Entity, ...] = (
@@ -206,54 +195,6 @@ ENTITIES: tuple[Entity, ...] = (
         shape="definition",
     ),
     Entity(
-        name="projects",
-        fields="projectFields",
-        path="api/v2/projects",
-        doc="Projects: open, completed, canceled, archived, and deleted ones while listed.",
-        cost=10,
-        params=(("status", "open,completed,canceled,deleted"),),
-        archived=Listing(path="api/v2/projects/archived", cost=10),
-        gated=True,
-        optional=True,
-    ),
-    Entity(
-        name="tasks",
-        path="api/v2/tasks",
-        doc="Tasks of projects.",
-        cost=10,
-        gated=True,
-        optional=True,
-    ),
-    Entity(
-        name="goals",
-        path="v1/goals/find",
-        doc="Goals of everybody, of all five types, active and not.",
-        cost=20,
-        paging="none",
-        variants=_GOALS,
-        nested="goals",
-        gated=True,
-        optional=True,
-    ),
-    Entity(
-        name="roles",
-        path="v1/roles",
-        doc="The account's hierarchy of roles; for admins only.",
-        cost=20,
-        paging="offset",
-        gated=True,
-        optional=True,
-    ),
-    Entity(
-        name="permission_sets",
-        path="v1/permissionSets",
-        doc="Named sets of permissions; for admins only.",
-        cost=20,
-        paging="none",
-        gated=True,
-        optional=True,
-    ),
-    Entity(
         name="deals_participants",
         path="v1/deals/{id}/participants",
         doc="People who take part in a deal.",
@@ -297,29 +238,7 @@ ENTITIES: tuple[Entity, ...] = (
         bulk="deal_ids",
         gated=True,
     ),
-    Entity(
-        name="deals_changelog",
-        path="v1/deals/{id}/changelog",
-        doc="Changes of a deal's fields: less than deals_flow tells, at half its price.",
-        cost=20,
-        key=("deal_id", "change_key"),
-        parent="deals",
-        gated=True,
-        optional=True,
-        shape="changelog",
-    ),
-    Entity(
-        name="deals_followers",
-        path="api/v2/deals/{id}/followers",
-        doc="Users who follow a deal.",
-        cost=10,
-        key=("deal_id", "user_id"),
-        parent="deals",
-        counter="followers_count",
-        gated=True,
-        optional=True,
-        shape="child",
-    ),
+    *OPTIONAL_ENTITIES,
 )
 
 DEFAULT_ENTITIES: tuple[Entity, ...] = tuple(e for e in ENTITIES if not e.optional)

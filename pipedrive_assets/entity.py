@@ -80,6 +80,19 @@ class Entity:
     bulk: str | None = None
     """The parameter that names up to BULK_PARENTS parents in one call; absent: a call each."""
 
+    parent_param: str | None = None
+    """The parameter that names one parent, where the path has no place for it."""
+
+    drifts: bool = False
+    """Whether children change without a change of their parent, and no counter tells of it."""
+
+    per: str | None = None
+    """The snapshot for each row of which a list is asked for; such lists together are a snapshot
+    themselves. For parents that are few and tell of no change."""
+
+    secret: tuple[str, ...] = ()
+    """Keys that hold secrets: taken from each row before anything is made of it."""
+
     gated: bool = False
     """Whether an account may lack the feature: a refusal then skips the table."""
 
@@ -110,9 +123,21 @@ class Entity:
     @property
     def group(self) -> str:
         """The Dagster asset group."""
-        return {Kind.WINDOWED: "crm", Kind.SNAPSHOT: "reference", Kind.CHILD: "deal_details"}[
-            self.kind
-        ]
+        if self.kind is Kind.CHILD:
+            return "deal_details" if self.parent == "deals" else "record_details"
+        return "crm" if self.kind is Kind.WINDOWED else "reference"
+
+    @property
+    def parent_name(self) -> str:
+        """What one parent is called: `deal` for a child of deals."""
+        return (self.parent or "").removesuffix("s")
+
+    @property
+    def change_column(self) -> str:
+        """The column that tells a row's last change; many snapshots have one too, though they are
+        not read by it.
+        """
+        return self.cursor or "update_time"
 
     @property
     def listings(self) -> tuple[Listing, ...]:

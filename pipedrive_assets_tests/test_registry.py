@@ -5,9 +5,19 @@ from pathlib import Path
 import pytest
 
 from pipedrive_assets.entities import BY_NAME, ENTITIES, Kind
+from pipedrive_assets.optional_entities import OPTIONAL_ENTITIES
 from pipedrive_assets.rows.columns import columns_of
 
 DOCUMENTS = Path(__file__).parents[2] / "shared" / "pipedrive"
+PARENT_KEYS = {
+    "deals": "deal_id",
+    "persons": "person_id",
+    "organizations": "org_id",
+    "products": "product_id",
+    "notes": "note_id",
+    "projects": "project_id",
+    "mail_threads": "mail_thread_id",
+}
 OUT_OF_SUPPORT = {
     f"v1/{name}"
     for name in (
@@ -28,13 +38,39 @@ def test_names_are_unique():
 
 
 @each_entity
-def test_a_child_has_a_path_per_parent_and_is_keyed_by_it(entity):
+def test_a_child_has_a_call_per_parent_and_is_keyed_by_it(entity):
     is_child = entity.kind is Kind.CHILD
+    named = entity.bulk or entity.parent_param
 
-    assert is_child == ("{id}" in entity.path or entity.bulk is not None)
-    assert is_child == (entity.key[0] == "deal_id")
+    assert (is_child or entity.per is not None) == ("{id}" in entity.path or named is not None)
+    assert not (entity.parent and entity.per)
     assert entity.gated or not entity.optional
-    assert not is_child or entity.parent in BY_NAME
+    assert not is_child or PARENT_KEYS[entity.parent] == entity.key[0]
+
+
+@each_entity
+def test_whose_rows_a_list_is_asked_for_are_known_by_numbers_or_are_few(entity):
+    if entity.parent:
+        columns = columns_of(entity.parent).columns
+        assert "bigint" == columns["id"].type
+        assert "timestamp" == columns[BY_NAME[entity.parent].change_column].type
+    if entity.per:
+        assert Kind.SNAPSHOT is BY_NAME[entity.per].kind
+        assert "id" in BY_NAME[entity.per].key
+
+
+@each_entity
+def test_what_is_optional_stands_with_the_optional_ones(entity):
+    assert entity.optional or entity not in OPTIONAL_ENTITIES
+
+
+def test_there_are_fifty_tables():
+    assert 50 <= len(ENTITIES)
+
+
+@each_entity
+def test_a_secret_is_no_column(entity):
+    assert set() == {*entity.secret} & {*columns_of(entity.name).columns}
 
 
 @each_entity
@@ -94,7 +130,7 @@ def test_the_page_in_the_reference_is_that_of_the_list(entity, operations):
 
 @each_entity
 def test_only_official_parameters_are_sent(entity, operations):
-    sent = {name for name, _ in entity.params} | ({entity.bulk} if entity.bulk else set())
+    sent = {name for name, _ in entity.params} | ({entity.bulk, entity.parent_param} - {None})
     sent |= {"cursor": {"cursor", "limit"}, "offset": {"start", "limit"}, "none": set()}[
         entity.paging
     ]

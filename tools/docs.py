@@ -11,7 +11,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pipedrive_assets.entities import ENTITIES, Entity, Kind, children_of
+from pipedrive_assets.entities import (
+    BY_NAME,
+    DEFAULT_ENTITIES,
+    ENTITIES,
+    Entity,
+    Kind,
+    children_of,
+)
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.setting_table import SETTINGS
 
@@ -34,19 +41,32 @@ def settings_table() -> str:
 
 
 def entity_table() -> str:
-    """Every table in a line, for README."""
+    """Every table that is loaded by default in a line, for README."""
     rows = [
         f"| `{entity.name}` | {_doc(entity)} | {HOW[entity.kind]} | {_cost(entity)} |"
-        for entity in ENTITIES
+        for entity in DEFAULT_ENTITIES
     ]
     return "\n".join(["| table | what | how it is read | tokens |", "|---|---|---|---|", *rows])
+
+
+def optional_tables() -> str:
+    """The names of all other tables, by what they are read for."""
+    groups: dict[str, list[str]] = {}
+    for entity in ENTITIES:
+        if entity.optional:
+            whose = f"per {entity.parent_name.replace('_', ' ')}" if entity.parent else "lists"
+            groups.setdefault(whose, []).append(f"`{entity.name}`")
+    return "\n".join(f"- {whose}: {', '.join(names)}" for whose, names in groups.items())
 
 
 def _cost(entity: Entity) -> str:
     costs = [listing.cost for listing in entity.listings]
     cost = f"{len(costs)} x {costs[0]}" if len(costs) > 2 else " + ".join(map(str, costs))
     if entity.parent:
-        return f"{cost} per {'100 deals' if entity.bulk else 'deal'}"
+        one = entity.parent_name.replace("_", " ")
+        return f"{cost} per {f'100 {one}s' if entity.bulk else one}"
+    if entity.per:
+        return f"{BY_NAME[entity.per].cost} + {cost} for each of {entity.per}"
     return f"{cost} per page"
 
 
@@ -104,7 +124,7 @@ def _entity_page(entity: Entity) -> str:
 
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
-    "README.md": {"settings": settings_table, "tables": entity_table},
+    "README.md": {"settings": settings_table, "tables": entity_table, "optional": optional_tables},
     "docs/entities.md": {"entities": entity_pages},
 }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipedrive_assets.cli.command import Command
 from pipedrive_assets.cli.text_table import print_table
+from pipedrive_assets.entities import Entity
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import Window, utc_now
 
@@ -88,11 +89,13 @@ def sentences(
         )
     if drifting:
         lines.append(
-            "Every deal of a table with 0+ tokens is read; each that changes before the next load "
-            "costs a call more."
+            "Every deal, or what else a table is read for, of a table with 0+ tokens is read; each "
+            "that changes before the next load costs a call more."
         )
-    if unknown := [one for one in estimates if "not known yet" in one.why]:
-        lines.append(_per_deal_line(unknown, request, note))
+    unknown = [one for one in estimates if "not known yet" in one.why]
+    for parent in dict.fromkeys(one.entity.parent for one in unknown):
+        children = [one.entity for one in unknown if one.entity.parent == parent]
+        lines.append(_per_parent_line(parent or "", children, request, note))
     return lines
 
 
@@ -119,16 +122,18 @@ def _cap_line(request: "LoadRequest", note: "AccountNote", tokens: int) -> str:
     return f"Their cap is {a_day:,} a day, so they are complete {until}."
 
 
-def _per_deal_line(unknown: list["Estimate"], request: "LoadRequest", note: "AccountNote") -> str:
-    from pipedrive_assets.source.estimate import tokens_per_deal
+def _per_parent_line(
+    parent: str, children: list[Entity], request: "LoadRequest", note: "AccountNote"
+) -> str:
+    from pipedrive_assets.source.estimate import tokens_per_thousand
 
-    per_table = list(tokens_per_deal(one.entity for one in unknown))
+    per_table = list(tokens_per_thousand(children))
     named = ", ".join(f"{entity.name} {tokens:,}" for entity, tokens in per_table)
     capped = sum(tokens for entity, tokens in per_table if entity.capped)
     return (
-        "How many deals there are is not known before deals is loaded. Each 1,000 deals take up "
-        f"to: {named}. {_cap_line(request, note, capped)} Load deals alone, then plan again: "
-        "python -m pipedrive_assets load deals"
+        f"How many {parent} there are is not known before {parent} is loaded. Each 1,000 {parent} "
+        f"take up to: {named}. {_cap_line(request, note, capped)} Load {parent} alone, then plan "
+        f"again: python -m pipedrive_assets load {parent}"
     )
 
 

@@ -21,20 +21,25 @@ OF_ALL = (AuthenticationError, Blocked, BudgetExhausted)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """One call that shows whether a table can be read; children need the id of a parent."""
+    """One call that shows whether a table can be read; some need the id of another table's row."""
 
     entity: Entity
     listing: Listing
 
+    @property
+    def owner(self) -> str | None:
+        """The table whose row it needs."""
+        return self.entity.parent or self.entity.per
+
 
 def probes(entities: Sequence[Entity]) -> list[Probe]:
-    """The calls to make, deals first: their id is what children are asked for."""
-    parents = [BY_NAME[entity.parent] for entity in entities if entity.parent]
+    """The calls to make, first those whose rows the others are asked for."""
+    parents = [BY_NAME[owner] for entity in entities if (owner := entity.parent or entity.per)]
     found: dict[str, Probe] = {}
     for entity in (*parents, *entities):
         for listing in entity.listings:
             found.setdefault(listing.path, Probe(entity=entity, listing=listing))
-    return sorted(found.values(), key=lambda probe: probe.entity.parent is not None)
+    return sorted(found.values(), key=lambda probe: probe.owner is not None)
 
 
 def cost(probes: Iterable[Probe]) -> int:
@@ -45,31 +50,34 @@ def cost(probes: Iterable[Probe]) -> int:
 def check_rights(client: Client, probes: Sequence[Probe]) -> Iterator[Finding]:
     """Make the calls; one line for all that is readable, one for each that is not."""
     readable: list[str] = []
-    parent: object = None
+    ids: dict[str | None, object] = {None: None}
+    unseen: dict[str, None] = {}
     for probe in probes:
-        if probe.entity.parent and parent is None:
+        if probe.owner not in ids:
+            unseen[probe.owner or ""] = None
             continue
         try:
-            row = _first_row(client, probe, parent)
+            row = _first_row(client, probe, ids[probe.owner])
         except OF_ALL as error:
             yield _refused(probe, error)
             break
         except PipedriveError as error:
             yield _refused(probe, error)
             continue
-        if probe.listing.path == BY_NAME["deals"].path and row:
-            parent = row.get("id")
+        if row and row.get("id") is not None:
+            ids.setdefault(probe.entity.name, row["id"])
         readable.append(probe.entity.name)
     if readable:
         yield fine(TOPIC, f"readable: {', '.join(dict.fromkeys(readable))}")
-    if parent is None and any(probe.entity.parent for probe in probes):
-        yield fine(TOPIC, "no deal to be seen, so that what belongs to deals was not asked for")
+    for name in unseen:
+        yield fine(TOPIC, f"no row of {name} to be seen; what belongs to them was not asked for")
 
 
 def _first_row(client: Client, probe: Probe, parent: object) -> dict[str, object] | None:
     entity, listing = probe.entity, probe.listing
-    bulk = ((entity.bulk, str(parent)),) if entity.bulk else ()
-    params = (*entity.params, *entity.variants[0], *bulk)
+    name = entity.bulk or entity.parent_param
+    named = ((name, str(parent)),) if name else ()
+    params = (*entity.params, *entity.variants[0], *named)
     path = listing.path.format(id=parent)
     if entity.nested:
         client.object(path, cost=listing.cost, params=params)

@@ -25,14 +25,11 @@ def first_load_sentence(waiting: Sequence[Entity]) -> str:
     pages = sum(
         listing.cost for entity in waiting if not entity.parent for listing in entity.listings
     )
-    per_deal = ceil(
-        sum(
-            entity.cost / (BULK_PARENTS if entity.bulk else 1)
-            for entity in waiting
-            if entity.parent
-        )
-    )
-    more = f", and up to {per_deal} per deal" if per_deal else ""
+    children = [entity for entity in waiting if entity.parent]
+    each = {entity.parent_name: 0.0 for entity in children}
+    for entity in children:
+        each[entity.parent_name] += entity.cost / (BULK_PARENTS if entity.bulk else 1)
+    more = "".join(f", and up to {ceil(tokens)} per {name}" for name, tokens in each.items())
     names = ",".join(entity.name for entity in waiting)
     return (
         f"Never loaded: {names}. A first load takes at least {pages} API tokens (one page of up to "

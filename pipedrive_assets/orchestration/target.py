@@ -63,4 +63,6 @@ class Target:
         by the tolerance of files.
         """
         blind = entity.kind is Kind.WINDOWED and not entity.since
+        if entity.kind is Kind.CHILD:
+            return self.freshness["deal_details"]
         return self.freshness["files" if blind else entity.group]

@@ -37,8 +37,8 @@ REFUSALS = 4
 FAILURES = 3
 """After so many calls in a row that failed for good, nothing further is asked of the endpoint."""
 
-PARENT_COST = 1
-"""Tokens that a single record takes (official docs)."""
+PARENT_COST = {"v1": 2, "v2": 1}
+"""Tokens that a single record takes in either API version (official docs); a mail thread, 20."""
 
 Batch = tuple[Parent, ...]
 """The parents of one call."""
@@ -196,11 +196,12 @@ def read_children(
 
 def _is_alive(client: Client, parent: Entity, tally: Tally, key: int) -> bool:
     """Whether a parent still exists and is not deleted."""
+    cost = PARENT_COST["v1" if parent.path.startswith("v1/") else "v2"]
     try:
-        found, _ = client.object(f"{parent.path}/{key}", cost=PARENT_COST, tally=tally)
+        found, _ = client.object(f"{parent.path}/{key}", cost=cost, tally=tally)
     except Refused:
         return False
-    return found.get("is_deleted") is not True
+    return found.get("is_deleted") is not True and found.get("active_flag") is not False
 
 
 def _side_by_side(
@@ -240,7 +241,8 @@ def _side_by_side(
 def _ask(client: Client, entity: Entity, tally: Tally, batch: Batch) -> Outcome:
     path = entity.path if entity.bulk else entity.path.format(id=batch[0].id)
     ids = ",".join(str(parent.id) for parent in batch)
-    params = (*entity.params, *(((entity.bulk, ids),) if entity.bulk else ()))
+    named = entity.bulk or entity.parent_param
+    params = (*entity.params, *(((named, ids),) if named else ()))
     listing = Listing(path=path, cost=entity.cost)
     try:
         return whole_list(client, entity, listing, tally, params)

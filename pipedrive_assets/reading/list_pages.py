@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from pipedrive_assets.api import Answer, Client, Tally
+from pipedrive_assets.api.paging import Page
 from pipedrive_assets.entities import Entity, Listing
 from pipedrive_assets.errors import (
     PageMarkerExpired,
@@ -114,7 +115,7 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
             raise RowsMoved
         # Where nothing tells of further pages, a page of only the row that was there is the end.
         over = bool(border) and len(rows) == 1 and not answer.page.is_told
-        marker = None if over else _following(int(start), rows, answer.page.marker)
+        marker = None if over else _following(int(start), rows, answer.page)
         yield replace(answer, page=replace(answer.page, marker=marker))
         if marker is None:
             return
@@ -142,14 +143,18 @@ def _page(  # noqa: PLR0913, PLR0917 - what a list is
         raise
 
 
-def _following(start: int, rows: list[Row], told: str | None) -> str | None:
-    """The marker of the next page, which begins with the last row of this one."""
-    if told is None:
+def _following(start: int, rows: list[Row], page: Page) -> str | None:
+    """The marker of the next page, which begins with the last row of this one.
+
+    A page of one row would come again and again, unless nothing tells of further pages: then that
+    is the end.
+    """
+    if page.marker is None:
         return None
-    shared = int(told) - 1
-    if start < shared < start + len(rows):
+    shared = int(page.marker) - 1
+    if start + page.is_told <= shared < start + len(rows):
         return f"{shared}@{border_of(rows[shared - start])}"
-    return told
+    return page.marker
 
 
 def border_of(row: Row) -> str:

@@ -1,8 +1,10 @@
 """What to read next, decided purely from what the warehouse already holds."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from pipedrive_assets.windows import Window, earlier, parse_stamp
 
@@ -52,6 +54,13 @@ class Walk:
         if not self.moves or self.started_at is None:
             return None
         return min(self.started_at, self.until) if self.until else self.started_at
+
+    def concerns(self, row: Mapping[str, Any], column: str) -> bool:
+        """Whether a list that takes no `updated_since` shows in this row, by the column of its last
+        change, what the walk is to read.
+        """
+        change = row.get(column)
+        return self.since is None or not change or parse_stamp(change) >= self.since
 
     def __str__(self) -> str:
         """For people: what this walk reads."""

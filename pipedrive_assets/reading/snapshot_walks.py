@@ -4,17 +4,23 @@ No warehouse in here.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from pipedrive_assets.api import Client, Tally
-from pipedrive_assets.entities import Entity, Listing
-from pipedrive_assets.errors import DataError
+from pipedrive_assets.entities import BY_NAME, Entity, Listing
+from pipedrive_assets.errors import DataError, Missing
 from pipedrive_assets.reading.chunk import Chunk, Row
 from pipedrive_assets.reading.list_pages import Params, whole_list
 
 
 def read_snapshot(client: Client, entity: Entity, tally: Tally) -> Iterator[Chunk]:
     """Everything a small collection holds, in one chunk."""
+    rows, read_at = (_of_each if entity.per else _all_lists)(client, entity, tally)
+    yield Chunk(rows=[(None, row) for row in rows], read_at=read_at, whole=True)
+
+
+def _all_lists(client: Client, entity: Entity, tally: Tally) -> tuple[list[Row], datetime]:
     rows: list[Row] = []
     moments: list[datetime] = []
     for listing in _lists(entity):
@@ -22,7 +28,31 @@ def read_snapshot(client: Client, entity: Entity, tally: Tally) -> Iterator[Chun
             found, read_at = _read(client, entity, listing, tally, (*entity.params, *variant))
             rows += found
             moments.append(read_at)
-    yield Chunk(rows=[(None, row) for row in rows], read_at=moments[0], whole=True)
+    return rows, moments[0]
+
+
+def _of_each(client: Client, entity: Entity, tally: Tally) -> tuple[list[Row], datetime]:
+    """The lists that belong to the rows of another snapshot, which is read for that anew.
+
+    404 means that one of them has no list (official docs, permission set assignments), unless all
+    say so.
+    """
+    owners, read_at = _all_lists(client, BY_NAME[entity.per or ""], tally)
+    rows: list[Row] = []
+    answered, missing = not owners, None
+    for owner in owners:
+        one = replace(entity, path=entity.path.format(id=owner["id"]))
+        params = ((entity.parent_param, str(owner["id"])),) if entity.parent_param else ()
+        try:
+            found, _ = _read(client, one, one.listings[0], tally, (*entity.params, *params))
+        except Missing as refusal:
+            missing = refusal
+            continue
+        answered = True
+        rows += found
+    if missing and not answered:
+        raise missing
+    return rows, read_at
 
 
 def _lists(entity: Entity) -> tuple[Listing, ...]:

@@ -6,11 +6,11 @@ from typing import Any
 from pipedrive_assets.rows.flow import event_key
 
 
-def child_row(row: Mapping[str, Any], parent_id: int | None) -> dict[str, Any]:
-    """The row with its deal."""
-    return {"deal_id": parent_id, **row}
+def child_row(row: Mapping[str, Any], key: str, parent_id: int | None) -> dict[str, Any]:
+    """The row with its parent's id under `key`."""
+    return {key: parent_id, **row}
 
 
-def change_row(row: Mapping[str, Any], parent_id: int | None) -> dict[str, Any]:
-    """A change of a field, with its deal and a key made of all that it says."""
-    return {"deal_id": parent_id, "change_key": event_key(row), **row}
+def change_row(row: Mapping[str, Any], key: str, parent_id: int | None) -> dict[str, Any]:
+    """A change, with its parent's id under `key` and a key made of all that it says."""
+    return {key: parent_id, "change_key": event_key(row), **row}

@@ -4,7 +4,7 @@ Nothing sent is lost: what cannot be its column's type is kept as text in `<colu
 dlt puts such values too, and unknown keys pass through for dlt to make columns of.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -68,9 +68,8 @@ def shape(
     entity: Entity, row: Mapping[str, Any], *, parent_id: int | None = None
 ) -> tuple[Row, int]:
     """Make the row to load; also count the values that did not fit their column's type."""
-    prepare = _PREPARE.get(entity.shape)
     out: Row = {}
-    misfits = _object(prepare(row, parent_id) if prepare else row, _plan(entity.name), out)
+    misfits = _object(_prepared(entity, row, parent_id), _plan(entity.name), out)
     deleted = _is_deleted(out)
     deleted_at = _deleted_at(out) if deleted else None
     for name in entity.excluded:
@@ -81,12 +80,21 @@ def shape(
     return out, misfits
 
 
-_PREPARE: dict[str, Callable[[Mapping[str, Any], int | None], Row]] = {
-    "participant": participant_row,
-    "flow": flow_row,
-    "child": child_row,
-    "changelog": change_row,
-}
+def _prepared(entity: Entity, row: Mapping[str, Any], parent_id: int | None) -> Mapping[str, Any]:
+    """The row without its secrets, in the form of its table."""
+    if entity.secret:
+        row = {name: value for name, value in row.items() if name not in entity.secret}
+    match entity.shape:
+        case "participant":
+            return participant_row(row, parent_id)
+        case "flow":
+            return flow_row(row, parent_id)
+        case "child":
+            return child_row(row, entity.key[0], parent_id)
+        case "changelog":
+            return change_row(row, entity.key[0], parent_id)
+        case _:
+            return row
 
 
 def _is_deleted(row: Row) -> bool:

@@ -25,6 +25,7 @@ from .exchange import (
 from .faults import FIREWALL_PAGE, Fault, Script
 from .limits import Allowance, Limits
 from .lists import Ask, Habits
+from .route import Route
 from .world import World
 
 API_TOKEN = "sandbox"  # noqa: S105 -- opens nothing but an invented account
@@ -166,7 +167,7 @@ class Sandbox:
         except Refusal as refusal:
             return refusal_reply(refusal, v1=is_v1)
 
-    def _ask(self, call: Call, now: datetime, route: routes.Route, keys: tuple[str, ...]) -> Reply:
+    def _ask(self, call: Call, now: datetime, route: Route, keys: tuple[str, ...]) -> Reply:
         # Whether refused calls cost tokens is not documented; here every routed call does.
         self.allowance.spend(route.cost)
         params = checks.read(call.params, route.accepts, route.requires)

@@ -87,7 +87,7 @@ def person_counters(world: World, row: Row) -> Row:
         "participant_closed_deals_count": part["participant_closed_deals_count"],
         "files_count": len(rows_of(world, "files", "person_id", key)),
         "notes_count": len(rows_of(world, "notes", "person_id", key)),
-        "followers_count": 0,
+        "followers_count": len(rows_of(world, "person_followers", "person_id", key)),
         "last_incoming_mail_time": None,
         "last_outgoing_mail_time": None,
         "marketing_status": "no_consent",
@@ -106,7 +106,7 @@ def organization_counters(world: World, row: Row) -> Row:
         "people_count": len(rows_of(world, "persons", "org_id", key)),
         "files_count": len(rows_of(world, "files", "org_id", key)),
         "notes_count": len(rows_of(world, "notes", "org_id", key)),
-        "followers_count": 0,
+        "followers_count": len(rows_of(world, "organization_followers", "org_id", key)),
         "smart_bcc_email": f"organization{key}.{DOMAIN}",
     }
 

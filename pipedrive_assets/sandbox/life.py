@@ -6,7 +6,7 @@ rest is chance. Where a table has outgrown its plan (a tenth a year), a birth be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from random import Random
 from typing import TYPE_CHECKING
@@ -57,14 +57,17 @@ EVENTS = tuple(event for event, _ in CHANCES)
 WEIGHTS = tuple(accumulate(weight for _, weight in CHANCES))
 
 
-def agenda(rng: Random) -> list[tuple[int, Event]]:
-    """The events of a day with their seconds, the latest first (they are taken off the end)."""
+def agenda(rng: Random, aside: Iterable[tuple[int, Event]] = ()) -> list[tuple[int, Event]]:
+    """The events of a day with their seconds, the latest first (they are taken off the end);
+    `aside` are some more of them.
+    """
     happening = [*DAILY, *rng.choices(EVENTS, cum_weights=WEIGHTS, k=3 + int(rng.random() * 6))]
     if rng.random() < 1 / 3:
         happening.append(events.new_deal)
     rng.shuffle(happening)
     seconds = sorted((int(rng.random() * 86_400) for _ in happening), reverse=True)
-    return [*zip(seconds, happening, strict=True), (0, sweep)]
+    both = [*zip(seconds, happening, strict=True), *aside]
+    return [*sorted(both, key=lambda each: -each[0]), (0, sweep)]
 
 
 def sweep(world: World, _: Random) -> None:

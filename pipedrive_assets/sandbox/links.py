@@ -41,6 +41,19 @@ MOVED = {
 }
 """Columns that point to the winner after a merge."""
 CHILDREN = ("participants", "deal_products", "followers", "installments", "discounts")
+DEPENDENTS = {
+    "deals": (("participant_moves", "deal_id"), ("follower_moves", "deal_id")),
+    "persons": (("person_followers", "person_id"),),
+    "organizations": (
+        ("organization_followers", "org_id"),
+        ("relationships", "owner_org_id"),
+        ("relationships", "linked_org_id"),
+    ),
+    "products": (("product_followers", "product_id"), ("variations", "product_id")),
+    "notes": (("comments", "note_id"),),
+    "mail_threads": (("mail_messages", "mail_thread_id"),),
+}
+"""What cannot outlive a row, by table."""
 
 
 def complete(world: World, table: str, row: Row, given: Row) -> None:
@@ -49,6 +62,8 @@ def complete(world: World, table: str, row: Row, given: Row) -> None:
         _complete_deal(world, row, given)
     elif table == "activities":
         _complete_activity(row, given)
+    elif table in {"participants", "followers"}:
+        moved(world, row, "added", row["add_time"])
     elif table == "persons" and not row["first_name"]:
         row["first_name"], _, last = row["name"].partition(" ")
         row["last_name"] = last or None
@@ -172,8 +187,49 @@ def end_terms(world: World, deal_id: Key) -> None:
             world.tables["installments"].drop(row["id"])
 
 
+def moved(world: World, row: Row, action: str, time: str) -> None:
+    """Note that a person joined or left a deal, or a user began or ceased to follow it."""
+    told = {"deal_id": row["deal_id"], "action": action, "time": time}
+    if "person_id" in row:
+        told |= {"person_id": row["person_id"], "actor_user_id": row["user_id"]}
+        world.add("participant_moves", **told)
+    else:
+        world.add("follower_moves", follower_user_id=row["user_id"], **told)
+
+
+def leave_deal(world: World, row: Row) -> None:
+    """End a person's part in a deal."""
+    world.tables["participants"].drop(row["id"])
+    moved(world, row, "removed", world.stamp)
+
+
+def record_changes(world: World, table: str, row: Row, before: Row) -> None:
+    """Write the history of a person, an organization or a project after an edit."""
+    custom = before.pop("custom_fields", None)
+    changes = [
+        (column, old, row[column], False)
+        for column, old in before.items()
+        if old != row[column] and column not in SKIPPED
+    ]
+    if custom is not None:
+        changes += [
+            (code, custom.get(code), new, True)
+            for code, new in row["custom_fields"].items()
+            if custom.get(code) != new
+        ]
+    for column, old, new, is_custom in changes:
+        world.histories[table].record(
+            *(row["id"], column, old, new),
+            user_id=row["owner_id"],
+            time=world.stamp,
+            custom=is_custom,
+        )
+
+
 def unlink(world: World, table: str, key: Key) -> None:
     """Clear the pointers to a row that is being deleted; the rows that pointed count as edited."""
+    if table == "followers":
+        moved(world, world.row(table, key), "removed", world.stamp)
     for other, column in POINTERS.get(table, ()):
         for row in world.tables[other].where(column, key):
             change: Row = {column: None}
@@ -187,7 +243,7 @@ def _leave(world: World, person_id: Key) -> list[Key]:
     """End every part a person has in deals; returns the deals."""
     parts = world.tables["participants"].where("person_id", person_id)
     for row in parts:
-        world.tables["participants"].drop(row["id"])
+        leave_deal(world, row)
     return [row["deal_id"] for row in parts]
 
 
@@ -210,6 +266,9 @@ def move(world: World, table: str, loser: Key, winner: Key) -> None:
 
 def bury(world: World, table: str, key: Key) -> None:
     """Drop what cannot outlive a row that is gone for good."""
+    for other, column in DEPENDENTS.get(table, ()):
+        for row in world.tables[other].where(column, key):
+            world.tables[other].drop(row["id"])
     if table == "products":
         for line in world.tables["deal_products"].where("product_id", key):
             line["product_id"] = None

@@ -191,7 +191,7 @@ def single(table: str) -> Callable[[Ask], Body]:
 
 
 def _key(text: str, table: str) -> Key:
-    if table == "leads":
+    if table in {"leads", "permission_sets"}:
         return text
     if not (text.isascii() and text.isdigit()):
         raise Refusal(400, "id must be a whole number", "ERR_SCHEMA_VALIDATION_FAILED")
@@ -215,7 +215,7 @@ def of_deals(table: str, *, paged: bool = True) -> Callable[[Ask], Body]:
 
     def answer(ask: Ask) -> Body:
         wanted = ask.params["deal_ids"]
-        return _children(ask, table, lambda row: row["deal_id"] in wanted, paged=paged)
+        return children(ask, table, lambda row: row["deal_id"] in wanted, paged=paged)
 
     return answer
 
@@ -225,12 +225,13 @@ def of_deal(table: str, *, paged: bool = True) -> Callable[[Ask], Body]:
 
     def answer(ask: Ask) -> Body:
         deal_id = found(ask, "deals")["id"]
-        return _children(ask, table, lambda row: bool(row["deal_id"] == deal_id), paged=paged)
+        return children(ask, table, lambda row: bool(row["deal_id"] == deal_id), paged=paged)
 
     return answer
 
 
-def _children(ask: Ask, table: str, wanted: Callable[[Row], bool], *, paged: bool) -> Body:
+def children(ask: Ask, table: str, wanted: Callable[[Row], bool], *, paged: bool) -> Body:
+    """The rows of a table that are wanted, a page of them or all."""
     column = ask.params.get("sort_by", "id")
     ordered = ask.world.tables[table].ordered(column)
     # Instalments and discounts answer without `additional_data` (official examples).

@@ -5,20 +5,17 @@ disagree, tests fail instead of both being wrong together.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import cache
 
-from . import checks, lists, v1_flow, v1_lists, v1_rows
+from . import checks, lists, v1_fields, v1_flow, v1_lists, v1_rows
 from .checks import Check
-from .exchange import Body, Refusal
+from .exchange import Refusal
 from .optional import OPTIONAL
+from .route import CURSOR, OFFSET, Route, numbers, sorted_by, v1, v2
+from .side_routes import SIDE_ROUTES
 from .v1_rows import PIN_FLAGS
 
-Answer = Callable[[lists.Ask], Body]
-
-CURSOR: Mapping[str, Check] = {"limit": checks.limit_up_to(500), "cursor": checks.text}
-OFFSET: Mapping[str, Check] = {"limit": checks.limit_up_to(500), "start": checks.whole}
 FILES: Mapping[str, Check] = {**OFFSET, "limit": checks.limit_up_to(100)}
 WINDOW: Mapping[str, Check] = {"updated_since": checks.instant, "updated_until": checks.instant}
 STATUS = checks.some_of("open", "won", "lost", "deleted")
@@ -28,35 +25,9 @@ LABELS: Mapping[str, Check] = {
 }
 
 
-def numbers(*names: str) -> dict[str, Check]:
-    """Parameters that are whole numbers."""
-    return dict.fromkeys(names, checks.whole)
-
-
-def sorted_by(*columns: str) -> dict[str, Check]:
-    """The sorting parameters of API v2."""
-    return {"sort_by": checks.one_of(*columns), "sort_direction": checks.one_of("asc", "desc")}
-
-
 def optional(entity: str) -> dict[str, Check]:
     """`include_fields` of an entity."""
     return {"include_fields": checks.some_of(*OPTIONAL[entity])}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One path: `cost` is what a call takes from the daily budget."""
-
-    path: str
-    cost: int
-    answer: Answer
-    accepts: Mapping[str, Check] = field(default_factory=dict)
-    requires: tuple[str, ...] = ()
-
-    @property
-    def is_v1(self) -> bool:
-        """The path belongs to API v1."""
-        return self.path.startswith("v1/")
 
 
 DEAL_FIELDS = {**optional("deals"), "custom_fields": checks.codes}
@@ -166,51 +137,48 @@ FLOW = {
 }
 
 
-def _v2(path: str, cost: int, answer: Answer, accepts: Mapping[str, Check] | None = None) -> Route:
-    requires = tuple({"deal_ids", "board_id"} & set(accepts or ()))
-    path = f"api/v2/{path}"
-    return Route(path=path, cost=cost, answer=answer, accepts=accepts or {}, requires=requires)
-
-
-def _v1(path: str, cost: int, answer: Answer, accepts: Mapping[str, Check] | None = None) -> Route:
-    return Route(path=f"v1/{path}", cost=cost, answer=answer, accepts=accepts or {})
-
-
 ROUTES: tuple[Route, ...] = (
-    _v2("deals", 10, lists.listed("deals", archived=False), {**DEALS, **LABELS}),
-    _v2("deals/archived", 20, lists.listed("deals", archived=True), DEALS),
-    _v2("deals/products", 10, lists.of_deals("deal_products"), {"deal_ids": checks.ids, **LINES}),
-    _v2(
+    v2("deals", 10, lists.listed("deals", archived=False), {**DEALS, **LABELS}),
+    v2("deals/archived", 20, lists.listed("deals", archived=True), DEALS),
+    v2(
+        "deals/products",
+        10,
+        lists.of_deals("deal_products"),
+        {"deal_ids": checks.ids, **LINES},
+        requires=("deal_ids",),
+    ),
+    v2(
         "deals/installments",
         10,
         lists.of_deals("installments", paged=False),
         {"deal_ids": checks.ids, **sorted_by("id", "billing_date", "deal_id"), **CURSOR},
+        requires=("deal_ids",),
     ),
-    _v2("deals/{id}", 1, lists.single("deals"), {**DEAL_FIELDS, **LABELS}),
-    _v2(
+    v2("deals/{id}", 1, lists.single("deals"), {**DEAL_FIELDS, **LABELS}),
+    v2(
         "deals/{id}/products",
         10,
         lists.of_deal("deal_products"),
         {**sorted_by("id", "add_time", "update_time", "order_nr"), **CURSOR},
     ),
-    _v2("deals/{id}/followers", 10, lists.of_deal("followers"), CURSOR),
-    _v2("deals/{id}/discounts", 10, lists.of_deal("discounts", paged=False)),
-    _v2("persons", 10, lists.listed("persons"), PERSONS),
-    _v2("persons/{id}", 1, lists.single("persons"), PERSON_FIELDS),
-    _v2("organizations", 10, lists.listed("organizations"), ORGANIZATIONS),
-    _v2("organizations/{id}", 1, lists.single("organizations"), ORGANIZATION_FIELDS),
-    _v2("activities", 10, lists.listed("activities"), ACTIVITIES),
-    _v2("activities/{id}", 1, lists.single("activities"), optional("activities")),
-    _v2("products", 10, lists.listed("products"), PRODUCTS),
-    _v2("products/{id}", 1, lists.single("products")),
-    _v2(
+    v2("deals/{id}/followers", 10, lists.of_deal("followers"), CURSOR),
+    v2("deals/{id}/discounts", 10, lists.of_deal("discounts", paged=False)),
+    v2("persons", 10, lists.listed("persons"), PERSONS),
+    v2("persons/{id}", 1, lists.single("persons"), PERSON_FIELDS),
+    v2("organizations", 10, lists.listed("organizations"), ORGANIZATIONS),
+    v2("organizations/{id}", 1, lists.single("organizations"), ORGANIZATION_FIELDS),
+    v2("activities", 10, lists.listed("activities"), ACTIVITIES),
+    v2("activities/{id}", 1, lists.single("activities"), optional("activities")),
+    v2("products", 10, lists.listed("products"), PRODUCTS),
+    v2("products/{id}", 1, lists.single("products")),
+    v2(
         "pipelines",
         5,
         lists.listed("pipelines"),
         {**sorted_by("id", "update_time", "add_time"), **CURSOR},
     ),
-    _v2("pipelines/{id}", 1, lists.single("pipelines")),
-    _v2(
+    v2("pipelines/{id}", 1, lists.single("pipelines")),
+    v2(
         "stages",
         5,
         lists.listed("stages"),
@@ -220,40 +188,41 @@ ROUTES: tuple[Route, ...] = (
             **CURSOR,
         },
     ),
-    _v2("stages/{id}", 1, lists.single("stages")),
-    _v2("dealFields", 10, lists.fields("deals"), {**ALL_EXTRAS, **CURSOR}),
-    _v2("personFields", 10, lists.fields("persons"), {**ALL_EXTRAS, **CURSOR}),
-    _v2("organizationFields", 10, lists.fields("organizations"), {**ALL_EXTRAS, **CURSOR}),
-    _v2("productFields", 10, lists.fields("products"), {**VISIBILITY, **CURSOR}),
-    _v2("activityFields", 10, lists.fields("activities"), {**VISIBILITY, **CURSOR}),
-    _v2("projectFields", 10, lists.fields("projects"), CURSOR),
-    _v2("projects", 10, lists.listed("projects", archived=False), PROJECTS),
-    _v2("projects/archived", 10, lists.listed("projects", archived=True), ARCHIVED_PROJECTS),
-    _v2("tasks", 10, lists.listed("tasks"), TASKS),
-    _v2("boards", 10, lists.unpaged("boards")),
-    _v2("phases", 10, lists.unpaged("phases"), numbers("board_id")),
-    _v1("users", 20, v1_lists.whole("users")),
-    _v1("users/me", 2, v1_lists.me),
-    _v1("currencies", 20, v1_lists.whole("currencies"), {"term": checks.text}),
-    _v1("activityTypes", 20, v1_lists.whole("activity_types")),
-    _v1("filters", 20, v1_lists.whole("filters"), {"type": FILTER_TYPES}),
-    _v1("leads", 20, v1_lists.leads(archived=False), {**LEADS, "updated_since": checks.instant}),
-    _v1("leads/archived", 40, v1_lists.leads(archived=True), LEADS),
-    _v1("leads/{id}", 2, v1_lists.one("leads", v1_rows.lead)),
-    _v1("leadLabels", 10, v1_lists.whole("lead_labels")),
-    _v1("leadSources", 2, v1_lists.whole("lead_sources")),
-    _v1("leadFields", 20, v1_lists.old_fields("leads", own=False), OFFSET),
-    _v1("notes", 20, v1_lists.notes, NOTES),
-    _v1("notes/{id}", 2, v1_lists.one("notes", v1_rows.note)),
-    _v1("noteFields", 20, v1_lists.old_fields("notes", own=True)),
-    _v1("files", 20, v1_lists.files, {**FILES, "sort": checks.sorting("id", "update_time")}),
-    _v1("files/{id}", 2, v1_lists.one("files", v1_rows.file)),
-    _v1("deals/{id}/participants", 10, v1_lists.participants, OFFSET),
-    _v1("deals/{id}/flow", 40, v1_lists.flow, FLOW),
-    _v1("deals/{id}/changelog", 20, v1_lists.changelog, CURSOR),
-    _v1("goals/find", 20, v1_lists.goals, GOALS),
-    _v1("roles", 20, v1_lists.roles, OFFSET),
-    _v1("permissionSets", 20, v1_lists.whole("permission_sets"), {"app": APPS}),
+    v2("stages/{id}", 1, lists.single("stages")),
+    v2("dealFields", 10, lists.fields("deals"), {**ALL_EXTRAS, **CURSOR}),
+    v2("personFields", 10, lists.fields("persons"), {**ALL_EXTRAS, **CURSOR}),
+    v2("organizationFields", 10, lists.fields("organizations"), {**ALL_EXTRAS, **CURSOR}),
+    v2("productFields", 10, lists.fields("products"), {**VISIBILITY, **CURSOR}),
+    v2("activityFields", 10, lists.fields("activities"), {**VISIBILITY, **CURSOR}),
+    v2("projectFields", 10, lists.fields("projects"), CURSOR),
+    v2("projects", 10, lists.listed("projects", archived=False), PROJECTS),
+    v2("projects/archived", 10, lists.listed("projects", archived=True), ARCHIVED_PROJECTS),
+    v2("tasks", 10, lists.listed("tasks"), TASKS),
+    v2("boards", 10, lists.unpaged("boards")),
+    v2("phases", 10, lists.unpaged("phases"), numbers("board_id"), requires=("board_id",)),
+    v1("users", 20, v1_lists.whole("users")),
+    v1("users/me", 2, v1_lists.me),
+    v1("currencies", 20, v1_lists.whole("currencies"), {"term": checks.text}),
+    v1("activityTypes", 20, v1_lists.whole("activity_types")),
+    v1("filters", 20, v1_lists.whole("filters"), {"type": FILTER_TYPES}),
+    v1("leads", 20, v1_lists.leads(archived=False), {**LEADS, "updated_since": checks.instant}),
+    v1("leads/archived", 40, v1_lists.leads(archived=True), LEADS),
+    v1("leads/{id}", 2, v1_lists.one("leads", v1_rows.lead)),
+    v1("leadLabels", 10, v1_lists.whole("lead_labels")),
+    v1("leadSources", 2, v1_lists.whole("lead_sources")),
+    v1("leadFields", 20, v1_fields.old_fields("leads", own=False), OFFSET),
+    v1("notes", 20, v1_lists.notes, NOTES),
+    v1("notes/{id}", 2, v1_lists.one("notes", v1_rows.note)),
+    v1("noteFields", 20, v1_fields.old_fields("notes", own=True)),
+    v1("files", 20, v1_lists.files, {**FILES, "sort": checks.sorting("id", "update_time")}),
+    v1("files/{id}", 2, v1_lists.one("files", v1_rows.file)),
+    v1("deals/{id}/participants", 10, v1_lists.participants, OFFSET),
+    v1("deals/{id}/flow", 40, v1_lists.flow, FLOW),
+    v1("deals/{id}/changelog", 20, v1_lists.changelog("deals"), CURSOR),
+    v1("goals/find", 20, v1_lists.goals, GOALS),
+    v1("roles", 20, v1_lists.roles, OFFSET),
+    v1("permissionSets", 20, v1_lists.whole("permission_sets"), {"app": APPS}),
+    *SIDE_ROUTES,
 )
 
 # API v1 reading endpoints with a twin in v2: out of support since August 2026 (changelog).

@@ -3,6 +3,7 @@
 Sources: official documents (item schemas and examples) and the keys that were observed live.
 """
 
+from .side_shapes import SIDE_BLANKS
 from .tables import Row
 
 ADDRESS_PARTS = (
@@ -263,6 +264,7 @@ BLANKS: dict[str, Row] = {
         "updated_at": None,
         "updated_by": 9001,
     },
+    **SIDE_BLANKS,
 }
 
 

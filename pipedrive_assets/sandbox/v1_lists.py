@@ -10,7 +10,6 @@ from .checks import invalid
 from .company import COMPANY
 from .lists import Ask, found, saved_filter
 from .paging import DEFAULT_LIMIT, Page, offset_page
-from .standard_fields import built_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,19 +34,9 @@ GOAL_PATHS = {
     "period.end": ("duration", "end"),
 }
 
-FIELD_FLAGS = (
-    "active_flag",
-    "index_visible_flag",
-    "details_visible_flag",
-    "add_visible_flag",
-    "bulk_edit_allowed",
-    "searchable_flag",
-    "filtering_allowed",
-    "sortable_flag",
-)
 
-
-def _data(ask: Ask, rows: Sequence[Row]) -> list[Row] | None:
+def data_of(ask: Ask, rows: Sequence[Row]) -> list[Row] | None:
+    """Rows as v1 gives them: an empty list may be null."""
     return list(rows) if rows or not ask.habits.empty_is_null else None
 
 
@@ -63,11 +52,12 @@ def pagination(page: Page, *, named: bool) -> Row:
     return facts
 
 
-def _paged(ask: Ask, rows: Sequence[Row], view: Callable[[Row], Row], *, named: bool) -> Body:
+def paged(ask: Ask, rows: Sequence[Row], view: Callable[[Row], Row], *, named: bool) -> Body:
+    """A page of a list by offset."""
     page = offset_page(rows, ask.params)
     return {
         "success": True,
-        "data": _data(ask, [view(row) for row in page.rows]),
+        "data": data_of(ask, [view(row) for row in page.rows]),
         "additional_data": {"pagination": pagination(page, named=named)},
     }
 
@@ -102,7 +92,7 @@ def notes(ask: Ask) -> Body:
     params = ask.params
     rows = [row for row in _visible(ask, "notes") if _note_wanted(row, params)]
     rows = sort(rows, (*params.get("sort", ()), ("id", False)))
-    return _paged(ask, rows, lambda row: v1_rows.note(ask.world, row), named=True)
+    return paged(ask, rows, lambda row: v1_rows.note(ask.world, row), named=True)
 
 
 def _note_wanted(row: Row, params: Row) -> bool:
@@ -128,7 +118,7 @@ def files(ask: Ask) -> Body:
         _visible(ask, "files"),
         (*ask.params.get("sort", ()), ("id", False)),
     )
-    return _paged(ask, rows, lambda row: v1_rows.file(ask.world, row), named=True)
+    return paged(ask, rows, lambda row: v1_rows.file(ask.world, row), named=True)
 
 
 def leads(*, archived: bool) -> Callable[[Ask], Body]:
@@ -141,7 +131,7 @@ def leads(*, archived: bool) -> Callable[[Ask], Body]:
         facts = pagination(page, named=ask.habits.lead_next_start)
         return {
             "success": True,
-            "data": _data(ask, [v1_rows.lead(ask.world, row) for row in page.rows]),
+            "data": data_of(ask, [v1_rows.lead(ask.world, row) for row in page.rows]),
             "additional_data": {"pagination": facts} if ask.habits.lead_pagination else facts,
         }
 
@@ -160,7 +150,7 @@ def participants(ask: Ask) -> Body:
     """The people who take part in a deal."""
     deal_id = found(ask, "deals")["id"]
     rows = ask.world.tables["participants"].groups("deal_id").get(deal_id, ())
-    answer = _paged(ask, rows, lambda row: v1_rows.participant(ask.world, row), named=False)
+    answer = paged(ask, rows, lambda row: v1_rows.participant(ask.world, row), named=False)
     return {**answer, "related_objects": _related(answer["data"] or [])}
 
 
@@ -187,22 +177,26 @@ def flow(ask: Ask) -> Body:
         all_changes=ask.params.get("all_changes", False),
         items=ask.params.get("items"),
     )
-    return {**_paged(ask, rows, lambda row: row, named=False), "related_objects": {}}
+    return {**paged(ask, rows, lambda row: row, named=False), "related_objects": {}}
 
 
-def changelog(ask: Ask) -> Body:
-    """Field changes of a deal, newest first, with a page marker like `id:544`."""
-    changes = ask.world.history.of(found(ask, "deals")["id"])
-    start = _after(changes, ask.params.get("cursor"))
-    end = start + ask.params.get("limit", DEFAULT_LIMIT)
-    marker = None
-    if end < len(changes):
-        marker = b64encode(f"id:{changes[end - 1].id}".encode()).decode().rstrip("=")
-    return {
-        "success": True,
-        "data": _data(ask, [v1_flow.changelog_row(change) for change in changes[start:end]]),
-        "additional_data": {"next_cursor": marker},
-    }
+def changelog(table: str) -> Callable[[Ask], Body]:
+    """Field changes of a record, newest first, with a page marker like `id:544`."""
+
+    def answer(ask: Ask) -> Body:
+        changes = ask.world.histories[table].of(found(ask, table)["id"])
+        start = _after(changes, ask.params.get("cursor"))
+        end = start + ask.params.get("limit", DEFAULT_LIMIT)
+        marker = None
+        if end < len(changes):
+            marker = b64encode(f"id:{changes[end - 1].id}".encode()).decode().rstrip("=")
+        return {
+            "success": True,
+            "data": data_of(ask, [v1_flow.changelog_row(change) for change in changes[start:end]]),
+            "additional_data": {"next_cursor": marker},
+        }
+
+    return answer
 
 
 def _after(changes: Sequence[Change], cursor: str | None) -> int:
@@ -224,7 +218,7 @@ def whole(table: str) -> Callable[[Ask], Body]:
 
     def answer(ask: Ask) -> Body:
         rows = [row for row in ask.world.tables[table].rows.values() if wanted(ask, row)]
-        return {"success": True, "data": _data(ask, rows)}
+        return {"success": True, "data": data_of(ask, rows)}
 
     def wanted(ask: Ask, row: Row) -> bool:
         term = ask.params.get("term", "").lower()
@@ -238,7 +232,7 @@ def whole(table: str) -> Callable[[Ask], Body]:
 
 def roles(ask: Ask) -> Body:
     """Roles, by offset."""
-    return _paged(ask, list(ask.world.tables["roles"].rows.values()), dict, named=False)
+    return paged(ask, list(ask.world.tables["roles"].rows.values()), dict, named=False)
 
 
 def me(ask: Ask) -> Body:
@@ -278,37 +272,3 @@ def _goal_has(row: Row, name: str, value: Any) -> bool:
     if name == "period.end":
         return held is None or bool(held <= value)
     return value in held if isinstance(held, list) else bool(held == value)
-
-
-def old_fields(entity: str, *, own: bool) -> Callable[[Ask], Body]:
-    """Fields in v1 form, by offset; leads (`own` off) borrow the custom fields of deals."""
-
-    def answer(ask: Ask) -> Body:
-        custom = () if own else ask.world.fields["deals"].values()
-        rows = [
-            old_field(place, field) for place, field in enumerate((*built_in(entity), *custom), 1)
-        ]
-        return _paged(ask, rows, dict, named=False)
-
-    return answer
-
-
-def old_field(place: int, field: Row) -> Row:
-    """One field as API v1 describes it."""
-    flags = dict.fromkeys(FIELD_FLAGS, True)
-    return {
-        "id": place,
-        "key": field["field_code"],
-        "name": field["field_name"],
-        "order_nr": place,
-        "field_type": field["field_type"],
-        "add_time": "2024-01-08 09:00:00",
-        "update_time": "2024-01-08 09:00:00" if place % 3 else None,
-        "last_updated_by_user_id": None,
-        "created_by_user_id": None,
-        **flags,
-        "edit_flag": field["is_custom_field"],
-        "important_flag": False,
-        "mandatory_flag": field["field_code"] in {"title", "content"},
-        "options": field["options"],
-    }

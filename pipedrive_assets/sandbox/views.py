@@ -13,6 +13,9 @@ HIDDEN = {
     "deals": ("first_won_time", "source_lead_id"),
     "activities": ("attendees",),
     "followers": ("id", "deal_id"),
+    "person_followers": ("id", "person_id"),
+    "organization_followers": ("id", "org_id"),
+    "product_followers": ("id", "product_id"),
 }
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timezone
 from random import Random
 from typing import Any
 
-from . import catalog, company, deals, life, links, stock
+from . import catalog, company, deals, life, links, side_life, side_stock, stock
 from .history import History
 from .shapes import BLANKS, blank
 from .tables import Key, Row, Table, stamp_of
@@ -17,6 +17,8 @@ EPOCH = datetime(2025, 9, 1, tzinfo=timezone.utc)
 DAY_SECONDS = 86_400
 RETENTION_DAYS = 30
 SETTLED = 10
+RECORDED = ("deals", "persons", "organizations", "projects")
+"""Tables of whose rows Pipedrive tells what was changed."""
 
 
 class World:
@@ -30,7 +32,8 @@ class World:
         self.instant = min(instant, EPOCH)
         self.stamp = stamp_of(EPOCH)
         self.tables = {name: Table() for name in (*BLANKS, *company.TABLES, *stock.PROJECT_TABLES)}
-        self.history = History()
+        self.histories = {name: History() for name in RECORDED}
+        self.history = self.histories["deals"]
         self.hidden: set[tuple[str, Key]] = set()
         self.fields = {
             entity: catalog.initial_fields(seed, entity, company.FOUNDED)
@@ -43,6 +46,7 @@ class World:
         self._rng = Random(0)
         self._agenda: list[tuple[int, life.Event]] = []
         stock.fill(self, deals)
+        side_stock.fill(self, deals)
         for table in self.tables.values():
             table.settle(SETTLED)
         self.sizes = {name: len(table.alive) for name, table in self.tables.items()}
@@ -73,7 +77,7 @@ class World:
         self._day = day
         self.today = date.fromordinal(EPOCH.toordinal() + day).isoformat()
         self._rng = Random(f"{self.seed}:{day}")
-        self._agenda = life.agenda(self._rng)
+        self._agenda = life.agenda(self._rng, side_life.agenda(self.seed, day))
 
     @property
     def days_lived(self) -> int:
@@ -138,6 +142,8 @@ class World:
             row["custom_fields"] = {**before["custom_fields"], **custom}
         if table == "deals":
             links.deal_changed(self, row, before, bulk=bulk)
+        elif table in RECORDED:
+            links.record_changes(self, table, row, before)
         if "update_time" in row:
             row["update_time"] = stamp
         self.tables[table].touch()
@@ -178,6 +184,7 @@ class World:
             self.delete(table, loser)
         else:
             self.tables[table].drop(loser)
+            links.bury(self, table, loser)
         self.edit(table, winner)
 
     def hide(self, table: str, key: Key) -> None:
@@ -238,7 +245,7 @@ class World:
         """End a person's part in a deal."""
         for row in self.tables["participants"].where("deal_id", deal_id):
             if row["person_id"] == person_id:
-                self.tables["participants"].drop(row["id"])
+                links.leave_deal(self, row)
         if touch:
             self.edit("deals", deal_id)
 

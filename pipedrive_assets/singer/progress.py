@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipedrive_assets.entities import Entity
+from pipedrive_assets.entities import Entity, Kind
 from pipedrive_assets.reading.chunk import Parent
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """The progress of a walk over `entity`, a windowed one: the stream's own, or its parents'."""
+    """The progress of a walk over `entity`: the stream's own, or its parents'."""
 
     entity: Entity
     start: datetime | None
@@ -101,7 +101,8 @@ class Progress:
     @property
     def _is_ascending(self) -> bool:
         """Whether a window's pages come in the order of their changes, from one list."""
-        return self.entity.paging == "cursor" and len(self.entity.listings) == 1
+        is_sorted = self.entity.kind is Kind.WINDOWED and self.entity.paging == "cursor"
+        return is_sorted and len(self.entity.listings) == 1
 
     def _cut(self, clock: datetime) -> None:
         """A bookmark that lies ahead of Pipedrive's clock would pass over what changes until
@@ -123,7 +124,7 @@ class Progress:
         return _later(self.bookmark, newest if self.newest else None)
 
     def _change(self, row: Row) -> datetime | None:
-        text = row.get(self.entity.cursor or "")
+        text = row.get(self.entity.change_column)
         return parse_stamp(text) if isinstance(text, str) and text else None
 
     def to_dict(self, key: str) -> dict[str, Any]:

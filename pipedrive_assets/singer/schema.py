@@ -4,11 +4,10 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pipedrive_assets.entities import Kind
 from pipedrive_assets.rows.columns import Column
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.rows.field_set import FieldSet
-from pipedrive_assets.singer.stream import PARENT_CURSOR, Stream
+from pipedrive_assets.singer.stream import Stream
 
 Schema = dict[str, Any]
 Excluded = Mapping[str, frozenset[str]]
@@ -50,10 +49,11 @@ def schema_of(stream: Stream, custom: FieldSet | None, excluded: Excluded) -> Sc
         for name, items in stream.columns.lists.items()
         if not is_left_out(entity, name)
     }
-    if stream.entity.kind is Kind.CHILD and stream.replication_key == PARENT_CURSOR:
-        properties[PARENT_CURSOR] = {
+    if stream.parent_cursor and stream.replication_key == stream.parent_cursor:
+        properties[stream.parent_cursor] = {
             **_TYPES["timestamp"],
-            "description": "The update_time of its deal when it was read, UTC.",
+            "description": f"The update_time of its {stream.entity.parent_name} when it was read, "
+            "UTC.",
         }
     properties[UNMAPPED] = {
         "type": ["object", "null"],

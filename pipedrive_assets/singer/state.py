@@ -14,7 +14,7 @@ from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.singer.bookmark import DAMAGE, read_progress
 from pipedrive_assets.singer.kept_names import Record, read_names, told_names
 from pipedrive_assets.singer.progress import Progress
-from pipedrive_assets.singer.stream import ALL, PARENT_CURSOR, Stream
+from pipedrive_assets.singer.stream import ALL, Stream
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def _keys(stream: Stream) -> list[str]:
     replication key of its own, as `dealflow` in the old tap, that is continued.
     """
     own = stream.replication_key or ""
-    return list(dict.fromkeys([PARENT_CURSOR, own] if stream.entity.parent else [own]))
+    return list(dict.fromkeys([stream.parent_cursor or own, own]))
 
 
 def _content(content: Any) -> Mapping[str, Any]:

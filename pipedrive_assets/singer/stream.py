@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-PARENT_CURSOR = "deal_update_time"
-"""Property of every child record that tells the `update_time` of its deal when it was read: what
-orders children, whose own rows tell no time."""
-
 
 class Stream:
     """An entity of the registry under a Singer name.
@@ -56,9 +52,17 @@ class Stream:
         return list(self.entity.key)
 
     @property
+    def parent_cursor(self) -> str | None:
+        """Property of every child record that tells the `update_time` of its parent when it was
+        read, such as `deal_update_time`: what orders children, whose own rows tell no time.
+        """
+        is_child = self.entity.kind is Kind.CHILD
+        return f"{self.entity.parent_name}_update_time" if is_child else None
+
+    @property
     def replication_key(self) -> str | None:
         """The property that orders changes; None: the stream is sent whole every time."""
-        return PARENT_CURSOR if self.entity.kind is Kind.CHILD else self.entity.cursor
+        return self.parent_cursor or self.entity.cursor
 
     @property
     def replication_method(self) -> Literal["INCREMENTAL", "FULL_TABLE"]:

@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from pipedrive_assets.api import Client, Tally
-from pipedrive_assets.entities import Kind
+from pipedrive_assets.entities import Entity, Kind
 from pipedrive_assets.reading.child_walks import read_children
+from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.reading.field_memory import OWN_SHAPES, FieldMemory
+from pipedrive_assets.reading.plan import Walk
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.exclusion import leave_out
@@ -26,7 +28,7 @@ from pipedrive_assets.singer.schema import (
     schema_of,
 )
 from pipedrive_assets.singer.state import State
-from pipedrive_assets.singer.stream import PARENT_CURSOR, Stream
+from pipedrive_assets.singer.stream import Stream
 from pipedrive_assets.windows import parse_stamp, utc_now
 
 log = logging.getLogger(__name__)
@@ -102,9 +104,7 @@ class StreamSync:
         while True:
             walk = progress.next_walk(self.run.overlap)
             resumed = walk.resumed
-            for chunk in read_windowed(
-                self.run.client, progress.entity, walk, self.tally, chunk_pages=1
-            ):
+            for chunk in self._pages(progress.entity, walk):
                 shown = [row for _, row in chunk.rows]
                 rows = progress.wanted(shown)
                 if not self.stream.entity.parent:
@@ -118,6 +118,16 @@ class StreamSync:
             if not (resumed or progress.was_ahead):
                 return
 
+    def _pages(self, entity: Entity, walk: Walk) -> Iterator[Chunk]:
+        """A page at a time; a snapshot, which children may be read for, is one page."""
+        if entity.kind is Kind.WINDOWED:
+            yield from read_windowed(self.run.client, entity, walk, self.tally, chunk_pages=1)
+            return
+        for chunk in read_snapshot(self.run.client, entity, self.tally):
+            column = entity.change_column
+            rows = [each for each in chunk.rows if walk.concerns(each[1], column)]
+            yield replace(chunk, rows=rows, walk=replace(walk, started_at=chunk.read_at))
+
     def _noted_parents(
         self, progress: Progress, rows: Iterable[Mapping[str, Any]]
     ) -> dict[int, str | None]:
@@ -128,7 +138,7 @@ class StreamSync:
         if not entity.parent:
             return {}
         noted = {
-            row["id"]: row.get(progress.entity.cursor or "")
+            row["id"]: row.get(progress.entity.change_column)
             for row in rows
             if entity.counter is None or row.get(entity.counter) != 0
         }
@@ -162,7 +172,7 @@ class StreamSync:
         sent = restricted(schema, self._chosen(schema))
         self.run.messages.schema(self.stream, sent)
         known = self.entry.schema.get("properties") or schema["properties"]
-        mapped = mapped_names(known, custom)
+        mapped, cursor = mapped_names(known, custom), self.stream.parent_cursor
         for parent, row in taken:
             named = resolve(row, custom.plan)[0] if custom else row
             shaped = self.stream.row(named, parent)
@@ -170,8 +180,8 @@ class StreamSync:
                 continue
             for name in self.run.excluded.get(self.stream.table, ()):
                 leave_out(shaped, name)
-            if parent_times is not None and self.stream.replication_key == PARENT_CURSOR:
-                shaped[PARENT_CURSOR] = parent_times.get(parent or 0)
+            if parent_times is not None and cursor and self.stream.replication_key == cursor:
+                shaped[cursor] = parent_times.get(parent or 0)
             record = record_of(shaped, sent=sent, mapped=mapped)
             self.run.messages.record(self.stream, record, read_at or utc_now())
             self.sent += 1
@@ -196,8 +206,8 @@ class StreamSync:
         """A child that tells its own time begins at start_date too; one that has a bookmark, there
         at the latest.
         """
-        key = self.stream.replication_key
-        if not self.stream.entity.parent or key in {None, PARENT_CURSOR} or not self._start:
+        key, cursor = self.stream.replication_key, self.stream.parent_cursor
+        if not cursor or key in {None, cursor} or not self._start:
             return True
         text = row.get(key or "")
         return not text or parse_stamp(text) >= self._start

@@ -1,7 +1,8 @@
 """Whose children are to be read: of parents that changed, and now and then of those that did not.
 
 Pipedrive may change a deal's children without moving its `update_time`. So the daily run reads
-each deal's children again once in a number of days, where that is cheap or its counter disagrees.
+each deal's children again once in a number of days, where that is cheap, its counter disagrees or
+nothing else tells.
 """
 
 from datetime import datetime, timedelta, timezone
@@ -57,12 +58,12 @@ def _due(sql: Sql, child: Entity, request: LoadRequest, now: datetime) -> str:
     17. A turn that no run saw is made up for by the next run.
     """
     days = request.recheck_days
-    if not days or not (child.bulk or child.counter):
+    if not days or not (child.bulk or child.counter or child.drifts):
         return "FALSE"
     today = (now - FIRST_DAY).days
     turn = f"{today} - ({today % days} - p.id % {days} + {days}) % {days}"
     passed = f"c.read_at < TIMESTAMPTZ '{FIRST_DAY.isoformat()}' + INTERVAL 1 DAY * ({turn})"
-    differs = "TRUE" if child.bulk else _counter_differs(sql, child)
+    differs = _counter_differs(sql, child) if child.counter and not child.bulk else "TRUE"
     return f"(p._deleted_at IS NULL AND {passed} AND {differs})"
 
 

@@ -102,6 +102,7 @@ def _of_list(sql: Sql | None, entity: Entity, *, full: bool) -> tuple[int, bool,
 def pages_at_least(entity: Entity) -> int:
     """Tokens of one page of each of an entity's lists."""
     again = entity.cost if entity.archived and entity.kind is Kind.SNAPSHOT else 0
+    again += BY_NAME[entity.per].cost if entity.per else 0
     return sum(listing.cost for listing in entity.listings) * len(entity.variants) + again
 
 
@@ -141,8 +142,8 @@ def total(estimates: Iterable[Estimate], *, capped: bool) -> tuple[int, bool]:
     return sum(one.tokens for one in some), any(one.is_least for one in some)
 
 
-def tokens_per_deal(entities: Iterable[Entity]) -> Iterator[tuple[Entity, int]]:
-    """What each table takes per thousand deals, at least and at most one call each."""
+def tokens_per_thousand(entities: Iterable[Entity]) -> Iterator[tuple[Entity, int]]:
+    """What each table takes per thousand parents, at least and at most one call each."""
     for entity in entities:
         if entity.parent:
             calls = 1000 // BULK_PARENTS if entity.bulk else 1000

@@ -74,6 +74,7 @@ def least_tokens(entity: Entity) -> int:
     """
     lists = sum(listing.cost for listing in entity.listings) * len(entity.variants)
     again = entity.cost if entity.archived and entity.kind is Kind.SNAPSHOT else 0
+    again += BY_NAME[entity.per].cost if entity.per else 0
     return lists + again + (DEFINITION_COST if entity.fields else 0)
 
 

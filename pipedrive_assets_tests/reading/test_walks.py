@@ -7,8 +7,9 @@ import pytest
 
 from pipedrive_assets.api import Tally
 from pipedrive_assets.entities import BY_NAME
-from pipedrive_assets.errors import TransientApiError
+from pipedrive_assets.errors import Missing, TransientApiError
 from pipedrive_assets.reading.plan import Walk
+from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.sandbox import faults
 
@@ -143,3 +144,33 @@ def test_an_offset_list_that_tells_nothing_of_pages_ends_with_its_last_row(make_
 
     assert len(office.world.ids("notes")) == len({row["id"] for row in rows})
     assert [] == office.slept
+
+
+@pytest.mark.parametrize("threads", [0, 1, 2, 5, 6])
+def test_a_list_that_tells_nothing_of_further_pages_is_read_to_its_end(make_office, threads):
+    office = make_office(deals=3)
+    for row in list(office.world.ids("mail_threads"))[threads:]:
+        office.world.delete("mail_threads", row)
+    while len(office.world.ids("mail_threads")) < threads:
+        office.world.add("mail_threads", folders=["inbox"], last_message_timestamp="2026")
+
+    found = rows_of_snapshot(office, "mail_threads", page_rows=3)
+
+    assert set(office.world.ids("mail_threads")) == {row["id"] for row in found}
+
+
+def test_a_list_that_one_owner_has_not_is_empty_and_one_that_none_has_is_refused(make_office):
+    office = make_office(deals=3)
+    found = rows_of_snapshot(office, "permission_set_assignments")
+    assert {"Sales users", "Global users"} == {row["name"] for row in found}
+    for user in office.world.ids("users"):
+        office.world.edit("users", user, access=[])
+
+    with pytest.raises(Missing):
+        rows_of_snapshot(office, "permission_set_assignments")
+
+
+def rows_of_snapshot(office, name, **how):
+    entity = replace(BY_NAME[name], **how)
+    (chunk,) = read_snapshot(office.connection.client, entity, Tally())
+    return [row for _, row in chunk.rows]

@@ -84,8 +84,15 @@ def test_unknown_links_and_those_of_events_are_clean_too():
     assert SECRET not in json.dumps(shape(flow, event, parent_id=7)[0])
 
 
-def test_nothing_that_holds_passwords_is_loaded():
-    """Webhooks have them (official docs, `http_auth_password`)."""
-    assert [] == [entity.name for entity in ENTITIES if "webhook" in entity.path]
+def test_the_passwords_of_webhooks_are_not_loaded():
+    """They stand in the row and in its link (official docs, `http_auth_password`)."""
+    row = {
+        "id": 1,
+        "http_auth_user": SECRET,
+        "http_auth_password": SECRET,
+        "subscription_url": FULL,
+    }
+
+    assert SECRET not in json.dumps(shape(BY_NAME["webhooks"], row)[0])
     columns = {name for entity in ENTITIES for name in columns_of(entity.name).columns}
     assert {"http_auth_password", "http_auth_user"}.isdisjoint(columns)

@@ -66,11 +66,7 @@ def sandbox() -> Sandbox:
 
 def asked(route: Route) -> dict[str, str]:
     """Parameters that make a call succeed and show everything there is to show."""
-    params = {}
-    if "deal_ids" in route.accepts:
-        params["deal_ids"] = ",".join(map(str, sandbox().world.ids("deals")[:100]))
-    if "board_id" in route.accepts:
-        params["board_id"] = "1"
+    params = required(route)
     if "include_fields" in route.accepts:
         params["include_fields"] = queries(route)["include_fields"]["schema"]["enum"][-1]
     for entity, names in OPTIONAL.items():
@@ -80,8 +76,20 @@ def asked(route: Route) -> dict[str, str]:
         if name in route.accepts:
             params[name] = "false"
     if "limit" in route.accepts:
-        params["limit"] = "100"
+        params["limit"] = "50"  # call logs take no more
     return params
+
+
+def required(route: Route) -> dict[str, str]:
+    world = sandbox().world
+    related = next(iter(world.tables["relationships"].rows.values()))
+    values = {
+        "deal_ids": ",".join(map(str, world.ids("deals")[:100])),
+        "board_id": "1",
+        "folder": "inbox",
+        "org_id": str(related["owner_org_id"]),
+    }
+    return {name: values[name] for name in route.requires}
 
 
 def reply(route: Route) -> dict[str, Any]:
@@ -97,12 +105,16 @@ def reply(route: Route) -> dict[str, Any]:
 
 
 def _table(route: Route) -> str:
-    names = (
-        *("persons", "organizations", "activities", "products", "pipelines", "stages"),
-        *("leads", "notes", "files"),
-    )
+    names = {
+        **{name: name for name in ("persons", "organizations", "activities", "products")},
+        **{name: name for name in ("pipelines", "stages", "leads", "notes", "files")},
+        "projects": "projects",
+        "roles": "roles",
+        "permissionSets": "permission_sets",
+        "mailThreads": "mail_threads",
+    }
     start = route.path.split("/{id}")[0].split("/")[-1]
-    return start if start in names else "deals"
+    return names.get(start, "deals")
 
 
 def rows(route: Route) -> list[dict[str, Any]]:

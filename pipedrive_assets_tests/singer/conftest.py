@@ -157,7 +157,7 @@ def differences(
     found = []
     for row in expected_rows(office, stream):
         key = tuple(row[name] for name in stream.key_properties)
-        if since and stream.entity.parent and not changed(office, row, since):
+        if since and stream.entity.parent and not changed(office, stream, row, since):
             continue
         if key not in held:
             found.append(f"{stream.tap_stream_id} {key} is missing")
@@ -171,10 +171,12 @@ def differences(
     return found
 
 
-def changed(office: Office, row: dict[str, Any], since: datetime) -> bool:
-    """Whether the row's deal changed: nothing else tells that its children did."""
-    deal = office.world.row("deals", row.get("deal_id") or row["item_id"])
-    return deal["update_time"] is None or parse_stamp(deal["update_time"]) >= since
+def changed(office: Office, stream: Stream, row: dict[str, Any], since: datetime) -> bool:
+    """Whether the row's parent changed: nothing else tells that its children did."""
+    entity = stream.entity
+    key = row["item_id"] if stream.tap_stream_id == "dealflow" else row[entity.key[0]]
+    parent = office.world.row(entity.parent or "", key)
+    return parent["update_time"] is None or parse_stamp(parent["update_time"]) >= since
 
 
 def same(theirs: Any, mine: Any) -> bool:
@@ -190,7 +192,7 @@ def same(theirs: Any, mine: Any) -> bool:
         return len(kept) == len(mine) and all(map(same, kept, mine))
     if isinstance(theirs, str) and moment(theirs) and moment(theirs) == moment(mine):
         return True
-    return bool(theirs == mine) or str(theirs) == str(mine)
+    return bool(theirs == mine) or str(theirs).lower() == str(mine).lower()
 
 
 def moment(text: Any) -> datetime | None:

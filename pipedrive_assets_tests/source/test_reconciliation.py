@@ -334,6 +334,24 @@ def test_children_that_changed_without_their_deal_are_found_within_the_days_set(
     assert [] == [each for each in found if ".person:" not in each]
 
 
+def test_what_drifts_is_found_within_the_days_set(make_office):
+    office = make_office(deals=8)
+    tables = ("products", "products_variations", "notes", "note_comments")
+    office.load(*tables)
+    changed = {"products_variations": "variations", "note_comments": "comments"}
+    for table in changed.values():
+        row = office.world.row(table, office.world.ids(table)[0])
+        row["name" if table == "variations" else "content"] = "changed without a word"
+        office.world.tables[table].touch()
+    assert 2 == len(office.differences(*changed))
+
+    for _ in range(4):
+        office.world.instant += timedelta(days=1)
+        office.load(*tables, recheck_days=4)
+
+    assert [] == office.differences(*changed)
+
+
 def test_rechecks_are_spread_over_the_days_and_made_up_for(make_office):
     office = make_office(deals=40)
     office.load("deals", "deals_products")

@@ -46,7 +46,7 @@ def _children(
     """
     if reading.refused:
         return
-    cursor = BY_NAME[child.parent or ""].cursor or ""
+    cursor = BY_NAME[child.parent or ""].change_column
     owed = reading.take_owed()
     fresh = [row for row in parents if reading.needs(row, cursor, run.request)]
     reading.read.update(row["id"] for row in fresh)

@@ -1,6 +1,7 @@
 """The resources that read a list: whole, or what changed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import dlt
@@ -18,7 +19,7 @@ from pipedrive_assets.source.pipedrive.progress import (
     note_rows,
     planned,
 )
-from pipedrive_assets.source.pipedrive.run import Row, Run, Session
+from pipedrive_assets.source.pipedrive.run import ChildReading, Row, Run, Session
 from pipedrive_assets.source.pipedrive.tables import empty_table, plain_hints, with_columns
 
 BEGUN = "begun"
@@ -40,14 +41,20 @@ def list_resource(session: Session, entity: Entity) -> DltResource:
 
 
 def _snapshot(run: Run, entity: Entity) -> Iterator[Any]:
+    """Its children, if it has any, hear of every row, and take those that changed."""
+    children, seen = _children(run, entity), Row()
     run.fields.ask(entity, run.tally)
     for chunk in read_snapshot(run.client, entity, run.tally):
         rows = [row for _, row in chunk.rows]
         custom = run.fields.fields_for(entity, rows, run.tally)
         shaped = [run.shaped(entity, row, None, custom) for row in rows]
         newest = {tuple(row.get(name) for name in entity.key): row for row in shaped}
+        note_rows(seen, newest.values(), entity.change_column, run.request.overlap)
         yield empty_table(entity, custom)
-        yield list(newest.values())
+        yield with_columns(list(newest.values()), entity, custom)
+        for child in children:
+            if child.counts:
+                note_finished(child.state, replace(child.walk, started_at=chunk.read_at), seen)
 
 
 def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
@@ -80,12 +87,16 @@ def _hearers(run: Run, entity: Entity, own: State) -> dict[str, tuple[State, Wal
     """For whom the list is read: its own table and children that are selected, or whoever else
     asks. A child that the account lacks hears what comes, and nothing is read for it alone.
     """
-    selected = dlt.current.source().selected_resources
-    children = [run.hear(child) for child in children_of(entity.name) if child.name in selected]
+    children = _children(run, entity)
     hearers = {child.name: (child.state, child.walk) for child in children if child.counts}
-    if entity.name in selected or not hearers:
+    if entity.name in dlt.current.source().selected_resources or not hearers:
         hearers[entity.name] = (own, planned(own, run.request))
     return hearers
+
+
+def _children(run: Run, entity: Entity) -> list[ChildReading]:
+    selected = dlt.current.source().selected_resources
+    return [run.hear(child) for child in children_of(entity.name) if child.name in selected]
 
 
 def _begun(own: State, wanted: Walk, hearers: dict[str, Any]) -> tuple[Walk, Row]:
