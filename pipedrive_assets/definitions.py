@@ -6,6 +6,7 @@ import dagster as dg
 
 from pipedrive_assets.orchestration.alerts import build_alerts
 from pipedrive_assets.orchestration.assets import build_assets
+from pipedrive_assets.orchestration.derived import build_derived
 from pipedrive_assets.orchestration.freshness import build_sensor, with_freshness_policies
 from pipedrive_assets.orchestration.labels import with_labels
 from pipedrive_assets.orchestration.partitions import daily_partitions
@@ -26,9 +27,13 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
     """
     partitions = daily_partitions(settings.first_partition)
     job, reconcile_job = build_job(settings.entities), build_reconcile_job()
-    assets = with_labels(build_assets(partitions, settings.entities), settings)
+    loaded = build_assets(partitions, settings.entities)
+    assets = [
+        with_freshness_policies(loaded, Target.of(settings)),
+        build_derived(partitions, settings.entities),
+    ]
     return dg.Definitions(
-        assets=[with_freshness_policies(assets, Target.of(settings))],
+        assets=[with_labels(each, settings) for each in assets],
         jobs=[job, reconcile_job],
         schedules=[
             build_schedule(settings, job),

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from pipedrive_assets.derived import DERIVED_TABLES, DerivedTable
 from pipedrive_assets.entities import (
     BY_NAME,
     DEFAULT_ENTITIES,
@@ -123,9 +124,36 @@ def _entity_page(entity: Entity) -> str:
     )
 
 
+def derived_pages() -> str:
+    """Every derived table with what it reads and its columns."""
+    return "\n\n".join(_derived_page(table) for table in DERIVED_TABLES)
+
+
+def _derived_page(table: DerivedTable) -> str:
+    columns = [
+        f"| `{name}` | {column.type} | {column.description} |"
+        for name, column in table.columns.items()
+    ]
+    return "\n".join(
+        [
+            f"## {table.name}",
+            "",
+            table.doc,
+            "",
+            f"- reads: {', '.join(f'`{name}`' for name in table.reads)}",
+            f"- query: [{table.name}.sql](../pipedrive_assets/derived/{table.name}.sql)",
+            "",
+            "| column | type | meaning |",
+            "|---|---|---|",
+            *columns,
+        ]
+    )
+
+
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"settings": settings_table, "tables": entity_table, "optional": optional_tables},
     "docs/entities.md": {"entities": entity_pages},
+    "docs/derived.md": {"derived": derived_pages},
 }
 
 

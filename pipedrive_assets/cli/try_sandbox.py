@@ -90,6 +90,8 @@ def _print_report(result: Any) -> None:
     rows, total = [], [0.0] * len(columns)
     for event in result.get_asset_materialization_events():
         facts = event.materialization.metadata
+        if "requests" not in facts:
+            continue
         values = [facts[name].value for name in columns]
         total = [one + other for one, other in zip(total, values, strict=True)]
         rows.append((event.asset_key.to_user_string(), *(f"{value:,}" for value in values)))

@@ -7,6 +7,7 @@ __all__ = [
     "assets",
     "checks",
     "covered_days",
+    "derived",
     "embedded_elt",
     "facts",
     "failures",

@@ -11,6 +11,7 @@ import dagster as dg
 
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.orchestration import pauses, runs
+from pipedrive_assets.orchestration.derived import with_derived
 from pipedrive_assets.orchestration.facts import Facts, facts_of
 from pipedrive_assets.orchestration.first_load import first_load_sentence, split_by_first_load
 from pipedrive_assets.orchestration.partitions import open_day
@@ -59,7 +60,8 @@ def build_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
         runs.bury(context.instance, target)
-        return freshness_tick(context.instance, target, utc_now())
+        tick = freshness_tick(context.instance, target, utc_now())
+        return tick if isinstance(tick, dg.SkipReason) else with_derived(tick)
 
     return pipedrive_freshness_sensor
 

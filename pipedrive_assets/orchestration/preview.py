@@ -5,6 +5,7 @@ what may tell of a natural person is masked, unless the settings ask for everyth
 """
 
 import re
+from collections.abc import Collection, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -23,17 +24,21 @@ SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&:@.-])")
 
 def markdown(entity: Entity, glimpse: Glimpse, *, masked: bool) -> str | None:
     """The rows as a table; None where there are none. Columns without a value are left out."""
-    hidden = _hidden(entity, glimpse) if masked else set()
+    return as_table(glimpse.columns, glimpse.rows, _hidden(entity, glimpse) if masked else set())
+
+
+def as_table(
+    columns: Collection[str], rows: Sequence[Sequence[Any]], hidden: Collection[str]
+) -> str | None:
+    """The same of any rows; values of `hidden` columns are masked."""
     filled = [
         (place, name)
-        for place, name in enumerate(glimpse.columns)
-        if any(row[place] is not None for row in glimpse.rows)
+        for place, name in enumerate(columns)
+        if any(row[place] is not None for row in rows)
     ][:COLUMNS]
     if not filled:
         return None
-    lines = [
-        [_cell(row[place], hide=name in hidden) for place, name in filled] for row in glimpse.rows
-    ]
+    lines = [[_cell(row[place], hide=name in hidden) for place, name in filled] for row in rows]
     head = [[name for _, name in filled], ["---"] * len(filled)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (*head, *lines))
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from pipedrive_assets.errors import BudgetExhausted, LoadFailed, PipedriveError
+from pipedrive_assets.orchestration.derived import READS
 from pipedrive_assets.orchestration.runs import FAILED_TAG, PROCESS_TAG, RESET_TAG
 from pipedrive_assets.orchestration.target import WAREHOUSE_TAG, fingerprint
 from pipedrive_assets.windows import utc_now
@@ -33,12 +34,17 @@ def note_failure(context: Context, error: PipedriveError, *, unloaded: set[str])
     tags = {}
     if isinstance(error, LoadFailed):
         tags[FAILED_TAG] = ",".join(error.failures)
-    elif unloaded != {key.to_user_string() for key in context.run.asset_selection or ()}:
+    elif unloaded != _loads(context.run):
         tags[FAILED_TAG] = ",".join(unloaded)
     if back_at := budget_back_at(error, utc_now()):
         tags[RESET_TAG] = back_at.isoformat()
     if tags:
         context.instance.add_run_tags(context.run.run_id, tags)
+
+
+def _loads(run: dg.DagsterRun) -> set[str]:
+    """The tables that a run was asked to load, without what it derives from them."""
+    return {key.to_user_string() for key in run.asset_selection or ()} - set(READS)
 
 
 def budget_back_at(error: PipedriveError, now: datetime) -> datetime | None:

@@ -9,6 +9,7 @@ import dagster as dg
 
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.orchestration import pauses, runs
+from pipedrive_assets.orchestration.derived import READS, with_derived
 from pipedrive_assets.orchestration.facts import Facts, facts_of
 from pipedrive_assets.orchestration.first_load import first_load_sentence, split_by_first_load
 from pipedrive_assets.orchestration.partitions import DAY, newest_ended_day
@@ -27,10 +28,10 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 
 
 def build_job(entities: Iterable[Entity]) -> Any:
-    """The job of all tables."""
+    """The job of all tables, derived ones too."""
     return dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.assets(*[entity.name for entity in entities]),
+        selection=dg.AssetSelection.assets(*[entity.name for entity in entities], *READS),
         description="Every table, up to now or for the partitions asked for.",
     )
 
@@ -53,7 +54,8 @@ def build_schedule(settings: Settings, job: Any) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext,
     ) -> list[dg.RunRequest] | dg.SkipReason:
         newest = newest_ended_day(context.scheduled_execution_time)
-        return daily_tick(context.instance, target, newest, utc_now())
+        tick = daily_tick(context.instance, target, newest, utc_now())
+        return tick if isinstance(tick, dg.SkipReason) else [with_derived(each) for each in tick]
 
     return pipedrive_daily_schedule
 

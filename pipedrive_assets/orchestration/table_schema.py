@@ -36,14 +36,15 @@ def column_schema(entity: Entity, custom: FieldSet | None = None) -> dg.TableSch
         )
         for name, items in lists.items()
     }
-    return _schema({**columns, **tables, **OF_DLT})
+    return table_schema({**columns, **tables, **OF_DLT})
 
 
 def list_schemas(entity: Entity, custom: FieldSet | None = None) -> dict[str, dg.TableSchema]:
     """By the table's name, the columns of each list in a table's rows."""
     _, lists = _known(entity, custom)
     return {
-        f"{entity.name}__{name}": _schema({**items, **OF_LIST}) for name, items in lists.items()
+        f"{entity.name}__{name}": table_schema({**items, **OF_LIST})
+        for name, items in lists.items()
     }
 
 
@@ -60,7 +61,8 @@ def _known(
     )
 
 
-def _schema(columns: Mapping[str, Column]) -> dg.TableSchema:
+def table_schema(columns: Mapping[str, Column]) -> dg.TableSchema:
+    """Described columns as Dagster wants them."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(

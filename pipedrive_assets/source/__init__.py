@@ -1,5 +1,6 @@
 """Pipedrive as a dlt source, and the load that keeps a warehouse complete."""
 
+from pipedrive_assets.source.derived_views import Derivation, derive
 from pipedrive_assets.source.glimpse import Glimpse, glimpse
 from pipedrive_assets.source.health import Finding, examine, references
 from pipedrive_assets.source.load import load, load_tables
@@ -22,6 +23,7 @@ from pipedrive_assets.source.warehouse import Warehouse
 __all__ = [
     "ENTITY_MAPPINGS",
     "RECENTS_ENTITIES",
+    "Derivation",
     "Finding",
     "Glimpse",
     "LoadRequest",
@@ -29,6 +31,7 @@ __all__ = [
     "TableReport",
     "Waiting",
     "Warehouse",
+    "derive",
     "examine",
     "forgive_person",
     "glimpse",

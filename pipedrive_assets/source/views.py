@@ -13,6 +13,7 @@ from typing import Any
 from dlt.common.destination.exceptions import DestinationException as DatabaseException
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
+from pipedrive_assets.source.derived_views import make_views
 from pipedrive_assets.source.ledger import Sql, all_columns, table
 from pipedrive_assets.source.live_views import live_views
 
@@ -147,42 +148,11 @@ FROM {{deals_flow}} f
     ON definition.entity = 'deal' AND definition.field_code = f.field_key
 """
 
-STAGE_HISTORY = """
-WITH moves AS (
-  SELECT deal_id, timestamp AS moved_at,
-    TRY_CAST(old_value AS BIGINT) AS old_stage, TRY_CAST(new_value AS BIGINT) AS new_stage,
-    row_number() OVER (
-      PARTITION BY deal_id ORDER BY timestamp, TRY_CAST(event_id AS BIGINT)) AS place
-  FROM {deals_flow} WHERE field_key = 'stage_id'
-), stays AS (
-  SELECT deal_id, new_stage AS stage_id, moved_at AS entered_at FROM moves
-  UNION ALL
-  SELECT d.id, coalesce(m.old_stage, d.stage_id), d.add_time
-  FROM {deals} d LEFT JOIN moves m ON m.deal_id = d.id AND m.place = 1
-), spans AS (
-  SELECT deal_id, stage_id, entered_at,
-    lead(entered_at) OVER (PARTITION BY deal_id ORDER BY entered_at) AS left_for_next
-  FROM stays WHERE stage_id IS NOT NULL
-)
-SELECT s.deal_id, d.title AS deal_title, s.stage_id,
-  coalesce(stage.name, CAST(s.stage_id AS VARCHAR)) AS stage_name,
-  coalesce(pipeline.name, CAST(stage.pipeline_id AS VARCHAR)) AS pipeline_name,
-  s.entered_at,
-  coalesce(s.left_for_next, d.close_time, d.won_time, d.lost_time) AS left_at,
-  round(date_diff('second', s.entered_at,
-    coalesce(s.left_for_next, d.close_time, d.won_time, d.lost_time, now())) / 86400.0, 3) AS days
-FROM spans s
-  JOIN {deals} d ON d.id = s.deal_id
-  LEFT JOIN {stages} stage ON stage.id = s.stage_id
-  LEFT JOIN {pipelines} pipeline ON pipeline.id = stage.pipeline_id
-"""
-
 VIEWS: tuple[View, ...] = (
     View(name="deals_readable", base="deals", query=DEALS),
     View(name="activities_readable", base="activities", query=ACTIVITIES),
     View(name="leads_readable", base="leads", query=LEADS),
     View(name="deals_flow_readable", base="deals_flow", query=FLOW),
-    View(name="deal_stage_history", base="deals_flow", query=STAGE_HISTORY),
 )
 
 
@@ -194,6 +164,7 @@ def rebuild(sql: Sql) -> None:
     for view in VIEWS:
         if view.base in columns:
             _create(sql, view.name, _query(sql, view, columns))
+    make_views(sql, columns)
     if "deals_flow" in columns:
         taken = {*columns, *(view.name for view in VIEWS)}
         for kind in _flow_kinds(sql):

@@ -10,6 +10,7 @@ import pytest
 import pipedrive_assets
 from pipedrive_assets.definitions import build
 from pipedrive_assets.entities import DEFAULT_ENTITIES, Kind
+from pipedrive_assets.orchestration.derived import READS, derived_from
 from pipedrive_assets.orchestration.resources import PipedriveResource
 from pipedrive_assets.orchestration.target import JOB
 from pipedrive_assets.settings import Settings
@@ -32,7 +33,7 @@ def test_definitions_are_loadable(definitions):
 
 
 def test_every_entity_is_an_asset_with_its_plain_name(specs):
-    assert {entity.name for entity in DEFAULT_ENTITIES} == set(specs)
+    assert {entity.name for entity in DEFAULT_ENTITIES} | set(READS) == set(specs)
 
 
 def test_optional_tables_are_assets_once_they_are_named():
@@ -40,16 +41,18 @@ def test_optional_tables_are_assets_once_they_are_named():
 
     names = {spec.key.to_user_string() for spec in definitions.resolve_all_asset_specs()}
 
-    assert {entity.name for entity in DEFAULT_ENTITIES} - {"files"} | {"projects"} == names
+    wanted = {entity.name for entity in DEFAULT_ENTITIES} - {"files"} | {"projects"}
+    assert wanted | set(READS) == names
 
 
 def test_groups_follow_how_an_entity_is_read(specs):
-    assert {entity.name: entity.group for entity in DEFAULT_ENTITIES} == {
+    groups = {entity.name: entity.group for entity in DEFAULT_ENTITIES}
+    assert {**groups, **dict.fromkeys(READS, "sales")} == {
         name: spec.group_name for name, spec in specs.items()
     }
 
 
-def test_deals_plus_selects_deals_and_what_is_read_per_deal(definitions):
+def test_deals_plus_selects_deals_what_is_read_per_deal_and_what_is_derived(definitions):
     graph = definitions.resolve_asset_graph()
 
     selected = dg.AssetSelection.from_string("deals+").resolve(graph)
@@ -60,12 +63,12 @@ def test_deals_plus_selects_deals_and_what_is_read_per_deal(definitions):
         "deals_flow",
         "deals_products",
         "deals_installments",
+        *derived_from(["deals"]),
     } == {key.to_user_string() for key in selected}
 
 
 def test_assets_have_daily_utc_partitions_from_the_first_day_to_today(definitions):
-    (assets,) = definitions.assets
-    partitions = assets.partitions_def
+    (partitions,) = {assets.partitions_def for assets in definitions.assets}
 
     keys = partitions.get_partition_keys(
         current_time=datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -75,9 +78,9 @@ def test_assets_have_daily_utc_partitions_from_the_first_day_to_today(definition
 
 
 def test_a_range_of_days_is_one_run(definitions):
-    (assets,) = definitions.assets
-
-    assert dg.BackfillPolicy.single_run() == assets.backfill_policy
+    assert {dg.BackfillPolicy.single_run()} == {
+        assets.backfill_policy for assets in definitions.assets
+    }
 
 
 def test_schedule_and_sensor_are_on(definitions):
@@ -104,7 +107,7 @@ def test_the_weekly_reconciliation_can_be_moved_and_turned_off(at, crons):
 def test_the_job_holds_every_asset(definitions):
     job = definitions.resolve_job_def(JOB)
 
-    assert {entity.name for entity in DEFAULT_ENTITIES} == {
+    assert {entity.name for entity in DEFAULT_ENTITIES} | set(READS) == {
         key.to_user_string() for key in job.asset_layer.selected_asset_keys
     }
 

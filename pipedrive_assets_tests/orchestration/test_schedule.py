@@ -7,6 +7,7 @@ import pytest
 
 from pipedrive_assets.definitions import build
 from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES
+from pipedrive_assets.orchestration.derived import READS
 from pipedrive_assets.orchestration.schedule import daily_tick
 from pipedrive_assets.orchestration.target import Target
 from pipedrive_assets.settings import Settings
@@ -57,7 +58,7 @@ def test_it_closes_the_newest_day_that_has_ended(settings, tmp_path):
 
     (request,) = tick.run_requests
     assert ("2026-03-10", "2026-03-10...2026-03-10") == (request.partition_key, request.run_key)
-    assert {entity.name for entity in DEFAULT_ENTITIES} == {
+    assert {entity.name for entity in DEFAULT_ENTITIES} | set(READS) == {
         key.to_user_string() for key in request.asset_selection
     }
 

@@ -1,0 +1,110 @@
+-- How long each deal was in each stage: a row per stay.
+--
+-- A stay begins when the deal is created, moved or reopened, and ends when it is moved, won, lost or
+-- archived: time that a deal spends closed or archived belongs to no stage. A deal that comes back to
+-- a stage has a row for each time. Deals whose history was not read yet (the cap on tokens) are left
+-- out; one that moved after its history was read last has its present stage from the deal itself.
+--
+-- needs: deals, deals_flow
+-- deal_id bigint: The deal.
+-- sequence bigint: 1 for the deal's first stay, 2 for its second, and so on.
+-- stage_id bigint: The stage.
+-- stage_name text: Its name now.
+-- pipeline_id bigint: The pipeline that the stage belongs to.
+-- pipeline_name text: Its name now.
+-- entered_at timestamp: When the deal came into the stage, UTC.
+-- left_at timestamp: When the stay ended, UTC; empty while it lasts.
+-- ended_by text: moved, won, lost or archived; empty while it lasts.
+-- is_current bool: The deal is open in this stage now.
+-- seconds bigint: How long it lasted; a stay that lasts is counted until the moment up to which deals are complete.
+-- days double: The same in days of 24 hours.
+
+WITH told AS (
+  -- Changes of stage and status, numbered through each deal: many happen within a second.
+  SELECT f.deal_id, f.field_key, f.old_value, f.new_value, f.timestamp AS happened_at,
+    row_number() OVER (
+      PARTITION BY f.deal_id ORDER BY f.timestamp, length(f.event_id), f.event_id) AS n
+  FROM {deals_flow} f
+  WHERE f.object = 'dealChange' AND f.field_key IN ('stage_id', 'status')
+    AND f.new_value IS NOT NULL AND (f.old_value IS NULL OR f.old_value <> f.new_value)
+), changes AS (
+  SELECT told.*,
+    row_number() OVER (PARTITION BY deal_id, field_key ORDER BY n) AS place,
+    lead(n) OVER (PARTITION BY deal_id, field_key ORDER BY n) AS next_n,
+    lead(happened_at) OVER (PARTITION BY deal_id, field_key ORDER BY n) AS next_at
+  FROM told
+), living AS (
+  SELECT d.*, CASE WHEN d.is_archived AND d.status = 'open' THEN d.archive_time END AS archived_at
+  FROM {deals} d
+  WHERE d._deleted_at IS NULL
+    AND d.id IN (SELECT parent_id FROM {_pipedrive_children} WHERE entity = 'deals_flow')
+), held AS (
+  -- Both fields of each deal: as they are now, and as they began where no change is told.
+  SELECT id AS deal_id, add_time, 'stage_id' AS field_key, CAST(stage_id AS VARCHAR) AS present,
+    CAST(stage_id AS VARCHAR) AS began_as, 1000000001 AS last_n,
+    coalesce(stage_change_time, update_time, add_time) AS last_at
+  FROM living
+  UNION ALL
+  SELECT id, add_time, 'status', CASE WHEN archived_at IS NULL THEN status ELSE 'archived' END,
+    'open', 1000000002,
+    coalesce(archived_at, close_time, won_time, lost_time, update_time, add_time)
+  FROM living
+), spans AS (
+  -- What a field was from when to when: before its first change,
+  SELECT h.deal_id, h.field_key, coalesce(c.old_value, h.began_as) AS was, 0 AS from_n,
+    coalesce(h.add_time, c.happened_at) AS from_at,
+    coalesce(c.n, CASE WHEN h.present <> h.began_as THEN h.last_n END, 2000000000) AS to_n,
+    coalesce(c.happened_at, CASE WHEN h.present <> h.began_as THEN h.last_at END) AS to_at
+  FROM held h LEFT JOIN changes c
+    ON c.deal_id = h.deal_id AND c.field_key = h.field_key AND c.place = 1
+  UNION ALL
+  -- after each change,
+  SELECT c.deal_id, c.field_key, c.new_value, c.n, c.happened_at,
+    coalesce(c.next_n, CASE WHEN h.present <> c.new_value THEN h.last_n END, 2000000000),
+    coalesce(c.next_at, CASE WHEN h.present <> c.new_value THEN h.last_at END)
+  FROM changes c JOIN held h ON h.deal_id = c.deal_id AND h.field_key = c.field_key
+  UNION ALL
+  -- and since the last one, where only the deal itself tells of it.
+  SELECT h.deal_id, h.field_key, h.present, h.last_n, h.last_at, 2000000000, NULL
+  FROM held h LEFT JOIN changes c
+    ON c.deal_id = h.deal_id AND c.field_key = h.field_key AND c.next_n IS NULL
+  WHERE h.present <> coalesce(c.new_value, h.began_as)
+), open_spans AS (
+  SELECT t.deal_id, t.from_n, t.from_at, t.to_n, t.to_at, following.was AS closed_as
+  FROM spans t LEFT JOIN spans following
+    ON following.deal_id = t.deal_id AND following.field_key = 'status'
+      AND following.from_n = t.to_n
+  WHERE t.field_key = 'status' AND t.was = 'open'
+), stays AS (
+  -- Where a stage and an open time overlap.
+  SELECT s.deal_id, s.was AS stage, GREATEST(s.from_n, t.from_n) AS from_n,
+    CASE WHEN s.from_n >= t.from_n THEN s.from_at ELSE t.from_at END AS from_at,
+    CASE WHEN s.to_n < t.to_n THEN s.to_at ELSE t.to_at END AS left_at,
+    CASE WHEN s.to_n < t.to_n THEN 'moved' ELSE t.closed_as END AS ended_by
+  FROM spans s JOIN open_spans t
+    ON t.deal_id = s.deal_id AND s.from_n < t.to_n AND t.from_n < s.to_n
+  WHERE s.field_key = 'stage_id'
+), measured AS (
+  SELECT deal_id, left_at, ended_by,
+    row_number() OVER (PARTITION BY deal_id ORDER BY from_n) AS sequence,
+    CAST(CASE WHEN translate(stage, '0123456789', '') = '' THEN nullif(stage, '') END AS BIGINT)
+      AS stage_id,
+    CASE WHEN left_at < from_at THEN left_at ELSE from_at END AS entered_at,
+    coalesce(left_at, (SELECT max(complete_until) FROM {_pipedrive_coverage}
+      WHERE entity = 'deals')) AS counted_until
+  FROM stays
+), timed AS (
+  SELECT measured.*,
+    EXTRACT(EPOCH FROM counted_until) - EXTRACT(EPOCH FROM entered_at) AS lasted
+  FROM measured
+)
+SELECT m.deal_id, m.sequence, m.stage_id,
+  coalesce(s.name, CAST(m.stage_id AS VARCHAR)) AS stage_name,
+  coalesce(s.pipeline_id, d.pipeline_id) AS pipeline_id,
+  coalesce(p.name, CAST(coalesce(s.pipeline_id, d.pipeline_id) AS VARCHAR)) AS pipeline_name,
+  m.entered_at, m.left_at, m.ended_by, m.left_at IS NULL AS is_current,
+  CAST(m.lasted AS BIGINT) AS seconds, CAST(m.lasted / 86400.0 AS DOUBLE PRECISION) AS days
+FROM timed m
+  JOIN {deals} d ON d.id = m.deal_id
+  LEFT JOIN {stages} s ON s.id = m.stage_id
+  LEFT JOIN {pipelines} p ON p.id = coalesce(s.pipeline_id, d.pipeline_id)

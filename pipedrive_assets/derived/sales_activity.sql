@@ -1,0 +1,40 @@
+-- What the team does: a row per day, user and type of activity.
+--
+-- An activity counts as planned on the day it is due and as done on the day it was marked done, where
+-- Pipedrive tells no such time, on the day it was due. Days are UTC. An activity that is due on no day
+-- and not done is not counted.
+--
+-- needs: activities
+-- day date: The day, UTC.
+-- owner_id bigint: The user who owns the activities.
+-- owner_name text personal: The user's name now.
+-- type text: Key of the activities' type.
+-- type_name text: The type's name now.
+-- activities_due bigint: Activities due on that day, done or not.
+-- activities_not_done bigint: Those of them that are not done: overdue once the day is over.
+-- activities_done bigint: Activities done on that day, whenever they were due.
+-- deals_worked_on bigint: Different deals that the activities done on that day belong to.
+
+WITH counted AS (
+  SELECT a.due_date AS day, a.owner_id, a.type, 1 AS due,
+    CASE WHEN coalesce(a.done, FALSE) THEN 0 ELSE 1 END AS not_done, 0 AS done,
+    CAST(NULL AS BIGINT) AS deal_id
+  FROM {activities} a WHERE a._deleted_at IS NULL AND a.due_date IS NOT NULL
+  UNION ALL
+  SELECT coalesce(CAST(a.marked_as_done_time AT TIME ZONE 'UTC' AS DATE), a.due_date),
+    a.owner_id, a.type, 0, 0, 1, a.deal_id
+  FROM {activities} a
+  WHERE a._deleted_at IS NULL AND a.done
+    AND (a.marked_as_done_time IS NOT NULL OR a.due_date IS NOT NULL)
+), sums AS (
+  SELECT day, owner_id, type, sum(due) AS due, sum(not_done) AS not_done, sum(done) AS done,
+    count(DISTINCT deal_id) AS deals
+  FROM counted GROUP BY day, owner_id, type
+)
+SELECT c.day, c.owner_id, coalesce(u.name, CAST(c.owner_id AS VARCHAR)) AS owner_name,
+  c.type, coalesce(t.name, c.type) AS type_name,
+  CAST(c.due AS BIGINT) AS activities_due, CAST(c.not_done AS BIGINT) AS activities_not_done,
+  CAST(c.done AS BIGINT) AS activities_done, c.deals AS deals_worked_on
+FROM sums c
+  LEFT JOIN {users} u ON u.id = c.owner_id
+  LEFT JOIN {activity_types} t ON t.key_string = c.type

@@ -1,0 +1,149 @@
+"""The derived tables as assets: downstream of what they read, in one step that asks Pipedrive
+nothing.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+
+from pipedrive_assets.derived import DERIVED_TABLES, DerivedTable
+from pipedrive_assets.entities import Entity
+from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.orchestration.failures import failure, or_failure
+from pipedrive_assets.orchestration.partitions import beta_accepted
+from pipedrive_assets.orchestration.preview import as_table
+from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.orchestration.runs import FAILED_TAG
+from pipedrive_assets.orchestration.table_schema import table_schema
+from pipedrive_assets.source import Derivation, derive
+
+GROUP = "sales"
+PREVIEW_ROWS = 10
+
+PARTITION_MEANING = (
+    "A partition records the state when it was made; the table itself always says what its inputs "
+    "hold now."
+)
+READS: Mapping[str, tuple[str, ...]] = {table.name: table.reads for table in DERIVED_TABLES}
+"""What each derived asset reads."""
+
+
+def build_derived(
+    partitions: dg.PartitionsDefinition, entities: Sequence[Entity]
+) -> dg.AssetsDefinition:
+    """One multi-asset with an asset per derived table; `entities` are those that are assets."""
+    with beta_accepted():
+        return dg.multi_asset(
+            name="derived",
+            specs=[_spec(table, entities) for table in DERIVED_TABLES],
+            can_subset=True,
+            partitions_def=partitions,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+        )(_materialize)
+
+
+def _spec(table: DerivedTable, entities: Sequence[Entity]) -> dg.AssetSpec:
+    there = {entity.name for entity in entities} | set(READS)
+    return dg.AssetSpec(
+        key=table.name,
+        deps=[name for name in table.reads if name in there],
+        description=f"{table.doc}\n\n{PARTITION_MEANING}\n\nA view; it takes no API tokens.",
+        group_name=GROUP,
+        kinds={"duckdb", "sql"},
+        metadata={
+            "query": dg.MetadataValue.md(f"```sql\n{table.query}\n```"),
+            "dagster/column_schema": table_schema(table.columns),
+        },
+    )
+
+
+def _materialize(
+    context: dg.AssetExecutionContext, pipedrive: PipedriveResource, duckdb: WarehouseResource
+) -> Iterator[dg.MaterializeResult[Any]]:
+    wanted = {key.to_user_string() for key in context.selected_asset_keys}
+    preview = or_failure(pipedrive.settings).preview
+    warehouse = duckdb.warehouse()
+    try:
+        with failing_alone(context):
+            chosen = [table for table in DERIVED_TABLES if table.name in wanted]
+            for derivation in derive(warehouse, chosen, most_rows=PREVIEW_ROWS):
+                context.log.info(sentence(derivation))
+                yield dg.MaterializeResult(
+                    asset_key=derivation.table.name,
+                    metadata=metadata(derivation, str(warehouse), preview),
+                )
+    finally:
+        warehouse.close()
+
+
+@contextmanager
+def failing_alone(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """A failure in here is told of these assets alone: automation would else take it for a failure
+    of all tables in the run.
+    """
+    try:
+        yield
+    except Exception as error:
+        names = ",".join(sorted(key.to_user_string() for key in context.selected_asset_keys))
+        context.instance.add_run_tags(context.run.run_id, {FAILED_TAG: names})
+        if isinstance(error, PipedriveError):
+            raise failure(error) from None
+        raise
+
+
+def sentence(derivation: Derivation) -> str:
+    """One log line per table."""
+    if derivation.missing:
+        return f"{derivation.table.name}: not there. {derivation.missing}"
+    return f"{derivation.table.name}: {derivation.rows} rows"
+
+
+def metadata(derivation: Derivation, warehouse: str, preview: str) -> dict[str, Any]:
+    """What a materialization says of itself: `skipped` where the table could not be made."""
+    based_on = {
+        name: f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "first load not finished"
+        for name, moment in derivation.based_on.items()
+    }
+    reached = derivation.complete_until
+    facts: dict[str, Any] = {
+        "based_on": based_on,
+        "deals_without_history": derivation.deals_without_history,
+        "warehouse": warehouse,
+        **({"complete_until": dg.MetadataValue.timestamp(reached)} if reached else {}),
+    }
+    if derivation.missing:
+        return {"skipped": derivation.missing, **facts}
+    shown = _preview(derivation, preview)
+    return {
+        "rows_in_table": derivation.rows,
+        "dagster/row_count": derivation.rows,
+        "dagster/table_name": f"{warehouse.rpartition(':')[2]}.{derivation.table.name}",
+        **({"preview": dg.MetadataValue.md(shown)} if shown else {}),
+        **facts,
+    }
+
+
+def _preview(derivation: Derivation, preview: str) -> str | None:
+    """By the setting: masked, full or off; invented data is never masked."""
+    columns = derivation.table.columns
+    masked = preview == "masked" and not derivation.is_sandbox
+    hidden = {name for name, column in columns.items() if column.personal and masked}
+    return None if preview == "off" else as_table(columns, derivation.content, hidden)
+
+
+def derived_from(tables: Collection[str]) -> list[str]:
+    """The derived assets downstream of tables, those of derived ones too."""
+    reached = set(tables)
+    for name, reads in READS.items():
+        if reached & set(reads):
+            reached.add(name)
+    return [name for name in READS if name in reached and name not in tables]
+
+
+def with_derived(request: dg.RunRequest) -> dg.RunRequest:
+    """The run asked for, with the derived assets of its tables."""
+    tables = [key.to_user_string() for key in request.asset_selection or ()]
+    names = (*tables, *derived_from(tables))
+    return request.with_replaced_attrs(asset_selection=[dg.AssetKey(name) for name in names])
