@@ -15,10 +15,12 @@ from pipedrive_assets.definitions import build
 from pipedrive_assets.orchestration.resources import PipedriveResource
 from pipedrive_assets.sandbox import Limits, Sandbox, World, faults, serve
 from pipedrive_assets.sandbox.exchange import gateway_reply
+from pipedrive_assets.sandbox.side_births import WEBHOOK_PASSWORD
 from pipedrive_assets.settings import Settings
 from pipedrive_assets_tests.conftest import NOON
 
 TOKEN = "5ecre7-0f-n0b0dy-e15e-0123456789abcdef00"
+SECRETS = (TOKEN, WEBHOOK_PASSWORD)
 LOUD = ("", "urllib3", "requests", "dlt", "dagster", "pipedrive_assets", "asyncio", "filelock")
 
 
@@ -53,6 +55,7 @@ def settled(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> dg.Dagst
     monkeypatch.setattr(tempfile.TemporaryDirectory, "cleanup", lambda _self: None)
     monkeypatch.setenv("PIPEDRIVE_API_TOKEN", TOKEN)
     monkeypatch.setenv("PIPEDRIVE_BASE_URL", url)
+    monkeypatch.setenv("PIPEDRIVE_TABLES", "default,+webhooks")
     monkeypatch.setenv("RUNTIME__LOG_LEVEL", "DEBUG")
     (folder / "home").mkdir()
     local = "dagster._core.storage.local_compute_log_manager"
@@ -71,9 +74,10 @@ def settled(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> dg.Dagst
 def holding(folder: Path) -> list[Path]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 10
-    return [path for path in files if TOKEN.encode() in path.read_bytes()]
+    return [path for path in files if any(s.encode() in path.read_bytes() for s in SECRETS)]
 
 
+TABLES = ("deals", "users", "notes", "webhooks")
 ECHO = gateway_reply(403, f"the api token {TOKEN} may not do this")
 
 
@@ -101,7 +105,7 @@ def test_the_api_token_is_in_no_log_event_file_or_message(  # noqa: PLR0913, PLR
         result = job.execute_in_process(
             instance=instance,
             partition_key="2026-03-10",
-            asset_selection=[dg.AssetKey(name) for name in ("deals", "users", "notes")],
+            asset_selection=[dg.AssetKey(name) for name in TABLES],
             raise_on_error=False,
         )
         results.append(result.success)
@@ -114,7 +118,7 @@ def test_the_api_token_is_in_no_log_event_file_or_message(  # noqa: PLR0913, PLR
     out, err = capfd.readouterr()
     assert "users/me" in said.getvalue()
     for text in (*told, said.getvalue(), out, err):
-        assert TOKEN not in text
+        assert [] == [secret for secret in SECRETS if secret in text]
     assert [] == holding(tmp_path)
 
 
@@ -169,14 +173,14 @@ def test_the_api_token_is_in_no_state_trace_or_file_of_a_plain_dlt_pipeline(
     )
 
     def run() -> object:
-        source = pipedrive_source(TOKEN).with_resources("users", "stages")
+        source = pipedrive_source(TOKEN).with_resources("users", "stages", "webhooks")
         return pipeline.run(source), repr(source), str(pipeline.last_trace), dict(pipeline.state)
 
     told = failing_then_fine(sandbox, run)
 
     out, err = capfd.readouterr()
     for text in (*told, said.getvalue(), out, err, pipeline.last_trace.asstr(verbosity=2)):
-        assert TOKEN not in text
+        assert [] == [secret for secret in SECRETS if secret in text]
     assert [] == holding(tmp_path)
 
 

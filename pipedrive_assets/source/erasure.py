@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.reading.chunk import batches
 from pipedrive_assets.reading.field_memory import entities_with
 from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, columns_in, marks, table
@@ -17,13 +18,42 @@ OWNERS = ("deal_id", "org_id", "lead_id", "project_id", "organization_id")
 """Whom a note, file or activity may belong to beside a person; one that has none is the
 person's."""
 
-PERSONS_OWN = ("notes", "files", "activities")
-NAMES_OF = {"notes": ("person__name",), "files": ("person_name",)}
-"""Columns that say a person's name beside `person_id`."""
+PERSONS_OWN = ("notes", "files", "activities", "call_logs")
+NAMES_OF = {
+    "notes": ("person__name",),
+    "files": ("person_name",),
+    "call_logs": ("from_phone_number", "to_phone_number"),
+}
+"""Columns that say a person's name or number beside `person_id`."""
 
-HISTORIES = ("deals_flow", "deals_changelog")
-SAID = ("old_value", "new_value", "event")
-"""Columns in which an event of a history says something."""
+WHOSE = {
+    "persons": "id",
+    "deals_participants": "person_id",
+    "deals_participants_changelog": "person_id",
+    "persons_changelog": "person_id",
+    "persons_followers": "person_id",
+}
+"""Tables whose rows are a person's, with the column that says whose."""
+
+HISTORIES: dict[str, tuple[str, ...]] = {
+    "deals_flow": ("old_value", "new_value", "event"),
+    "deals_changelog": ("old_value", "new_value"),
+    "organizations_changelog": ("old_value", "new_value"),
+    "project_changelog": ("old_values", "new_values"),
+    "mail_threads": (
+        *("parties__from", "parties__to", "subject"),
+        *("snippet", "snippet_draft", "snippet_sent"),
+    ),
+}
+"""Tables whose rows stay and lose what they say where it names a person; the columns that say
+something."""
+
+MAIL, PARTIES, MAIL_SAID = (
+    "mail_messages",
+    ("from", "to", "cc", "bcc"),
+    ("subject", "snippet", "draft"),
+)
+"""Messages lose what they say where a person is among the parties."""
 
 PERSON_KEYS = frozenset({"person_id", "linked_person_id", "person"})
 LEAST_TELLING = 5
@@ -63,16 +93,17 @@ def erase(sql: Sql, persons: Sequence[int]) -> dict[str, int]:
 
 def _erase_in(sql: Sql, name: str, persons: Sequence[int], words: Sequence[str]) -> int:
     columns, root = columns_in(sql, name), name.partition("__")[0]
-    if name == "persons":
-        return _delete(sql, name, "id", persons)
+    if name in WHOSE:
+        return _delete(sql, name, WHOSE[name], persons)
     if name in HISTORIES:
         return _erase_history(sql, name, columns, persons, words)
+    if name == MAIL:
+        return _blank(sql, name, _messages_of(sql, persons), MAIL_SAID)
     if name != root:
-        named = _delete(sql, name, "person_id", persons) if "person_id" in columns else 0
+        by = [column for column in ("person_id", "linked_person_id") if column in columns]
+        named = sum(_delete(sql, name, column, persons) for column in by)
         return named + _delete_orphans(sql, name)
     chosen = _forget_chosen(sql, name, columns, persons)
-    if name == "deals_participants":
-        return _delete(sql, name, "person_id", persons)
     return chosen + (_let_go(sql, name, columns, persons) if "person_id" in columns else 0)
 
 
@@ -138,26 +169,46 @@ def _erase_history(
     sql: Sql, name: str, columns: set[str], persons: Sequence[int], words: Sequence[str]
 ) -> int:
     """Events that name a person keep their place and time, and lose what they say."""
-    said = [column for column in SAID if column in columns]
+    said = [column for column in HISTORIES[name] if column in columns]
     if not said:
         return 0
-    key = "event_key" if name == "deals_flow" else "change_key"
-    field = "field_key" if "field_key" in columns else "NULL"
+    key, field = BY_NAME[name].key, "field_key" if "field_key" in columns else "NULL"
     rows = sql.execute_sql(
-        f"SELECT deal_id, {key}, {field}, {', '.join(said)} FROM {table(sql, name)} "
+        f"SELECT {', '.join((*key, field, *said))} FROM {table(sql, name)} "
         f"WHERE {' OR '.join(f'{column} IS NOT NULL' for column in said)}"
     )
     found = [
-        (deal_id, event_key)
-        for deal_id, event_key, changed, *values in rows or ()
-        if any(names_person(changed, value, persons, words) for value in values)
+        row[: len(key)]
+        for row in rows or ()
+        if any(names_person(row[len(key)], value, persons, words) for value in row[len(key) + 1 :])
     ]
-    to_null = ", ".join(f"{column} = NULL" for column in said)
-    for some in batches(found, STATEMENT_ROWS):
-        these = " OR ".join([f"(deal_id = %s AND {key} = %s)"] * len(some))
-        values = [value for pair in some for value in pair]
+    return _blank(sql, name, found, said)
+
+
+def _blank(sql: Sql, name: str, keys: Collection[Sequence[Any]], said: Sequence[str]) -> int:
+    """Take from rows what they say; returns how many rows."""
+    to_null = ", ".join(f"{sql.escape_column_name(column)} = NULL" for column in said)
+    one = " AND ".join(f"{column} = %s" for column in BY_NAME[name].key)
+    for some in batches(keys, STATEMENT_ROWS):
+        these = " OR ".join([f"({one})"] * len(some))
+        values = [value for key in some for value in key]
         sql.execute_sql(f"UPDATE {table(sql, name)} SET {to_null} WHERE {these}", *values)
-    return len(found)
+    return len(keys)
+
+
+def _messages_of(sql: Sql, persons: Sequence[int]) -> set[tuple[Any, ...]]:
+    """The keys of the messages among whose parties a person is."""
+    held, key = {*_tables(sql)}, ", ".join(f"m.{column}" for column in BY_NAME[MAIL].key)
+    found: set[tuple[Any, ...]] = set()
+    for name in (f"{MAIL}__{side}" for side in PARTIES):
+        if name in held:
+            rows = sql.execute_sql(
+                f"SELECT {key} FROM {table(sql, MAIL)} m JOIN {table(sql, name)} p "
+                f"ON p._dlt_parent_id = m._dlt_id WHERE p.linked_person_id IN ({marks(persons)})",
+                *persons,
+            )
+            found |= {tuple(row) for row in rows or ()}
+    return found
 
 
 def names_person(

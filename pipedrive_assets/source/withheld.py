@@ -7,11 +7,19 @@ from typing import Any
 
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.rows.field_set import FieldSet
-from pipedrive_assets.source.erasure import HISTORIES, OWNERS, PERSONS_OWN, SAID, names_person
+from pipedrive_assets.source.erasure import (
+    HISTORIES,
+    MAIL,
+    MAIL_SAID,
+    NAMES_OF,
+    OWNERS,
+    PARTIES,
+    PERSONS_OWN,
+    WHOSE,
+    names_person,
+)
 
 Row = dict[str, Any]
-WHOSE = {"persons": "id", "deals_participants": "person_id"}
-"""Tables whose rows are a person's, with the column that says whose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +42,12 @@ class Withheld:
         if _is_persons(entity, row, self.persons):
             return None
         if entity.name in HISTORIES:
-            return _clean_event(row, self.persons)
-        return self._clean_links(row, custom)
+            return _clean_event(row, self.persons, HISTORIES[entity.name])
+        if entity.name == MAIL and _is_party(row, self.persons):
+            row = {**row, **dict.fromkeys(MAIL_SAID)}
+        return self._clean_links(entity, row, custom)
 
-    def _clean_links(self, row: Row, custom: FieldSet | None) -> Row:
+    def _clean_links(self, entity: Entity, row: Row, custom: FieldSet | None) -> Row:
         chosen = [
             name
             for field in (custom.rows if custom else ())
@@ -50,8 +60,9 @@ class Withheld:
         }
         out.update({name: None for name in chosen if row.get(name) in self.persons})
         if row.get("person_id") in self.persons:
-            # The names that notes and files carry beside the id.
-            out.update({name: None for name in ("person_id", "person_name") if name in row})
+            # The names and numbers that some rows carry beside the id.
+            names = ("person_id", *NAMES_OF.get(entity.name, ()))
+            out.update({name: None for name in names if name in row})
             if isinstance(row.get("person"), dict):
                 out["person"] = dict.fromkeys(row["person"])
         return out
@@ -64,12 +75,22 @@ def _is_persons(entity: Entity, row: Row, persons: frozenset[int]) -> bool:
     return whose is not None and row.get(whose) in persons
 
 
-def _clean_event(row: Row, persons: frozenset[int]) -> Row:
-    names = any(names_person(row.get("field_key"), row.get(name), persons, ()) for name in SAID)
-    return {**row, **{name: None for name in SAID if name in row}} if names else row
+def _clean_event(row: Row, persons: frozenset[int], said: tuple[str, ...]) -> Row:
+    """`a__b` among what is said is b within the object a, which goes as a whole."""
+    outer = {name.partition("__")[0] for name in said} & row.keys()
+    names = any(names_person(row.get("field_key"), row[name], persons, ()) for name in outer)
+    return {**row, **dict.fromkeys(outer)} if names else row
+
+
+def _is_party(row: Row, persons: frozenset[int]) -> bool:
+    return any(_is_named(item, persons) for side in PARTIES for item in row.get(side) or ())
+
+
+def _is_named(item: Any, persons: frozenset[int]) -> bool:
+    return isinstance(item, dict) and bool(
+        {item.get("person_id"), item.get("linked_person_id")} & persons
+    )
 
 
 def _without(items: list[Any], persons: frozenset[int]) -> list[Any]:
-    return [
-        item for item in items if not (isinstance(item, dict) and item.get("person_id") in persons)
-    ]
+    return [item for item in items if not _is_named(item, persons)]
