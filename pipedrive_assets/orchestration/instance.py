@@ -9,13 +9,14 @@ same; the command then needs `-m pipedrive_assets --partition <day>`.
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
+from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.orchestration.partitions import open_day
 from pipedrive_assets.settings import Settings
@@ -33,6 +34,7 @@ OTHER_LOCATIONS = (
     "--package-name",
 )
 PARTITION_OPTIONS = ("--partition", "--partition-range")
+SELECT_OPTIONS = ("--select",)
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 HELP_OPTIONS = ("--help", "-h")
 SUPERSEDED = "ignore:Function `asset_materialize_command` is superseded"
@@ -76,22 +78,40 @@ def stop_on_wrong_settings(argv: Sequence[str]) -> None:
     try:
         settings = Settings.from_env()
         check_partitions(argv, settings.first_partition.isoformat(), open_day(utc_now()))
+        check_selection(argv, settings.entities)
     except ConfigurationError as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from None
 
 
 def check_partitions(argv: Sequence[str], first: str, last: str) -> None:
     """Raise ConfigurationError for a partition named in a command that there is not."""
-    for option, value in zip(argv, [*argv[1:], ""], strict=True):
-        name, _, given = option.partition("=")
-        if name not in PARTITION_OPTIONS:
-            continue
-        for day in (given or value).split("..."):
+    for value in _given(argv, PARTITION_OPTIONS):
+        for day in value.split("..."):
             if not (DAY.fullmatch(day) and first <= day <= last):
                 raise ConfigurationError(
                     f"There is no partition {day!r}: partitions are the days from {first} "
                     f"(PIPEDRIVE_FIRST_PARTITION) to {last}, UTC, each like {last}."
                 )
+
+
+def check_selection(argv: Sequence[str], entities: Sequence[Entity]) -> None:
+    """Raise ConfigurationError for a table selected in a command that the settings leave out."""
+    left_out = set(BY_NAME) - {entity.name for entity in entities}
+    for value in _given(argv, SELECT_OPTIONS):
+        for name in re.findall(r"\w+", value):
+            if name in left_out:
+                raise ConfigurationError(
+                    f"{name} is not among the tables that are loaded here. Add it to them: "
+                    f"PIPEDRIVE_TABLES=default,+{name} in the environment or in .env."
+                )
+
+
+def _given(argv: Sequence[str], options: Sequence[str]) -> Iterator[str]:
+    """What a command gives for options, as `--option value` or `--option=value`."""
+    for option, value in zip(argv, [*argv[1:], ""], strict=True):
+        name, is_joined, joined = option.partition("=")
+        if name in options:
+            yield joined if is_joined else value
 
 
 def spelled_out(argv: Sequence[str], *, today: str) -> list[str] | None:

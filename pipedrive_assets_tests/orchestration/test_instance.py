@@ -2,8 +2,9 @@
 
 import pytest
 
+from pipedrive_assets.entities import DEFAULT_ENTITIES
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.orchestration.instance import check_partitions, spelled_out
+from pipedrive_assets.orchestration.instance import check_partitions, check_selection, spelled_out
 
 TODAY = "2026-03-10"
 COMPLETED = ["-m", "pipedrive_assets", "--partition", TODAY]
@@ -53,3 +54,18 @@ def test_a_partition_that_there_is_not_is_one_sentence(typed):
 
     with pytest.raises(ConfigurationError, match="PIPEDRIVE_FIRST_PARTITION"):
         check_partitions(argv, "2026-01-01", TODAY)
+
+
+@pytest.mark.parametrize("typed", ["--select deals,+projects", "--select=projects*"])
+def test_an_optional_table_that_is_not_loaded_here_is_one_sentence(typed):
+    argv = ["dagster", "asset", "materialize", *typed.split()]
+
+    with pytest.raises(ConfigurationError, match=r"PIPEDRIVE_TABLES=default,\+projects"):
+        check_selection(argv, DEFAULT_ENTITIES)
+
+
+@pytest.mark.parametrize(
+    "typed", ["--select deals+", "--select=group:crm", "--select *", "-m projects"]
+)
+def test_any_other_selection_is_dagsters(typed):
+    check_selection(["dagster", "asset", "materialize", *typed.split()], DEFAULT_ENTITIES)
