@@ -147,6 +147,14 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made.warehouse.close()
 
 
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Office, Any]]:
+    """An office of which every table was loaded once, with the reports; not to be changed."""
+    made = Office(tmp_path_factory.mktemp("whole"))
+    yield made, made.load()
+    made.warehouse.close()
+
+
 @pytest.fixture
 def make_office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
     made: list[Office] = []

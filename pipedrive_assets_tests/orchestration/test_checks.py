@@ -49,8 +49,8 @@ def test_references_follow_from_the_columns():
     assert {} == references(BY_NAME["currencies"])
 
 
-def test_a_sound_account_passes_every_check(office):
-    reports = office.load()
+def test_a_sound_account_passes_every_check(whole):
+    office, reports = whole
 
     failing = {
         (name, check): finding.sentence

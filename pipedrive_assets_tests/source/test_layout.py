@@ -155,8 +155,8 @@ def test_deleted_rows_are_purged_where_the_setting_says_so(make_office):
     )
 
 
-def test_every_table_has_the_types_of_its_column_file_so_that_none_is_converted_in_vain(office):
-    office.load()
+def test_every_table_has_the_types_of_its_column_file_so_that_none_is_converted_in_vain(whole):
+    office, _ = whole
 
     with office.warehouse.sql() as sql:
         held = ledger.all_columns(sql)

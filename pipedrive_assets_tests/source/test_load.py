@@ -57,8 +57,8 @@ def visible_differences(office, *names):
     ]
 
 
-def test_the_first_load_brings_every_row_with_every_value(office):
-    reports = office.load()
+def test_the_first_load_brings_every_row_with_every_value(whole):
+    office, reports = whole
 
     assert [] == office.differences()
     assert {entity.name for entity in ENTITIES} == set(reports)
