@@ -45,8 +45,12 @@ class Finding:
 
 
 def references(entity: Entity) -> dict[str, str]:
-    """The columns of a table that refer to another, and which."""
-    columns = columns_of(entity.name).columns
+    """The columns of a table that refer to another, and which.
+
+    Of a changelog, only the one that says whose it is: it names records that have gone since.
+    """
+    is_history = entity.shape == "changelog"
+    columns = entity.key[:1] if is_history else columns_of(entity.name).columns
     return {name: POINTS_TO[name] for name in columns if name in POINTS_TO}
 
 

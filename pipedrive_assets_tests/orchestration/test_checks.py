@@ -47,6 +47,7 @@ def test_references_follow_from_the_columns():
         "stage_id": "stages",
     } == references(BY_NAME["deals"])
     assert {} == references(BY_NAME["currencies"])
+    assert {"deal_id": "deals"} == references(BY_NAME["deals_participants_changelog"])
 
 
 def test_a_sound_account_passes_every_check(whole):
