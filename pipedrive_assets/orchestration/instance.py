@@ -9,7 +9,9 @@ same; the command then needs `-m pipedrive_assets --partition <day>`.
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,9 @@ OTHER_LOCATIONS = (
 )
 PARTITION_OPTIONS = ("--partition", "--partition-range")
 SELECT_OPTIONS = ("--select",)
+PLAIN_SELECTION = re.compile(r"[\w+*,\s]+")
+NAME = re.compile(r"[^\W\d]\w*")
+OPERATORS = ("and", "or", "not")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 HELP_OPTIONS = ("--help", "-h")
 SUPERSEDED = "ignore:Function `asset_materialize_command` is superseded"
@@ -79,6 +84,8 @@ def stop_on_wrong_settings(argv: Sequence[str]) -> None:
         settings = Settings.from_env()
         check_partitions(argv, settings.first_partition.isoformat(), open_day(utc_now()))
         check_selection(argv, settings.entities)
+        if _is_complete(argv):
+            check_names(argv, _assets())
     except ConfigurationError as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from None
 
@@ -106,12 +113,36 @@ def check_selection(argv: Sequence[str], entities: Sequence[Entity]) -> None:
                 )
 
 
+def check_names(argv: Sequence[str], assets: Collection[str]) -> None:
+    """Raise ConfigurationError for a plain name selected in a command that is no asset."""
+    for value in _given(argv, SELECT_OPTIONS):
+        names = NAME.findall(value) if PLAIN_SELECTION.fullmatch(value) else []
+        for name in [name for name in names if name not in assets and name not in OPERATORS]:
+            likely = get_close_matches(name, assets, n=1) or ["deals"]
+            raise ConfigurationError(
+                f"There is no asset {name!r}. Select such as {likely[0]}; all names: "
+                f"dagster asset list -m {MODULE}"
+            )
+
+
+def _assets() -> set[str]:
+    """The assets of the project, whose definitions the command loads in any case."""
+    keys = import_module(MODULE).defs.resolve_all_asset_keys()
+    return {key.to_user_string() for key in keys}
+
+
 def _given(argv: Sequence[str], options: Sequence[str]) -> Iterator[str]:
     """What a command gives for options, as `--option value` or `--option=value`."""
     for option, value in zip(argv, [*argv[1:], ""], strict=True):
         name, is_joined, joined = option.partition("=")
         if name in options:
             yield joined if is_joined else value
+
+
+def _is_complete(argv: Sequence[str]) -> bool:
+    """Whether it materializes assets of this project, with nothing missing."""
+    modules = list(_given(argv, MODULE_OPTIONS))
+    return list(argv[1:3]) == ["asset", "materialize"] and modules == [MODULE]
 
 
 def spelled_out(argv: Sequence[str], *, today: str) -> list[str] | None:

@@ -4,7 +4,12 @@ import pytest
 
 from pipedrive_assets.entities import DEFAULT_ENTITIES
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.orchestration.instance import check_partitions, check_selection, spelled_out
+from pipedrive_assets.orchestration.instance import (
+    check_names,
+    check_partitions,
+    check_selection,
+    spelled_out,
+)
 
 TODAY = "2026-03-10"
 COMPLETED = ["-m", "pipedrive_assets", "--partition", TODAY]
@@ -69,3 +74,17 @@ def test_an_optional_table_that_is_not_loaded_here_is_one_sentence(typed):
 )
 def test_any_other_selection_is_dagsters(typed):
     check_selection(["dagster", "asset", "materialize", *typed.split()], DEFAULT_ENTITIES)
+
+
+def test_a_misspelt_asset_gets_the_name_that_is_meant():
+    argv = ["dagster", "asset", "materialize", "--select", "persons,dels+"]
+
+    with pytest.raises(ConfigurationError, match=r"no asset 'dels'\. Select such as deals;"):
+        check_names(argv, {"deals", "persons"})
+
+
+@pytest.mark.parametrize(
+    "selected", ["deals+1", "*", "+persons,deals", "deals or persons", "group:x", 'key:"nosuch"']
+)
+def test_a_selection_of_assets_or_of_anything_but_names_is_dagsters(selected):
+    check_names(["dagster", "asset", "materialize", "--select", selected], {"deals", "persons"})
