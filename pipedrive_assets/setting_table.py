@@ -166,7 +166,7 @@ SETTINGS: tuple[Setting, ...] = (
         )
         for group, default, what in (
             ("CRM", "1h", "lists of records, such as deals and persons,"),
-            ("DEAL_DETAILS", "1h", "tables that are read per deal"),
+            ("DEAL_DETAILS", "1h", "tables that are read per deal or other record"),
             ("REFERENCE", "daily", "reference tables, such as stages and users,"),
             ("FILES", "daily", "files, and other lists that cannot be asked for what is new,"),
         )

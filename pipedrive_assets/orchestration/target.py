@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from pipedrive_assets.entities import DEFAULT_ENTITIES, Entity, Kind
+from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, Entity, Kind
 from pipedrive_assets.settings import Settings, default_freshness
 
 JOB = "pipedrive_daily"
@@ -60,9 +60,11 @@ class Target:
         """How old a table may grow before the sensor asks for it; None: the daily run loads it.
 
         Lists that cannot be asked for what is new cost all their newest pages each time; they go
-        by the tolerance of files.
+        by the tolerance of files. Children of a snapshot are as old as it is.
         """
         blind = entity.kind is Kind.WINDOWED and not entity.since
-        if entity.kind is Kind.CHILD:
+        if entity.parent and BY_NAME[entity.parent].kind is Kind.SNAPSHOT:
+            return self.tolerance(BY_NAME[entity.parent])
+        if entity.parent:
             return self.freshness["deal_details"]
         return self.freshness["files" if blind else entity.group]

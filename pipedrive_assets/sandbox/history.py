@@ -7,6 +7,9 @@ SKIPPED = frozenset(
     {"add_time", "update_time", "custom_fields", "first_won_time", "source_lead_id"}
 )
 
+RECORDED = ("deals", "persons", "organizations", "projects")
+"""Tables of whose rows Pipedrive tells what was changed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:

@@ -7,6 +7,7 @@ rest is chance. Where a table has outgrown its plan (a tenth a year), a birth be
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from itertools import accumulate
 from random import Random
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from . import events, rarities
 if TYPE_CHECKING:
     from .world import World
 
+RETENTION_DAYS = 30
 Event = Callable[["World", Random], None]
 DAILY: tuple[Event, ...] = (
     events.edit_deal,
@@ -71,5 +73,8 @@ def agenda(rng: Random, aside: Iterable[tuple[int, Event]] = ()) -> list[tuple[i
 
 
 def sweep(world: World, _: Random) -> None:
-    """Once a day, what was deleted long ago goes for good."""
-    world.purge_expired()
+    """Once a day, what was deleted more than thirty days before goes for good."""
+    limit = date.fromisoformat(world.today) - timedelta(days=RETENTION_DAYS)
+    for name in ("deals", "persons", "organizations", "activities", "products"):
+        for key in list(world.tables[name].expired(f"{limit.isoformat()}T00:00:00Z")):
+            world.purge(name, key)

@@ -117,6 +117,11 @@ def deal_changed(world: World, row: Row, before: Row, *, bulk: bool) -> None:
                 _record(world, row, code, (old_custom.get(code), new), bulk=bulk, custom=True)
 
 
+def record_deletion(world: World, row: Row) -> None:
+    """Write into its history that a deal is deleted."""
+    _record(world, row, "status", (row["status"], "deleted"))
+
+
 def _record(  # noqa: PLR0913 -- one argument per fact of a change
     world: World,
     row: Row,

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from .world import World
 
 
+MOST = 300
+"""Rows of a table: large worlds are large in what a load is measured by."""
+
+
 def fill(world: World, deals: int) -> None:
     """Fill the tables, in proportion to the deals."""
-    rng, some = Random(f"{world.seed}:side"), max(3, deals // 10)
+    rng, some = Random(f"{world.seed}:side"), min(MOST, max(3, deals // 10))
     for table in side_births.FOLLOWED:
         for _ in range(some):
             if values := side_births.follower(rng, world, table):

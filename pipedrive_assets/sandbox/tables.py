@@ -16,6 +16,11 @@ def stamp_of(instant: datetime) -> str:
     return instant.astimezone(timezone.utc).replace(tzinfo=None).isoformat()[:19] + "Z"
 
 
+def clock(second: int) -> str:
+    """A second of a day as `HH:MM:SS`."""
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+
+
 class Table:
     """Rows by key, and orders that are computed once per change.
 

@@ -9,16 +9,13 @@ from random import Random
 from typing import Any
 
 from . import catalog, company, deals, life, links, side_life, side_stock, stock
-from .history import History
+from .history import RECORDED, History
 from .shapes import BLANKS, blank
-from .tables import Key, Row, Table, stamp_of
+from .tables import Key, Row, Table, clock, stamp_of
 
 EPOCH = datetime(2025, 9, 1, tzinfo=timezone.utc)
 DAY_SECONDS = 86_400
-RETENTION_DAYS = 30
 SETTLED = 10
-RECORDED = ("deals", "persons", "organizations", "projects")
-"""Tables of whose rows Pipedrive tells what was changed."""
 
 
 class World:
@@ -156,7 +153,7 @@ class World:
             self.purge(table, key)
             return
         if table == "deals":
-            self._record(row, "status", row["status"], "deleted")
+            links.record_deletion(self, row)
             deals.mark_deleted(row)
         row["is_deleted"] = True
         row["update_time"] = self.stamp
@@ -166,14 +163,6 @@ class World:
         """Take a row away for good, with everything that hangs on it."""
         self.tables[table].drop(key)
         links.bury(self, table, key)
-
-    def purge_expired(self) -> None:
-        """Take away what was deleted more than thirty days before today."""
-        limit = EPOCH.toordinal() + self._day - RETENTION_DAYS
-        before = f"{date.fromordinal(limit).isoformat()}T00:00:00Z"
-        for name in ("deals", "persons", "organizations", "activities", "products"):
-            for key in list(self.tables[name].expired(before)):
-                self.purge(name, key)
 
     def merge(self, table: str, loser: Key, winner: Key) -> None:
         """Merge two deals, persons or organizations: what the loser owned moves over; a deal is
@@ -290,11 +279,6 @@ class World:
         field = self.fields[entity][code]
         field["options"] = [each for each in field["options"] if each["id"] != option_id]
 
-    # Inner workings
-
-    def _record(self, row: Row, column: str, old: Any, new: Any) -> None:
-        self.history.record(row["id"], column, old, new, user_id=row["owner_id"], time=self.stamp)
-
     def _next_key(self, table: str) -> Key:
         rows = self.tables[table]
         if isinstance(BLANKS[table]["id"], str):
@@ -307,11 +291,6 @@ class World:
         if table != "leads":
             return self.stamp
         return f"{self.stamp[:-1]}.{self.tables[table].changes * 37 % 1000:03d}Z"
-
-
-def clock(second: int) -> str:
-    """A second of a day as `HH:MM:SS`."""
-    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
 
 
 def _check(table: str, row: Row, values: Row) -> None:

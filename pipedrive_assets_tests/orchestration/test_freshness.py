@@ -139,6 +139,15 @@ def test_optional_tables_are_asked_for_once_they_are_named(instance, monkeypatch
     assert {e.name for e in DEFAULT_ENTITIES} - {"files"} | {"deals_changelog"} == names
 
 
+def test_children_may_be_as_old_as_what_they_are_read_for():
+    target = Target(warehouse="w", sandbox=False)
+
+    assert target.tolerance(BY_NAME["deals_flow"]) == target.tolerance(BY_NAME["deals"])
+    assert target.tolerance(BY_NAME["note_comments"]) == target.tolerance(BY_NAME["notes"])
+    assert target.tolerance(BY_NAME["mail_messages"]) == target.tolerance(BY_NAME["mail_threads"])
+    assert target.tolerance(BY_NAME["mail_threads"]) is None
+
+
 def test_a_shorter_tolerance_is_kept(monkeypatch):
     monkeypatch.setenv("PIPEDRIVE_FRESHNESS_CRM", "1m")
     monkeypatch.setenv("PIPEDRIVE_FRESHNESS_REFERENCE", "2h")

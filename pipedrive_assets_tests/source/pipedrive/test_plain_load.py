@@ -49,6 +49,20 @@ def test_later_runs_bring_what_changed_and_only_that(plain, twin):
     assert asked <= changed["deals"]
 
 
+def test_children_of_a_list_that_is_read_whole_are_read_where_their_parent_changed(plain):
+    names = ("mail_messages", "project_changelog", "phases", "role_assignments")
+    plain.run(*names)
+    assert [] == plain.office.differences(*names)
+    plain.office.advance(days=9)
+
+    plain.run(*names)
+    asked = len(plain.asked("/mailMessages"))
+    plain.run(*names)
+
+    assert [] == plain.differences("mail_messages", "project_changelog", "phases")
+    assert asked == len(plain.asked("/mailMessages"))
+
+
 def test_a_second_run_asks_for_no_children_when_nothing_changed(loaded):
     loaded.office.advance(minutes=30)
     before = len(loaded.asked("v1/deals"))
