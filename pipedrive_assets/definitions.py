@@ -27,10 +27,10 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
     """
     partitions = daily_partitions(settings.first_partition)
     job, reconcile_job = build_job(settings.entities), build_reconcile_job()
-    loaded = build_assets(partitions, settings.entities)
+    loaded = build_assets(partitions, settings.entities, settings.destination)
     assets = [
         with_freshness_policies(loaded, Target.of(settings)),
-        build_derived(partitions, settings.entities),
+        build_derived(partitions, settings.entities, settings.destination),
     ]
     return dg.Definitions(
         assets=[with_labels(each, settings) for each in assets],
@@ -44,6 +44,7 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
             "pipedrive": pipedrive or PipedriveResource(),
             "duckdb": WarehouseResource(
                 database=str(settings.warehouse),
+                destination=settings.destination,
                 dataset=settings.dataset,
                 read_copy=str(settings.read_copy or ""),
             ),

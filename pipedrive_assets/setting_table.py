@@ -58,6 +58,13 @@ SETTINGS: tuple[Setting, ...] = (
         remedy="Give a path that ends in .duckdb.",
     ),
     Setting(
+        name="PIPEDRIVE_DESTINATION",
+        default="duckdb",
+        help="Where to load: `duckdb`, or another SQL destination of dlt such as `postgres`.",
+        parse=values.identifier,
+        remedy="Give duckdb, postgres, motherduck, snowflake or bigquery.",
+    ),
+    Setting(
         name="PIPEDRIVE_DATASET",
         default="pipedrive_data",
         help="The schema that holds the tables.",

@@ -17,6 +17,7 @@ from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 from pipedrive_assets.setting_table import ACCOUNT_WAREHOUSE, SETTINGS, SHARED_HOST, Setting
 from pipedrive_assets.setting_values import may_hold_secrets
 
+FILE_DESTINATION = "duckdb"
 SANDBOX_WAREHOUSE = "data/sandbox.duckdb"
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -46,6 +47,9 @@ class Settings:
     first_partition: date = date(2026, 1, 1)
     since: datetime | None = None
     warehouse: Path
+    destination: str = FILE_DESTINATION
+    """dlt's name for where the tables are; `warehouse` counts for DuckDB alone."""
+
     dataset: str = "pipedrive_data"
     sandbox: str = "auto"
     entities: tuple[Entity, ...] = field(default=DEFAULT_ENTITIES, repr=False)
@@ -133,6 +137,7 @@ def _of(root: Path, parsed: Mapping[str, Any], pointers: Iterable[str]) -> Setti
         first_partition=parsed["PIPEDRIVE_FIRST_PARTITION"],
         since=parsed["PIPEDRIVE_SINCE_TIMESTAMP"],
         warehouse=_path(root, parsed["PIPEDRIVE_WAREHOUSE"]),
+        destination=parsed["PIPEDRIVE_DESTINATION"],
         dataset=parsed["PIPEDRIVE_DATASET"],
         sandbox=parsed["PIPEDRIVE_SANDBOX"],
         entities=parsed["PIPEDRIVE_TABLES"],
@@ -159,6 +164,13 @@ def _of(root: Path, parsed: Mapping[str, Any], pointers: Iterable[str]) -> Setti
 
 
 def _check(settings: Settings) -> None:
+    if settings.destination != FILE_DESTINATION:
+        if settings.read_copy:
+            raise ConfigurationError(
+                f"PIPEDRIVE_READ_COPY is for DuckDB: {settings.destination} has any number of "
+                "readers. Remove it."
+            )
+        return
     if settings.warehouse.suffix != ".duckdb":
         _refuse(_BY_NAME["PIPEDRIVE_WAREHOUSE"], str(settings.warehouse))
     if settings.warehouse.stem == settings.dataset:
@@ -191,7 +203,7 @@ def _path(root: Path, text: str | None) -> Any:
 
 def _pointers(given: Mapping[str, str], root: Path) -> list[str]:
     """What says that an account is meant, so that invented data may not stand in for it."""
-    found = [name for name in _POINTERS if name in given]
+    found = [name for name in _POINTERS if name in given and given[name] != FILE_DESTINATION]
     if given.get("PIPEDRIVE_SANDBOX") == "never":
         found.append("PIPEDRIVE_SANDBOX=never")
     if (root / ACCOUNT_WAREHOUSE).exists():

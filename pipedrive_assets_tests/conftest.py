@@ -27,7 +27,7 @@ from pipedrive_assets.source import (
     reconcile,
 )
 from pipedrive_assets.windows import Window
-from pipedrive_assets_tests.truth import account_rows, custom_differences, differences
+from pipedrive_assets_tests.truth import account_rows, custom_differences, differences, opened
 
 # In CI every run tries the same examples; at a desk each run tries others.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
@@ -109,9 +109,14 @@ class Office:
         """Let the company live on."""
         self.world.advance(self.world.instant + timedelta(**step))
 
+    @property
+    def database(self) -> Any:
+        """What `truth` opens to look into the warehouse."""
+        return str(self.warehouse.path)
+
     def differences(self, *names: str) -> list[str]:
         """What the warehouse has otherwise than the account, over tables (all by default)."""
-        database = str(self.warehouse.path)
+        database = self.database
         found: list[str] = []
         for entity in chosen(names):
             if entity.shape in OWN_SHAPES:
@@ -124,9 +129,7 @@ class Office:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows from the warehouse, its dataset being the default schema."""
-        import duckdb
-
-        with duckdb.connect(str(self.warehouse.path), read_only=True) as connection:
+        with opened(self.database) as connection:
             connection.execute("SET schema = 'pipedrive_data'")
             return connection.execute(sql).fetchall()
 

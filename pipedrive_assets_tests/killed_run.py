@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dlt.destinations.job_client_impl import SqlJobClientBase
+
 from pipedrive_assets.api import Client
 from pipedrive_assets.api.wire import Wire
 from pipedrive_assets.connect import Connection
@@ -17,6 +19,7 @@ from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.source import (
     LoadRequest,
     ReconcileRequest,
+    Server,
     Warehouse,
     duckdb_destination,
     ledger,
@@ -34,6 +37,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "note": (TableLoad, "_note"),
     "copy": (duckdb_destination.TypedCopyJob, "run"),
     "merge": (duckdb_destination.TypedDuckDbClient, "complete_load"),
+    "load": (SqlJobClientBase, "complete_load"),
     "coverage": (ledger, "record_coverage"),
     "children": (ledger, "record_children"),
     "seen": (seen, "note"),
@@ -67,7 +71,8 @@ def work(spec: dict[str, Any]) -> None:
         base_url=spec["url"], api_token=spec["token"], sleep=lambda _: None, now=lambda: now
     )
     connection = Connection(client=client, is_sandbox=True)
-    warehouse = Warehouse(Path(spec["warehouse"]), "pipedrive_data")
+    place = Path(spec["warehouse"]) if "warehouse" in spec else Server(spec["destination"])
+    warehouse = Warehouse(place, "pipedrive_data")
     entities = tuple(replace(BY_NAME[name], page_rows=2) for name in spec["tables"])
     if spec["reconcile"]:
         reconcile(connection, warehouse, ReconcileRequest(entities=entities, max_share=0.9))

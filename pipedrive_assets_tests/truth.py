@@ -139,10 +139,15 @@ def _walk(
             return
 
 
-def differences(database: str, dataset: str, entity: Entity, expected: list[Row]) -> list[str]:
+def opened(database: Any) -> Any:
+    """A connection to a DuckDB file by its path, or to whatever else makes one of the same kind."""
+    return database() if callable(database) else duckdb.connect(database, read_only=True)
+
+
+def differences(database: Any, dataset: str, entity: Entity, expected: list[Row]) -> list[str]:
     """What a table lacks or has otherwise than the account; empty when they are equal."""
     found: list[str] = []
-    with duckdb.connect(database, read_only=True) as connection:
+    with opened(database) as connection:
         held = _table(connection, dataset, entity.name)
         keys = [_key(entity, row) for row in expected]
         stored = {tuple(row[name] for name in entity.key): row for row in held}
@@ -246,12 +251,12 @@ def _table(connection: Any, dataset: str, name: str, *, parent: str | None = Non
 
 
 def custom_differences(
-    sandbox: Sandbox, database: str, dataset: str, entity: Entity, expected: list[Row]
+    sandbox: Sandbox, database: Any, dataset: str, entity: Entity, expected: list[Row]
 ) -> list[str]:
     """Which custom values the named columns do not hold, by the account's own definitions."""
     door = Sandbox(sandbox.world, limits=Limits(burst=1_000_000))
     defined = {row["field_code"]: row for row in _walk(door, f"api/v2/{entity.fields}", ())}
-    with duckdb.connect(database, read_only=True) as connection:
+    with opened(database) as connection:
         held = _table(connection, dataset, entity.name)
         mapping = _table(connection, dataset, "custom_fields_mapping")
     named = {row["hash_string"]: row["normalized_name"] for row in mapping}

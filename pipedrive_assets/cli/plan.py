@@ -49,14 +49,14 @@ def show_plan(arguments: argparse.Namespace) -> None:
 
 def _look_up(settings: Settings, request: "LoadRequest") -> tuple[list["Estimate"], "AccountNote"]:
     """From the warehouse, if there is one; none is made."""
-    from pipedrive_assets.source import Warehouse, ledger
+    from pipedrive_assets.source import ledger, warehouse_of
     from pipedrive_assets.source.estimate import account_note, estimate
 
     now = utc_now()
-    if not settings.warehouse.exists():
-        return estimate(None, request, now), account_note(None, now)
-    warehouse = Warehouse(settings.warehouse, settings.dataset)
+    warehouse = warehouse_of(settings)
     try:
+        if not warehouse.exists():
+            return estimate(None, request, now), account_note(None, now)
         with warehouse.sql() as sql:
             ledger.prepare(sql)
             return estimate(sql, request, now), account_note(sql, now)

@@ -11,22 +11,22 @@ from pipedrive_assets.windows import utc_now
 
 def purge(arguments: argparse.Namespace) -> None:
     """Erase a person and say what was touched; nothing is asked of Pipedrive."""
-    from pipedrive_assets.source import Warehouse, forgive_person, purge_person
+    from pipedrive_assets.source import forgive_person, purge_person, warehouse_of
 
     settings = Settings.from_env()
-    if not settings.warehouse.exists():
-        raise ConfigurationError(
-            f"There is no warehouse {settings.warehouse}, so nobody can be taken out of it. "
-            "Set PIPEDRIVE_WAREHOUSE to the file meant."
-        )
-    warehouse = Warehouse(settings.warehouse, settings.dataset, read_copy=settings.read_copy)
+    warehouse = warehouse_of(settings)
     try:
+        if not warehouse.exists():
+            raise ConfigurationError(
+                f"There is no warehouse {warehouse.store}, so nobody can be taken out of it. "
+                "Set PIPEDRIVE_WAREHOUSE to the file meant, or PIPEDRIVE_DATASET."
+            )
         if arguments.undo:
             forgive_person(warehouse, arguments.person)
             print(f"Person {arguments.person} is off the list: `load --full` brings them back.")
             return
-        size = settings.warehouse.stat().st_size / 1e6
-        print(f"Erasing, and writing {size:,.0f} MB anew …", file=sys.stderr, flush=True)
+        size = f"{megabytes:,.0f} MB" if (megabytes := warehouse.store.megabytes) else "the tables"
+        print(f"Erasing, and writing {size} anew …", file=sys.stderr, flush=True)
         touched = purge_person(warehouse, arguments.person, utc_now())
         warehouse.renew_copy()
     finally:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pipedrive_assets.cli.progress import watched
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.settings import Settings
-from pipedrive_assets.source import TableReport, Warehouse
+from pipedrive_assets.source import TableReport, Warehouse, warehouse_of
 from pipedrive_assets.source.progress import Watch
 
 Run = Callable[[Connection, Warehouse, Watch], Iterator[TableReport]]
@@ -20,7 +20,7 @@ def print_lines(
     Raises whatever the run raises before its first table.
     """
     connection = connect(settings)
-    warehouse = Warehouse(settings.warehouse, settings.dataset, read_copy=settings.read_copy)
+    warehouse = warehouse_of(settings)
     reports = []
     try:
         with watched(doing, os.environ) as watch:

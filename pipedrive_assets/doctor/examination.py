@@ -9,10 +9,11 @@ from pipedrive_assets.doctor.account_checks import check_clock, check_limits, ch
 from pipedrive_assets.doctor.dagster_checks import check_home
 from pipedrive_assets.doctor.finding import Finding, fine, of_error
 from pipedrive_assets.doctor.rights import check_rights, cost, probes
+from pipedrive_assets.doctor.server_checks import check_server, check_server_holder
 from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.doctor.warehouse_checks import check_holder, check_warehouse
 from pipedrive_assets.errors import PipedriveError
-from pipedrive_assets.settings import Settings
+from pipedrive_assets.settings import FILE_DESTINATION, Settings
 from pipedrive_assets.windows import utc_now
 
 
@@ -33,7 +34,10 @@ def examine(
     yield check_home(environ, root)
     if settings is None:
         return
-    yield from check_warehouse(settings.warehouse)
+    if settings.destination == FILE_DESTINATION:
+        yield from check_warehouse(settings.warehouse)
+    else:
+        yield from check_server(settings)
     try:
         connection = connecting(settings)
         yield from _account(connection, settings, now)
@@ -52,11 +56,17 @@ def _account(
     yield from check_user(me)
     company = me.get("company_id")
     if isinstance(company, int):
-        warehouse, dataset = settings.warehouse, settings.dataset
-        yield from check_holder(warehouse, dataset, company, is_sandbox=connection.is_sandbox)
+        yield from _check_holder(settings, company, is_sandbox=connection.is_sandbox)
     if client.latest:
         yield from check_limits(client.latest)
         yield check_clock(client.latest, moment)
+
+
+def _check_holder(settings: Settings, company: int, *, is_sandbox: bool) -> Iterator[Finding]:
+    if settings.destination == FILE_DESTINATION:
+        where = settings.warehouse, settings.dataset
+        return check_holder(*where, company, is_sandbox=is_sandbox)
+    return check_server_holder(settings, company, is_sandbox=is_sandbox)
 
 
 def _tables(connection: Connection, settings: Settings) -> Iterator[Finding]:

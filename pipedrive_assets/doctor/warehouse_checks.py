@@ -56,8 +56,8 @@ def check_warehouse(
         yield fine(TOPIC, f"{path} does not exist yet; the first load makes it")
     else:
         yield from _opened(path)
-    yield from _room(folder, "warehouse", usage)
-    yield from _room(Path(tempfile.gettempdir()), "working files (TMPDIR)", usage)
+    yield check_room(folder, "warehouse", usage)
+    yield check_room(Path(tempfile.gettempdir()), "working files (TMPDIR)", usage)
 
 
 def _opened(path: Path) -> Iterator[Finding]:
@@ -91,15 +91,19 @@ def _held_by(path: Path) -> str:
     return "unknown"
 
 
-def _room(folder: Path, what: str, usage: Callable[[Path], Usage]) -> Iterator[Finding]:
+def check_room(
+    folder: Path,
+    what: str,
+    usage: Callable[[Path], Usage] = lambda path: Usage(*shutil.disk_usage(path)),
+) -> Finding:
+    """How much a disk has left."""
     free = usage(folder).free
     text = f"{free / (1 << 30):.1f} GiB are free for the {what} in {folder}"
     if free < NO_BYTES:
-        yield broken(TOPIC, f"Only {text}.", "Free some space before the next run.")
-    elif free < SCARCE_BYTES:
-        yield doubtful(TOPIC, f"Only {text}.", "Free some space soon.")
-    else:
-        yield fine(TOPIC, text)
+        return broken(TOPIC, f"Only {text}.", "Free some space before the next run.")
+    if free < SCARCE_BYTES:
+        return doubtful(TOPIC, f"Only {text}.", "Free some space soon.")
+    return fine(TOPIC, text)
 
 
 def holder_of(path: Path, dataset: str) -> Holder | None:
@@ -129,13 +133,16 @@ def check_holder(
         holder = holder_of(path, dataset)
     except WarehouseError:
         return  # said already
-    if holder is None:
-        return
+    if holder:
+        yield judge_holder(holder, company_id, is_sandbox=is_sandbox)
+
+
+def judge_holder(holder: Holder, company_id: int, *, is_sandbox: bool) -> Finding:
+    """Whether the account whose data a warehouse has is that of the api token."""
     if (holder.company_id, holder.is_sandbox) == (company_id, is_sandbox):
-        yield fine(TOPIC, f"it holds the data of this account ({holder.company_name})")
-    else:
-        yield broken(
-            TOPIC,
-            f"It holds the data of {holder.company_name} ({holder.company_id}), another account.",
-            "Set PIPEDRIVE_WAREHOUSE to another file, or use the other account's api token.",
-        )
+        return fine(TOPIC, f"it holds the data of this account ({holder.company_name})")
+    return broken(
+        TOPIC,
+        f"It holds the data of {holder.company_name} ({holder.company_id}), another account.",
+        "Set PIPEDRIVE_WAREHOUSE to another file, or use the other account's api token.",
+    )

@@ -25,7 +25,7 @@ from pipedrive_assets.orchestration.resources import PipedriveResource, Warehous
 from pipedrive_assets.orchestration.run_notes import note_failure, note_start
 from pipedrive_assets.orchestration.target import Target
 from pipedrive_assets.orchestration.translator import specs
-from pipedrive_assets.settings import Settings
+from pipedrive_assets.settings import FILE_DESTINATION, Settings
 from pipedrive_assets.source import LoadRequest, TableReport, load_tables, raise_failures
 from pipedrive_assets.windows import utc_now
 
@@ -42,13 +42,15 @@ class LoadConfig(dg.Config):
 
 
 def build_assets(
-    partitions: dg.PartitionsDefinition, entities: Sequence[Entity] = DEFAULT_ENTITIES
+    partitions: dg.PartitionsDefinition,
+    entities: Sequence[Entity] = DEFAULT_ENTITIES,
+    destination: str = FILE_DESTINATION,
 ) -> dg.AssetsDefinition:
     """One multi-asset with an asset per entity."""
     with beta_accepted():
         return dg.multi_asset(
             name="pipedrive",
-            specs=specs(entities),
+            specs=specs(entities, destination),
             check_specs=check_specs(entities),
             can_subset=True,
             partitions_def=partitions,
@@ -64,7 +66,7 @@ def _materialize(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     settings = or_failure(pipedrive.settings)
     request = _request(context, config, settings)
-    warehouse = duckdb.warehouse()
+    warehouse = or_failure(duckdb.warehouse)
     note_start(context, str(warehouse))
     notes = _Notes(context, Target.of(settings, str(warehouse)), request)
     reports: list[TableReport] = []

@@ -17,6 +17,7 @@ from pipedrive_assets.orchestration.preview import as_table
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.orchestration.runs import FAILED_TAG
 from pipedrive_assets.orchestration.table_schema import table_schema
+from pipedrive_assets.settings import FILE_DESTINATION
 from pipedrive_assets.source import Derivation, derive
 
 GROUP = "sales"
@@ -31,27 +32,29 @@ READS: Mapping[str, tuple[str, ...]] = {table.name: table.reads for table in DER
 
 
 def build_derived(
-    partitions: dg.PartitionsDefinition, entities: Sequence[Entity]
+    partitions: dg.PartitionsDefinition,
+    entities: Sequence[Entity],
+    destination: str = FILE_DESTINATION,
 ) -> dg.AssetsDefinition:
     """One multi-asset with an asset per derived table; `entities` are those that are assets."""
     with beta_accepted():
         return dg.multi_asset(
             name="derived",
-            specs=[_spec(table, entities) for table in DERIVED_TABLES],
+            specs=[_spec(table, entities, destination) for table in DERIVED_TABLES],
             can_subset=True,
             partitions_def=partitions,
             backfill_policy=dg.BackfillPolicy.single_run(),
         )(_materialize)
 
 
-def _spec(table: DerivedTable, entities: Sequence[Entity]) -> dg.AssetSpec:
+def _spec(table: DerivedTable, entities: Sequence[Entity], destination: str) -> dg.AssetSpec:
     there = {entity.name for entity in entities} | set(READS)
     return dg.AssetSpec(
         key=table.name,
         deps=[name for name in table.reads if name in there],
         description=f"{table.doc}\n\n{PARTITION_MEANING}\n\nA view; it takes no API tokens.",
         group_name=GROUP,
-        kinds={"duckdb", "sql"},
+        kinds={destination, "sql"},
         metadata={
             "query": dg.MetadataValue.md(f"```sql\n{table.query}\n```"),
             "dagster/column_schema": table_schema(table.columns),
@@ -64,7 +67,7 @@ def _materialize(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     wanted = {key.to_user_string() for key in context.selected_asset_keys}
     preview = or_failure(pipedrive.settings).preview
-    warehouse = duckdb.warehouse()
+    warehouse = or_failure(duckdb.warehouse)
     try:
         with failing_alone(context):
             chosen = [table for table in DERIVED_TABLES if table.name in wanted]

@@ -46,7 +46,7 @@ def reconcile_op(
 ) -> None:
     """Each table's outcome is an observation of its asset."""
     settings = or_failure(pipedrive.settings)
-    warehouse = duckdb.warehouse()
+    warehouse = or_failure(duckdb.warehouse)
     run_notes.note_start(context, str(warehouse))
     request = ReconcileRequest(
         entities=reconcilable(settings.entities),

@@ -13,10 +13,11 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
 from pipedrive_assets.connect import Connection, connect
+from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltResource
 from pipedrive_assets.setting_files import is_filled_in
-from pipedrive_assets.settings import Settings
-from pipedrive_assets.source import TableReport, Warehouse
+from pipedrive_assets.settings import FILE_DESTINATION, Settings
+from pipedrive_assets.source import Server, TableReport, Warehouse
 from pipedrive_assets.source.progress import Lines, Watch
 from pipedrive_assets.windows import parse_stamp
 
@@ -72,21 +73,36 @@ class PipedriveResource(DagsterDltResource):
 
 
 class WarehouseResource(DuckDBResource):
-    """Dagster-duckdb's resource for the warehouse: the same file, opened only with the lock
-    held.
+    """Dagster-duckdb's resource for the warehouse: the same file, opened only with the lock held.
+
+    Where the warehouse is on a server, `warehouse().sql()` is the way to it.
     """
+
+    destination: str = Field(
+        default=FILE_DESTINATION, description="dlt's name for it; `database` counts for duckdb."
+    )
 
     dataset: str = Field(description="The schema that holds the tables.")
     read_copy: str = Field(default="", description="The read copy, renewed after each good run.")
 
     def warehouse(self) -> Warehouse:
         """The warehouse as the load uses it."""
+        if self.destination != FILE_DESTINATION:
+            return Warehouse(Server(self.destination), self.dataset)
         copy = Path(self.read_copy) if self.read_copy else None
         return Warehouse(Path(self.database), self.dataset, read_copy=copy)
 
     @contextlib.contextmanager
     def get_connection(self) -> Iterator[Any]:
-        """A DuckDB connection; runs that want to write wait until it is closed."""
+        """A DuckDB connection; runs that want to write wait until it is closed.
+
+        Raises ConfigurationError where the warehouse is no DuckDB file.
+        """
+        if self.destination != FILE_DESTINATION:
+            raise ConfigurationError(
+                f"The warehouse is on {self.destination}, so there is no DuckDB connection to it. "
+                "Use warehouse().sql()."
+            )
         warehouse = self.warehouse()
         try:
             with warehouse.exclusive(), super().get_connection() as connection:

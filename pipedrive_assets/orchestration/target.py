@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, Entity, Kind
 from pipedrive_assets.settings import Settings, default_freshness
+from pipedrive_assets.source import name_of
 
 JOB = "pipedrive_daily"
 """The job of all tables, which the daily schedule and the freshness sensor both run."""
@@ -44,7 +45,7 @@ class Target:
     def of(cls, settings: Settings, warehouse: str | None = None) -> "Target":
         """From the settings; a token that is missing is the run's to complain about."""
         return cls(
-            warehouse=warehouse or f"{settings.warehouse}:{settings.dataset}",
+            warehouse=warehouse or name_of(settings),
             sandbox=not settings.api_token and not settings.points_to_account,
             entities=settings.entities,
             first_partition=settings.first_partition,

@@ -9,6 +9,7 @@ from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity, Kind
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltTranslator
 from pipedrive_assets.orchestration.table_schema import column_schema
 from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.settings import FILE_DESTINATION
 from pipedrive_assets.source.tables import table_resource
 
 PARTITION_MEANING = {
@@ -30,22 +31,25 @@ PARTITION_MEANING = {
 class EntityTranslator(DagsterDltTranslator):
     """Asset specs from the registry; the dlt resource's name is the entity's."""
 
-    def __init__(self, entities: Iterable[Entity] = ENTITIES) -> None:
+    def __init__(
+        self, entities: Iterable[Entity] = ENTITIES, destination: str = FILE_DESTINATION
+    ) -> None:
         super().__init__()
+        self._destination = destination
         self._by_name = {**BY_NAME, **{entity.name: entity for entity in entities}}
 
     def get_asset_spec(self, data: Any) -> dg.AssetSpec:
         """The spec of the asset that loads a dlt resource of ours."""
-        return _spec(self._by_name[data.resource.name])
+        return _spec(self._by_name[data.resource.name], self._destination)
 
 
-def _spec(entity: Entity) -> dg.AssetSpec:
+def _spec(entity: Entity, destination: str) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=entity.name,
         deps=[entity.parent] if entity.parent else [],
         description=description(entity),
         group_name=entity.group,
-        kinds={"dlt", "duckdb"},
+        kinds={"dlt", destination},
         tags={"cost_tokens": str(entity.cost)},
         metadata={
             "api_path": f"GET /{entity.path}",
@@ -56,10 +60,10 @@ def _spec(entity: Entity) -> dg.AssetSpec:
     )
 
 
-def specs(entities: Iterable[Entity]) -> list[dg.AssetSpec]:
+def specs(entities: Iterable[Entity], destination: str = FILE_DESTINATION) -> list[dg.AssetSpec]:
     """Each entity's spec, in the order given."""
     chosen = tuple(entities)
-    translate, Data = EntityTranslator(chosen), _translator_data()  # noqa: N806 - a class
+    translate, Data = EntityTranslator(chosen, destination), _translator_data()  # noqa: N806 - a class
     return [
         translate.get_asset_spec(Data(resource=table_resource(entity, None), pipeline=None))
         for entity in chosen

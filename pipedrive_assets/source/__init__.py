@@ -1,5 +1,6 @@
 """Pipedrive as a dlt source, and the load that keeps a warehouse complete."""
 
+from pipedrive_assets.source.chosen import name_of, warehouse_of
 from pipedrive_assets.source.derived_views import Derivation, derive
 from pipedrive_assets.source.glimpse import Glimpse, glimpse
 from pipedrive_assets.source.health import Finding, examine, references
@@ -18,6 +19,7 @@ from pipedrive_assets.source.reconciliation import (
     reconcile_tables,
 )
 from pipedrive_assets.source.report import LoadRequest, TableReport, Waiting, raise_failures
+from pipedrive_assets.source.server import Server
 from pipedrive_assets.source.warehouse import Warehouse
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Glimpse",
     "LoadRequest",
     "ReconcileRequest",
+    "Server",
     "TableReport",
     "Waiting",
     "Warehouse",
@@ -37,6 +40,7 @@ __all__ = [
     "glimpse",
     "load",
     "load_tables",
+    "name_of",
     "pipedrive_source",
     "purge_person",
     "raise_failures",
@@ -45,4 +49,5 @@ __all__ = [
     "reconcile_tables",
     "references",
     "unfinished",
+    "warehouse_of",
 ]

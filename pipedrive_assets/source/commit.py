@@ -21,7 +21,7 @@ from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.shape import shape
-from pipedrive_assets.source.file_lock import WAREHOUSE_FAULTS, explain
+from pipedrive_assets.source.file_lock import WAREHOUSE_FAULTS
 from pipedrive_assets.source.ledger import (
     STATEMENT_ROWS,
     Sql,
@@ -33,7 +33,7 @@ from pipedrive_assets.source.ledger import (
 from pipedrive_assets.source.marks import key_columns
 from pipedrive_assets.source.stopwatch import SHAPING, Stopwatch
 from pipedrive_assets.source.tables import table_source
-from pipedrive_assets.source.warehouse import LOADER_FILE_FORMAT, Warehouse
+from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.source.withheld import Withheld
 from pipedrive_assets.windows import parse_stamp
 
@@ -282,11 +282,11 @@ def _run(warehouse: Warehouse, entity: Entity, rows: list[Row] | None, written: 
     source = table_source(entity, rows, written.custom)
     try:
         pipeline = warehouse.pipeline(f"pipedrive_{entity.name}")
-        info = pipeline.run(source, loader_file_format=LOADER_FILE_FORMAT)
+        info = pipeline.run(source, loader_file_format=warehouse.file_format)
         info.raise_on_failed_jobs()
     except WAREHOUSE_FAULTS as error:
         warehouse.forget(f"pipedrive_{entity.name}")
-        raise explain(_cause(error), warehouse.path) from error
+        raise warehouse.explain(_cause(error)) from error
     written.last_run = DltRun(pipeline=pipeline, resource=source.resources[entity.name], info=info)
 
 

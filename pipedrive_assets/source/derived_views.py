@@ -16,6 +16,7 @@ from dlt.common.destination.exceptions import DestinationException as DatabaseEx
 from pipedrive_assets.derived import DERIVED_TABLES, DerivedTable, loaded_tables
 from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.source import dialect
 from pipedrive_assets.source.ledger import Sql, all_columns, coverage, prepare, table
 from pipedrive_assets.source.warehouse import Warehouse
 
@@ -71,7 +72,7 @@ def make_views(sql: Sql, columns: Columns) -> dict[str, str]:
         reason = _unmet(derived, columns, missing) or _make(sql, derived, columns)
         if reason:
             missing[derived.name] = reason
-            sql.execute_sql(f"DROP VIEW IF EXISTS {table(sql, derived.name)}")
+            dialect.drop_view(sql, table(sql, derived.name))
             log.info("%s is left out: %s", derived.name, reason)
     return missing
 
@@ -83,7 +84,7 @@ def derive(
 
     Raises WarehouseError.
     """
-    if not warehouse.path.exists():
+    if not warehouse.exists():
         yield from (_nothing(each) for each in tables)
         return
     with warehouse.sql() as sql:
@@ -120,7 +121,7 @@ def _make(sql: Sql, derived: DerivedTable, columns: Columns) -> str:
     """Make a view; returns why that failed."""
     query = derived.query.format_map(_Tables(sql, columns))
     try:
-        sql.execute_sql(f"CREATE OR REPLACE VIEW {table(sql, derived.name)} AS {query}")
+        dialect.replace_view(sql, table(sql, derived.name), dialect.translate(sql, query))
     except DatabaseException as error:
         if absent := _absent_columns(derived, columns):
             return (

@@ -61,8 +61,8 @@ def _due(sql: Sql, child: Entity, request: LoadRequest, now: datetime) -> str:
     if not days or not (child.bulk or child.counter or child.drifts):
         return "FALSE"
     today = (now - FIRST_DAY).days
-    turn = f"{today} - ({today % days} - p.id % {days} + {days}) % {days}"
-    passed = f"c.read_at < TIMESTAMPTZ '{FIRST_DAY.isoformat()}' + INTERVAL 1 DAY * ({turn})"
+    turn = f"{today} - mod({today % days} - mod(p.id, {days}) + {days}, {days})"
+    passed = f"c.read_at < TIMESTAMPTZ '{FIRST_DAY.isoformat()}' + INTERVAL '1 day' * ({turn})"
     differs = _counter_differs(sql, child) if child.counter and not child.bulk else "TRUE"
     return f"(p._deleted_at IS NULL AND {passed} AND {differs})"
 

@@ -12,6 +12,7 @@ from typing import Any
 from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.reading.chunk import batches
 from pipedrive_assets.reading.field_memory import entities_with
+from pipedrive_assets.source.dialect import changed_rows
 from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, columns_in, marks, table
 
 OWNERS = ("deal_id", "org_id", "lead_id", "project_id", "organization_id")
@@ -121,7 +122,7 @@ def _forget_chosen(sql: Sql, name: str, columns: set[str], persons: Sequence[int
         if column in columns and name in {entity.name for entity in entities_with(endpoint)}
     }
     return sum(
-        _count(
+        changed_rows(
             sql,
             f"UPDATE {table(sql, name)} SET {sql.escape_column_name(column)} = NULL "
             f"WHERE {sql.escape_column_name(column)} IN ({marks(persons)})",
@@ -139,7 +140,7 @@ def _let_go(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> i
         touched = _delete(sql, name, "person_id", persons, alone)
     blank = [column for column in NAMES_OF.get(name, ()) if column in columns]
     to_null = ", ".join(f"{sql.escape_column_name(c)} = NULL" for c in (*blank, "person_id"))
-    return touched + _count(
+    return touched + changed_rows(
         sql,
         f"UPDATE {table(sql, name)} SET {to_null} WHERE person_id IN ({marks(persons)})",
         *persons,
@@ -147,7 +148,7 @@ def _let_go(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> i
 
 
 def _delete(sql: Sql, name: str, column: str, persons: Sequence[int], further: str = "") -> int:
-    return _count(
+    return changed_rows(
         sql,
         f"DELETE FROM {table(sql, name)} WHERE {column} IN ({marks(persons)}){further}",
         *persons,
@@ -159,7 +160,7 @@ def _delete_orphans(sql: Sql, name: str) -> int:
     columns = columns_in(sql, name)
     link = "_dlt_root_id" if "_dlt_root_id" in columns else "_dlt_parent_id"
     root = table(sql, name.partition("__")[0])
-    return _count(
+    return changed_rows(
         sql,
         f"DELETE FROM {table(sql, name)} WHERE {link} NOT IN (SELECT _dlt_id FROM {root})",
     )
@@ -268,14 +269,8 @@ def _tables(sql: Sql) -> list[str]:
     """The tables of data, those of persons first, each before its lists."""
     rows = sql.execute_sql(
         "SELECT table_name FROM information_schema.tables "
-        "WHERE table_schema = %s AND table_type = 'BASE TABLE' "
-        "AND NOT starts_with(table_name, '_')",
+        "WHERE table_schema = %s AND table_type = 'BASE TABLE'",
         sql.dataset_name,
     )
-    return sorted((row[0] for row in rows or ()), key=lambda name: (name[:7] != "persons", name))
-
-
-def _count(sql: Sql, statement: str, *values: Any) -> int:
-    """Run a statement that changes rows; returns how many it changed."""
-    rows = sql.execute_sql(statement, *values)
-    return int(rows[0][0]) if rows else 0
+    names = (row[0] for row in rows or () if not row[0].startswith("_"))
+    return sorted(names, key=lambda name: (name[:7] != "persons", name))

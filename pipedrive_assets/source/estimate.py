@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from math import ceil
+from statistics import median
 
 from pipedrive_assets.api import TokenDay
 from pipedrive_assets.entities import BULK_PARENTS, BY_NAME, Entity, Kind
@@ -111,14 +112,15 @@ def _usual(sql: Sql, entity: Entity) -> tuple[int, int]:
     their field definitions; and how many they are.
     """
     rows = sql.execute_sql(
-        "SELECT median(tokens), count(*) FROM "
-        f"(SELECT tokens FROM {table(sql, '_pipedrive_loads')} "
+        f"SELECT tokens FROM {table(sql, '_pipedrive_loads')} "
         "WHERE entity = %s AND tokens > 0 AND what NOT LIKE '%%history%%' "
-        "ORDER BY finished_at DESC LIMIT 10)",
+        "ORDER BY finished_at DESC LIMIT 10",
         entity.name,
     )
-    found, runs = (int(rows[0][0] or 0), rows[0][1]) if rows else (0, 0)
-    return max(pages_at_least(entity), found - (DEFINITION_COST if entity.fields else 0)), runs
+    taken = [row[0] for row in rows or ()]
+    found = int(median(taken)) if taken else 0
+    least = pages_at_least(entity)
+    return max(least, found - (DEFINITION_COST if entity.fields else 0)), len(taken)
 
 
 def account_note(sql: Sql | None, now: datetime) -> AccountNote:

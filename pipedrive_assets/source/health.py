@@ -72,7 +72,7 @@ def examine_keys(sql: Sql, entity: Entity) -> Finding:
     name = table(sql, entity.name)
     ((without, rows, different),) = sql.execute_sql(
         f"SELECT (SELECT count(*) FROM {name} WHERE {missing}), (SELECT count(*) FROM {name}), "
-        f"(SELECT count(*) FROM (SELECT DISTINCT {keys} FROM {name}))"
+        f"(SELECT count(*) FROM (SELECT DISTINCT {keys} FROM {name}) AS k)"
     ) or ((0, 0, 0),)
     facts = {"rows": rows, "rows_without_key": without, "rows_doubled": rows - different}
     if not without and rows == different:

@@ -12,20 +12,10 @@ from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.source import views
+from pipedrive_assets.source.dialect import TYPES, converts_columns, translate
 from pipedrive_assets.source.ledger import LAYOUT, Sql, all_columns, table, table_exists
 
 log = logging.getLogger(__name__)
-
-SQL_TYPES = {
-    "text": "VARCHAR",
-    "bigint": "BIGINT",
-    "double": "DOUBLE",
-    "bool": "BOOLEAN",
-    "timestamp": "TIMESTAMP WITH TIME ZONE",
-    "date": "DATE",
-    "json": "JSON",
-}
-"""How DuckDB shows the types of the column files."""
 
 Columns = dict[str, dict[str, str]]
 
@@ -102,15 +92,16 @@ def _convert(sql: Sql, entity: Entity, held: Columns) -> bool:
     been read whole, which is what the next load then does.
     """
     changed = [change for change in _wanted_types(entity) if _differs(held, *change)]
-    if not changed:
+    if not changed or not converts_columns(sql):
         return False
     views.drop(sql)
     for name, column, kind in changed:
         quoted = sql.escape_column_name(column)
-        sql.execute_sql(
+        statement = (
             f"ALTER TABLE {table(sql, name)} ALTER COLUMN {quoted} TYPE {kind} "
             f"USING TRY_CAST({quoted} AS {kind})"
         )
+        sql.execute_sql(translate(sql, statement))
     sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")
     for ledger in ("_pipedrive_coverage", "_pipedrive_children"):
         sql.execute_sql(f"DELETE FROM {table(sql, ledger)} WHERE entity = %s", entity.name)
@@ -123,10 +114,10 @@ def _wanted_types(entity: Entity) -> Iterator[tuple[str, str, str]]:
     """Table, column and type, by the column files."""
     known = columns_of(entity.name)
     for name, column in known.columns.items():
-        yield entity.name, name, SQL_TYPES[column.type]
+        yield entity.name, name, TYPES[column.type]
     for each, columns in known.lists.items():
         for name, column in columns.items():
-            yield f"{entity.name}__{each}", name, SQL_TYPES[column.type]
+            yield f"{entity.name}__{each}", name, TYPES[column.type]
 
 
 def _differs(held: Columns, name: str, column: str, kind: str) -> bool:

@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
-from dlt.destinations.sql_client import SqlClientBase
 
 from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import ConfigurationError, WrongAccountError
 from pipedrive_assets.reading.chunk import ChildrenRead, batches
 from pipedrive_assets.reading.plan import Coverage, Walk
+from pipedrive_assets.source import dialect
 
 LAYOUT = 2
 """Version of these tables, and of the columns that every table has."""
@@ -56,7 +56,8 @@ TABLES = {
     "_pipedrive_erased": "entity VARCHAR, id BIGINT, erased_at TIMESTAMP WITH TIME ZONE",
 }
 
-Sql = SqlClientBase[Any]
+
+Sql = dialect.Sql
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,17 @@ def claim(sql: Sql, account: Account, now: datetime) -> None:
             f"belongs to {account}. Nothing was written. Set PIPEDRIVE_WAREHOUSE to another file, "
             "or use the other api token."
         )
+
+
+def account_of(sql: Sql) -> tuple[int, str, bool] | None:
+    """Id, name and kind of the company that the warehouse belongs to; None: it has none yet."""
+    try:
+        rows = sql.execute_sql(
+            f"SELECT company_id, company_name, is_sandbox FROM {table(sql, '_pipedrive_account')}"
+        )
+    except DatabaseUndefinedRelation:
+        return None
+    return tuple(rows[0]) if rows else None
 
 
 def _refuse_plain(sql: Sql) -> None:
@@ -219,7 +231,7 @@ def all_columns(sql: Sql) -> dict[str, dict[str, str]]:
     )
     found: dict[str, dict[str, str]] = {}
     for name, column, kind in rows or ():
-        found.setdefault(name, {})[column] = kind
+        found.setdefault(name, {})[column] = dialect.shown_type(sql, kind)
     return found
 
 

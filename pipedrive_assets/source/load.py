@@ -23,7 +23,6 @@ from pipedrive_assets.source.field_store import WarehouseMapping
 from pipedrive_assets.source.handover import Event, HandOver
 from pipedrive_assets.source.meter import Meter
 from pipedrive_assets.source.progress import Watch
-from pipedrive_assets.source.purge import rewrite
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures, settled
 from pipedrive_assets.source.spending import Spending, warn_of_unknown_limit
 from pipedrive_assets.source.table_load import TableLoad
@@ -106,7 +105,7 @@ def _prepare(warehouse: Warehouse, request: LoadRequest, account: Account, now: 
         if changed := layout.settle(sql, request.entities):
             for name in changed:
                 warehouse.forget(f"pipedrive_{name}")
-            rewrite(warehouse)
+            warehouse.rewrite()
 
 
 def _reachable(window: Window, now: datetime) -> Window:

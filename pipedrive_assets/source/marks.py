@@ -77,11 +77,10 @@ def purge(sql: Sql, entity: Entity) -> None:
     gone = f"FROM {table(sql, entity.name)} WHERE _deleted_at IS NOT NULL"
     rows = sql.execute_sql(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = %s "
-        "AND table_type = 'BASE TABLE' AND starts_with(table_name, %s)",
+        "AND table_type = 'BASE TABLE'",
         sql.dataset_name,
-        f"{entity.name}__",
     )
-    for (name,) in rows or ():
+    for name in (row[0] for row in rows or () if row[0].startswith(f"{entity.name}__")):
         sql.execute_sql(
             f"DELETE FROM {table(sql, name)} WHERE _dlt_root_id IN (SELECT _dlt_id {gone})"
         )

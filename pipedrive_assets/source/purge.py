@@ -1,13 +1,9 @@
-"""Purging a warehouse of a person: every table, dlt's staged copies, and the file itself."""
+"""Purging a warehouse of a person: every table, dlt's staged copies, and what deleting leaves."""
 
 from datetime import datetime
-from pathlib import Path
-
-import duckdb
 
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.source import erasure, ledger, views
-from pipedrive_assets.source.file_lock import explain
+from pipedrive_assets.source import dialect, erasure, ledger, views
 from pipedrive_assets.source.layout import drop_staged
 from pipedrive_assets.source.warehouse import Warehouse
 
@@ -15,9 +11,9 @@ from pipedrive_assets.source.warehouse import Warehouse
 def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, int]:
     """Erase a person and keep them out; returns the rows touched, by table.
 
-    DuckDB leaves deleted rows in the file until it needs their room, so the file is written anew.
+    Databases keep deleted rows until they need their room, so everything is written anew.
     Raises ConfigurationError for somebody whom no table knows and who was not erased before;
-    WarehouseError, as any use of the file does.
+    WarehouseError, as any use of the warehouse does.
     """
     with warehouse.exclusive():
         with warehouse.sql() as sql:
@@ -31,8 +27,9 @@ def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, 
                 )
             erasure.remember(sql, person, now)
             drop_staged(sql)
-            views.drop(sql)
-            rewrite(warehouse)
+            if dialect.views_bar_rewriting(sql):
+                views.drop(sql)
+            warehouse.rewrite()
         with warehouse.sql() as sql:
             views.rebuild(sql)
     return touched
@@ -43,28 +40,3 @@ def forgive_person(warehouse: Warehouse, person: int) -> None:
     with warehouse.sql() as sql:
         ledger.prepare(sql)
         erasure.forgive(sql, person)
-
-
-def rewrite(warehouse: Warehouse) -> None:
-    """Put a fresh copy in place of the file, so that nothing deleted remains in it.
-
-    Call it with the file held; SQL clients taken before are closed. Raises WarehouseError.
-    """
-    path = warehouse.path
-    fresh = path.with_name(f".{path.name}.fresh")
-    fresh.unlink(missing_ok=True)
-    warehouse.rest()
-    try:
-        with duckdb.connect(str(path)) as connection:
-            connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh_copy")
-            connection.execute(f'COPY FROM DATABASE "{path.stem}" TO fresh_copy')
-            connection.execute("DETACH fresh_copy")
-    except duckdb.Error as error:
-        fresh.unlink(missing_ok=True)
-        raise explain(error, path) from error
-    fresh.replace(path)
-    Path(f"{path}.wal").unlink(missing_ok=True)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

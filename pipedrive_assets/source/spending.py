@@ -148,7 +148,7 @@ def largest_load(sql: Sql, entity: Entity) -> int:
     """Tokens of the most expensive of a table's last ten loads; 0 where it was never loaded."""
     rows = sql.execute_sql(
         f"SELECT max(tokens) FROM (SELECT tokens FROM {table(sql, '_pipedrive_loads')} "
-        "WHERE entity = %s AND tokens > 0 ORDER BY finished_at DESC LIMIT 10)",
+        "WHERE entity = %s AND tokens > 0 ORDER BY finished_at DESC LIMIT 10) AS latest",
         entity.name,
     )
     return int(rows[0][0] or 0) if rows else 0

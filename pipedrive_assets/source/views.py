@@ -8,11 +8,11 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from dlt.common.destination.exceptions import DestinationException as DatabaseException
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
+from pipedrive_assets.source import dialect
 from pipedrive_assets.source.derived_views import make_views
 from pipedrive_assets.source.ledger import Sql, all_columns, table
 from pipedrive_assets.source.live_views import live_views
@@ -116,16 +116,13 @@ def _value(side: str) -> str:
 
     def _name_of(names: str, *keys: str) -> str:
         these = ", ".join(f"'{key}'" for key in keys)
-        found = f"SELECT name FROM {{{names}}} WHERE id = TRY_CAST({value} AS BIGINT)"
+        found = f"SELECT n.name FROM {{{names}}} n WHERE n.id = TRY_CAST({value} AS BIGINT)"
         return f"WHEN f.field_key IN ({these}) THEN coalesce(({found}), {value})"
 
     return f"""
   CASE
     WHEN {value} IS NULL THEN NULL
-    WHEN m.column_type IN ('enum', 'set') THEN array_to_string(list_transform(
-      string_split(trim({value}, '[] '), ','),
-      each -> coalesce(
-        json_extract_string(m.options, '$."' || trim(each) || '"'), trim(each))), ', ')
+    WHEN m.column_type IN ('enum', 'set') THEN {{{side}_labels}}
     {_name_of("stages", "stage_id")}
     {_name_of("pipelines", "pipeline_id")}
     {_name_of("users", "user_id", "owner_id", "creator_user_id")}
@@ -163,9 +160,9 @@ def rebuild(sql: Sql) -> None:
         _create(sql, name, query)
     for view in VIEWS:
         if view.base in columns:
-            _create(sql, view.name, _query(sql, view, columns))
+            _create(sql, view.name, dialect.translate(sql, _query(sql, view, columns)))
     make_views(sql, columns)
-    if "deals_flow" in columns:
+    if "deals_flow" in columns and dialect.has_json(sql):
         taken = {*columns, *(view.name for view in VIEWS)}
         for kind in _flow_kinds(sql):
             name, query = _flow_view(sql, kind)
@@ -181,7 +178,7 @@ def drop(sql: Sql) -> None:
         sql.dataset_name,
     )
     for (name,) in rows or ():
-        sql.execute_sql(f"DROP VIEW IF EXISTS {table(sql, name)}")
+        dialect.drop_view(sql, table(sql, name))
 
 
 def _query(sql: Sql, view: View, columns: Mapping[str, list[str]]) -> str:
@@ -197,10 +194,17 @@ def _query(sql: Sql, view: View, columns: Mapping[str, list[str]]) -> str:
 
 
 class _Names(dict[str, str]):
-    """`{deals}` in a query: the table, or an empty one in its place."""
+    """`{deals}` in a query: the table, or an empty one in its place; `{old_labels}`: of an event's
+    old value, the labels of what was chosen.
+    """
 
     def __init__(self, sql: Sql, existing: set[str]) -> None:
-        super().__init__()
+        super().__init__(
+            {
+                f"{side}_labels": dialect.chosen_labels(sql, f"f.{side}_value", "m.options")
+                for side in ("old", "new")
+            }
+        )
         self._sql, self._existing = sql, existing
 
     def __missing__(self, name: str) -> str:
@@ -212,10 +216,10 @@ class _Names(dict[str, str]):
 def _create(sql: Sql, name: str, query: str) -> None:
     """A view that needs a column which a setting keeps out cannot be made, and is not there."""
     try:
-        sql.execute_sql(f"CREATE OR REPLACE VIEW {table(sql, name)} AS {query}")
+        dialect.replace_view(sql, table(sql, name), query)
     except DatabaseException as error:
         log.info("the view %s is left out: %s", name, error)
-        sql.execute_sql(f"DROP VIEW IF EXISTS {table(sql, name)}")
+        dialect.drop_view(sql, table(sql, name))
 
 
 def _flow_kinds(sql: Sql) -> list[str]:
@@ -229,14 +233,14 @@ def _flow_kinds(sql: Sql) -> list[str]:
 def _flow_view(sql: Sql, kind: str) -> tuple[str, str]:
     """The events of one kind with a column per key, named as dlt's first Pipedrive source did."""
     rows = sql.execute_sql(
-        "SELECT DISTINCT unnest(json_keys(event, '$.data')) "
+        f"SELECT DISTINCT {dialect.json_keys(sql, 'event', 'data')} "
         f"FROM {table(sql, 'deals_flow')} WHERE object = %s ORDER BY 1",
         kind,
     )
     literal = sql.capabilities.escape_literal
     keys = {_name(row[0]): row[0] for row in rows or ()}
     columns = "".join(
-        f", json_extract_string(event, {_path(literal, key)}) AS {sql.escape_column_name(name)}"
+        f", {dialect.json_text(sql, 'event', 'data', key)} AS {sql.escape_column_name(name)}"
         for name, key in keys.items()
         if name not in {"deal_id", "timestamp"}
     )
@@ -250,8 +254,3 @@ def _flow_view(sql: Sql, kind: str) -> tuple[str, str]:
 def _name(told: str) -> str:
     """A name for a column or view, from a word of Pipedrive's that may be no name at all."""
     return NAMING.normalize_identifier(told.strip() or "nameless")
-
-
-def _path(literal: Any, key: str) -> str:
-    """A JSON pointer, for which only two signs mean anything."""
-    return str(literal(f"/data/{key.replace('~', '~0').replace('/', '~1')}"))

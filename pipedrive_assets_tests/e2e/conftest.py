@@ -36,6 +36,8 @@ class Project:
             "HOME": str(home),
             "LANG": "C.UTF-8",
         }
+        if "PYTHONPATH" in os.environ:  # a worktree that is not the one installed
+            self.environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
         for name in ("workspace.yaml", "dagster.yaml"):
             shutil.copy(ROOT / name, folder / name)
 

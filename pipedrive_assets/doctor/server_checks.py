@@ -1,0 +1,57 @@
+"""A warehouse on a server: whether it answers, whether tables may be made there, whose data it
+has.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipedrive_assets.doctor.finding import Finding, broken, fine, of_error
+from pipedrive_assets.doctor.warehouse_checks import TOPIC, Holder, check_room, judge_holder
+from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.settings import Settings
+from pipedrive_assets.source import Warehouse, warehouse_of
+from pipedrive_assets.source.dialect import may_make_tables
+from pipedrive_assets.source.ledger import account_of
+
+
+def check_server(settings: Settings) -> Iterator[Finding]:
+    """The server and what its user may do; changes nothing."""
+    try:
+        with contextlib.closing(warehouse_of(settings)) as warehouse:
+            yield _looked_at(warehouse)
+    except PipedriveError as error:
+        yield of_error(TOPIC, error)
+    yield check_room(Path(tempfile.gettempdir()), "working files (TMPDIR)")
+
+
+def _looked_at(warehouse: Warehouse) -> Finding:
+    exists = warehouse.exists()
+    with warehouse.looking() as sql:
+        if may_make_tables(sql, exists=exists) is False:
+            place = f"the schema {sql.dataset_name}" if exists else "the database"
+            text = f"The user of {warehouse.store} may not make tables there."
+            return broken(TOPIC, text, f"GRANT it CREATE on {place}.")
+    if exists:
+        return fine(TOPIC, f"{warehouse} can be reached and written")
+    return fine(TOPIC, f"{warehouse} can be reached; the first load makes the dataset")
+
+
+def check_server_holder(
+    settings: Settings, company_id: int, *, is_sandbox: bool
+) -> Iterator[Finding]:
+    """Whether the warehouse belongs to the account of the api token."""
+    with contextlib.suppress(PipedriveError):  # said already
+        holder = _holder_of(settings)
+        if holder:
+            yield judge_holder(holder, company_id, is_sandbox=is_sandbox)
+
+
+def _holder_of(settings: Settings) -> Holder | None:
+    with contextlib.closing(warehouse_of(settings)) as warehouse:
+        if not warehouse.exists():
+            return None
+        with warehouse.looking() as sql:
+            found = account_of(sql)
+            return Holder(*found) if found else None

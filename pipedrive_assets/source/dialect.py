@@ -1,0 +1,207 @@
+"""What databases say differently: all of it stands here.
+
+SQL is written so that DuckDB and PostgreSQL take it as it is. What is more than that is written as
+DuckDB takes it and translated by sqlglot (`translate`); what sqlglot cannot say has a function.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dlt.common.destination.exceptions import DestinationException as DatabaseException
+from dlt.destinations.sql_client import SqlClientBase
+
+Sql = SqlClientBase[Any]
+DUCKDB, POSTGRES = "duckdb", "postgres"
+
+TYPES = {
+    "text": "VARCHAR",
+    "bigint": "BIGINT",
+    "double": "DOUBLE",
+    "bool": "BOOLEAN",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "date": "DATE",
+    "json": "JSON",
+}
+"""The types of the column files, as DuckDB names and shows them."""
+
+_POSTGRES_SHOWS = {
+    "character varying": "VARCHAR",
+    "double precision": "DOUBLE",
+    "jsonb": "JSON",
+}
+
+_DATE = r"^\d{4}-((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
+_FITS = {
+    "BIGINT": r"^\s*[+-]?\d{1,18}\s*$",
+    "DOUBLE": r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?\s*$",
+    "BOOLEAN": r"^\s*(true|false|t|f|0|1)\s*$",
+    "DATE": _DATE,
+    "TIMESTAMPTZ": rf"{_DATE}([ T]([01]\d|2[0-3]):[0-5]\d|$)",
+}
+"""PostgreSQL has no TRY_CAST: texts that surely cast. Of dates, only 29 February is left out."""
+
+
+def speaks(sql: Sql) -> str:
+    """What the database of a client speaks, in sqlglot's words."""
+    return str(sql.capabilities.sqlglot_dialect or DUCKDB)
+
+
+def shown_type(sql: Sql, kind: str) -> str:
+    """A column's type as the database shows it, as DuckDB would."""
+    if speaks(sql) == POSTGRES:
+        return _POSTGRES_SHOWS.get(kind, kind.upper())
+    return kind
+
+
+def converts_columns(sql: Sql) -> bool:
+    """Whether columns can be given another type here."""
+    return speaks(sql) in {DUCKDB, POSTGRES}
+
+
+def translate(sql: Sql, statement: str) -> str:
+    """A statement as DuckDB takes it, without parameters, as this database does."""
+    name = speaks(sql)
+    if name == DUCKDB:
+        return statement
+    import sqlglot  # noqa: PLC0415 - not needed for DuckDB
+
+    # BigQuery's quotes are no quotes to DuckDB.
+    parsed = sqlglot.parse_one(statement.replace("`", '"'), read=DUCKDB)
+    return parsed.transform(_for_postgres).sql(name) if name == POSTGRES else parsed.sql(name)
+
+
+def _for_postgres(node: Any) -> Any:
+    """What sqlglot would say wrongly: casts that may fail, and spans without their time zone."""
+    from sqlglot import exp  # noqa: PLC0415
+
+    if isinstance(node, exp.TryCast):
+        kind = node.to.sql(DUCKDB)
+        text = exp.cast(node.this.copy(), "text")
+        if pattern := _FITS.get(kind):
+            fits = exp.RegexpLike(this=text.copy(), expression=exp.Literal.string(pattern))
+            return exp.Case().when(fits, exp.cast(text, kind, dialect=DUCKDB))
+        if kind == "JSON":
+            return exp.func("to_jsonb", text)
+        return exp.cast(text, kind, dialect=DUCKDB)
+    if isinstance(node, exp.DateDiff) and str(node.unit).upper() == "SECOND":
+        span = exp.paren(exp.Sub(this=node.this.copy(), expression=node.expression.copy()))
+        return exp.Extract(this=exp.var("EPOCH"), expression=span)
+    return node
+
+
+def changed_rows(sql: Sql, statement: str, *values: Any) -> int:
+    """Run a statement that changes rows; returns how many: DuckDB tells it in a row, others beside
+    the result.
+    """
+    with sql.execute_query(statement, *values) as cursor:
+        if cursor.description:
+            return int((cursor.fetchone() or (0,))[0])
+        native: Any = cursor.native_cursor
+        return max(0, int(native.rowcount))
+
+
+def may_make_tables(sql: Sql, *, exists: bool) -> bool | None:
+    """Whether the user may make tables in the dataset, or the dataset where it does not exist yet;
+    None: the database cannot be asked.
+    """
+    if speaks(sql) != POSTGRES:
+        return None
+    if exists:
+        rows = sql.execute_sql("SELECT has_schema_privilege(%s, 'CREATE')", sql.dataset_name)
+    else:
+        rows = sql.execute_sql("SELECT has_database_privilege(current_database(), 'CREATE')")
+    return bool(rows and rows[0][0])
+
+
+def replace_view(sql: Sql, name: str, query: str) -> None:
+    """Make a view anew under its qualified name.
+
+    PostgreSQL replaces a view in place, with the rights to it and what others have built on it, as
+    long as new columns come last. So they do, whatever the query's order; a view that has lost a
+    column is dropped first, with what was built on it.
+    """
+    create = f"CREATE OR REPLACE VIEW {name} AS "
+    if speaks(sql) != POSTGRES:
+        sql.execute_sql(create + query)
+        return
+    try:
+        sql.execute_sql(create + query)
+    except DatabaseException:
+        try:
+            sql.execute_sql(create + _in_held_order(sql, name, query))
+        except DatabaseException:
+            with sql.begin_transaction():
+                sql.execute_sql(f"DROP VIEW IF EXISTS {name} CASCADE")
+                sql.execute_sql(create + query)
+
+
+def _in_held_order(sql: Sql, name: str, query: str) -> str:
+    held, wanted = (
+        _columns(sql, f"SELECT * FROM {source} LIMIT 0") for source in (name, f"({query}) AS q")
+    )
+    if not set(held) <= set(wanted):
+        return query
+    columns = [*held, *(column for column in wanted if column not in held)]
+    return f"SELECT {', '.join(map(sql.escape_column_name, columns))} FROM ({query}) AS q"
+
+
+def _columns(sql: Sql, query: str) -> list[str]:
+    with sql.execute_query(query) as cursor:
+        return [column[0] for column in cursor.description]
+
+
+def drop_view(sql: Sql, name: str) -> None:
+    """Drop a view by its qualified name, in PostgreSQL with what was built on it."""
+    cascade = " CASCADE" if speaks(sql) == POSTGRES else ""
+    sql.execute_sql(f"DROP VIEW IF EXISTS {name}{cascade}")
+
+
+def views_bar_rewriting(sql: Sql) -> bool:
+    """Whether views have to be out of the way while everything is written anew."""
+    return speaks(sql) == DUCKDB
+
+
+def has_json(sql: Sql) -> bool:
+    """Whether the functions below know how to look into a JSON column here."""
+    return speaks(sql) in _JSON_KEYS
+
+
+def json_keys(sql: Sql, column: str, key: str) -> str:
+    """SQL: the keys of the object under a key of a JSON column, a row each."""
+    return _JSON_KEYS[speaks(sql)].format(column=column, key=key)
+
+
+def json_text(sql: Sql, column: str, outer: str, inner: str) -> str:
+    """SQL: the text under two keys of a JSON column, `inner` within `outer`."""
+    literal: Callable[[str], str] = sql.capabilities.escape_literal
+    if speaks(sql) == POSTGRES:
+        return f"{column} -> '{outer}' ->> {literal(inner)}"
+    # A JSON pointer, for which only two signs mean anything.
+    pointer = f"/{outer}/{inner.replace('~', '~0').replace('/', '~1')}"
+    return f"json_extract_string({column}, {literal(pointer)})"
+
+
+def chosen_labels(sql: Sql, text: str, labels: str) -> str:
+    """SQL: a text such as `[1, 2]` with the labels that a JSON object has for the numbers."""
+    return _LABELS.get(speaks(sql), "{text}").format(text=text, labels=labels)
+
+
+_JSON_KEYS: Mapping[str, str] = {
+    DUCKDB: "unnest(json_keys({column}, '$.{key}'))",
+    POSTGRES: (
+        "jsonb_object_keys(CASE WHEN jsonb_typeof({column} -> '{key}') = 'object' "
+        "THEN {column} -> '{key}' END)"
+    ),
+}
+_LABELS: Mapping[str, str] = {
+    DUCKDB: (
+        "array_to_string(list_transform(string_split(trim({text}, '[] '), ','), "
+        "each -> coalesce(json_extract_string({labels}, '$.\"' || trim(each) || '\"'), "
+        "trim(each))), ', ')"
+    ),
+    POSTGRES: (
+        "(SELECT string_agg(coalesce({labels} ->> trim(x.each), trim(x.each)), ', ' "
+        "ORDER BY x.place) FROM regexp_split_to_table(btrim({text}, '[] '), ',') "
+        "WITH ORDINALITY AS x(each, place))"
+    ),
+}

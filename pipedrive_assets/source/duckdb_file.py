@@ -1,0 +1,144 @@
+"""A warehouse that is a DuckDB file: one process writes it, so a lock beside it is held while it is
+touched.
+"""
+
+# ruff: noqa: ARG002 - a Store may need what a file does not
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import filelock
+
+from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.source import read_copy
+from pipedrive_assets.source.dialect import Sql
+from pipedrive_assets.source.duckdb_destination import typed_duckdb
+from pipedrive_assets.source.file_lock import explain, hold
+from pipedrive_assets.source.store import Locks
+
+
+class DuckDbFile:
+    """A Store in one file, with a read copy beside it if there is to be one."""
+
+    file_format: Any = "jsonl"
+
+    def __init__(self, path: Path, *, read_copy: Path | None = None) -> None:
+        """`path` is absolute; its folder is made when first written."""
+        self.path, self._read_copy = path, read_copy
+
+    def __str__(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    def destination(self) -> typed_duckdb:
+        """DuckDB, told the types."""
+        return typed_duckdb(str(self.path), destination_name="duckdb")
+
+    def locks(self, dataset: str, connect: Callable[[], Sql], seconds: float) -> Locks:
+        """Locks in files beside this one."""
+        return FileLocks(self.path, seconds)
+
+    def exists(self, look: Callable[[], AbstractContextManager[Sql]]) -> bool:
+        """Whether there is a file."""
+        return self.path.exists()
+
+    @property
+    def megabytes(self) -> float:
+        """The file's size."""
+        return self.path.stat().st_size / 1e6
+
+    def explain(self, error: BaseException) -> WarehouseError:
+        """One sentence for whatever DuckDB, dlt or the disk said."""
+        return explain(error, self.path)
+
+    @contextlib.contextmanager
+    def opening(self) -> Iterator[None]:
+        """On a full disk half a header is left, which nothing can open any more."""
+        is_new = not self.path.exists()
+        try:
+            yield
+        except Exception:
+            if is_new:
+                self.path.unlink(missing_ok=True)
+            raise
+
+    def is_busy(self, error: BaseException) -> bool:
+        """Whether a foreign program has the file open."""
+        return "lock" in str(error).lower()
+
+    @property
+    def has_copy(self) -> bool:
+        """Whether a setting asks for one."""
+        return self._read_copy is not None
+
+    def check_copy(self) -> None:
+        """Raise WarehouseError where the read copy could not be written."""
+        if self._read_copy:
+            read_copy.check(self._read_copy)
+
+    def renew_copy(self, sql: Sql, rest: Callable[[], None]) -> None:
+        """Copy the file as it is now."""
+        if self._read_copy:
+            sql.execute_sql("CHECKPOINT")
+            rest()
+            read_copy.renew(self.path, self._read_copy)
+
+    def rewrite(self, sql: Sql, rest: Callable[[], None]) -> None:
+        """Put a fresh copy in place of the file: DuckDB leaves deleted rows in it until it needs
+        their room.
+        """
+        fresh = self.path.with_name(f".{self.path.name}.fresh")
+        fresh.unlink(missing_ok=True)
+        rest()
+        try:
+            with duckdb.connect(str(self.path)) as connection:
+                connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh_copy")
+                connection.execute(f'COPY FROM DATABASE "{self.path.stem}" TO fresh_copy')
+                connection.execute("DETACH fresh_copy")
+        except duckdb.Error as error:
+            fresh.unlink(missing_ok=True)
+            raise self.explain(error) from error
+        fresh.replace(self.path)
+        Path(f"{self.path}.wal").unlink(missing_ok=True)
+
+
+class FileLocks:
+    """Locks of the operating system, which releases them when a process dies."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        """Beside the file of that path."""
+        self._path, self._seconds = path, seconds
+        self._whole = filelock.FileLock(f"{path}.lock", timeout=seconds)
+        self._tables: dict[str, filelock.BaseFileLock] = {}
+
+    @property
+    def depth(self) -> int:
+        """How many times over this thread holds the file."""
+        return self._whole.lock_counter
+
+    @contextlib.contextmanager
+    def whole(self) -> Iterator[None]:
+        """Hold the file."""
+        with hold(self._whole, self._path, f"the warehouse {self._path}"):
+            yield
+
+    @contextlib.contextmanager
+    def table(self, name: str, before_waiting: Callable[[], None]) -> Iterator[None]:
+        """Hold one table."""
+        if name not in self._tables:
+            path = self._path.parent / f".{self._path.name}.locks" / name
+            self._tables[name] = filelock.FileLock(path, timeout=self._seconds)
+        lock, what = self._tables[name], f"the table {name} of {self._path}"
+        with hold(lock, self._path, what, before_waiting=before_waiting):
+            yield
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,140 @@
+"""A warehouse on a database server: any SQL destination of dlt."""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import dlt
+
+from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.source.advisory_locks import AdvisoryLocks
+from pipedrive_assets.source.destination import configuration, location
+from pipedrive_assets.source.dialect import POSTGRES, Sql
+from pipedrive_assets.source.process_locks import ProcessLocks
+from pipedrive_assets.source.store import Locks
+
+_BUSY = ("starting up", "too many clients", "remaining connection slots")
+
+
+class Server:
+    """A Store on a server. Its credentials are asked for anew whenever it is connected to."""
+
+    has_copy, megabytes = False, None
+
+    def __init__(self, name: str) -> None:
+        """`name` is dlt's for the destination, its own or one configured.
+
+        Raises ConfigurationError for a name that is none, a package or credentials that are
+        missing.
+        """
+        self.name = name
+        config = configuration(name)
+        self.credentials = config.credentials
+        self._place = f"{name}://{location(config)}"
+
+    def __str__(self) -> str:
+        """The destination, host and database."""
+        return self._place
+
+    @property
+    def file_format(self) -> Any:
+        """What dlt prefers, but for Parquet, which needs a package of 170 MB."""
+        capabilities = self.destination().capabilities()
+        if capabilities.preferred_loader_file_format == "parquet":
+            return "insert_values"
+        return None
+
+    def destination(self) -> Any:
+        """Dlt's destination of that name."""
+        return dlt.destination(self.name)
+
+    def locks(self, dataset: str, connect: Callable[[], Sql], seconds: float) -> Locks:
+        """PostgreSQL's own; elsewhere only within this process."""
+        if self.destination().capabilities().sqlglot_dialect != POSTGRES:
+            return ProcessLocks()
+        return AdvisoryLocks(
+            f"{self}:{dataset}", dataset, connect, seconds=seconds, explain=self.explain
+        )
+
+    def exists(self, look: Callable[[], AbstractContextManager[Sql]]) -> bool:
+        """Whether there is such a schema."""
+        with look() as sql:
+            return bool(sql.has_dataset())
+
+    def explain(self, error: BaseException) -> WarehouseError:
+        """One sentence for whatever the server, its driver or dlt said, without the password."""
+        if isinstance(error, WarehouseError):
+            return error
+        text = self._without_secrets(str(error))
+        for pattern, sentence in _SENTENCES.items():
+            if re.search(pattern, text, re.IGNORECASE):
+                return WarehouseError(sentence.format(place=self, name=self.name.upper()))
+        said = text.strip().splitlines()[0][:300] if text.strip() else type(error).__name__
+        return WarehouseError(
+            f"{self} could not be used: {said}. Nothing half-loaded counts; run again."
+        )
+
+    def _without_secrets(self, text: str) -> str:
+        password = getattr(self.credentials, "password", None)
+        if password:
+            text = text.replace(str(password), "***")
+        return re.sub(r"://[^@\s/]+@", "://***@", text)
+
+    @contextlib.contextmanager
+    def opening(self) -> Iterator[None]:
+        """Nothing is left behind."""
+        yield
+
+    def is_busy(self, error: BaseException) -> bool:
+        """Whether the server is about to take connections."""
+        return any(words in str(error) for words in _BUSY)
+
+    def check_copy(self) -> None:
+        """There is none: a server has any number of readers."""
+
+    def renew_copy(self, sql: Sql, rest: Callable[[], None]) -> None:
+        """There is none."""
+
+    def rewrite(self, sql: Sql, rest: Callable[[], None]) -> None:  # noqa: ARG002 - for files
+        """PostgreSQL keeps deleted rows until it is told; of others their own means are
+        documented.
+        """
+        if sql.capabilities.sqlglot_dialect != POSTGRES:
+            return
+        rows = sql.execute_sql(
+            "SELECT table_name FROM information_schema.tables "
+            "WHERE table_schema = %s AND table_type = 'BASE TABLE'",
+            sql.dataset_name,
+        )
+        for (name,) in rows or ():
+            sql.execute_sql(f"VACUUM FULL {sql.make_qualified_table_name(name)}")
+
+
+_AGAIN = "Nothing half-loaded counts; run again."
+_CREDENTIALS = "DESTINATION__{name}__CREDENTIALS"
+_REFUSED = (
+    "{place} refuses this user or password. "
+    f"Correct {_CREDENTIALS} or .dlt/secrets.toml and run again."
+)
+_NO_DATABASE = f"There is no database {{place}}. Create it, or name another in {_CREDENTIALS}."
+_UNREACHABLE = (
+    "{place} cannot be reached. "
+    f"Check that the server runs and that {_CREDENTIALS} names its host and port; then run again."
+)
+_FORBIDDEN = (
+    "The user of {place} may not make or change tables there. "
+    "GRANT it CREATE on the database, or make it the owner of the dataset; then run again."
+)
+_SENTENCES = {
+    "password authentication failed|no password supplied|role .* does not exist|pg_hba": _REFUSED,
+    "FATAL: +database .* does not exist": _NO_DATABASE,
+    "could not translate host|refused|timed? ?out|No route|connection to server": _UNREACHABLE,
+    "permission denied|must be owner": _FORBIDDEN,
+    "No space left|disk full": f"The disk of {{place}} is full. Free some space. {_AGAIN}",
+    "server closed|terminating|already closed|not open|has been closed|could not receive": (
+        f"The connection to {{place}} was lost. {_AGAIN}"
+    ),
+}
+"""What drivers say, and the sentence for it; the first that fits counts."""

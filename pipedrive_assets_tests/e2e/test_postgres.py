@@ -1,0 +1,330 @@
+"""The warehouse in PostgreSQL: the same as in DuckDB, and shared by any number of machines."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES
+from pipedrive_assets.errors import ConfigurationError, WarehouseError
+from pipedrive_assets.sandbox import serve
+from pipedrive_assets.source import Server, Warehouse, examine, purge_person
+from pipedrive_assets.source.dialect import translate
+from pipedrive_assets.windows import utc_now
+from pipedrive_assets_tests import month
+from pipedrive_assets_tests.conftest import Office
+from pipedrive_assets_tests.e2e import postgres
+
+ROOT = Path(__file__).parents[2]
+DEFAULT = tuple(entity.name for entity in DEFAULT_ENTITIES)
+CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
+Make = Callable[..., postgres.PostgresOffice]
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(bool(postgres.reason_to_skip()), reason=postgres.reason_to_skip()),
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres.Server]:
+    with postgres.running() as found:
+        yield found
+
+
+@pytest.fixture
+def make_office(server, tmp_path, monkeypatch) -> Iterator[Make]:
+    made: list[postgres.PostgresOffice] = []
+
+    def make(**world: object) -> postgres.PostgresOffice:
+        url = server.new_database()
+        monkeypatch.setenv(CREDENTIALS, url)
+        made.append(postgres.PostgresOffice(tmp_path / str(len(made)), url, **world))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.warehouse.close()
+
+
+READABLE = (
+    "SELECT deal_id, field_name, old_value_readable, new_value_readable, user_name "
+    "FROM deals_flow_readable ORDER BY event_key, deal_id"
+)
+WORTH = (
+    "SELECT id, weighted_value, owner_name, stage_name FROM deals_readable "
+    "WHERE id IN (SELECT id FROM deals_live) ORDER BY id"
+)
+STAYS = (
+    "SELECT deal_id, stage_name, CAST(days AS DOUBLE PRECISION) FROM deal_stage_history "
+    "WHERE left_at IS NOT NULL ORDER BY deal_id, entered_at, stage_name"
+)
+VIEWS = (
+    "SELECT table_name FROM information_schema.tables "
+    "WHERE table_type = 'VIEW' AND table_schema = 'pipedrive_data' ORDER BY 1"
+)
+
+
+def test_all_tables_and_views_say_the_same_as_on_duckdb(make_office, tmp_path):
+    there, here = make_office(deals=4), Office(tmp_path / "duckdb", deals=4)
+    there.load(*DEFAULT)
+    with here.warehouse.exclusive():
+        here.load(*DEFAULT)
+
+    assert [] == there.differences(*DEFAULT)
+    for query in (VIEWS, READABLE, WORTH):
+        assert here.query(query) == there.query(query)
+    assert [(*row[:2], pytest.approx(row[2], abs=0.002)) for row in here.query(STAYS)] == (
+        there.query(STAYS)
+    )
+    for (name,) in there.query(VIEWS):
+        there.query(f"SELECT * FROM {name}")
+    for name in DEFAULT:
+        assert [True, True] == [each.sound for each in examine(there.warehouse, BY_NAME[name])]
+
+
+def test_days_of_changes_and_a_reconciliation_leave_what_the_account_has(make_office):
+    office, rng = make_office(deals=4), Random(3)
+    with office.warehouse.exclusive():
+        office.load(*month.TABLES)
+        for _ in range(3):
+            office.advance(days=1)
+            month.live(rng, office)
+            month.delete(rng, office)
+            month.edit_quietly(rng, office)
+            office.load(*month.FOLLOWED)
+        month.settle(office)
+
+    found = office.differences(*month.TABLES, "deals_flow")
+    assert [] == [each for each in found if month.COPIED not in each]
+
+
+def test_an_erased_person_is_gone_and_stays_out(make_office):
+    office = make_office(deals=6)
+    office.load("persons", "activities", "notes")
+    person = office.world.ids("persons")[0]
+
+    touched = purge_person(office.warehouse, person, utc_now())
+    office.world.edit("persons", person, name="Still there")
+    office.load("persons", "activities", "notes")
+
+    assert touched["persons"] == 1
+    assert [] == office.query(f"SELECT id FROM persons WHERE id = {person}")
+    assert [] == office.query(f"SELECT id FROM activities WHERE person_id = {person}")
+
+
+@pytest.mark.parametrize(
+    ("place", "nth"), [("commit", 2), ("load", 2), ("note", 3), ("coverage", 2)]
+)
+def test_after_a_kill_one_more_run_leaves_what_a_clean_load_would_have(make_office, place, nth):
+    tables = ("persons", "notes", "stages")
+    office = make_office(deals=5)
+    spec = {
+        "token": office.sandbox.api_token,
+        "destination": "postgres",
+        "now": office.sandbox.now.isoformat(),
+        "tables": tables,
+        "reconcile": False,
+        "place": place,
+        "nth": nth,
+    }
+    with serve(office.sandbox) as server:
+        killed = subprocess.run(
+            [sys.executable, "-m", "pipedrive_assets_tests.killed_run"],
+            input=json.dumps({**spec, "url": server.url}),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert -signal.SIGKILL == killed.returncode, killed.stderr
+
+    office.load(*tables)
+
+    assert [] == office.differences(*tables)
+    for table in tables:
+        assert [] == office.query(f"SELECT id FROM {table} GROUP BY id HAVING count(*) > 1")
+
+
+def test_two_runs_never_hold_the_same_table_or_the_warehouse_at_once(make_office):
+    office = make_office(deals=1)
+    other = Warehouse(Server("postgres"), "pipedrive_data", lock_seconds=0.3)
+    elsewhere = Warehouse(Server("postgres"), "another_dataset", lock_seconds=0.3)
+
+    with office.warehouse.table_lock("deals"):
+        with other.table_lock("persons"), other.exclusive(), elsewhere.table_lock("deals"):
+            pass
+        with pytest.raises(WarehouseError, match=r"pipedrive_assets, process \d+.*the table deals"):
+            other.table_lock("deals").__enter__()
+    with (
+        office.warehouse.exclusive(),
+        pytest.raises(WarehouseError, match="has held the warehouse"),
+        other.sql(),
+    ):
+        pass
+    with other.table_lock("deals"), other.exclusive():
+        pass
+    other.close()
+    elsewhere.close()
+
+
+def test_a_run_whose_locks_are_lost_commits_nothing_more(make_office, server):
+    office = make_office(deals=1)
+    database = office.url.rpartition("/")[2]
+    with office.warehouse.sql():
+        pass
+
+    with office.warehouse.table_lock("deals"):
+        server.execute(
+            "postgres",
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'",
+        )
+        for _ in range(2):
+            with pytest.raises(WarehouseError, match="was lost"), office.warehouse.exclusive():
+                pass
+
+    with office.warehouse.sql() as sql:
+        assert [(1,)] == list(sql.execute_sql("SELECT 1"))
+
+
+def test_two_loads_at_once_both_end_well(make_office):
+    office = make_office(deals=5)
+    office.load("users", "stages")
+    errors: list[BaseException] = []
+
+    def also() -> None:
+        other = postgres.PostgresOffice(Path.cwd() / "other", office.url, deals=5)
+        other.world, other.sandbox = office.world, office.sandbox
+        try:
+            other.load("persons", "organizations", "stages")
+        except BaseException as error:  # noqa: BLE001 - the test says which
+            errors.append(error)
+        finally:
+            other.warehouse.close()
+
+    thread = threading.Thread(target=also)
+    thread.start()
+    office.load("organizations", "persons", "users")
+    thread.join()
+
+    assert [] == errors
+    assert [] == office.differences("users", "stages", "persons", "organizations")
+
+
+def test_a_column_of_another_type_is_converted_and_read_anew(make_office):
+    office = make_office(deals=3)
+    office.load("stages")
+    with office.warehouse.sql() as sql:
+        name = sql.make_qualified_table_name("stages")
+        sql.execute_sql("DROP VIEW pipedrive_data.stages_live")
+        sql.execute_sql(f"ALTER TABLE {name} ALTER COLUMN order_nr TYPE varchar")
+
+    office.load("stages")
+
+    assert [] == office.differences("stages")
+    assert [("bigint",)] == office.query(
+        "SELECT data_type FROM information_schema.columns "
+        "WHERE table_name = 'stages' AND column_name = 'order_nr' "
+        "AND table_schema = 'pipedrive_data'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("12", "BIGINT", 12),
+        ("12.5", "BIGINT", None),
+        ("many", "BIGINT", None),
+        ("1e3", "DOUBLE", 1000.0),
+        ("-", "DOUBLE", None),
+        ("true", "BOOLEAN", True),
+        ("2026-02-30", "DATE", None),
+        ("2026-12-31", "DATE", "2026-12-31"),
+        ("2026-01-05T25:00:00Z", "TIMESTAMP WITH TIME ZONE", None),
+    ],
+)
+def test_what_does_not_fit_a_type_becomes_null(server, monkeypatch, text, kind, value):
+    monkeypatch.setenv(CREDENTIALS, server.url())
+    warehouse = Warehouse(Server("postgres"), "casts")
+    with warehouse.sql() as sql:
+        query = translate(sql, f"SELECT TRY_CAST('{text}' AS {kind})")
+        ((found,),) = sql.execute_sql(query)
+    warehouse.close()
+    assert value == (found if isinstance(found, int | float | None) else str(found))
+
+
+# Settings
+
+
+def test_every_command_goes_to_the_server_and_never_says_its_password(project, account, server):
+    _, environment = account
+    url = server.new_database()
+    project.environment |= {**environment, CREDENTIALS: url, "PIPEDRIVE_DESTINATION": "postgres"}
+
+    said = [
+        project.run("python -m pipedrive_assets doctor --quick"),
+        project.run("python -m pipedrive_assets load stages persons"),
+        project.run("python -m pipedrive_assets plan"),
+        project.run("dagster asset materialize --select users"),
+        project.run("python -m pipedrive_assets purge --person 1"),
+        project.run("python -m pipedrive_assets doctor --quick"),
+    ]
+
+    assert [0] * len(said) == [each.returncode for each in said], "\n".join(
+        each.stdout for each in said
+    )
+    assert "the first load makes the dataset" in said[0].stdout
+    assert "it holds the data of this account" in said[-1].stdout
+    assert not (project.folder / "data").exists()
+    assert not any(server.password in each.stdout for each in said)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda url: url.replace(":", ":x", 2).replace(":x//", "://"), "refuses this user or pass"),
+        (lambda url: url.rpartition("/")[0] + "/nowhere", "There is no database"),
+        (lambda url: url.replace("127.0.0.1", "127.0.0.1:1").rpartition(":")[0], "be reached"),
+    ],
+)
+def test_a_server_in_trouble_is_one_sentence_without_the_password(
+    server, monkeypatch, change, words
+):
+    url = change(server.url())
+    monkeypatch.setenv(CREDENTIALS, url if url.count("/") > 2 else f"{url}/postgres")
+    warehouse = Warehouse(Server("postgres"), "pipedrive_data")
+
+    with pytest.raises(WarehouseError, match=words) as caught, warehouse.sql():
+        pass
+
+    told = f"{caught.value} {warehouse} {warehouse.store}"
+    assert server.password not in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("postgres", None, f"needs credentials.* Set {CREDENTIALS}"),
+        ("postgres", "postgresql://me@localhost/db", "needs credentials"),
+        ("postgres", "hunter2 is no URL", "cannot be read"),
+        ("filesystem", None, "holds no tables"),
+        ("oracle9", None, "dlt knows no destination 'oracle9'"),
+        ("snowflake", None, "needs the package snowflake"),
+    ],
+)
+def test_what_is_missing_is_one_sentence_that_says_what_to_set(monkeypatch, name, value, words):
+    monkeypatch.delenv(CREDENTIALS, raising=False)
+    if value:
+        monkeypatch.setenv(CREDENTIALS, value)
+
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        Server(name)
+
+    assert "hunter2" not in f"{caught.value}{caught.value.__cause__}"
