@@ -47,7 +47,7 @@ columns: .venv/installed ## column files anew, from Pipedrive's official documen
 	@$(BIN)/python tools/columns.py $(SHARED)
 
 screenshots: .venv/installed ## the pictures in docs anew (needs Debian's chromium)
-	@SCREENSHOTS=docs/pictures $(BIN)/python -m pytest -m e2e -k graph_draws
+	@SCREENSHOTS=docs/pictures $(BIN)/python -m pytest -n 0 -m e2e pipedrive_assets_tests/e2e/test_browser.py
 
 docs: .venv/installed ## the generated parts of README and docs anew
 	@$(BIN)/python tools/docs.py

@@ -79,10 +79,10 @@ def _materialize(
                 yield dg.MaterializeResult(
                     asset_key=report.entity.name,
                     metadata={
-                        **pipedrive.dlt_metadata(context, report),
-                        **schema_facts(report),
                         **notes.on(report),
                         **glimpse_facts(warehouse, report, settings.preview),
+                        **pipedrive.dlt_metadata(context, report),
+                        **schema_facts(report),
                     },
                     check_results=check_results(
                         context, warehouse, report, notes.target, utc_now()
