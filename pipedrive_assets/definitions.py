@@ -15,6 +15,7 @@ from pipedrive_assets.orchestration.reconcile import (
     build_reconcile_schedule,
 )
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.orchestration.sales_overview import build_overview
 from pipedrive_assets.orchestration.schedule import build_job, build_schedule
 from pipedrive_assets.orchestration.target import Target
 from pipedrive_assets.settings import Settings
@@ -31,6 +32,7 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
     assets = [
         with_freshness_policies(loaded, Target.of(settings)),
         build_derived(partitions, settings.entities, settings.destination),
+        build_overview(partitions, settings.entities),
     ]
     return dg.Definitions(
         assets=[with_labels(each, settings) for each in assets],

@@ -21,6 +21,7 @@ __all__ = [
     "resources",
     "run_notes",
     "runs",
+    "sales_overview",
     "schedule",
     "target",
     "translator",

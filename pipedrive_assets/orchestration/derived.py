@@ -21,13 +21,17 @@ from pipedrive_assets.settings import FILE_DESTINATION
 from pipedrive_assets.source import Derivation, derive
 
 GROUP = "sales"
+OVERVIEW = "sales_overview"
 PREVIEW_ROWS = 10
 
 PARTITION_MEANING = (
     "A partition records the state when it was made; the table itself always says what its inputs "
     "hold now."
 )
-READS: Mapping[str, tuple[str, ...]] = {table.name: table.reads for table in DERIVED_TABLES}
+READS: Mapping[str, tuple[str, ...]] = {
+    **{table.name: table.reads for table in DERIVED_TABLES},
+    OVERVIEW: ("deals", *(table.name for table in DERIVED_TABLES)),
+}
 """What each derived asset reads."""
 
 

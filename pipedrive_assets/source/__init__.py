@@ -5,6 +5,7 @@ from pipedrive_assets.source.derived_views import Derivation, derive
 from pipedrive_assets.source.glimpse import Glimpse, glimpse
 from pipedrive_assets.source.health import Finding, examine, references
 from pipedrive_assets.source.load import load, load_tables
+from pipedrive_assets.source.overview import Overview, overview
 from pipedrive_assets.source.pipedrive import (
     ENTITY_MAPPINGS,
     RECENTS_ENTITIES,
@@ -29,6 +30,7 @@ __all__ = [
     "Finding",
     "Glimpse",
     "LoadRequest",
+    "Overview",
     "ReconcileRequest",
     "Server",
     "TableReport",
@@ -41,6 +43,7 @@ __all__ = [
     "load",
     "load_tables",
     "name_of",
+    "overview",
     "pipedrive_source",
     "purge_person",
     "raise_failures",

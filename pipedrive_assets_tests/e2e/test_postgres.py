@@ -6,15 +6,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from pipedrive_assets.derived import DERIVED_TABLES
+from pipedrive_assets.derived.charts import CHARTS
 from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES
 from pipedrive_assets.errors import ConfigurationError, WarehouseError
 from pipedrive_assets.sandbox import serve
-from pipedrive_assets.source import Server, Warehouse, examine, purge_person
+from pipedrive_assets.source import Server, Warehouse, derive, examine, overview, purge_person
 from pipedrive_assets.source.dialect import translate
 from pipedrive_assets.windows import utc_now
 from pipedrive_assets_tests import month
@@ -87,6 +91,34 @@ def test_all_tables_and_views_say_the_same_as_on_duckdb(make_office, tmp_path):
         there.query(f"SELECT * FROM {name}")
     for name in DEFAULT:
         assert [True, True] == [each.sound for each in examine(there.warehouse, BY_NAME[name])]
+
+
+def plain(rows):
+    """Rows in an order of their own; sums to the sixth digit, moments in UTC."""
+    return sorted((tuple(map(_plain, row)) for row in rows), key=str)
+
+
+def _plain(value):
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc)
+    return round(float(value), 6) if isinstance(value, float | Decimal) else value
+
+
+def test_what_is_derived_says_the_same_as_on_duckdb(make_office, tmp_path):
+    there, here = make_office(deals=12), Office(tmp_path / "duckdb", deals=12)
+    for office in (there, here):
+        office.load("deals", "deals_flow", "stages", "pipelines", "activities", "users")
+
+    for one, other in zip(
+        derive(there.warehouse, DERIVED_TABLES), derive(here.warehouse, DERIVED_TABLES), strict=True
+    ):
+        assert 0 < one.rows == other.rows
+        assert plain(other.content) == plain(one.content)
+    shown, expected = overview(there.warehouse), overview(here.warehouse)
+    assert expected.headline == shown.headline
+    assert set(expected.rows) == set(shown.rows) == {chart.name for chart in CHARTS}
+    for name, rows in expected.rows.items():
+        assert plain(rows) == plain(shown.rows[name])
 
 
 def test_days_of_changes_and_a_reconciliation_leave_what_the_account_has(make_office):

@@ -1,0 +1,95 @@
+"""What the sales overview shows, asked of the warehouse."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipedrive_assets.derived import DERIVED_BY_NAME, loaded_tables
+from pipedrive_assets.derived.charts import CHARTS
+from pipedrive_assets.entities import BY_NAME
+from pipedrive_assets.source import dialect
+from pipedrive_assets.source.derived_views import make_views
+from pipedrive_assets.source.ledger import Sql, all_columns, coverage, prepare, table
+from pipedrive_assets.source.warehouse import Warehouse
+
+HEADLINE_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Whose data it is, up to when it is complete, and by chart the rows, or why there are none.
+
+    `complete_until` is None where a table that a chart rests on was not loaded whole yet.
+    """
+
+    account: str = ""
+    invented: bool = False
+    complete_until: datetime | None = None
+    rows: Mapping[str, Sequence[tuple[Any, ...]]] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    headline: Mapping[str, int] = field(default_factory=dict)
+    """Numbers of deals, by what they count."""
+
+
+def overview(warehouse: Warehouse) -> Overview | None:
+    """Ask for everything that the charts show; None where nothing was ever loaded.
+
+    Raises WarehouseError.
+    """
+    if not warehouse.exists():
+        return None
+    with warehouse.sql() as sql:
+        prepare(sql)
+        owner = sql.execute_sql(
+            f"SELECT company_name, is_sandbox FROM {table(sql, '_pipedrive_account')}"
+        )
+        if not owner:
+            return None
+        held = {name: list(columns) for name, columns in all_columns(sql).items()}
+        absent = make_views(sql, held)
+        return Overview(
+            account=str(owner[0][0]),
+            invented=bool(owner[0][1]),
+            complete_until=_complete_until(sql),
+            rows={
+                chart.name: _rows(sql, chart.query) for chart in CHARTS if chart.table not in absent
+            },
+            headline=_headline(sql, held.get("deals", ())),
+            missing={chart.name: absent[chart.table] for chart in CHARTS if chart.table in absent},
+        )
+
+
+def _rows(sql: Sql, query: str) -> Sequence[tuple[Any, ...]]:
+    named = query.format_map({name: table(sql, name) for name in DERIVED_BY_NAME})
+    return [tuple(row) for row in sql.execute_sql(dialect.translate(sql, named)) or ()]
+
+
+def _headline(sql: Sql, columns: Collection[str]) -> dict[str, int]:
+    """Deals open now, and closed in the month before the table's end; nothing where a column that
+    tells is kept out.
+    """
+    until = coverage(sql, BY_NAME["deals"]).complete_until
+    if until is None or not {"status", "is_archived", "close_time"} <= set(columns):
+        return {}
+    since = until - timedelta(days=HEADLINE_DAYS)
+    rows = sql.execute_sql(
+        "SELECT status, count(*) "
+        f"FROM {table(sql, 'deals')} WHERE _deleted_at IS NULL AND ("
+        "(status = 'open' AND NOT coalesce(is_archived, FALSE)) "
+        "OR (status IN ('won', 'lost') AND close_time > %s)) GROUP BY status",
+        since,
+    )
+    counts = {status: int(count) for status, count in rows or ()}
+    closed = f"in the last {HEADLINE_DAYS} days"
+    return {
+        "deals open": counts.get("open", 0),
+        f"won {closed}": counts.get("won", 0),
+        f"lost {closed}": counts.get("lost", 0),
+    }
+
+
+def _complete_until(sql: Sql) -> datetime | None:
+    reads = {name for table in DERIVED_BY_NAME.values() for name in loaded_tables(table)}
+    reached = [coverage(sql, BY_NAME[name]).complete_until for name in sorted(reads)]
+    return None if None in reached else min(filter(None, reached))

@@ -1,0 +1,179 @@
+"""The sales overview: one file that needs nothing else, and pictures that draw."""
+
+import base64
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+
+from pipedrive_assets.definitions import build
+from pipedrive_assets.derived.charts import CHARTS
+from pipedrive_assets.derived.page import Picture, page
+from pipedrive_assets.orchestration.resources import WarehouseResource
+from pipedrive_assets.orchestration.sales_overview import _told
+from pipedrive_assets.settings import Settings
+from pipedrive_assets.source import overview
+from pipedrive_assets_tests.conftest import Office
+from pipedrive_assets_tests.derived import company_truth
+from pipedrive_assets_tests.orchestration.test_assets import OFFICES, OfficeResource, facts
+
+INPUTS = ("deals", "deals_flow", "stages", "pipelines", "activities", "users", "activity_types")
+LOADS = re.compile(r"""(?:src|href|data)\s*=\s*["'](?!#)|url\((?!#)|@import|<script|<iframe""")
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    made = Office(tmp_path_factory.mktemp("overview"))
+    made.world.edit("stages", 1, name="<b>&\"'")
+    made.load(*INPUTS)
+    yield made
+    made.warehouse.close()
+
+
+def materialize(office, **how):
+    OFFICES["overview"] = office
+    definitions = build(Settings.from_env({}), OfficeResource(office="overview"))
+    database = WarehouseResource(database=str(office.warehouse.path), dataset="pipedrive_data")
+    return dg.materialize(
+        list(definitions.assets),
+        selection=["sales_overview"],
+        partition_key=None if "tags" in how else "2026-03-10",
+        resources={**definitions.resources, "duckdb": database},
+        raise_on_error=False,
+        **how,
+    )
+
+
+def pictures_in(markdown):
+    found = re.findall(r"!\[([^]]+)\]\(data:image/svg\+xml;base64,([^)]+)\)", markdown)
+    return {title: base64.b64decode(data).decode() for title, data in found}
+
+
+def test_the_page_shows_every_chart_and_loads_nothing(office):
+    office.sandbox.log.clear()
+
+    said = facts(materialize(office), "sales_overview")
+
+    path = office.warehouse.path.with_name("sales_overview.html")
+    text = path.read_text("utf-8")
+    assert str(path) == said["file"]
+    assert len(CHARTS) == said["charts_drawn"] == text.count("<svg")
+    assert [] == LOADS.findall(text)
+    assert "INVENTED" in text
+    assert "Complete until 2026-03-10 12:00 UTC." in text
+    assert [] == list(office.sandbox.log)
+
+
+def test_the_headline_counts_deals(office):
+    said = facts(materialize(office), "sales_overview")
+
+    deals = company_truth.seen(office.world, "deals").values()
+    since = office.sandbox.now - timedelta(days=30)
+    closed = [
+        deal["status"]
+        for deal in deals
+        if deal["close_time"] and company_truth.moment(deal["close_time"]) > since
+    ]
+    is_open = [deal for deal in deals if deal["status"] == "open" and not deal["is_archived"]]
+    assert (len(is_open), closed.count("won"), closed.count("lost")) == (
+        said["deals_open"],
+        said["won_in_the_last_30_days"],
+        said["lost_in_the_last_30_days"],
+    )
+
+
+def test_every_drawing_has_marks_for_its_rows(office):
+    said = facts(materialize(office), "sales_overview")
+
+    drawn = pictures_in(said["charts"])
+    assert [chart.title for chart in CHARTS] == list(drawn)
+    for title, svg in drawn.items():
+        assert re.search(r'<path aria-label="[^"]+"[^>]* d="M[^"]+h[1-9]', svg), title
+
+
+def test_what_pipedrive_tells_is_text_on_the_page(office):
+    materialize(office)
+
+    text = office.warehouse.path.with_name("sales_overview.html").read_text("utf-8")
+    assert "&lt;b&gt;&amp;&quot;&#x27;" in text
+    assert "<b>&" not in text
+
+
+def test_names_within_the_drawings_are_their_own(office):
+    materialize(office)
+
+    text = office.warehouse.path.with_name("sales_overview.html").read_text("utf-8")
+    names = re.findall(r'\bid="([^"]+)"', text)
+    assert len(set(names)) == len(names)
+    assert set(re.findall(r'(?:url\(|href=")#([^")]+)', text)) <= set(names)
+
+
+def test_pictures_that_name_people_are_kept_out_of_dagster(office):
+    seen = overview(office.warehouse)
+    pictures = [Picture(chart=chart, svg="<svg/>") for chart in CHARTS]
+    real = replace(seen, invented=False)
+
+    told = {name: len(list(_told(pictures, real, name))) for name in ("masked", "full", "off")}
+
+    personal = sum(chart.personal for chart in CHARTS)
+    assert 0 < personal
+    assert {"masked": len(CHARTS) - personal, "full": len(CHARTS), "off": 0} == told
+
+
+def test_a_run_over_many_days_leaves_the_pictures_out(office):
+    tags = {
+        "dagster/asset_partition_range_start": "2026-02-01",
+        "dagster/asset_partition_range_end": "2026-03-10",
+    }
+
+    result = materialize(office, tags=tags)
+
+    assert result.success
+    (first, *_) = result.get_asset_materialization_events()
+    assert "charts" not in first.materialization.metadata
+    assert len(CHARTS) == first.materialization.metadata["charts_drawn"].value
+
+
+def test_what_is_missing_is_said_in_its_place(make_office):
+    office = make_office(deals=10)
+    office.load("deals")
+
+    said = facts(materialize(office), "sales_overview")
+
+    text = office.warehouse.path.with_name("sales_overview.html").read_text("utf-8")
+    assert {"pipeline_conversion", "days_in_stage"} <= set(said["not_drawn"])
+    assert "It needs deals_flow, never loaded yet." in text
+    assert 0 < said["charts_drawn"] < len(CHARTS)
+
+
+def test_before_any_load_there_is_no_page(make_office):
+    office = make_office()
+
+    result = materialize(office)
+
+    assert result.success
+    assert "Nothing was loaded yet." == facts(result, "sales_overview")["skipped"]
+    assert not office.warehouse.path.with_name("sales_overview.html").exists()
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence(make_office):
+    office = make_office(deals=10)
+    office.load("deals")
+    office.warehouse.path.with_name(".sales_overview.html.fresh").mkdir()
+
+    result = materialize(office)
+
+    (failure,) = result.get_step_failure_events()
+    said = failure.step_failure_data.user_failure_data.description
+    assert said.startswith("WarehouseError: The sales overview could not be written to ")
+
+
+def test_a_page_of_no_rows_says_so():
+    text = page(
+        "Acme", [Picture(chart=chart) for chart in CHARTS], headline={}, until=None, invented=False
+    )
+
+    assert len(CHARTS) == text.count("Nothing to show yet.")
+    assert "INVENTED" not in text
