@@ -18,6 +18,7 @@
         BudgetExhausted        wait until `reset_at`; progress is kept               exit 4
         TransientApiError      retried already; run again later                      exit 5
       DataError                a reply broke a promise                               exit 6
+        ParentNotLoaded        load the table first that it is read for
         ImplausibleLoss        too many rows are gone at once to be believed
       CapReached               the rest waits: a cap of this project's settings       exit 4
       LoadFailed               some tables failed; the others are loaded             the first one's
@@ -272,6 +273,10 @@ class DataError(PipedriveError):
     """A reply broke a promise of the API, so that going on could lose rows."""
 
     exit_code = 6
+
+
+class ParentNotLoaded(DataError):
+    """A table is read for each row of another, which does not exist yet."""
 
 
 class ImplausibleLoss(DataError):

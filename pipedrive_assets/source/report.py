@@ -1,14 +1,14 @@
 """What a load is asked for, and what it says it did."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pipedrive_assets.api import Caps, Tally
 from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import Entity
-from pipedrive_assets.errors import LoadFailed, PipedriveError, Refused
+from pipedrive_assets.errors import LoadFailed, ParentNotLoaded, PipedriveError, Refused
 from pipedrive_assets.source.commit import Written
 from pipedrive_assets.source.stopwatch import COMMITTING, SHAPING
 from pipedrive_assets.windows import Window
@@ -135,18 +135,31 @@ def settled(reports: Iterable[TableReport]) -> Iterator[TableReport]:
     """Turn the refusal of a table that an account may lack into a skip.
 
     Only once another table of the load was answered: where all are refused, it is the address or
-    the api token that is wrong, and each is a failure.
+    the api token that is wrong, and each is a failure. What would be read for the rows of a table
+    that is skipped, or that waits for tokens, shares its lot.
     """
     waiting: list[TableReport] = []
+    withheld: dict[str | None, TableReport] = {}
     answered = False
     for report in reports:
-        if isinstance(report.error, Refused) and not answered:
+        if isinstance(report.error, Refused | ParentNotLoaded) and not answered:
             waiting.append(report)
             continue
         answered = True
-        yield from (_skipped(each) for each in (*waiting, report))
+        for each in (*waiting, report):
+            told = _with_parent(_skipped(each), withheld)
+            if told.skipped or told.waiting:
+                withheld[told.entity.name] = told
+            yield told
         waiting.clear()
     yield from waiting
+
+
+def _with_parent(report: TableReport, withheld: Mapping[str | None, TableReport]) -> TableReport:
+    parent = withheld.get(report.entity.parent)
+    if parent is None or not isinstance(report.error, ParentNotLoaded):
+        return report
+    return replace(report, error=None, skipped=parent.skipped, waiting=parent.waiting)
 
 
 def _skipped(report: TableReport) -> TableReport:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipedrive_assets.entities import BY_NAME, Entity, Kind
-from pipedrive_assets.errors import CapReached, DataError, PipedriveError, WarehouseError
+from pipedrive_assets.errors import CapReached, ParentNotLoaded, PipedriveError, WarehouseError
 from pipedrive_assets.reading.child_walks import read_children
 from pipedrive_assets.reading.chunk import ChildrenRead, Chunk, Parent
 from pipedrive_assets.reading.field_memory import OWN_SHAPES
@@ -111,7 +111,7 @@ class TableLoad:
     def _parents(self, sql: ledger.Sql) -> list[Parent]:
         parent = BY_NAME[self.entity.parent or ""].name
         if not ledger.table_exists(sql, parent):
-            raise DataError(
+            raise ParentNotLoaded(
                 f"{self.entity.name} is read for each row of {parent}, which is not loaded yet. "
                 f"Load {parent} first, or both together: --select {parent}+"
             )

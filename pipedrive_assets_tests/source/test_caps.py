@@ -61,6 +61,15 @@ def test_a_run_takes_its_cap_exactly_and_the_next_ones_go_on(office):
     assert [] == office.differences(*SMALL)
 
 
+def test_what_is_read_for_a_list_that_waits_waits_with_it(office):
+    held_back = office.load("stages", "mail_threads", "mail_messages", caps=caps(per_run=60))
+
+    assert 1 == held_back["mail_messages"].waiting.count
+    assert [] == office.sandbox.calls("mailThreads")
+    office.load("stages", "mail_threads", "mail_messages")
+    assert [] == office.differences("mail_threads", "mail_messages")
+
+
 def test_the_most_recent_changes_come_first(office):
     office.load("deals", "deals_flow", caps=caps(per_run=160))
 

@@ -17,6 +17,7 @@ from pipedrive_assets.errors import (
     DataError,
     Forbidden,
     LoadFailed,
+    ParentNotLoaded,
     WarehouseError,
     WrongAccountError,
 )
@@ -522,7 +523,7 @@ def test_children_without_their_parents_table_say_what_to_load_first(office):
     with pytest.raises(LoadFailed, match="Load deals first") as failed:
         office.load("deals_flow")
 
-    assert DataError is type(failed.value.failures["deals_flow"])
+    assert ParentNotLoaded is type(failed.value.failures["deals_flow"])
 
 
 # Trouble
@@ -556,6 +557,15 @@ def test_a_refused_table_that_an_account_may_lack_is_skipped_and_keeps_its_rows(
     assert None is reports["stages"].skipped
     assert before == office.query("SELECT count(*) FROM leads")
     assert "Not in your plan" in reports["deals_products"].skipped
+
+
+def test_what_is_read_for_a_table_that_is_refused_is_skipped_with_it(office):
+    office.sandbox.inject(faults.refused("api/v2/projects*", 402, "Not in your plan").always())
+
+    reports = office.load("projects", "project_changelog", "stages")
+
+    assert "Not in your plan" in reports["projects"].skipped
+    assert reports["projects"].skipped == reports["project_changelog"].skipped
 
 
 def test_when_everything_is_refused_nothing_is_skipped(office):
