@@ -14,7 +14,7 @@ from pipedrive_assets.orchestration.target import JOB
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.source import Warehouse
-from pipedrive_assets.source.layout import SQL_TYPES
+from pipedrive_assets.source.dialect import TYPES
 from pipedrive_assets_tests.orchestration.test_assets import OFFICES, OfficeResource, facts
 
 RANGE = {
@@ -200,7 +200,7 @@ def test_the_files_describe_the_columns_that_the_queries_have(office):
             "SELECT column_name, data_type FROM information_schema.columns "
             f"WHERE table_name = '{table.name}' ORDER BY ordinal_position"
         )
-        described = [(name, SQL_TYPES[column.type]) for name, column in table.columns.items()]
+        described = [(name, TYPES[column.type]) for name, column in table.columns.items()]
         assert described == held
 
 
