@@ -8,11 +8,14 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
+
+import orjson
 
 from pipedrive_assets import errors
 
@@ -192,15 +195,25 @@ def budget_reset_at(reply: Reply, now: datetime, day_ends_at: datetime | None = 
 
 
 _UNREADABLE = object()
-LONG_NUMBER = re.compile(r"[0-9]{19}")
+_DIGITS, _LONG_NUMBER = bytes.maketrans(b"123456789", b"0" * 9), b"0" * 19
+HALF_SIGN = re.compile(r"\\u[dD]")
 
 
 def _decode(content: bytes) -> Any:
+    """The JSON in a body. The fast parser makes floats of very long numbers, and refuses some of
+    what Python's reads; those bodies go to Python's.
+    """
+    if _LONG_NUMBER not in content.translate(_DIGITS):
+        with suppress(ValueError):
+            return orjson.loads(content)
+    return _decode_anything(content)
+
+
+def _decode_anything(content: bytes) -> Any:
     try:
         text = content.decode(json.detect_encoding(content))
-        parse_int = _whole if LONG_NUMBER.search(text) else None
-        body = json.loads(text, parse_constant=_refuse_constant, parse_int=parse_int)
-        return _mended(body) if re.search(r"\\u[dD]", text) else body
+        body = json.loads(text, parse_constant=_refuse_constant, parse_int=_whole)
+        return _mended(body) if HALF_SIGN.search(text) else body
     except (ValueError, RecursionError):
         return _UNREADABLE
 

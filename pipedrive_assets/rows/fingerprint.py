@@ -1,9 +1,13 @@
 """Fingerprints of rows and events, and the JSON text they are taken of."""
 
+import codecs
 import json
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
+
+import orjson
 
 OURS = frozenset({"_row_hash", "_deleted_at", "_deleted_reason"})
 """Columns that say something about a row and are no part of it."""
@@ -12,8 +16,42 @@ _encoder = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), check_circular=False, default=str
 )
 
-canonical = _encoder.encode
-"""One ASCII text per JSON value, whatever the order of its keys."""
+_SORTED = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+)
+_EXPONENT = re.compile(r"e(?<=[0-9]e)[-0-9]").search
+_SMALL = "0.0000"
+"""Numbers that the two encoders write in two ways; text that looks like one costs time only."""
+
+
+def canonical(value: Any) -> str:
+    """One ASCII text per JSON value, whatever the order of its keys: that of Python's own encoder,
+    which takes ten times as long. Fingerprints in the warehouse rest on it.
+    """
+    try:
+        text = orjson.dumps(value, option=_SORTED).decode()
+    except TypeError:
+        return _encoder.encode(value)
+    if _SMALL in text or "\x7f" in text or _EXPONENT(text):
+        return _encoder.encode(value)
+    return text if text.isascii() else text.encode("ascii", _ESCAPED).decode()
+
+
+_ESCAPED = "pipedrive_assets.json"
+
+
+def _escape(found: UnicodeError) -> tuple[str, int]:
+    """As JSON writes signs beyond ASCII."""
+    if not isinstance(found, UnicodeEncodeError):
+        raise found
+    return json.dumps(found.object[found.start : found.end])[1:-1], found.end
+
+
+codecs.register_error(_ESCAPED, _escape)
+
 
 _NESTED = frozenset({dict, list})
 

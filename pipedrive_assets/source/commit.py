@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import dlt
-from dlt.common.pipeline import LoadInfo
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
-from dlt.extract import DltResource
 
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import DataError
@@ -21,7 +18,7 @@ from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.shape import shape
-from pipedrive_assets.source.file_lock import WAREHOUSE_FAULTS
+from pipedrive_assets.source.dlt_run import DltRun, load_rows, make_table
 from pipedrive_assets.source.ledger import (
     STATEMENT_ROWS,
     Sql,
@@ -32,22 +29,12 @@ from pipedrive_assets.source.ledger import (
 )
 from pipedrive_assets.source.marks import key_columns
 from pipedrive_assets.source.stopwatch import SHAPING, Stopwatch
-from pipedrive_assets.source.tables import table_source
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.source.withheld import Withheld
 from pipedrive_assets.windows import parse_stamp
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DltRun:
-    """The last dlt run of a table: what Dagster's dlt integration makes metadata from."""
-
-    pipeline: dlt.Pipeline
-    resource: DltResource
-    info: LoadInfo
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,7 +123,7 @@ def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None
         exists = table_exists(sql, entity.name)
         complete = exists and wanted <= columns_in(sql, entity.name)
     if not complete:
-        _run(warehouse, entity, None, written)
+        written.last_run = make_table(warehouse, entity, written.custom)
 
 
 def what_is_held(sql: Sql, entity: Entity) -> Held:
@@ -273,25 +260,5 @@ def _empty(warehouse: Warehouse, entity: Entity, parents: Sequence[int]) -> None
 
 def _load(warehouse: Warehouse, entity: Entity, rows: list[Row], written: Written) -> None:
     if rows:
-        _run(warehouse, entity, rows, written)
+        written.last_run = load_rows(warehouse, entity, rows, written.custom)
         written.loaded += len(rows)
-
-
-def _run(warehouse: Warehouse, entity: Entity, rows: list[Row] | None, written: Written) -> None:
-    """One dlt run; whatever it raises becomes one sentence, and nothing of it is left pending."""
-    source = table_source(entity, rows, written.custom)
-    try:
-        pipeline = warehouse.pipeline(f"pipedrive_{entity.name}")
-        info = pipeline.run(source, loader_file_format=warehouse.file_format)
-        info.raise_on_failed_jobs()
-    except WAREHOUSE_FAULTS as error:
-        warehouse.forget(f"pipedrive_{entity.name}")
-        raise warehouse.explain(_cause(error)) from error
-    written.last_run = DltRun(pipeline=pipeline, resource=source.resources[entity.name], info=info)
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The first failure below dlt's wrapping."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipedrive_assets import errors
-from pipedrive_assets.api.verdict import Action, Reply, budget_reset_at, judge
+from pipedrive_assets.api.verdict import (
+    Action,
+    Reply,
+    _decode,
+    _decode_anything,
+    budget_reset_at,
+    judge,
+)
 
 OK = b'{"success": true, "data": []}'
 REFUSAL = b'{"success": false, "error": "No", "code": "ERR_X"}'
@@ -260,3 +267,15 @@ def test_a_refusal_without_numbers_is_the_days_where_too_little_was_left(
     known_left: int | None, expected: Action
 ) -> None:
     assert expected is judge(reply(429), cost=40, known_left=known_left).action
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1e16", "0.1e-7", "1E400", "-0", "-0.0", "9007199254740993", "18446744073709551615",
+     "18446744073709551616", "1234567890123456789012.5", '"\\u0000"', '"\\ud83d\\ude00"', '"\x7f"',
+     '{"a": 1, "a": 2}', "5e-324", "0.30000000000000004", '"12345678901234567890"'],
+)  # fmt: skip
+def test_the_fast_parser_reads_what_pythons_reads(text: str) -> None:
+    content = f'{{"data": [{text}]}}'.encode()
+    assert _decode_anything(content) == _decode(content)
+    assert repr(_decode_anything(content)) == repr(_decode(content))

@@ -1,0 +1,111 @@
+"""Rows that are written straight into a load package arrive as those that pass through dlt."""
+
+import pytest
+
+from pipedrive_assets.entities import BY_NAME
+from pipedrive_assets.source import Warehouse, commit, dlt_run, ledger
+from pipedrive_assets_tests.conftest import Office
+
+TABLES = ("deals", "persons", "activities", "products", "leads", "deals_participants")
+
+
+def contents(office: Office) -> dict[str, list[str]]:
+    """Every table without what dlt makes up by chance; rows as text, sorted."""
+    with office.warehouse.sql() as sql:
+        columns = ledger.all_columns(sql)
+    return {
+        name: sorted(
+            str(row) for row in office.query(f"SELECT {', '.join(_quoted(held))} FROM {name}")
+        )
+        for name, held in columns.items()
+        if not name.startswith("_") and _quoted(held)
+    }
+
+
+def _quoted(held: dict[str, str]) -> list[str]:
+    return [f'"{column}"' for column in sorted(held) if column not in MADE_UP]
+
+
+MADE_UP = {"_dlt_id", "_dlt_load_id", "_dlt_parent_id", "_dlt_root_id"}
+
+
+def test_both_ways_load_the_same(make_office, monkeypatch):
+    monkeypatch.setattr(dlt_run, "LESSON_ROWS", 3)
+    fast, whole = make_office(deals=60), make_office(deals=60)
+    fast.load(*TABLES)
+    monkeypatch.setattr(
+        dlt_run, "load_plain", lambda _pipeline, _entity, groups, _custom: (groups, None)
+    )
+    whole.load(*TABLES)
+    assert contents(whole) == contents(fast)
+
+
+def test_lists_hang_on_their_rows(office):
+    office.load("persons")
+    orphans = office.query(
+        "SELECT count(*) FROM persons__emails e WHERE NOT EXISTS (SELECT 1 FROM persons p "
+        "WHERE p._dlt_id = e._dlt_parent_id AND p._dlt_id = e._dlt_root_id)"
+    )
+    assert [(0,)] == orphans
+    assert office.query("SELECT count(*) > 10 FROM persons__emails") == [(True,)]
+
+
+def test_a_row_read_again_leaves_no_items_of_its_lists_behind(office, monkeypatch):
+    office.load("persons")
+    office.warehouse.close()
+    office.warehouse = Warehouse(office.warehouse.path, "pipedrive_data")
+    monkeypatch.setattr(dlt_run, "_run", None)  # from here on all is plain
+    key = office.world.ids("persons")[3]
+    office.advance(minutes=10)
+    office.world.edit(
+        "persons", key, emails=[{"value": "only@one.test", "primary": True, "label": "w"}]
+    )
+    office.load("persons")
+    emails = office.query(
+        "SELECT e.value FROM persons__emails e JOIN persons p ON p._dlt_id = e._dlt_root_id "
+        f"WHERE p.id = {key}"
+    )
+    assert [("only@one.test",)] == emails
+
+
+@pytest.mark.parametrize(
+    ("value", "column", "expected"),
+    [
+        ({"id": 7, "new_column": 5}, "new_column", 5),
+        ({"id": 7, "title": {"an": "object"}}, "title", '{"an":"object"}'),
+        ({"id": 7, "stage_id": "no number"}, "stage_id__v_text", "no number"),
+    ],
+)
+def test_what_dlt_does_not_know_yet_is_left_to_dlt(office, value, column, expected):
+    deals = BY_NAME["deals"]
+    plain = [{"id": n, "title": "plain", "label_ids": [1]} for n in (1, 2, 3)]
+    with office.warehouse.exclusive():
+        commit.commit_rows(office.warehouse, deals, plain, commit.Written())
+        commit.commit_rows(office.warehouse, deals, [*plain, value], commit.Written())
+    assert [(expected,)] == office.query(f"SELECT {column} FROM deals WHERE id = 7")
+    assert [(4,)] == office.query("SELECT count(*) FROM deals")
+
+
+def test_an_unknown_moment_is_looked_at_before_it_is_believed(office):
+    deals = BY_NAME["deals"]
+    rows = [{"id": n, "seen_by_nobody": "2026-01-01T00:00:00Z"} for n in (1, 2)]
+    strange = {"id": 3, "seen_by_nobody": "the other day"}
+    with office.warehouse.exclusive():
+        commit.commit_rows(office.warehouse, deals, rows[:1], commit.Written())
+        commit.commit_rows(office.warehouse, deals, [rows[1], strange], commit.Written())
+    found = office.query("SELECT id, seen_by_nobody__v_text FROM deals ORDER BY id")
+    assert [(1, None), (2, None), (3, "the other day")] == found
+
+
+def test_a_parents_children_are_never_parted(office, monkeypatch):
+    monkeypatch.setattr(dlt_run, "LESSON_ROWS", 1)
+    participants = BY_NAME["deals_participants"]
+    rows = [(deal, {"id": deal * 10 + n, "person_id": n}) for deal in (1, 2) for n in (1, 2, 3)]
+    rows[1] = (1, {"id": 12, "person_id": 2, "strange": [["list", "in", "list"]]})
+    with office.warehouse.exclusive():
+        for _ in range(2):
+            changed = [(deal, {**row, "title": f"{_}"}) for deal, row in rows]
+            commit.commit_children(
+                office.warehouse, participants, changed, [1, 2], commit.Written()
+            )
+    assert [(6,)] == office.query("SELECT count(*) FROM deals_participants")
