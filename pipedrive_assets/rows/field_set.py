@@ -8,6 +8,7 @@ from typing import Any
 from pipedrive_assets.rows.columns import Column
 from pipedrive_assets.rows.field_definitions import is_hash
 from pipedrive_assets.rows.fields import (
+    HASH_LENGTH,
     CustomFields,
     MappingRow,
     columns_for,
@@ -40,8 +41,10 @@ class FieldSet:
     def knows(self, rows: Iterable[Mapping[str, Any]]) -> bool:
         """Whether every custom field in these rows is known, nested (v2) or flat (v1)."""
         known, places = self.plan.values.keys(), self.plan.places
-        return all(
-            known >= (values if isinstance(values := row.get("custom_fields"), dict) else {}).keys()
-            and not any(is_hash(key) and key not in places for key in row)
-            for row in rows
-        )
+        for row in rows:
+            values = row.get("custom_fields")
+            if isinstance(values, dict) and not values.keys() <= known:
+                return False
+            if any(len(key) >= HASH_LENGTH and is_hash(key) and key not in places for key in row):
+                return False
+        return True

@@ -22,6 +22,7 @@ from pipedrive_assets.source.dlt_run import DltRun, load_rows, make_table
 from pipedrive_assets.source.ledger import (
     STATEMENT_ROWS,
     Sql,
+    among,
     columns_in,
     marks,
     table,
@@ -211,10 +212,11 @@ def _held_rows(
         columns = key_columns(sql, entity)
         cursor = sql.escape_column_name(entity.cursor) if entity.cursor else "NULL"
         for some in batches(sorted({key[0] for key in keys}), STATEMENT_ROWS):
+            these, values = among(some)
             rows = sql.execute_sql(
                 f"SELECT {', '.join(columns)}, _row_hash, {cursor}, _deleted_at "
-                f"FROM {table(sql, entity.name)} WHERE {columns[0]} IN ({marks(some)})",
-                *some,
+                f"FROM {table(sql, entity.name)} WHERE {columns[0]} IN ({these})",
+                *values,
             )
             held.update({tuple(row[:-3]): (row[-3], row[-2], row[-1]) for row in rows or ()})
     return held
@@ -230,10 +232,11 @@ def _held_sets(
             return held
         columns = key_columns(sql, entity)
         for some in batches(parents, STATEMENT_ROWS):
+            these, values = among(some)
             rows = sql.execute_sql(
                 f"SELECT {', '.join(columns)}, _row_hash FROM {table(sql, entity.name)} "
-                f"WHERE {columns[0]} IN ({marks(some)})",
-                *some,
+                f"WHERE {columns[0]} IN ({these})",
+                *values,
             )
             for *key, fingerprint in rows or ():
                 held.setdefault(key[0], {})[tuple(key)] = fingerprint
