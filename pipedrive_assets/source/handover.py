@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.reading.chunk import Chunk
 
-CHUNKS_AHEAD = 4
+CHUNKS_AHEAD = 2
 """Chunks that may wait for the writer in each of the two lines: what keeps memory flat."""
 
 Table = TypeVar("Table")
