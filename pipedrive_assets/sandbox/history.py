@@ -1,4 +1,4 @@
-"""What happened to a deal, field by field: the source of its flow and its changelog."""
+"""What happened to a record, field by field: the source of flow and changelogs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,10 @@ RECORDED = ("deals", "persons", "organizations", "projects")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One field of one deal took another value; `custom` tells a custom field from a built-in."""
+    """One field of one record took another value; `custom` tells a custom field from a built-in."""
 
     id: int
-    deal_id: int
+    item_id: int
     field_key: str
     old_value: Any
     new_value: Any
@@ -27,20 +27,20 @@ class Change:
 
 
 class History:
-    """All changes, by deal, oldest first."""
+    """All changes of a table, by record, oldest first."""
 
     def __init__(self) -> None:
-        self.by_deal: dict[int, list[Change]] = {}
+        self.by_item: dict[int, list[Change]] = {}
         self.last = 0
 
-    def of(self, deal_id: int) -> list[Change]:
-        """The changes of one deal, newest first."""
-        found = self.by_deal.get(deal_id, ())
+    def of(self, item_id: int) -> list[Change]:
+        """The changes of one record, newest first."""
+        found = self.by_item.get(item_id, ())
         return sorted(found, key=lambda change: (change.time, change.id), reverse=True)
 
     def record(  # noqa: PLR0913 -- one argument per fact of a change
         self,
-        deal_id: int,
+        item_id: int,
         field_key: str,
         old_value: Any,
         new_value: Any,
@@ -54,7 +54,7 @@ class History:
         self.last += 1
         change = Change(
             id=self.last,
-            deal_id=deal_id,
+            item_id=item_id,
             field_key=field_key,
             old_value=old_value,
             new_value=new_value,
@@ -63,8 +63,8 @@ class History:
             is_bulk=is_bulk,
             custom=custom,
         )
-        self.by_deal.setdefault(deal_id, []).append(change)
+        self.by_item.setdefault(item_id, []).append(change)
 
-    def forget(self, deal_id: int) -> None:
-        """Drop the history of a deal that is gone for good."""
-        self.by_deal.pop(deal_id, None)
+    def forget(self, item_id: int) -> None:
+        """Drop the history of a record that is gone for good."""
+        self.by_item.pop(item_id, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import deals
-from .history import SKIPPED
+from .history import RECORDED, SKIPPED
 
 if TYPE_CHECKING:
     from .tables import Key, Row
@@ -271,6 +271,8 @@ def move(world: World, table: str, loser: Key, winner: Key) -> None:
 
 def bury(world: World, table: str, key: Key) -> None:
     """Drop what cannot outlive a row that is gone for good."""
+    if table in RECORDED:
+        world.histories[table].forget(int(key))
     for other, column in DEPENDENTS.get(table, ()):
         for row in world.tables[other].where(column, key):
             world.tables[other].drop(row["id"])
@@ -285,4 +287,3 @@ def bury(world: World, table: str, key: Key) -> None:
             world.tables[child].drop(row["id"])
     for row in world.tables["activities"].where("deal_id", key):
         world.edit("activities", row["id"], deal_id=None)
-    world.history.forget(int(key))

@@ -63,7 +63,7 @@ def change_data(change: Change) -> Row:
     formatted = change.new_value is not None and change.id % 5 == 0
     return {
         "id": change.id,
-        "item_id": change.deal_id,
+        "item_id": change.item_id,
         "user_id": change.user_id,
         "field_key": change.field_key,
         "old_value": value_in(change, change.old_value),

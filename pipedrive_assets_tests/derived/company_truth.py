@@ -26,7 +26,7 @@ def seen(world, table: str) -> dict[Any, Row]:
 
 def turns(world, deal: Row) -> list[tuple[str, str, Any]]:
     """When, which (stage or status), what: all that may begin or end a stay, in order."""
-    changes = sorted(world.history.by_deal[deal["id"]], key=lambda change: (change.time, change.id))
+    changes = sorted(world.history.by_item[deal["id"]], key=lambda change: (change.time, change.id))
     told = [
         (change.time, change.field_key, change.old_value, change.new_value)
         for change in changes

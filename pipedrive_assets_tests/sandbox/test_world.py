@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipedrive_assets.sandbox import EPOCH, World
+from pipedrive_assets.sandbox.side_births import FOLLOWED
 from pipedrive_assets.sandbox.stock import ORPHAN_OPTION
 
 BIG_TABLES = ("deals", "persons", "organizations", "activities", "products")
@@ -14,8 +15,11 @@ WINDOWED = (*BIG_TABLES, "notes", "files", "leads")
 
 def snapshot(world: World) -> str:
     tables = {name: list(table.rows.values()) for name, table in world.tables.items()}
-    history = {key: list(map(str, each)) for key, each in world.history.by_deal.items()}
-    return json.dumps([tables, history, world.fields])
+    histories = {
+        name: {key: list(map(str, each)) for key, each in history.by_item.items()}
+        for name, history in world.histories.items()
+    }
+    return json.dumps([tables, histories, world.fields])
 
 
 @settings(max_examples=12, deadline=None)
@@ -320,3 +324,23 @@ def test_touch_changes_nothing_but_the_update_time(world):
     world.touch("deals", 7, None)
 
     assert world.row("deals", 7)["update_time"] is None
+
+
+def test_the_long_tail_lives_too():
+    world = World(deals=30)
+    before = {name: {*world.ids(name)} for name in world.tables}
+    stopped = [row["is_active"] for row in world.tables["webhooks"].rows.values()]
+
+    world.advance(EPOCH + timedelta(days=500))
+
+    for name in (*FOLLOWED, "relationships", "variations", "comments", "call_logs", "mail_threads"):
+        assert {*world.ids(name)} - before[name], name
+        assert before[name] - {*world.ids(name)}, name
+    assert {row["mail_thread_id"] for row in world.tables["mail_messages"].rows.values()} == {
+        *world.ids("mail_threads")
+    }
+    assert stopped != [row["is_active"] for row in world.tables["webhooks"].rows.values()]
+    assert world.histories["projects"].last > 30
+    assert {"added", "removed"} == {
+        row["action"] for row in world.tables["participant_moves"].rows.values()
+    }
