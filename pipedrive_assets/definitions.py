@@ -20,6 +20,8 @@ from pipedrive_assets.orchestration.schedule import build_job, build_schedule
 from pipedrive_assets.orchestration.target import Target
 from pipedrive_assets.settings import Settings
 
+EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
+
 
 def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.Definitions:
     """All definitions for these settings.
@@ -27,7 +29,8 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
     Touches no network, no disk.
     """
     partitions = daily_partitions(settings.first_partition)
-    job, reconcile_job = build_job(settings.entities), build_reconcile_job()
+    executor = EXECUTORS[settings.executor]
+    job, reconcile_job = build_job(settings.entities), build_reconcile_job(executor)
     loaded = build_assets(partitions, settings.entities, settings.destination)
     assets = [
         with_freshness_policies(loaded, Target.of(settings)),
@@ -51,7 +54,7 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
                 read_copy=str(settings.read_copy or ""),
             ),
         },
-        executor=dg.in_process_executor,
+        executor=executor,
     )
 
 

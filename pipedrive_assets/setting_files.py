@@ -51,6 +51,15 @@ def found(environ: Mapping[str, str], root: Path) -> dict[str, tuple[str, str]]:
     }
 
 
+def destination_lines(root: Path) -> dict[str, str]:
+    """What `.env` says of destinations in dlt's names (DESTINATION__…); dlt does not read it.
+
+    Raises ConfigurationError for a file that cannot be read.
+    """
+    lines = _dotenv(root / ".env").items()
+    return {name: value for name, value in lines if name.startswith("DESTINATION__") and value}
+
+
 def _dotenv(path: Path) -> Mapping[str, str | None]:
     try:
         return dotenv_values(path, interpolate=False) if path.is_file() else {}

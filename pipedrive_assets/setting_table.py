@@ -179,6 +179,13 @@ SETTINGS: tuple[Setting, ...] = (
         )
     ),
     Setting(
+        name="PIPEDRIVE_EXECUTOR",
+        default="in_process",
+        help="How runs do their steps: all `in_process`, or each in a process (`multiprocess`).",
+        parse=values.one_of("in_process", "multiprocess"),
+        remedy="Give in_process or multiprocess.",
+    ),
+    Setting(
         name="PIPEDRIVE_READ_COPY",
         default="",
         help="A second DuckDB file for BI tools to stay connected to, renewed after each good run.",

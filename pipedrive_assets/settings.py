@@ -68,6 +68,7 @@ class Settings:
     freshness: Mapping[str, timedelta | None] = field(default_factory=default_freshness)
     """Tolerance by group, and for `files`; None: left to the daily run."""
 
+    executor: str = "in_process"
     read_copy: Path | None = None
     alert_webhook: str = field(default="", repr=False)
     purge_deleted: bool = False
@@ -153,6 +154,7 @@ def _of(root: Path, parsed: Mapping[str, Any], pointers: Iterable[str]) -> Setti
         schedule=parsed["PIPEDRIVE_SCHEDULE"],
         sensor=parsed["PIPEDRIVE_SENSOR"],
         freshness={name.lower(): parsed[f"{_FRESHNESS}{name}"] for name in _FRESH_GROUPS},
+        executor=parsed["PIPEDRIVE_EXECUTOR"],
         read_copy=_path(root, parsed["PIPEDRIVE_READ_COPY"]),
         alert_webhook=parsed["PIPEDRIVE_ALERT_WEBHOOK"] or "",
         asset_owners=parsed["PIPEDRIVE_ASSET_OWNERS"] or (),

@@ -25,6 +25,12 @@ def test_the_instance_in_postgres_differs_from_the_one_on_disk_in_where_history_
     assert ["postgres"] == list(postgres["storage"])
 
 
+def test_the_document_gives_the_instance_in_postgres_as_it_is():
+    instance = (ROOT / "deploy/postgres/dagster.yaml").read_text("utf-8").partition("\n\n")[2]
+
+    assert f"```yaml\n{instance}```" in (ROOT / "docs" / "operations.md").read_text("utf-8")
+
+
 def test_compose_gives_the_instance_every_value_it_asks_for():
     asked = read("deploy/postgres/dagster.yaml")["storage"]["postgres"]["postgres_db"]
     given = read("compose.yaml")["services"]["daemon"]["environment"]

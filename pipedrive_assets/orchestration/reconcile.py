@@ -72,11 +72,13 @@ def reconcile_op(
         warehouse.close()
 
 
-def build_reconcile_job() -> dg.JobDefinition:
+def build_reconcile_job(
+    executor: dg.ExecutorDefinition = dg.in_process_executor,
+) -> dg.JobDefinition:
     """The job; it loads no partition, so it stands beside the job of all tables."""
     return dg.GraphDefinition(name=RECONCILE_JOB, node_defs=[reconcile_op]).to_job(
         description="Finds deletions, merges and whatever else no change date shows.",
-        executor_def=dg.in_process_executor,
+        executor_def=executor,
     )
 
 

@@ -15,14 +15,20 @@ from pipedrive_assets.windows import utc_now
 GUESS_HELD = timedelta(hours=6)
 """How long a reset time is relied on that Pipedrive did not tell."""
 
+IN_PROCESS = {"in_process", "execute_in_process_executor"}
+"""Dagster's executors that do all steps in the run's own process."""
 
 Context = dg.AssetExecutionContext | dg.OpExecutionContext
 
 
 def note_start(context: Context, warehouse: str) -> None:
-    """Tag a run with its warehouse and its process, however it was started."""
-    process = f"{socket.gethostname()}/{os.getpid()}"
-    tags = {WAREHOUSE_TAG: fingerprint(warehouse), PROCESS_TAG: process}
+    """Tag a run with its warehouse and its process, however it was started.
+
+    A step that has a process of its own tells nothing of the run's, which goes on after it.
+    """
+    tags = {WAREHOUSE_TAG: fingerprint(warehouse)}
+    if context.job_def.executor_def.name in IN_PROCESS:
+        tags[PROCESS_TAG] = f"{socket.gethostname()}/{os.getpid()}"
     context.instance.add_run_tags(context.run.run_id, tags)
 
 

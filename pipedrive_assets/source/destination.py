@@ -3,6 +3,8 @@ them (environment, .dlt/secrets.toml).
 """
 
 import contextlib
+import os
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -12,6 +14,7 @@ from dlt.common.exceptions import DltException
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.setting_files import destination_lines
 from pipedrive_assets.source.dialect import POSTGRES
 
 SETTING = "PIPEDRIVE_DESTINATION"
@@ -20,6 +23,8 @@ _REMEDY = "Give duckdb, postgres, motherduck, snowflake or bigquery."
 
 def configuration(name: str) -> Any:
     """The destination's configuration, resolved as dlt does; ConfigurationError otherwise."""
+    for variable, value in destination_lines(Path.cwd()).items():
+        os.environ.setdefault(variable, value)
     try:
         destination: Any = dlt.destination(name)
         if not issubclass(destination.client_class, SqlJobClientBase):
