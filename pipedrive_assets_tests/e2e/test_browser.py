@@ -4,6 +4,7 @@ Every wait is for something to be seen; a machine at load is given minutes.
 """
 
 import os
+import re
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +27,13 @@ FLAGS = [
     "--disable-sync",
 ]
 SEEN_SECONDS = 120
-SIZE = {"width": 1500, "height": 1300}
+SIZE = {"width": 1800, "height": 1300}
 TALL = {"width": 1500, "height": 4500}
 """So high that the whole graph is in sight: what is not is not drawn."""
+
+OVERVIEW = "sales_overview.html"
+OVERVIEW_PATH = re.compile(r"/\S+sales_overview\.html")
+FEWEST_CHARTS = 4
 
 ASSETS = "{ assetNodes { assetKey { path } groupName dependencyKeys { path } } }"
 RUNS = "{ runsOrError { ... on Runs { results { runId status } } } }"
@@ -149,6 +154,26 @@ class Screen:
         self.see("Succeeded", exact=True)
         self.see("Passed", exact=True)
 
+    def see_overview(self):
+        """The charts draw among the asset's metadata, and in the page that it names."""
+        self.open("/assets/sales_overview?view=events")
+        told = self.page.locator("tr", has_text="file").filter(has_text=OVERVIEW)
+        path = OVERVIEW_PATH.search(told.first.inner_text())[0]
+        self.page.get_by_text("[Show Markdown]").first.click()
+        self.expect(self.page.locator("img[src^='data:image/svg']").first).to_be_visible()
+        until(lambda: all_drawn(self.page.locator("img[src^='data:image/svg']"), "naturalWidth"))
+        self.page.goto(f"file://{path}")
+        charts = self.page.locator("section svg")
+        self.expect(charts.nth(FEWEST_CHARTS - 1)).to_be_visible()
+        all_drawn(charts, "getBBox().width")
+        self.picture("sales-overview")
+
+
+def all_drawn(pictures, width):
+    """None is empty."""
+    assert FEWEST_CHARTS <= pictures.count()
+    assert [] == [one for one in pictures.all() if not one.evaluate(f"e => e.{width} > 100")]
+
 
 def runs(url):
     return ask(url, RUNS)["runsOrError"]["results"]
@@ -173,6 +198,7 @@ def test_a_person_materializes_deals_and_what_follows_and_sees_it_green(project,
         screen.see_metadata()
         screen.see_plots()
         screen.see_checks()
+        screen.see_overview()
         screen.open_downstream("deals")
         screen.picture("asset-graph")
 
