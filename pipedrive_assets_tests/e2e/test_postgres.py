@@ -16,7 +16,7 @@ import pytest
 from pipedrive_assets.derived import DERIVED_TABLES
 from pipedrive_assets.derived.charts import CHARTS
 from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES
-from pipedrive_assets.errors import ConfigurationError, WarehouseError
+from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.sandbox import serve
 from pipedrive_assets.source import Server, Warehouse, derive, examine, overview, purge_person
 from pipedrive_assets.source.dialect import translate
@@ -339,33 +339,3 @@ def test_a_server_in_trouble_is_one_sentence_without_the_password(
     told = f"{caught.value} {warehouse} {warehouse.store}"
     assert server.password not in told
     assert "\n" not in told
-
-
-def test_credentials_may_stand_in_env(server, monkeypatch):
-    monkeypatch.setenv(CREDENTIALS, "")  # so that what is set here is taken back
-    monkeypatch.delenv(CREDENTIALS)
-    Path(".env").write_text(f"{CREDENTIALS}={server.url('there')}", "utf-8")
-
-    assert f"postgres://127.0.0.1:{server.port}/there" == str(Server("postgres"))
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("postgres", None, f"needs credentials.* Set {CREDENTIALS}"),
-        ("postgres", "postgresql://me@localhost/db", "needs credentials"),
-        ("postgres", "hunter2 is no URL", "cannot be read"),
-        ("filesystem", None, "holds no tables"),
-        ("oracle9", None, "dlt knows no destination 'oracle9'"),
-        ("snowflake", None, "needs the package snowflake"),
-    ],
-)
-def test_what_is_missing_is_one_sentence_that_says_what_to_set(monkeypatch, name, value, words):
-    monkeypatch.delenv(CREDENTIALS, raising=False)
-    if value:
-        monkeypatch.setenv(CREDENTIALS, value)
-
-    with pytest.raises(ConfigurationError, match=words) as caught:
-        Server(name)
-
-    assert "hunter2" not in f"{caught.value}{caught.value.__cause__}"
