@@ -20,6 +20,9 @@ from pipedrive_assets.source.warehouse import Warehouse
 LESSON_ROWS = 100
 """Rows from which dlt learns new columns, before the others are looked at once more."""
 
+WORTH_ROWS = 600
+"""Fewer rows are all a lesson: dlt looks at them in the time that a second run would take."""
+
 Row = dict[str, Any]
 
 
@@ -64,6 +67,8 @@ def make_table(warehouse: Warehouse, entity: Entity, custom: FieldSet | None) ->
 
 def _parted(groups: Sequence[Group]) -> tuple[list[Group], list[Group]]:
     """The groups that make up a lesson, and the rest."""
+    if sum(map(len, groups)) < WORTH_ROWS:
+        return list(groups), []
     rows = 0
     for count, group in enumerate(groups, 1):
         rows += len(group)
