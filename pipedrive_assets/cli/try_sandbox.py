@@ -23,6 +23,7 @@ DAY = timedelta(days=1)
 def try_sandbox(_arguments: argparse.Namespace) -> None:
     """Run the project's main job on the sandbox, seen a day later than the last time."""
     from pipedrive_assets.connect import SANDBOX_NOTICE
+    from pipedrive_assets.orchestration.sales_overview import FILE
 
     settings = Settings(root=Path.cwd(), warehouse=Path.cwd() / SANDBOX_WAREHOUSE)
     instant = _next_instant(settings, utc_now())
@@ -33,7 +34,10 @@ def try_sandbox(_arguments: argparse.Namespace) -> None:
     )
     _print_report(_run_job(settings, instant))
     _print_pipeline(settings)
-    print("\nAgain: make try (a day later). In the browser: .venv/bin/dagster dev")
+    print(
+        f"\nCharts: {Path(SANDBOX_WAREHOUSE).with_name(FILE)}. Again: make try (a day later). "
+        "In the browser: .venv/bin/dagster dev"
+    )
 
 
 def _next_instant(settings: Settings, now: datetime) -> datetime:
