@@ -9,6 +9,7 @@ import urllib.request
 from contextlib import contextmanager
 
 from pipedrive_assets.entities import DEFAULT_ENTITIES
+from pipedrive_assets.orchestration.derived import READS
 
 QUERY = """{
   assetsOrError { ... on AssetConnection { nodes { key { path } } } }
@@ -81,7 +82,7 @@ def test_everything_is_on_the_sensor_loads_the_sandbox_and_history_stays(project
         data, run = until(lambda: loaded(url), seconds=240)
     (repository,) = data["repositoriesOrError"]["nodes"]
 
-    assert {entity.name for entity in DEFAULT_ENTITIES} == {
+    assert {entity.name for entity in DEFAULT_ENTITIES} | set(READS) == {
         node["key"]["path"][0] for node in data["assetsOrError"]["nodes"]
     }
     assert {"RUNNING"} == {one["scheduleState"]["status"] for one in repository["schedules"]}
