@@ -34,7 +34,7 @@ def configuration(name: str) -> Any:
                 f"{SETTING}: {name} is a DuckDB file. Set {SETTING}=duckdb and PIPEDRIVE_WAREHOUSE "
                 "to its path, or remove both."
             )
-        return destination.configuration(destination.spec()._bind_dataset_name("any"))  # noqa: SLF001 - dlt has no other way
+        found = destination.configuration(destination.spec()._bind_dataset_name("any"))  # noqa: SLF001 - dlt has no other way
     except UnknownDestinationModule:
         raise ConfigurationError(
             f"{SETTING}: dlt knows no destination {name!r}. {_REMEDY}"
@@ -60,6 +60,15 @@ def configuration(name: str) -> Any:
             f"DESTINATION__{name.upper()}__CREDENTIALS, or [destination.{name}.credentials] in "
             ".dlt/secrets.toml."
         ) from None
+    if "@" in location(found):
+        # dlt takes a URL apart at its first @: what follows in a password would be shown as host.
+        raise ConfigurationError(
+            f"The credentials of {SETTING}={name} hold an @ that is taken for the end of the "
+            "password. Write the password percent-encoded (@ as %40, / as %2F, % as %25) in "
+            f"DESTINATION__{name.upper()}__CREDENTIALS, or give [destination.{name}.credentials] "
+            "in .dlt/secrets.toml its parts."
+        )
+    return found
 
 
 def location(config: Any) -> str:

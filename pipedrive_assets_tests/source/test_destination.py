@@ -89,6 +89,8 @@ def test_credentials_may_stand_in_env(monkeypatch):
         ("postgres", None, f"needs credentials.* Set {CREDENTIALS}"),
         ("postgres", "postgresql://me@localhost/db", "needs credentials"),
         ("postgres", "hunter2 is no URL", "cannot be read"),
+        ("postgres", "postgresql://me:a@hunter2@localhost/db", "percent-encoded"),
+        ("postgres", "postgresql://me:a@b/hunter2@localhost/db", "percent-encoded"),
         ("filesystem", None, "holds no tables"),
         ("lake", None, "is a DuckDB file. Set PIPEDRIVE_DESTINATION=duckdb"),
         ("oracle9", None, "dlt knows no destination 'oracle9'"),
