@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pipedrive_assets.derived.months import fullest_months, last_months
+
 Row = tuple[Any, ...]
 Spec = dict[str, Any]
 
 WIDTH = 640
 MOST_CURRENCIES = 4
-MOST_MONTHS = 18
-NO_DATE = "no date"
+EARLIER, LATER, NO_DATE = "earlier", "later", "no date"
 LOOK: Spec = {
     "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
     "background": "white",
@@ -73,16 +74,6 @@ def _largest(rows: Sequence[Row], place: int, weight: int) -> list[Any]:
     return sorted(weights, key=lambda value: (-weights[value], str(value)))
 
 
-def _months(found: Sequence[date | None]) -> list[str]:
-    """Every month from the first to the last, the last MOST_MONTHS of them at most."""
-    known = sorted(month for month in found if month)
-    if not known:
-        return []
-    first, last = (each.year * 12 + each.month - 1 for each in (known[0], known[-1]))
-    first = max(first, last - MOST_MONTHS + 1)
-    return [f"{number // 12}-{number % 12 + 1:02d}" for number in range(first, last + 1)]
-
-
 def _by_currency(rows: Sequence[Row], domain: Sequence[str], bars: Spec, data: Spec) -> Spec:
     """Small multiples, each with a scale of its own: amounts of two currencies never compare."""
     x = {"field": "month", "type": "ordinal", "title": None, "scale": {"domain": [*domain]}}
@@ -98,11 +89,23 @@ def _by_currency(rows: Sequence[Row], domain: Sequence[str], bars: Spec, data: S
 
 
 def _open_pipeline(rows: Sequence[Row]) -> Spec:
-    months = _months([row[1] for row in rows])
-    domain = [*months, *([NO_DATE] if any(row[1] is None for row in rows) else [])]
+    deals: dict[date, float] = {}
+    for row in rows:
+        if row[1]:
+            deals[row[1]] = deals.get(row[1], 0) + float(row[2])
+    months = fullest_months(deals)
+
+    def place(month: date | None) -> str:
+        if month is None:
+            return NO_DATE
+        name = str(_plain(month))
+        return name if name in months else EARLIER if name < months[0] else LATER
+
+    found = {place(row[1]) for row in rows}
+    domain = [name for name in (EARLIER, *months, LATER, NO_DATE) if name in found | {*months}]
     shown = _top(rows)
     data = _values(
-        [(row[0], row[1] or NO_DATE, row[2], *row[3:]) for row in shown],
+        [(row[0], place(row[1]), row[2], *row[3:]) for row in shown],
         "currency", "month", "deals", "stage", "order", "value",
     )  # fmt: skip
     order = sorted({(row[4] is None, row[4], row[3]) for row in shown}, key=str)
@@ -124,7 +127,7 @@ def _top(rows: Sequence[Row]) -> list[Row]:
 def _won(rows: Sequence[Row]) -> Spec:
     shown = _top(rows)
     data = _values(shown, "currency", "month", "deals", "value")
-    return _by_currency(shown, _months([row[1] for row in rows]), {}, data)
+    return _by_currency(shown, last_months([row[1] for row in rows]), {}, data)
 
 
 def _conversion(rows: Sequence[Row]) -> Spec:
@@ -217,7 +220,7 @@ CHARTS: tuple[Chart, ...] = (
     Chart(
         name="open_pipeline",
         title="Open deals by month of expected closing",
-        doc="What open deals are worth, by stage, in each currency of its own.",
+        doc="What open deals are worth, by stage, in each of the four currencies of most deals.",
         table="open_pipeline",
         query=(
             "SELECT currency, expected_close_month, sum(deals), stage_name, min(stage_order), "
@@ -256,7 +259,10 @@ CHARTS: tuple[Chart, ...] = (
     Chart(
         name="deals_won",
         title="Won by month",
-        doc="What the deals won in a month are worth, in each currency of its own.",
+        doc=(
+            "What the deals won in a month are worth, in each of the four currencies of most "
+            "deals; the last 18 months."
+        ),
         table="deal_velocity",
         query=(
             "SELECT currency, closed_month, sum(deals_won), sum(won_value) FROM {deal_velocity} "

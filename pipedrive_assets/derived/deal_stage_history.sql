@@ -2,8 +2,9 @@
 --
 -- A stay begins when the deal is created, moved or reopened, and ends when it is moved, won, lost or
 -- archived: time that a deal spends closed or archived belongs to no stage. A deal that comes back to
--- a stage has a row for each time. Deals whose history was not read yet (the cap on tokens) are left
--- out; one that moved after its history was read last has its present stage from the deal itself.
+-- a stage has a row for each time; one that was archived for a while counts as never archived. Deals
+-- whose history was not read yet (the cap on tokens) are left out; one that moved after its history
+-- was read last has its present stage from the deal itself.
 --
 -- needs: deals, deals_flow
 -- deal_id bigint: The deal.
@@ -34,7 +35,8 @@ WITH told AS (
     lead(happened_at) OVER (PARTITION BY deal_id, field_key ORDER BY n) AS next_at
   FROM told
 ), living AS (
-  SELECT d.*, CASE WHEN d.is_archived AND d.status = 'open' THEN d.archive_time END AS archived_at
+  SELECT d.*, CASE WHEN d.is_archived AND d.status = 'open'
+    THEN coalesce(d.archive_time, d.update_time, d.add_time) END AS archived_at
   FROM {deals} d
   WHERE d._deleted_at IS NULL
     AND d.id IN (SELECT parent_id FROM {_pipedrive_children} WHERE entity = 'deals_flow')

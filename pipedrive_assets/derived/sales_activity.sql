@@ -30,6 +30,11 @@ WITH counted AS (
   SELECT day, owner_id, type, sum(due) AS due, sum(not_done) AS not_done, sum(done) AS done,
     count(DISTINCT deal_id) AS deals
   FROM counted GROUP BY day, owner_id, type
+), types AS (
+  -- One name for a key: a type that was deleted and made again may have the key of the old one.
+  SELECT key_string, name, row_number() OVER (PARTITION BY key_string
+    ORDER BY CASE WHEN _deleted_at IS NULL THEN 0 ELSE 1 END, id DESC) AS place
+  FROM {activity_types}
 )
 SELECT c.day, c.owner_id, coalesce(u.name, CAST(c.owner_id AS VARCHAR)) AS owner_name,
   c.type, coalesce(t.name, c.type) AS type_name,
@@ -37,4 +42,4 @@ SELECT c.day, c.owner_id, coalesce(u.name, CAST(c.owner_id AS VARCHAR)) AS owner
   CAST(c.done AS BIGINT) AS activities_done, c.deals AS deals_worked_on
 FROM sums c
   LEFT JOIN {users} u ON u.id = c.owner_id
-  LEFT JOIN {activity_types} t ON t.key_string = c.type
+  LEFT JOIN types t ON t.key_string = c.type AND t.place = 1

@@ -4,7 +4,7 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from pipedrive_assets.derived import DERIVED_TABLES
+from pipedrive_assets.derived import DERIVED_BY_NAME, DERIVED_TABLES
 from pipedrive_assets.source.derived_views import derive
 from pipedrive_assets_tests.conftest import Office
 from pipedrive_assets_tests.derived import company_truth
@@ -237,3 +237,20 @@ def test_open_deals_are_summed_by_stage_month_and_currency(held):
 
     assert close(company_truth.open_deals(held[0].world)) == rows
     assert {"EUR", "USD", "JPY"} == {key[2] for key in rows}
+
+
+def test_activities_are_counted_once_where_two_types_have_the_same_key(tmp_path):
+    office = Office(tmp_path, deals=10)
+    newest = max(office.world.ids("activity_types"))
+    office.world.edit("activity_types", newest, key_string="call", name="Phone call")
+    office.load("activities", "activity_types", "users")
+
+    (found,) = derive(office.warehouse, [DERIVED_BY_NAME["sales_activity"]])
+    names = list(found.table.columns)
+    rows = [dict(zip(names, row, strict=True)) for row in found.content]
+    office.warehouse.close()
+
+    expected = company_truth.activity(office.world)
+    assert expected.keys() == {(row["day"], row["owner_id"], row["type"]) for row in rows}
+    assert len(expected) == len(rows)
+    assert {"Phone call"} == {row["type_name"] for row in rows if row["type"] == "call"}
