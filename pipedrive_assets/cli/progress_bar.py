@@ -4,8 +4,8 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
-from typing import Any, TextIO
+from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout, suppress
+from typing import Any, TextIO, cast
 
 from pipedrive_assets.source.progress import Pace, Progress, duration
 
@@ -34,7 +34,9 @@ def drawn(doing: str, stream: TextIO, monotonic: Callable[[], float]) -> Iterato
             **_shape(stream),
         )
         opened.enter_context(line)
-        opened.enter_context(redirect_stdout(DummyTqdmFile(sys.stdout)))
+        above = Above(sys.stdout, lambda: tqdm.external_write_mode(file=stream))
+        opened.callback(above.finish)
+        opened.enter_context(redirect_stdout(cast("TextIO", above)))
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream is stream:
                 handler.setStream(DummyTqdmFile(stream))
@@ -50,6 +52,36 @@ def _shape(stream: TextIO) -> dict[str, int | bool]:
         if 0 in os.get_terminal_size(stream.fileno()):
             return {"ncols": USUAL_WIDTH, "nrows": USUAL_HEIGHT}
     return {"dynamic_ncols": True}
+
+
+class Above:
+    """Standard output while a bar stands there: a line takes the bar's place, the bar comes below.
+
+    tqdm's own file takes the bar away only where both are the same stream.
+    """
+
+    def __init__(self, stream: TextIO, cleared: Callable[[], AbstractContextManager[None]]) -> None:
+        """`cleared` takes the bar away, and draws it again at its end."""
+        self._stream, self._cleared = stream, cleared
+        self._held = ""
+
+    def write(self, text: str) -> int:
+        """Write whole lines; what a line begins with waits for its end."""
+        lines, newline, self._held = (self._held + text).rpartition("\n")
+        if newline:
+            with self._cleared():
+                self._stream.write(lines + newline)
+                self._stream.flush()
+        return len(text)
+
+    def finish(self) -> None:
+        """Write what never came to the end of a line."""
+        self._stream.write(self._held)
+        self._held = ""
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the stream's."""
+        return getattr(self._stream, name)
 
 
 class Bar:

@@ -129,3 +129,21 @@ def test_results_go_to_standard_output_and_log_lines_stay_whole(capsys):
     assert "deals: 5 rows loaded\n" == capsys.readouterr().out
     assert "Careful." in drawn(stream)
     assert stream is handler.stream
+
+
+def test_a_printed_line_takes_the_place_of_the_bar(monkeypatch):
+    terminal = Terminal()
+
+    class Output(Terminal):
+        def write(self, text):
+            return terminal.write(text)
+
+    monkeypatch.setattr("sys.stdout", Output())
+    with watched("Loading", {"TERM": "xterm"}, terminal, Clock()) as watch:
+        watch(at(5))
+        print("deals: 5", "rows loaded")  # noqa: T201 - as a command does
+        print("the end", end="")  # noqa: T201
+
+    shown = terminal.getvalue()
+    assert "\rdeals: 5 rows loaded\n\r" in shown
+    assert "the end" in shown
