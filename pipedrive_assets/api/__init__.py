@@ -2,7 +2,7 @@
 
 from pipedrive_assets.api.allowance import Allowance, Caps, TokenDay, has_reset
 from pipedrive_assets.api.budget import Tally
-from pipedrive_assets.api.client import Answer, Client
+from pipedrive_assets.api.client import Answer, Client, in_a_circle
 from pipedrive_assets.api.paging import Page
 from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT
 
@@ -17,4 +17,5 @@ __all__ = [
     "Tally",
     "TokenDay",
     "has_reset",
+    "in_a_circle",
 ]

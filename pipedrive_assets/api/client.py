@@ -148,7 +148,7 @@ class Client:
             read = partial(read_page, paging=paging, marker=marker, page_rows=page_rows, v1=v1)
             page, read_at = self._ask(call, read)
             if page.marker is not None and (page.marker in seen or page.rows == last_rows != []):
-                raise _in_a_circle(path)
+                raise in_a_circle(path)
             yield Answer(page=page, read_at=read_at)
             if page.marker is None:
                 return
@@ -270,7 +270,8 @@ def _page_params(paging: Paging, page_rows: int, marker: str | None) -> Params:
     return (("limit", str(page_rows)), *((("cursor", marker),) if marker else ()))
 
 
-def _in_a_circle(path: str) -> errors.DataError:
+def in_a_circle(path: str) -> errors.DataError:
+    """The error for pages that come again and again."""
     return errors.DataError(
         f"Pipedrive's pages of /{path} lead round in a circle, so that its end cannot be reached; "
         "nothing was lost. Run again later."

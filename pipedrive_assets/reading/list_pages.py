@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pipedrive_assets.api import Answer, Client, Tally
+from pipedrive_assets.api import Answer, Client, Tally, in_a_circle
 from pipedrive_assets.api.paging import Page
 from pipedrive_assets.entities import Entity, Listing
 from pipedrive_assets.errors import (
@@ -106,13 +106,23 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
     params: Params,
     marker: str | None,
 ) -> Iterator[Answer]:
-    """The marker is the offset, and after an @ the row that stood there."""
+    """The marker is the offset, and after an @ the row that stood there.
+
+    A page may come again where rows were put before it meanwhile; where it comes time after time,
+    the offset is not heeded, the list would never end, and DataError is raised.
+    """
+    last_rows: list[Row] = []
+    repeated = 0
     while True:
         start, _, border = (marker or "0").partition("@")
         answer = _page(client, entity, listing, tally, params, start)
         rows = answer.page.rows
         if border and all(border_of(row) != border for row in rows):
             raise RowsMoved
+        repeated = repeated + 1 if rows == last_rows != [] else 0
+        if repeated == RESTARTS:
+            raise in_a_circle(listing.path)
+        last_rows = rows
         # Where nothing tells of further pages, a page of only the row that was there is the end.
         over = bool(border) and len(rows) == 1 and not answer.page.is_told
         marker = None if over else _following(int(start), rows, answer.page)

@@ -7,11 +7,12 @@ import pytest
 
 from pipedrive_assets.api import Tally
 from pipedrive_assets.entities import BY_NAME
-from pipedrive_assets.errors import Missing, TransientApiError
+from pipedrive_assets.errors import DataError, Missing, TransientApiError
 from pipedrive_assets.reading.plan import Walk
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.sandbox import faults
+from pipedrive_assets.sandbox.exchange import json_reply
 
 OFFSET = ("leads", "notes", "files")
 EDITED = {"leads": "title", "notes": "content", "files": "description"}
@@ -144,6 +145,19 @@ def test_an_offset_list_that_tells_nothing_of_pages_ends_with_its_last_row(make_
 
     assert len(office.world.ids("notes")) == len({row["id"] for row in rows})
     assert [] == office.slept
+
+
+@pytest.mark.parametrize(("rows", "told"), [(1, True), (2, True), (2, False), (3, True)])
+def test_a_list_that_heeds_no_offset_is_not_read_for_ever(office, rows, told):
+    page = [office.world.row("notes", key) for key in office.world.ids("notes")[:rows]]
+    envelope = {"additional_data": {"pagination": {"more_items_in_collection": True}}}
+    body = {"success": True, "data": page, **(envelope if told else {})}
+    office.sandbox.inject(faults.changed("v1/notes", lambda _: json_reply(200, body)).always())
+
+    with pytest.raises(DataError, match="circle"):
+        read(office, "notes")
+
+    assert 6 == len(office.sandbox.calls("v1/notes"))
 
 
 @pytest.mark.parametrize("threads", [0, 1, 2, 5, 6])
