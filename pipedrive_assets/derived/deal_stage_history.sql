@@ -96,8 +96,9 @@ WITH told AS (
       WHERE entity = 'deals')) AS counted_until
   FROM stays
 ), timed AS (
-  SELECT measured.*,
-    EXTRACT(EPOCH FROM counted_until) - EXTRACT(EPOCH FROM entered_at) AS lasted
+  -- Histories are read after the moment up to which deals are complete: a stay may begin after it.
+  SELECT measured.*, CASE WHEN counted_until < entered_at THEN 0
+    ELSE EXTRACT(EPOCH FROM counted_until) - EXTRACT(EPOCH FROM entered_at) END AS lasted
   FROM measured
 )
 SELECT m.deal_id, m.sequence, m.stage_id,

@@ -1,7 +1,8 @@
 -- How fast deals become money: a row per pipeline, currency and month of closing.
 --
 -- Counts the deals that are won or lost now, in the month (UTC) in which they were closed last,
--- archived ones too. Amounts are in the deals' own currency; nothing is converted.
+-- archived ones too. A deal won before it was created, as imports may have it, took 0 days. Amounts
+-- are in the deals' own currency; nothing is converted.
 --
 -- needs: deals
 -- pipeline_id bigint: The pipeline.
@@ -23,8 +24,9 @@ WITH closed AS (
       AT TIME ZONE 'UTC') AS DATE) AS closed_month,
     CASE WHEN d.status = 'won' THEN 1 ELSE 0 END AS won,
     CASE WHEN d.status = 'won' THEN coalesce(d.value, 0) END AS won_value,
-    CASE WHEN d.status = 'won' THEN
-      (EXTRACT(EPOCH FROM coalesce(d.won_time, d.close_time)) - EXTRACT(EPOCH FROM d.add_time))
+    CASE WHEN d.status = 'lost' THEN NULL
+      WHEN coalesce(d.won_time, d.close_time) < d.add_time THEN 0
+      ELSE (EXTRACT(EPOCH FROM coalesce(d.won_time, d.close_time)) - EXTRACT(EPOCH FROM d.add_time))
         / 86400.0 END AS days
   FROM {deals} d
   WHERE d._deleted_at IS NULL AND d.status IN ('won', 'lost')

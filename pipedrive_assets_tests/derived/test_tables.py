@@ -254,3 +254,39 @@ def test_activities_are_counted_once_where_two_types_have_the_same_key(tmp_path)
     assert expected.keys() == {(row["day"], row["owner_id"], row["type"]) for row in rows}
     assert len(expected) == len(rows)
     assert {"Phone call"} == {row["type_name"] for row in rows if row["type"] == "call"}
+
+
+def rows_as_dicts(office, name):
+    (found,) = derive(office.warehouse, [DERIVED_BY_NAME[name]])
+    return [dict(zip(found.table.columns, row, strict=True)) for row in found.content]
+
+
+def test_no_time_is_negative(tmp_path):
+    """Of a deal won before it was created, and one that moved while histories were read."""
+    office = Office(tmp_path, deals=10)
+    times = {"won_time": "2020-01-05T08:00:00Z", "close_time": "2020-01-05T08:00:00Z"}
+    office.world.add("deals", status="won", value=10, currency="EUR", **times)
+    office.load(*INPUTS)
+    with office.warehouse.sql() as sql:
+        sql.execute_sql(
+            "UPDATE pipedrive_data._pipedrive_coverage SET complete_until = TIMESTAMPTZ "
+            "'2019-01-01 00:00:00+00' WHERE entity = 'deals'"
+        )
+
+    stays = rows_as_dicts(office, "deal_stage_history")
+    early = [
+        row for row in rows_as_dicts(office, "deal_velocity") if row["closed_month"].year == 2020
+    ]
+    office.warehouse.close()
+
+    assert {0} == {row["seconds"] for row in stays if row["is_current"]}
+    assert all(row["seconds"] >= 0 and row["days"] >= 0 for row in stays)
+    assert [(1, 0, 0, None)] == [
+        (
+            row["deals_won"],
+            row["average_days_to_win"],
+            row["median_days_to_win"],
+            row["velocity_per_day"],
+        )
+        for row in early
+    ]
