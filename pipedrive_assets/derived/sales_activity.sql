@@ -32,9 +32,9 @@ WITH counted AS (
   FROM counted GROUP BY day, owner_id, type
 ), types AS (
   -- One name for a key: a type that was deleted and made again may have the key of the old one.
-  SELECT key_string, name, row_number() OVER (PARTITION BY key_string
-    ORDER BY CASE WHEN _deleted_at IS NULL THEN 0 ELSE 1 END, id DESC) AS place
-  FROM {activity_types}
+  SELECT t.key_string, t.name, row_number() OVER (PARTITION BY t.key_string
+    ORDER BY CASE WHEN t._deleted_at IS NULL THEN 0 ELSE 1 END, t.id DESC) AS place
+  FROM {activity_types} t
 )
 SELECT c.day, c.owner_id, coalesce(u.name, CAST(c.owner_id AS VARCHAR)) AS owner_name,
   c.type, coalesce(t.name, c.type) AS type_name,
