@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from pipedrive_assets.api.wire import CONNECTIONS
 from pipedrive_assets.entities import BY_NAME, ENTITIES, Kind
 from pipedrive_assets.optional_entities import OPTIONAL_ENTITIES
+from pipedrive_assets.reading.child_walks import CHILD_THREADS
 from pipedrive_assets.rows.columns import columns_of
 
 DOCUMENTS = Path(__file__).parents[2] / "shared" / "pipedrive"
@@ -159,3 +161,9 @@ def test_every_extra_that_may_be_asked_for_is_asked_for(entity, operations):
         for parameter in operations[listing.path].get("parameters", []):
             if parameter["name"] == "include_fields" and entity.shape == "plain":
                 assert set(parameter["schema"]["enum"]) == asked
+
+
+def test_every_call_of_all_tables_at_once_has_a_connection_to_keep():
+    calls = [CHILD_THREADS if entity.kind is Kind.CHILD else 1 for entity in ENTITIES]
+
+    assert sum(calls) <= CONNECTIONS

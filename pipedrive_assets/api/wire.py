@@ -15,7 +15,10 @@ from pipedrive_assets.errors import ConfigurationError
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_REPLY_SECONDS = 10.0, 60.0, 180.0
 USER_AGENT = "pipedrive-assets"
-CONNECTIONS = 32
+CONNECTIONS = 512
+"""More than all tables at once have calls under way: one beyond would be closed after each call,
+with a warning."""
+
 READ_BYTES = 1 << 16
 QUOTE_CHARACTERS = 300
 
