@@ -73,14 +73,18 @@ def serve(project, log):
     process = project.start(str(Path(".venv/bin") / SERVES), log)
     try:
         (url,) = until(lambda: address(log))
-        with urllib.request.urlopen(url, timeout=20) as page:
-            assert 200 == page.status
+        assert 200 == until(lambda: status(url))  # It names the address before it listens.
     finally:
         os.killpg(process.pid, signal.SIGINT)
         try:
             process.wait(timeout=120)
         finally:
             with_group_gone(process.pid)
+
+
+def status(url):
+    with urllib.request.urlopen(url, timeout=20) as page:
+        return page.status
 
 
 def address(log):
