@@ -62,6 +62,10 @@ def load_rows(
 
 def make_table(warehouse: Warehouse, entity: Entity, custom: FieldSet | None) -> DltRun:
     """Make the table and its columns, typed, where there are none yet."""
+    if isinstance(warehouse.store, DuckDbFile):
+        _, last = _load_plain(warehouse, entity, [], custom)
+        if last:
+            return last
     return _run(warehouse, entity, None, custom)
 
 

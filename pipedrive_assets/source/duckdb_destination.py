@@ -20,6 +20,9 @@ from dlt.common.normalizers.naming import NamingConvention
 from dlt.destinations.impl.duckdb.duck import DuckDbClient, DuckDbCopyJob
 from dlt.destinations.impl.duckdb.factory import duckdb
 
+CHECKPOINT_AT = "64MB"
+"""What is committed is held in memory up to a checkpoint; dlt has DuckDB wait for 1 GB of it."""
+
 
 class TypedCopyJob(DuckDbCopyJob):
     """Copies one file of JSON lines into its table, each column read as what it is."""
@@ -44,6 +47,10 @@ class TypedCopyJob(DuckDbCopyJob):
 
 class TypedDuckDbClient(DuckDbClient):
     """Makes typed copy jobs for JSON lines, dlt's own for every other format."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.sql_client._global_config["checkpoint_threshold"] = CHECKPOINT_AT  # noqa: SLF001
 
     def create_load_job(
         self, table: Any, file_path: str, load_id: str, restore: bool = False

@@ -14,7 +14,6 @@ import orjson
 from dlt.common.normalizers.json.helpers import get_nested_row_hash, normalize_identifier
 from dlt.common.normalizers.utils import generate_dlt_id
 from dlt.common.schema import Schema
-from dlt.common.schema.utils import has_table_seen_data
 
 from pipedrive_assets.rows.fit import Fit, fit_date, fit_timestamp
 
@@ -54,7 +53,7 @@ class Table:
     def __init__(self, schema: Schema, name: str, trusted: Trusted, part: str = "") -> None:
         """`part` is the list whose table it is ("": the table itself)."""
         found = schema.tables.get(name)
-        if found is None or not has_table_seen_data(found):
+        if found is None:
             raise NotPlain(name)
         self.name, self._schema = name, schema
         self._types = {
@@ -132,10 +131,7 @@ class Lines:
     """Lines of a table and of those nested in it."""
 
     def __init__(self, schema: Schema, name: str, trusted: Trusted, load_id: str) -> None:
-        """Raises NotPlain for a table that dlt has not made yet."""
         self._root, self._load_id = Table(schema, name, trusted), load_id
-        if not self._root.has("_dlt_id", "_dlt_load_id"):
-            raise NotPlain(name)
         self.written: dict[str, list[bytes]] = defaultdict(list)
 
     def add(self, rows: Iterable[Row]) -> bool:

@@ -5,7 +5,7 @@ dlt's extract and normalize steps take most of the time of a load, and pass over
 they know. Such rows are written into a package as they are; what is not plain is left to dlt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from dlt.common.storages.load_package import (
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.field_set import FieldSet
-from pipedrive_assets.source.lines import Lines, NotPlain
+from pipedrive_assets.source.lines import Lines
+from pipedrive_assets.source.typed_schema import typed_schema
 
 Group = list[dict[str, Any]]
 """Rows that are loaded together or not at all: those of one parent replace one another."""
@@ -31,31 +32,25 @@ Group = list[dict[str, Any]]
 def load_plain(
     pipeline: dlt.Pipeline, entity: Entity, groups: Sequence[Group], custom: FieldSet | None
 ) -> tuple[list[Group], LoadInfo | None]:
-    """Load the groups that are plain; returns the others, and what dlt says (None: none was)."""
-    schema, load_id = _schema(pipeline, entity), create_load_id()
+    """Load the groups that are plain, or make the table where there is none to load; returns the
+    others, and what dlt says (None: none was).
+    """
+    held = pipeline.default_schema if pipeline.default_schema_name else None
+    schema, load_id = typed_schema(held, entity, custom), create_load_id()
     if schema is None:
         return list(groups), None
-    try:
-        lines = Lines(schema, entity.name, _trusted(entity, custom), load_id)
-    except NotPlain:
-        return list(groups), None
+    lines = Lines(schema, entity.name, _trusted(entity, custom), load_id)
     left = [group for group in groups if not lines.add(group)]
-    if not lines.written:
+    if left and not lines.written:
         return left, None
-    _write(pipeline, schema, load_id, lines)
+    for name in {entity.name, *lines.written}:
+        schema.tables[name]["x-normalizer"] = {"seen-data": True}
+    # dlt has no public way to give a pipeline a schema, nor a package.
+    pipeline._inject_schema(schema)  # noqa: SLF001
+    _write(pipeline, schema, load_id, {entity.name: [], **lines.written})
     info = pipeline.load()
     info.raise_on_failed_jobs()
     return left, info
-
-
-def _schema(pipeline: dlt.Pipeline, entity: Entity) -> Schema | None:
-    """What dlt knows of the table; None before its first run, or where its key was another."""
-    if not pipeline.default_schema_name:
-        return None
-    schema = pipeline.default_schema
-    columns = schema.tables.get(entity.name, {}).get("columns", {})
-    keys = tuple(name for name, hints in columns.items() if hints.get("primary_key"))
-    return schema if set(keys) == set(entity.key) else None
 
 
 def _trusted(entity: Entity, custom: FieldSet | None) -> dict[str, set[str]]:
@@ -67,14 +62,16 @@ def _trusted(entity: Entity, custom: FieldSet | None) -> dict[str, set[str]]:
     return {**trusted, "": {*known.columns, *(custom.columns if custom else ())}}
 
 
-def _write(pipeline: dlt.Pipeline, schema: Schema, load_id: str, lines: Lines) -> None:
-    # dlt has no public way to add a package; True: whose folders may not have been made yet.
+def _write(
+    pipeline: dlt.Pipeline, schema: Schema, load_id: str, lines: Mapping[str, list[bytes]]
+) -> None:
+    # True: its folders may not have been made yet.
     storage = LoadStorage(True, ["jsonl"], pipeline._load_storage_config())  # noqa: SLF001
     packages = storage.new_packages
     packages.create_package(load_id)
     packages.save_schema(load_id, schema)
     packages.save_schema_updates(load_id, {})
-    for table, written in lines.written.items():
+    for table, written in lines.items():
         name = PackageStorage.build_job_file_name(
             table, ParsedLoadJobFileName.new_file_id(), loader_file_format="jsonl"
         )

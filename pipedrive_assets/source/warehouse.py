@@ -5,6 +5,7 @@ The whole of it is held only while it is touched, never while Pipedrive is asked
 """
 
 import contextlib
+import json
 import os
 import shutil
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+from dlt.common.schema import Schema
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from pipedrive_assets.errors import WarehouseError
@@ -184,7 +186,7 @@ class Warehouse:
             pipeline = self._new_pipeline(name)
             with self.sql() as sql:
                 if _has_schema(sql, name):
-                    pipeline.sync_destination()
+                    _restore_schema(pipeline, name)
             self._pipelines[name] = pipeline
         return self._pipelines[name]
 
@@ -230,7 +232,7 @@ class Warehouse:
 
     def _new_pipeline(self, name: str) -> dlt.Pipeline:
         try:
-            return dlt.pipeline(
+            pipeline = dlt.pipeline(
                 name,
                 pipelines_dir=self._work.name,
                 destination=self.store.destination(),
@@ -239,6 +241,9 @@ class Warehouse:
         except Exception:
             self.forget(name)
             raise
+        # It has no state but its schema, which `pipeline` restores.
+        pipeline.config.restore_from_destination = False
+        return pipeline
 
 
 def _has_schema(sql: Sql, name: str) -> bool:
@@ -249,6 +254,14 @@ def _has_schema(sql: Sql, name: str) -> bool:
     except DatabaseUndefinedRelation:
         return False
     return bool(found)
+
+
+def _restore_schema(pipeline: dlt.Pipeline, name: str) -> None:
+    client: Any = pipeline.destination_client()
+    with client:
+        stored = client.get_stored_schema(name)
+    # dlt's own way restores state as well, and asks the warehouse three times.
+    pipeline._inject_schema(Schema.from_dict(json.loads(stored.schema)))  # noqa: SLF001
 
 
 def _settle_dlt() -> None:
