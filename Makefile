@@ -22,7 +22,7 @@ test: .venv/installed ## everything that needs no process and no waiting
 	@$(BIN)/python -m pytest $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE))
 
 e2e: .venv/installed ## subprocesses, real ports, a browser
-	@$(BIN)/python -m pytest -m e2e
+	@$(BIN)/python -m pytest -m e2e -n 2
 
 soak: .venv/installed ## a simulated month, with many seeds (SOAK_SEEDS=20): an hour
 	@SOAK_SEEDS=$${SOAK_SEEDS:-20} $(BIN)/python -m pytest -m e2e pipedrive_assets_tests/e2e/test_month.py

@@ -1,8 +1,9 @@
 -- How fast deals become money: a row per pipeline, currency and month of closing.
 --
 -- Counts the deals that are won or lost now, in the month (UTC) in which they were closed last,
--- archived ones too. A deal won before it was created, as imports may have it, took 0 days. Amounts
--- are in the deals' own currency; nothing is converted.
+-- archived ones too; a deal without a time of closing is left out. A deal won before it was
+-- created, as imports may have it, took 0 days. Amounts are in the deals' own currency; nothing is
+-- converted.
 --
 -- needs: deals
 -- pipeline_id bigint: The pipeline.

@@ -71,19 +71,21 @@ def test_a_first_load_uses_the_burst_limit_up_and_is_never_refused(tmp_path, bur
     if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
         pytest.skip("other programs keep this machine too busy to measure a pace")
 
-    ratio = measured(tmp_path / "one", burst)
-    if ratio > most:  # Other tests share the machine.
-        ratio = measured(tmp_path / "again", burst)
+    ratio, refused = measured(tmp_path / "one", burst)
+    if ratio > most or refused:  # Other tests share the machine: a call that it held up comes late.
+        ratio, refused = measured(tmp_path / "again", burst)
 
     assert ratio <= most
+    assert 0 == refused
 
 
 def measured(folder, burst):
-    """How many times the least possible time a first load took; no call may be refused."""
+    """How many times the least possible time a first load took, and how many calls were refused."""
     folder.mkdir()
     arrivals = first_load(folder, burst, deals=400, page_rows=25)
     children = sum("/flow" in path or "/participants" in path for _, _, path in arrivals)
-    assert {200} == {status for _, status, _ in arrivals}
+    assert {status for _, status, _ in arrivals} <= {200, 429}
     assert 1_000 <= len(arrivals)
     assert 0.8 <= children / len(arrivals)
-    return (arrivals[-1][0] - arrivals[0][0]) / (len(arrivals) / (burst / 2))
+    refused = sum(status == 429 for _, status, _ in arrivals)
+    return (arrivals[-1][0] - arrivals[0][0]) / (len(arrivals) / (burst / 2)), refused
