@@ -44,7 +44,6 @@ def _made(entity: Entity, custom: FieldSet | None) -> Schema:
     for table in schema.data_tables():
         for name, hint in (_ITEM if table.get("parent") else _ROW).items():
             table["columns"][name] = {"name": name, **hint}  # type: ignore[typeddict-item]
-    schema.data_item_normalizer.extend_table(entity.name)
     return schema
 
 

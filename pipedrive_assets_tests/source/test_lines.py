@@ -1,11 +1,13 @@
 """Rows that are written straight into a load package arrive as those that pass through dlt."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.source import Warehouse, commit, dlt_run, ledger
+from pipedrive_assets.source.typed_schema import typed_schema
 from pipedrive_assets_tests.conftest import Office
 
 TABLES = ("deals", "persons", "activities", "products", "leads", "deals_participants")
@@ -143,3 +145,28 @@ def test_a_parents_children_are_never_parted(office, monkeypatch):
                 office.warehouse, participants, changed, [1, 2], commit.Written()
             )
     assert [(6,)] == office.query("SELECT count(*) FROM deals_participants")
+
+
+def test_what_dlt_learned_is_known_to_the_next_process(office):
+    deals = BY_NAME["deals"]
+    with office.warehouse.exclusive():
+        commit.commit_rows(
+            office.warehouse, deals, [{"id": 1, "seen_by_nobody": 5}], commit.Written()
+        )
+    office.warehouse.close()
+    office.warehouse = Warehouse(office.warehouse.path, "pipedrive_data")
+    with office.warehouse.exclusive():
+        commit.commit_rows(
+            office.warehouse, deals, [{"id": 2, "seen_by_nobody": "text"}], commit.Written()
+        )
+    found = office.query("SELECT seen_by_nobody, seen_by_nobody__v_text FROM deals ORDER BY id")
+    assert [(5, None), (None, "text")] == found
+    tables = office.query("SELECT table_name FROM duckdb_tables()")
+    assert ("_dlt_pipeline_state",) not in tables
+
+
+def test_a_table_whose_key_was_another_is_left_to_dlt():
+    deals = BY_NAME["deals"]
+    held = typed_schema(None, deals, None)
+    assert typed_schema(held, deals, None) is not None
+    assert typed_schema(held, replace(deals, key=("id", "title")), None) is None
