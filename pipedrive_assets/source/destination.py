@@ -60,15 +60,21 @@ def configuration(name: str) -> Any:
             f"DESTINATION__{name.upper()}__CREDENTIALS, or [destination.{name}.credentials] in "
             ".dlt/secrets.toml."
         ) from None
-    if "@" in location(found):
-        # dlt takes a URL apart at its first @: what follows in a password would be shown as host.
+    _refuse_misread(name, found)
+    return found
+
+
+def _refuse_misread(name: str, config: Any) -> None:
+    """Raise ConfigurationError where a part of the password would be shown as host: dlt takes a URL
+    apart at its first @.
+    """
+    if "@" in location(config):
         raise ConfigurationError(
             f"The credentials of {SETTING}={name} hold an @ that is taken for the end of the "
             "password. Write the password percent-encoded (@ as %40, / as %2F, % as %25) in "
             f"DESTINATION__{name.upper()}__CREDENTIALS, or give [destination.{name}.credentials] "
             "in .dlt/secrets.toml its parts."
         )
-    return found
 
 
 def location(config: Any) -> str:
