@@ -175,7 +175,7 @@ def _check(settings: Settings) -> None:
         return
     if settings.warehouse.suffix != ".duckdb":
         _refuse(_BY_NAME["PIPEDRIVE_WAREHOUSE"], str(settings.warehouse))
-    if settings.warehouse.stem == settings.dataset:
+    if _clashes(settings.warehouse, settings.dataset):
         raise ConfigurationError(
             f"PIPEDRIVE_DATASET is {settings.dataset!r}, which is also the name of the file "
             f"{settings.warehouse.name}: DuckDB cannot tell them apart. Rename one of the two."
@@ -191,11 +191,18 @@ def _check_read_copy(settings: Settings, copy: Path) -> None:
         _refuse(row, str(copy))
     if copy.resolve() == settings.warehouse.resolve():
         raise ConfigurationError(f"{row.name} is the warehouse itself. Give it a file of its own.")
-    if copy.stem == settings.dataset:
+    if _clashes(copy, settings.dataset):
         raise ConfigurationError(
             f"{row.name} has the dataset's name, {settings.dataset!r}: DuckDB cannot tell them "
             "apart. Rename the copy."
         )
+
+
+def _clashes(file: Path, dataset: str) -> bool:
+    """Whether DuckDB would confuse a file with a schema: it names a database after its file, up to
+    the first dot, and ignores case.
+    """
+    return file.name.partition(".")[0].lower() == dataset.lower()
 
 
 def _path(root: Path, text: str | None) -> Any:

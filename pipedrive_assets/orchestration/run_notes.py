@@ -1,7 +1,5 @@
 """What a run notes in its own tags, for automation to read."""
 
-import os
-import socket
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -10,6 +8,7 @@ from pipedrive_assets.errors import BudgetExhausted, LoadFailed, PipedriveError
 from pipedrive_assets.orchestration.derived import READS
 from pipedrive_assets.orchestration.runs import FAILED_TAG, PROCESS_TAG, RESET_TAG
 from pipedrive_assets.orchestration.target import WAREHOUSE_TAG, fingerprint
+from pipedrive_assets.process_identity import ProcessIdentity
 from pipedrive_assets.windows import utc_now
 
 GUESS_HELD = timedelta(hours=6)
@@ -28,7 +27,7 @@ def note_start(context: Context, warehouse: str) -> None:
     """
     tags = {WAREHOUSE_TAG: fingerprint(warehouse)}
     if context.job_def.executor_def.name in IN_PROCESS:
-        tags[PROCESS_TAG] = f"{socket.gethostname()}/{os.getpid()}"
+        tags[PROCESS_TAG] = ProcessIdentity.current().to_json()
     context.instance.add_run_tags(context.run.run_id, tags)
 
 

@@ -1,7 +1,5 @@
 """What the Dagster instance knows of runs: which are under way, and how the last ones ended."""
 
-import os
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -15,6 +13,7 @@ from pipedrive_assets.orchestration.target import (
     WAREHOUSE_TAG,
     Target,
 )
+from pipedrive_assets.process_identity import ProcessIdentity
 
 FAILED_TAG = "pipedrive/failed_tables"
 """On a failed run: the tables that failed; absent where all did."""
@@ -23,7 +22,7 @@ RESET_TAG = "pipedrive/budget_reset_at"
 """On a run that spent the account's tokens: when there will be new ones (ISO form)."""
 
 PROCESS_TAG = "pipedrive/process"
-"""On a run: `host/pid` of its process."""
+"""On a run: its process, as `ProcessIdentity.to_json` writes it."""
 
 SILENT = timedelta(hours=1)
 """A run that has said nothing for so long is dead: each half minute it says how far it is, and no
@@ -138,18 +137,8 @@ def bury(instance: dg.DagsterInstance, target: Target) -> None:
 
 
 def _is_gone(run: dg.DagsterRun) -> bool:
-    host, _, pid = run.tags.get(PROCESS_TAG, "").rpartition("/")
-    return host == socket.gethostname() and not _exists(int(pid))
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    process = ProcessIdentity.from_json(run.tags.get(PROCESS_TAG, ""))
+    return process is not None and process.is_gone()
 
 
 def ended(instance: dg.DagsterInstance, target: Target) -> list[RunFacts]:

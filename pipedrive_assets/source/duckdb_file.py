@@ -18,6 +18,7 @@ from pipedrive_assets.source import read_copy
 from pipedrive_assets.source.dialect import Sql
 from pipedrive_assets.source.duckdb_destination import typed_duckdb
 from pipedrive_assets.source.file_lock import explain, hold
+from pipedrive_assets.source.replace_file import real_path, replace_file
 from pipedrive_assets.source.store import Locks
 
 
@@ -89,21 +90,57 @@ class DuckDbFile:
 
     def rewrite(self, sql: Sql, rest: Callable[[], None]) -> None:
         """Put a fresh copy in place of the file: DuckDB leaves deleted rows in it until it needs
-        their room.
+        their room. The copy takes its place only where it has every row.
         """
-        fresh = self.path.with_name(f".{self.path.name}.fresh")
-        fresh.unlink(missing_ok=True)
         rest()
+        target = real_path(self.path)
+        fresh = target.with_name(f".{target.name}.fresh")
         try:
-            with duckdb.connect(str(self.path)) as connection:
-                connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh_copy")
-                connection.execute(f'COPY FROM DATABASE "{self.path.stem}" TO fresh_copy')
-                connection.execute("DETACH fresh_copy")
-        except duckdb.Error as error:
             fresh.unlink(missing_ok=True)
+            with duckdb.connect(str(target)) as connection:
+                lost = _copy(connection, fresh)
+            if lost:
+                raise WarehouseError(
+                    f"The rewritten copy of {self.path} lacks rows of {', '.join(lost)}, so it did "
+                    "not take the file's place. The warehouse is unchanged, and deleted rows may "
+                    "still be in the file. Check the disk, then run the command again."
+                )
+            replace_file(fresh, target)
+            Path(f"{target}.wal").unlink(missing_ok=True)
+        except (duckdb.Error, OSError) as error:
             raise self.explain(error) from error
-        fresh.replace(self.path)
-        Path(f"{self.path}.wal").unlink(missing_ok=True)
+        finally:
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, fresh: Path) -> list[str]:
+    """Copy an open database into a new file; returns the tables whose number of rows differs."""
+    # DuckDB names a database after its file, but not always: temp.duckdb becomes temp_db.
+    ((name,),) = connection.execute("SELECT current_database()").fetchall()
+    copy = f"fresh copy of {name}"
+    connection.execute(f"ATTACH '{_quoted(fresh)}' AS {_identifier(copy)}")
+    connection.execute(f"COPY FROM DATABASE {_identifier(name)} TO {_identifier(copy)}")
+    tables = connection.execute(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ?", [name]
+    ).fetchall()
+    lost = [
+        f"{schema}.{table}"
+        for schema, table in tables
+        if len({_count(connection, each, schema, table) for each in (name, copy)}) > 1
+    ]
+    connection.execute(f"DETACH {_identifier(copy)}")
+    return lost
+
+
+def _count(connection: duckdb.DuckDBPyConnection, *name: str) -> int:
+    table = ".".join(map(_identifier, name))
+    ((rows,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+    return int(rows)
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 class FileLocks:

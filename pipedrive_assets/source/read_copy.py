@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.source.replace_file import real_path, replace_file
 
 
 def check(copy: Path) -> None:
@@ -28,6 +29,7 @@ def renew(warehouse: Path, copy: Path) -> None:
     Raises WarehouseError; the copy before then stays.
     """
     with _explained(copy):
+        copy = real_path(copy)
         for left in copy.parent.glob(f".{copy.name}.*.part"):
             left.unlink(missing_ok=True)
         partial = _partial(copy)
@@ -37,7 +39,7 @@ def renew(warehouse: Path, copy: Path) -> None:
                 os.fsync(written.fileno())
             # What a program wrote into the copy before belongs to that file, not to the new one.
             copy.with_name(f"{copy.name}.wal").unlink(missing_ok=True)
-            partial.replace(copy)
+            replace_file(partial, copy)
         finally:
             partial.unlink(missing_ok=True)
 

@@ -1,43 +1,53 @@
-"""Where dlt works: rows pass through files in a temporary folder of each process.
+"""The folder in which dlt works: rows pass through files in a temporary folder of each process.
 
-A process that was killed leaves its folder behind, with rows of the account in it. The next one
-sweeps it up.
+A killed process leaves its folder behind, with rows of the account in it. The next process removes
+such leftovers, and nothing else: a marker file in each folder names the process that owns it.
 """
 
 import contextlib
-import os
+import json
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
-PREFIX = "pipedrive-"
-SWEPT_AFTER_SECONDS = 3600
-"""A younger folder stays: its process may be one that is not visible from here."""
+from pipedrive_assets.process_identity import ProcessIdentity
+
+PREFIX = "pipedrive-assets-"
+MARKER = ".pipedrive-assets.json"
 
 
 def working_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder of this process, named after it; leftovers of others are swept up."""
-    sweep(Path(tempfile.gettempdir()), time.time())
-    prefix = f"{PREFIX}{os.getpid()}-"
-    return tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    """Make a folder for this process, after removing those of processes that have ended.
+
+    Returns:
+        A folder that only this user may read; it is removed when the object is cleaned up.
+    """
+    sweep(Path(tempfile.gettempdir()))
+    made = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
+    _mark(Path(made.name))
+    return made
 
 
-def sweep(folder: Path, now: float) -> None:
-    """Remove the working folders of processes that are no more; `now` is in seconds since 1970."""
-    for leftover in folder.glob(f"{PREFIX}*-*"):
-        owner = leftover.name.split("-")[1]
-        with contextlib.suppress(OSError):
-            old = now - leftover.stat().st_mtime > SWEPT_AFTER_SECONDS
-            if old and owner.isdigit() and not _lives(int(owner)):
-                shutil.rmtree(leftover, ignore_errors=True)
+def sweep(folder: Path) -> None:
+    """Remove the working folders of processes that have provably ended.
+
+    Args:
+        folder: The machine's folder for temporary files. What has no marker of ours in it stays,
+            as does a copy of a working folder under another name.
+    """
+    for leftover in folder.glob(f"{PREFIX}*"):
+        if not leftover.is_symlink() and _is_left_behind(leftover):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+def _mark(folder: Path) -> None:
+    content = {"folder": folder.name, "process": ProcessIdentity.current().to_json()}
+    folder.joinpath(MARKER).write_text(json.dumps(content), encoding="utf-8")
+
+
+def _is_left_behind(folder: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        content = json.loads(folder.joinpath(MARKER).read_text(encoding="utf-8"))
+        owner = ProcessIdentity.from_json(content["process"])
+        return content["folder"] == folder.name and owner is not None and owner.is_gone()
+    return False

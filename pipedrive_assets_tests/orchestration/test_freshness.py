@@ -1,6 +1,5 @@
 """The sensor, by what it asks for at given moments."""
 
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +17,7 @@ from pipedrive_assets.orchestration.freshness import freshness_tick
 from pipedrive_assets.orchestration.runs import PROCESS_TAG, bury
 from pipedrive_assets.orchestration.schedule import daily_tick
 from pipedrive_assets.orchestration.target import JOB, WAREHOUSE_TAG, Target
+from pipedrive_assets.process_identity import ProcessIdentity
 from pipedrive_assets.settings import Settings
 from pipedrive_assets_tests.orchestration.simulation import Plant
 
@@ -194,7 +194,8 @@ def test_a_run_whose_process_is_gone_does_not_hold_anything_up():
     running = subprocess.Popen([sys.executable, "-c", ""])
     running.wait()
     office.instance.add_run_tags(
-        lost.run.run_id, {PROCESS_TAG: f"{socket.gethostname()}/{running.pid}"}
+        lost.run.run_id,
+        {PROCESS_TAG: replace(ProcessIdentity.current(), pid=running.pid).to_json()},
     )
     office.now += timedelta(hours=2)
 
@@ -204,17 +205,28 @@ def test_a_run_whose_process_is_gone_does_not_hold_anything_up():
     assert dg.DagsterRunStatus.FAILURE is buried.status
 
 
-def test_a_run_on_another_machine_is_given_up_after_an_hour_of_silence():
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        replace(ProcessIdentity.current(), boot="another", machine="another", pid=2**22 + 1),
+        replace(ProcessIdentity.current(), namespace="pid:[1]", pid=2**22 + 1),
+    ],
+    ids=["another machine with this host name", "another container with this host name"],
+)
+def test_a_run_on_another_machine_is_given_up_after_an_hour_of_silence(elsewhere):
     with time_machine.travel(NOW, tick=False) as clock:
         office = plant()
         lost = office.by_hand("deals")
         office.instance.report_engine_event("still here", lost.run)
-        office.instance.add_run_tags(lost.run.run_id, {PROCESS_TAG: "elsewhere/1"})
+        office.instance.add_run_tags(lost.run.run_id, {PROCESS_TAG: elsewhere.to_json()})
         clock.shift(timedelta(hours=2))
         office.now = NOW + timedelta(minutes=59)
+        bury(office.instance, office.target)
         before = freshness_tick(office.instance, office.target, NOW + timedelta(minutes=59))
         after = freshness_tick(office.instance, office.target, NOW + timedelta(minutes=61))
 
+    run = office.instance.get_run_by_id(lost.run.run_id)
+    assert dg.DagsterRunStatus.STARTED is run.status
     assert isinstance(before, dg.SkipReason)
     assert "deals" in names_of(after)
 
