@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from pipedrive_assets.entities import BY_NAME, Entity
-from pipedrive_assets.rows.flow import event_key
+from pipedrive_assets.rows.flow import content_key, event_key
 from pipedrive_assets.sandbox import Limits, Sandbox, call
 
 Row = dict[str, Any]
@@ -110,7 +110,7 @@ def _child(entity: Entity, parent: Any, row: Row) -> Row:
         return _participant(parent, row)
     if entity.shape == "flow":
         return _event(parent, row)
-    keyed = {"change_key": event_key(row)} if entity.shape == "changelog" else {}
+    keyed = {"change_key": content_key(row)} if entity.shape == "changelog" else {}
     return {entity.key[0]: parent, **keyed, **row}
 
 

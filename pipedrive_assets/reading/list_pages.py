@@ -19,6 +19,7 @@ from pipedrive_assets.errors import (
     TransientApiError,
 )
 from pipedrive_assets.rows.fingerprint import fingerprint
+from pipedrive_assets.rows.flow import event_key, separate_events
 
 RESTARTS = 5
 """How often a list is read from its start before it counts as never standing still."""
@@ -74,7 +75,10 @@ def whole_list(
             expired = error
             continue
         check_not_gone(answers[0], moved, listing)
-        return [row for answer in answers for row in answer.page.rows], answers[0].read_at
+        rows = [row for answer in answers for row in answer.page.rows]
+        if entity.shape == "flow":
+            separate_events(rows)
+        return rows, answers[0].read_at
     raise expired or never_stands_still(listing, moved)
 
 
@@ -111,21 +115,22 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
     A page may come again where rows were put before it meanwhile; where it comes time after time,
     the offset is not heeded, the list would never end, and DataError is raised.
     """
-    last_rows: list[Row] = []
+    last_shown: list[str] = []
     repeated = 0
     while True:
         start, _, border = (marker or "0").partition("@")
         answer = _page(client, entity, listing, tally, params, start)
         rows = answer.page.rows
-        if border and all(border_of(row) != border for row in rows):
+        shown = [border_of(entity, row) for row in rows]
+        if border and border not in shown:
             raise RowsMoved
-        repeated = repeated + 1 if rows == last_rows != [] else 0
+        repeated = repeated + 1 if shown == last_shown != [] else 0
         if repeated == RESTARTS:
             raise in_a_circle(listing.path)
-        last_rows = rows
+        last_shown = shown
         # Where nothing tells of further pages, a page of only the row that was there is the end.
         over = bool(border) and len(rows) == 1 and not answer.page.is_told
-        marker = None if over else _following(int(start), rows, answer.page)
+        marker = None if over else _following(entity, int(start), shown, answer.page)
         yield replace(answer, page=replace(answer.page, marker=marker))
         if marker is None:
             return
@@ -153,20 +158,35 @@ def _page(  # noqa: PLR0913, PLR0917 - what a list is
         raise
 
 
-def _following(start: int, rows: list[Row], page: Page) -> str | None:
+def _following(entity: Entity, start: int, shown: list[str], page: Page) -> str | None:
     """The marker of the next page, which begins with the last row of this one.
 
     A page of one row would come again and again, unless nothing tells of further pages: then that
-    is the end.
+    is the end. A page may have more rows than its limit: Pipedrive may repeat planned activities at
+    the top of each page of a history. The offset then counts the limit, not the rows.
     """
     if page.marker is None:
         return None
-    shared = int(page.marker) - 1
-    if start + page.is_told <= shared < start + len(rows):
-        return f"{shared}@{border_of(rows[shared - start])}"
-    return page.marker
+    following = min(int(page.marker), start + entity.page_rows)
+    if start + page.is_told < following <= start + len(shown):
+        return f"{following - 1}@{shown[-1]}"
+    return str(following)
 
 
-def border_of(row: Row) -> str:
-    """What tells a row from its neighbours: its id, else all that it holds."""
-    return str(row["id"] if "id" in row else fingerprint(row))
+def border_of(entity: Entity, row: Row) -> str:
+    """Return what identifies a row on two pages of one list.
+
+    The content of a row may change between two pages, so it counts only where nothing else does.
+
+    Args:
+        entity: The entity that the list belongs to.
+        row: A row as Pipedrive sent it.
+
+    Returns:
+        The row's id, an event's kind and id, the rest of the key, or else a hash of the row.
+    """
+    if entity.shape == "flow":
+        return event_key(row)
+    own = entity.key[1:] if entity.parent or entity.per else entity.key
+    values = [row.get("id")] if "id" in row else [row.get(name) for name in own]
+    return str(fingerprint(row)) if None in values else ":".join(map(str, values))

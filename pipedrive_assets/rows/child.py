@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipedrive_assets.rows.flow import event_key
+from pipedrive_assets.rows.flow import content_key
 
 
 def child_row(row: Mapping[str, Any], key: str, parent_id: int | None) -> dict[str, Any]:
@@ -13,4 +13,4 @@ def child_row(row: Mapping[str, Any], key: str, parent_id: int | None) -> dict[s
 
 def change_row(row: Mapping[str, Any], key: str, parent_id: int | None) -> dict[str, Any]:
     """A change, with its parent's id under `key` and a key made of all that it says."""
-    return {key: parent_id, "change_key": event_key(row), **row}
+    return {key: parent_id, "change_key": content_key(row), **row}

@@ -13,7 +13,14 @@ from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.source import views
 from pipedrive_assets.source.dialect import TYPES, converts_columns, translate
-from pipedrive_assets.source.ledger import LAYOUT, Sql, all_columns, table, table_exists
+from pipedrive_assets.source.ledger import (
+    LAYOUT,
+    Sql,
+    all_columns,
+    columns_in,
+    table,
+    table_exists,
+)
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +55,9 @@ def _migrate(sql: Sql) -> None:
             f"this version knows {LAYOUT}). Nothing was written. Update pipedrive_assets."
         )
     if found < LAYOUT:
-        _add_reasons(sql)
+        for version, step in _STEPS:
+            if found < version:
+                step(sql)
         sql.execute_sql(f"UPDATE {table(sql, '_pipedrive_account')} SET layout = %s", LAYOUT)
 
 
@@ -64,6 +73,44 @@ def _add_reasons(sql: Sql) -> None:
             f"UPDATE {name} SET _deleted_reason = '{reason}' "
             "WHERE _deleted_at IS NOT NULL AND _deleted_reason IS NULL"
         )
+
+
+def _identify_events(sql: Sql) -> None:
+    """Layout 3: events of deal histories have the key that `rows.flow.event_key` computes.
+
+    Rows get their new keys in place, so that no history is read again. The exception are deals with
+    two different events of the same kind and id: those keep their keys and are read again.
+    """
+    flow, ledger = "deals_flow", table(sql, "_pipedrive_children")
+    if not table_exists(sql, flow):
+        return
+    held = columns_in(sql, flow)
+    if not {"object", "event_id"} <= held:
+        return  # Excluded columns: the next reading of each deal replaces its keys.
+    name, quote = table(sql, flow), sql.escape_column_name
+    identity = f"deal_id, {quote('object')}, event_id"
+    has_identity = f"{quote('object')} <> '' AND event_id <> ''"
+    contents = ("timestamp", "field_key", "old_value", "new_value")
+    version = ", ".join([identity, *(quote(each) for each in contents if each in held)])
+    sql.execute_sql(
+        f"DELETE FROM {name} WHERE _dlt_id IN (SELECT _dlt_id FROM (SELECT _dlt_id, row_number() "
+        f"OVER (PARTITION BY {version} ORDER BY _dlt_load_id DESC, event_key) AS place "
+        f"FROM {name} WHERE {has_identity}) AS ranked WHERE place > 1)"
+    )
+    sql.execute_sql(
+        f"DELETE FROM {ledger} WHERE entity = '{flow}' AND parent_id IN (SELECT deal_id "
+        f"FROM {name} WHERE {has_identity} GROUP BY {identity} HAVING count(*) > 1)"
+    )
+    sql.execute_sql(
+        f"UPDATE {name} SET event_key = {quote('object')} || ':' || event_id, _row_hash = 0 "
+        "WHERE _dlt_id IN (SELECT _dlt_id FROM (SELECT _dlt_id, "
+        f"count(*) OVER (PARTITION BY {identity}) AS events FROM {name} WHERE {has_identity}) "
+        "AS counted WHERE events = 1)"
+    )
+
+
+_STEPS = ((2, _add_reasons), (3, _identify_events))
+"""What each layout changed in the tables of the one before."""
 
 
 def _drop_excluded(sql: Sql, entity: Entity, held: Columns) -> bool:

@@ -19,7 +19,7 @@ from pipedrive_assets.reading.chunk import ChildrenRead, batches
 from pipedrive_assets.reading.plan import Coverage, Walk
 from pipedrive_assets.source import dialect
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of these tables, and of the columns that every table has."""
 
 STATEMENT_ROWS = 500

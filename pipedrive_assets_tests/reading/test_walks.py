@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
 from pipedrive_assets.api import Tally
-from pipedrive_assets.entities import BY_NAME
+from pipedrive_assets.entities import BY_NAME, Listing
 from pipedrive_assets.errors import DataError, Missing, TransientApiError
+from pipedrive_assets.reading.list_pages import border_of, whole_list
 from pipedrive_assets.reading.plan import Walk
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
+from pipedrive_assets.rows.flow import event_key
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
 
@@ -126,12 +129,6 @@ def test_a_list_that_never_stands_still_is_given_up(office):
 
 
 def test_an_offset_list_that_tells_nothing_of_pages_ends_with_its_last_row(make_office):
-    from pipedrive_assets.api import Tally
-    from pipedrive_assets.entities import BY_NAME
-    from pipedrive_assets.reading.list_pages import whole_list
-    from pipedrive_assets.sandbox import faults
-    from pipedrive_assets.sandbox.exchange import json_reply
-
     def silent(reply):
         body = reply.json()
         body.pop("additional_data", None)
@@ -188,3 +185,68 @@ def rows_of_snapshot(office, name, **how):
     entity = replace(BY_NAME[name], **how)
     (chunk,) = read_snapshot(office.connection.client, entity, Tally())
     return [row for _, row in chunk.rows]
+
+
+HISTORY = "v1/deals/1/flow"
+NOTICE = {"object": "activity", "timestamp": None, "data": {"id": 77, "done": False}}
+
+
+def history(office, page_rows):
+    """The keys of the events that a reading of one deal's history shows."""
+    flow = replace(BY_NAME["deals_flow"], page_rows=page_rows)
+    rows, _ = whole_list(
+        office.connection.client, flow, Listing(path=HISTORY, cost=40), Tally(), flow.params
+    )
+    return {event_key(row) for row in rows}
+
+
+@pytest.mark.parametrize("page_rows", [2, 3, 5])
+def test_events_whose_names_and_links_change_with_each_reply_are_read_to_the_end(office, page_rows):
+    whole, replies = history(office, 500), count()
+
+    def renamed(reply):
+        body, sign = reply.json(), str(next(replies))
+        for event in body["data"]:
+            event["data"] |= {"deal_title": sign, "body_url": f"https://mail.example/?s={sign}"}
+        return json_reply(200, body)
+
+    office.sandbox.inject(faults.changed(HISTORY, renamed).always())
+
+    assert whole == history(office, page_rows)
+    assert 2 * page_rows < len(whole)
+
+
+@pytest.mark.parametrize("page_rows", [2, 3, 5])
+def test_a_history_that_repeats_planned_activities_on_each_page_is_read_to_the_end(
+    office, page_rows
+):
+    whole = history(office, 500)
+
+    def with_notice(reply):
+        body = reply.json()
+        return json_reply(200, {**body, "data": [NOTICE, *body["data"]]})
+
+    office.sandbox.inject(faults.changed(HISTORY, with_notice).always())
+
+    assert {*whole, "activity:77"} == history(office, page_rows)
+
+
+def test_a_history_that_heeds_no_offset_is_not_read_for_ever(office):
+    replies = count()
+
+    def same(_):
+        rows = [{"object": "note", "data": {"id": key, "n": next(replies)}} for key in range(3)]
+        told = {"pagination": {"more_items_in_collection": True}}
+        return json_reply(200, {"success": True, "data": rows, "additional_data": told})
+
+    office.sandbox.inject(faults.changed(HISTORY, same).always())
+
+    with pytest.raises(DataError, match="circle"):
+        history(office, 3)
+
+
+def test_a_comment_that_is_edited_between_two_pages_is_recognised_by_its_uuid():
+    comments = BY_NAME["note_comments"]
+    before, after = ({"uuid": "a-b", "content": text} for text in ("before", "after"))
+    assert border_of(comments, before) == border_of(comments, after)
+    assert border_of(comments, {"content": "a"}) != border_of(comments, {"content": "b"})

@@ -3,7 +3,7 @@
 import pytest
 
 from pipedrive_assets.entities import BY_NAME
-from pipedrive_assets.rows.flow import event_key
+from pipedrive_assets.rows.flow import event_key, separate_events
 from pipedrive_assets.rows.shape import shape
 
 FLOW = BY_NAME["deals_flow"]
@@ -44,8 +44,39 @@ def test_data_of_any_form_is_kept_in_the_event(data: object) -> None:
     assert event == shape(FLOW, event, parent_id=5)[0]["event"]
 
 
-def test_the_key_depends_on_content_and_not_on_the_order_of_keys() -> None:
-    turned = dict(reversed(CHANGE.items()))
-    assert event_key(CHANGE) == event_key(turned)
-    assert event_key(CHANGE) != event_key({**CHANGE, "timestamp": "2026-03-01 01:02:04"})
-    assert 32 == len(event_key(CHANGE))
+def test_the_key_of_an_event_is_its_kind_and_id_whatever_else_it_has() -> None:
+    renamed = {**CHANGE, "data": {**CHANGE["data"], "deal_title": "Renamed"}}
+    assert "dealChange:9" == event_key(CHANGE) == event_key(renamed)
+    assert "note:9" == event_key({**CHANGE, "object": "note"})
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"id": None}, {"id": ""}])
+def test_the_key_of_an_event_without_an_id_is_its_content_whatever_the_order_of_its_keys(
+    data: object,
+) -> None:
+    event = {**CHANGE, "data": data}
+    assert 32 == len(event_key(event))
+    assert event_key(event) == event_key(dict(reversed(event.items())))
+    assert event_key(event) != event_key({**event, "timestamp": "2026-03-01 01:02:04"})
+    assert 32 == len(event_key({"object": None, "data": {"id": 9}}))
+
+
+def keys_of(*events: dict[str, object]) -> list[str]:
+    separated = separate_events([dict(event) for event in events])
+    rows = [shape(FLOW, event, parent_id=5)[0] for event in separated]
+    assert list(events) == [row["event"] for row in rows]
+    return [row["event_key"] for row in rows]
+
+
+def test_two_events_of_one_kind_and_id_are_kept_apart_whatever_their_order() -> None:
+    later = {**CHANGE, "timestamp": "2026-03-01 01:02:04"}
+    other = {**CHANGE, "data": {**CHANGE["data"], "new_value": 7}}
+    first, second, third = keys_of(CHANGE, later, other)
+    assert 3 == len({first, second, third})
+    assert [third, second, first] == keys_of(other, later, CHANGE)
+    assert "dealChange:9" in {first, third}
+
+
+def test_an_event_shown_twice_keeps_one_key_though_its_names_and_links_changed() -> None:
+    renamed = {**CHANGE, "data": {**CHANGE["data"], "deal_title": "Renamed"}}
+    assert ["dealChange:9"] * 2 == keys_of(CHANGE, renamed)

@@ -178,6 +178,26 @@ def test_the_first_moment_there_is_is_a_start_date_too(bench):
     assert (new,) in bench.target.rows["persons"]
 
 
+def test_a_renamed_deal_gives_its_target_no_event_twice(bench):
+    catalog = bench.catalog("deals_flow")
+    bench.sync(catalog)
+    deal = next(key for key, _ in bench.target.rows["deals_flow"])
+    person = bench.office.world.row("deals", deal)["person_id"]
+    bench.office.advance(minutes=10)
+    bench.office.world.edit("deals", deal, title="Renamed")
+    bench.office.world.edit("persons", person, name="Renamed")
+
+    bench.sync(catalog)
+
+    held = [
+        (row["object"], row["event_id"])
+        for (each, _), row in bench.target.rows["deals_flow"].items()
+        if each == deal
+    ]
+    assert len(set(held)) == len(held)
+    assert [] == bench.differences("deals_flow", since=bench.office.sandbox.now)
+
+
 def test_rows_without_update_time_are_sent_when_old_and_when_new(bench):
     catalog = bench.catalog("persons", "deal_products")
     bench.sync(catalog)

@@ -1,6 +1,7 @@
 """Warehouses laid out otherwise are mended by themselves."""
 
 import gzip
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -9,7 +10,7 @@ import pytest
 from pipedrive_assets.entities import ENTITIES
 from pipedrive_assets.errors import PipedriveError, WarehouseError
 from pipedrive_assets.settings import Settings
-from pipedrive_assets.source import Warehouse, layout, ledger
+from pipedrive_assets.source import Warehouse, layout, ledger, views
 from pipedrive_assets.source.ledger import LAYOUT
 
 LAYOUT_1 = Path(__file__).parent / "warehouses" / "layout_1.duckdb.gz"
@@ -39,6 +40,72 @@ def test_a_warehouse_of_layout_1_is_loaded_into_without_reading_it_all_again(mak
     assert [(LAYOUT,)] == office.query("SELECT layout FROM _pipedrive_account")
     assert [("deleted",)] == office.query("SELECT _deleted_reason FROM persons WHERE id = 4")
     assert [] == [each for each in office.differences(*tables) if ".person:" not in each]
+
+
+def old_keys(office):
+    """Give a warehouse the keys of layout 2: a hash of each event."""
+    execute(
+        office,
+        "UPDATE deals_flow SET event_key = md5(event::VARCHAR || deal_id), _row_hash = 1",
+        "UPDATE _pipedrive_account SET layout = 2",
+    )
+
+
+def test_events_of_layout_2_get_their_keys_in_place_and_no_history_is_read_again(office):
+    office.load("deals", "deals_flow")
+    office.world.instant += timedelta(minutes=10)
+    office.load("deals", "deals_flow")
+    before = office.query("SELECT deal_id, event_key FROM deals_flow ORDER BY ALL")
+    old_keys(office)
+    execute(
+        office,
+        "INSERT INTO deals_flow (SELECT * REPLACE ('old' AS event_key, 'old' AS _dlt_id, "
+        "'0.1' AS _dlt_load_id) FROM deals_flow LIMIT 1)",
+    )
+
+    report = office.load("deals", "deals_flow")["deals_flow"]
+
+    assert 0 == report.tally.requests
+    assert before == office.query("SELECT deal_id, event_key FROM deals_flow ORDER BY ALL")
+    deal = office.query("SELECT min(deal_id) FROM deals_flow")[0][0]
+    office.world.edit("deals", deal, title="Renamed")
+    office.load("deals", "deals_flow")
+    assert [] == office.differences("deals", "deals_flow")
+
+
+def test_different_events_of_one_id_are_kept_and_their_deal_is_read_again(office):
+    office.load("deals", "deals_flow")
+    office.world.instant += timedelta(minutes=10)
+    office.load("deals", "deals_flow")
+    old_keys(office)
+    execute(
+        office,
+        "INSERT INTO deals_flow (SELECT * REPLACE ('old' AS event_key, 'old' AS _dlt_id, "
+        "timestamp - INTERVAL '1 day' AS timestamp) FROM deals_flow LIMIT 1)",
+    )
+
+    with office.warehouse.sql() as sql:
+        layout.settle(sql, ())
+    held = office.query("SELECT count(*) FROM deals_flow WHERE event_key = 'old'")
+    report = office.load("deals", "deals_flow")["deals_flow"]
+
+    assert [(1,)] == held
+    assert 1 == report.tally.requests
+    assert [] == office.differences("deals", "deals_flow")
+
+
+def test_events_without_the_columns_of_their_identity_keep_their_keys(office):
+    office.load("deals", "deals_flow")
+    old_keys(office)
+    with office.warehouse.sql() as sql:
+        views.drop(sql)
+    execute(office, "ALTER TABLE deals_flow DROP COLUMN event_id")
+    before = office.query("SELECT event_key FROM deals_flow ORDER BY ALL")
+
+    with office.warehouse.sql() as sql:
+        layout.settle(sql, ())
+
+    assert before == office.query("SELECT event_key FROM deals_flow ORDER BY ALL")
 
 
 def test_a_warehouse_of_a_later_version_is_not_touched(office):
