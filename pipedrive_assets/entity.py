@@ -140,6 +140,11 @@ class Entity:
         return self.cursor or "update_time"
 
     @property
+    def is_refusable(self) -> bool:
+        """Whether Pipedrive may refuse it, or a part of it, without failing a load."""
+        return self.gated or len(self.listings) > 1
+
+    @property
     def listings(self) -> tuple[Listing, ...]:
         """The lists that together hold every row, in the order in which they are walked."""
         own = Listing(path=self.path, cost=self.cost, since=self.since)

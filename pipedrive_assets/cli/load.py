@@ -49,7 +49,8 @@ def _line(report: "TableReport") -> str:
         return f"{name}: skipped, Pipedrive refuses it: «{report.skipped}»"
     if report.waiting:
         return f"{name}: {report.waiting}"
-    return f"{name}: {report.written.loaded} rows loaded, {report.rows_total} in the table"
+    loaded = f"{name}: {report.written.loaded} rows loaded, {report.rows_total} in the table"
+    return " ".join([loaded, *report.warnings])
 
 
 def chosen(names: Sequence[str], settings: Settings) -> tuple[Entity, ...]:

@@ -8,6 +8,7 @@ from pipedrive_assets.doctor.finding import Finding, broken, doubtful, fine
 from pipedrive_assets.entities import BY_NAME, Entity, Listing
 from pipedrive_assets.errors import (
     AuthenticationError,
+    BadRequest,
     Blocked,
     BudgetExhausted,
     PipedriveError,
@@ -25,6 +26,11 @@ class Probe:
 
     entity: Entity
     listing: Listing
+
+    @property
+    def is_extra(self) -> bool:
+        """Whether the table has another list before it."""
+        return self.listing.path != self.entity.path
 
     @property
     def owner(self) -> str | None:
@@ -88,6 +94,14 @@ def _first_row(client: Client, probe: Probe, parent: object) -> dict[str, object
 
 def _refused(probe: Probe, error: PipedriveError) -> Finding:
     name = probe.entity.name
+    if isinstance(error, Refused | BadRequest) and probe.is_extra:
+        said = error.quote or f"status {error.status}"
+        return doubtful(
+            TOPIC,
+            f"{name}: Pipedrive refuses /{probe.listing.path} («{said}»); loads go on without it.",
+            "Rows that only this list returns are not loaded, and no row is marked as deleted by "
+            "reconcile, until Pipedrive answers it.",
+        )
     if isinstance(error, Refused) and probe.entity.gated:
         said = error.quote or f"status {error.status}"
         return doubtful(

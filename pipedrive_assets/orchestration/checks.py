@@ -13,7 +13,7 @@ READABLE, KEYS, REFERENCES = "readable", "keys", "references"
 BASELINE, FRESH, WAITING = "baseline", "fresh", "waiting"
 
 MEANING = {
-    READABLE: "Warns while Pipedrive refuses the table, as it does without the feature.",
+    READABLE: "Warns while Pipedrive refuses the table, or one of its lists.",
     KEYS: "Each row has a key of its own.",
     REFERENCES: "Nearly all references point to rows that are held.",
     BASELINE: "The first full walk was finished, so that the whole history is held.",
@@ -27,7 +27,7 @@ def check_names(entity: Entity) -> list[str]:
     names = [KEYS, BASELINE, FRESH]
     names += [REFERENCES] if references(entity) else []
     names += [WAITING] if entity.capped else []
-    return names + ([READABLE] if entity.gated else [])
+    return names + ([READABLE] if entity.is_refusable else [])
 
 
 def check_specs(entities: Iterable[Entity]) -> list[dg.AssetCheckSpec]:
@@ -72,8 +72,14 @@ def _findings(
     yield BASELINE, _baseline(report)
     yield FRESH, _freshness(report, target, now)
     yield WAITING, _waiting(report)
-    refused = f"Pipedrive refuses it: {report.skipped}. It is asked for again each day."
-    yield READABLE, Finding(sound=not report.skipped, sentence=refused if report.skipped else "")
+    yield READABLE, _readable(report)
+
+
+def _readable(report: TableReport) -> Finding:
+    if report.skipped:
+        refused = f"Pipedrive refuses it: {report.skipped}. It is asked for again each day."
+        return Finding(sound=False, sentence=refused)
+    return Finding(sound=not report.warnings, sentence=" ".join(report.warnings))
 
 
 def _baseline(report: TableReport) -> Finding:

@@ -20,11 +20,12 @@ def sentence(report: TableReport) -> str:
         return f"{report.entity.name}: {report.waiting}"
     if report.skipped:
         return f"{report.entity.name}: skipped, Pipedrive refuses it: «{report.skipped}»"
-    return (
+    loaded = (
         f"{report.entity.name}: {report.written.loaded} rows loaded, "
         f"{report.rows_total} in the table ({report.tally.requests} requests, "
         f"{report.tally.tokens} tokens, {report.seconds:.1f} s)"
     )
+    return " ".join([loaded, *report.warnings])
 
 
 def token_facts(report: TableReport) -> dict[str, Any]:
@@ -104,6 +105,7 @@ def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[s
         "sandbox": report.account.is_sandbox,
         "warehouse": report.warehouse,
         **({"skipped": report.skipped} if report.skipped else {}),
+        **({"warnings": list(report.warnings)} if report.warnings else {}),
         **token_facts(report),
         **({"closed_until": closed_until.isoformat()} if closed_until else {}),
         **({"complete_until": dg.MetadataValue.timestamp(reached)} if reached else {}),

@@ -1,6 +1,6 @@
 """A chunk: rows that are committed together, with what the ledger may say once they are."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -50,6 +50,9 @@ class Chunk:
 
     whole: bool = False
     """Whether the rows are everything that a snapshot lists."""
+
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """By path, why Pipedrive refused one of the lists: rows that are not here may be in it."""
 
 
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -1,8 +1,8 @@
 """What to read next, decided purely from what the warehouse already holds."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,18 @@ class Walk:
     """New rows may have no `update_time`, and no window shows those: the id up to which all are
     held (None: do not look)."""
 
+    saw_ids: bool = False
+    """Whether the look at the newest ids returned a row; an empty reply proves nothing."""
+
+    lists: Mapping[str, datetime | None] = field(default_factory=dict)
+    """By path, where a list is read from another moment than `since` (None: from its start)."""
+
+    newest: Mapping[str, datetime] = field(default_factory=dict)
+    """By path, the newest change that a list has returned so far."""
+
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """By path, why Pipedrive refused a list. The walk goes on without it."""
+
     @property
     def resumed(self) -> bool:
         """Whether an earlier run began it."""
@@ -42,10 +54,25 @@ class Walk:
         """The bounds as a window; None: everything."""
         return Window(start=self.since, end=self.until) if self.since else None
 
+    def start_of(self, path: str) -> datetime | None:
+        """From when a list is read; None: from its start."""
+        return self.lists.get(path, self.since)
+
+    def window_of(self, path: str) -> Window | None:
+        """The bounds of one list as a window; None: everything."""
+        start = self.start_of(path)
+        return Window(start=start, end=self.until) if start else None
+
+    @property
+    def earliest(self) -> datetime | None:
+        """The earliest moment from which any of the lists is read; None: from its start."""
+        starts = [self.since, *self.lists.values()]
+        return None if None in starts else min(filter(None, starts))
+
     @property
     def saw_newest_ids(self) -> bool:
         """Whether, once finished, it has seen every row up to the highest id."""
-        return self.baseline or (self.above_id is not None and self.until is None)
+        return self.baseline or (self.saw_ids and self.until is None)
 
     def complete_until(self) -> datetime | None:
         """Once it is finished: the moment up to which the warehouse holds everything, None if it
@@ -59,8 +86,35 @@ class Walk:
         """Whether a list that takes no `updated_since` shows in this row, by the column of its last
         change, what the walk is to read.
         """
-        change = row.get(column)
-        return self.since is None or not change or parse_stamp(change) >= self.since
+        change, start = row.get(column), self.earliest
+        return start is None or not change or parse_stamp(change) >= start
+
+    def lists_after(
+        self, known: Mapping[str, datetime | None], paths: Iterable[str]
+    ) -> dict[str, datetime | None]:
+        """Where each list is read on once this walk is finished.
+
+        The mark of a list moves only with rows that the list itself returned. A list that was
+        refused, or empty by mistake, is therefore read again from where it was.
+
+        Args:
+            known: The marks before this walk.
+            paths: The lists that this walk reads.
+
+        Returns:
+            By path the newest change that the list has returned; None: read it from its start.
+        """
+        return {path: self._mark_after(known, path) for path in paths}
+
+    def _mark_after(self, known: Mapping[str, datetime | None], path: str) -> datetime | None:
+        start, newest = self.start_of(path), self.newest.get(path)
+        before = known.get(path, start)
+        if path in self.refused or newest is None:
+            again = self.baseline or (path in self.refused and not self.moves)
+            return earliest(before, start) if again else before
+        if not self.moves:
+            return before
+        return newest if self.baseline or before is None else max(before, newest)
 
     def __str__(self) -> str:
         """For people: what this walk reads."""
@@ -77,7 +131,9 @@ class Walk:
         """Back from the ledger."""
         facts = json.loads(text)
         for name in ("since", "until", "started_at"):
-            facts[name] = parse_stamp(facts[name]) if facts[name] else None
+            facts[name] = _moment(facts[name])
+        for name in ("lists", "newest"):
+            facts[name] = lists_from_json(facts.get(name, {}))
         return cls(**facts)
 
 
@@ -89,6 +145,10 @@ class Coverage:
     complete_until: datetime | None = None
     ids_until: int | None = None
     """Every row up to this id was listed once; None where ids are no numbers."""
+
+    lists: Mapping[str, datetime | None] = field(default_factory=dict)
+    """By path, the newest change that each list has returned; None: it never returned a row, so it
+    is read from its start. A list without an entry goes by `Held.newest`."""
 
     walk: Walk | None = None
     """A walk that was begun and not finished."""
@@ -114,8 +174,9 @@ def plan(  # noqa: PLR0913 - the facts that a plan rests on
     """The walk that makes `window` complete, resuming an unfinished one that is the same.
 
     A window never starts later than the table's newest change, so that a clock that runs ahead
-    of the account's changes loses nothing. `since` limits the baseline. A table that holds no
-    change at all is read whole.
+    of the account's changes loses nothing; each list has its own newest change, so that one that
+    was refused or empty by mistake is read again from where it was. `since` limits the baseline. A
+    table that holds no change at all is read whole.
     """
     wanted = _wanted(coverage, window, held=held, overlap=overlap, since=since, full=full)
     begun = coverage.walk
@@ -136,12 +197,18 @@ def _wanted(  # noqa: PLR0913 - the facts that a plan rests on
         return Walk(baseline=True, moves=True, since=since)
     if window.end and window.end <= known:
         return Walk(baseline=False, moves=False, since=window.start, until=window.end)
+    start = earlier(min(known, held.newest), overlap)
+    starts = {
+        path: earlier(min(known, newest), overlap) if newest else since
+        for path, newest in coverage.lists.items()
+    }
     return Walk(
         baseline=False,
         moves=True,
-        since=earlier(min(known, held.newest), overlap),
+        since=start,
         until=window.end,
         above_id=coverage.ids_until,
+        lists={path: each for path, each in starts.items() if each != start},
     )
 
 
@@ -154,9 +221,36 @@ def _continues(begun: Walk, wanted: Walk) -> bool:
         return False
     if begun.baseline or begun.since is None or wanted.since is None:
         return begun.since == wanted.since
-    return begun.since <= wanted.since
+    return begun.since <= wanted.since and all(
+        earliest(begun.start_of(path), wanted.start_of(path)) == begun.start_of(path)
+        for path in {*begun.lists, *wanted.lists}
+    )
 
 
 def restarted(walk: Walk) -> Walk:
     """The same walk from its first page."""
-    return replace(walk, started_at=None, listing=0, marker=None, pages=0)
+    return replace(
+        walk,
+        started_at=None,
+        listing=0,
+        marker=None,
+        pages=0,
+        saw_ids=False,
+        newest={},
+        refused={},
+    )
+
+
+def earliest(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The earlier of two starts; None is the start of the list."""
+    return min(one, other) if one and other else None
+
+
+def lists_from_json(told: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Moments by path, back from JSON."""
+    facts = json.loads(told) if isinstance(told, str) else told
+    return {path: _moment(text) for path, text in facts.items()}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return parse_stamp(text) if text else None

@@ -3,32 +3,63 @@
 No warehouse in here.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.entities import BY_NAME, Entity, Listing
-from pipedrive_assets.errors import DataError, Missing
+from pipedrive_assets.errors import BadRequest, DataError, Missing, Refused
 from pipedrive_assets.reading.chunk import Chunk, Row
 from pipedrive_assets.reading.list_pages import Params, whole_list
 
+log = logging.getLogger(__name__)
+
 
 def read_snapshot(client: Client, entity: Entity, tally: Tally) -> Iterator[Chunk]:
-    """Everything a small collection holds, in one chunk."""
-    rows, read_at = (_of_each if entity.per else _all_lists)(client, entity, tally)
-    yield Chunk(rows=[(None, row) for row in rows], read_at=read_at, whole=True)
+    """Everything a small collection holds, in one chunk.
+
+    A second list that Pipedrive refuses is left out, and named in the chunk's `refused`.
+
+    Raises:
+        PipedriveError: The first list failed, or any list other than by a refusal.
+    """
+    refused: dict[str, str] = {}
+    if entity.per:
+        rows, read_at = _of_each(client, entity, tally)
+    else:
+        rows, read_at = _all_lists(client, entity, tally, refused)
+    yield Chunk(rows=[(None, row) for row in rows], read_at=read_at, whole=True, refused=refused)
 
 
-def _all_lists(client: Client, entity: Entity, tally: Tally) -> tuple[list[Row], datetime]:
+def _all_lists(
+    client: Client, entity: Entity, tally: Tally, refused: dict[str, str]
+) -> tuple[list[Row], datetime]:
     rows: list[Row] = []
     moments: list[datetime] = []
     for listing in _lists(entity):
-        for variant in entity.variants:
-            found, read_at = _read(client, entity, listing, tally, (*entity.params, *variant))
+        for found, read_at in _variants(client, entity, listing, tally, refused):
             rows += found
             moments.append(read_at)
     return rows, moments[0]
+
+
+def _variants(
+    client: Client, entity: Entity, listing: Listing, tally: Tally, refused: dict[str, str]
+) -> list[tuple[list[Row], datetime]]:
+    """What a list returns for each set of parameters; nothing where it is refused."""
+    try:
+        return [
+            _read(client, entity, listing, tally, (*entity.params, *variant))
+            for variant in entity.variants
+        ]
+    except (Refused, BadRequest) as refusal:
+        if listing.path == entity.path:
+            raise
+        log.warning("%s: /%s is not read: %s", entity.name, listing.path, refusal)
+        refused[listing.path] = refusal.quote or f"status {refusal.status}"
+        return []
 
 
 def _of_each(client: Client, entity: Entity, tally: Tally) -> tuple[list[Row], datetime]:
@@ -37,7 +68,7 @@ def _of_each(client: Client, entity: Entity, tally: Tally) -> tuple[list[Row], d
     404 means that one of them has no list (official docs, permission set assignments), unless all
     say so.
     """
-    owners, read_at = _all_lists(client, BY_NAME[entity.per or ""], tally)
+    owners, read_at = _all_lists(client, BY_NAME[entity.per or ""], tally, {})
     rows: list[Row] = []
     answered, missing = not owners, None
     for owner in owners:

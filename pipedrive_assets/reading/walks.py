@@ -6,12 +6,14 @@ No warehouse in here.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 from pipedrive_assets.api import Answer, Client, Tally
 from pipedrive_assets.entities import Entity, Listing
-from pipedrive_assets.errors import PageMarkerExpired, PipedriveError
+from pipedrive_assets.errors import BadRequest, PageMarkerExpired, PipedriveError, Refused
 from pipedrive_assets.reading.chunk import Chunk, Row
 from pipedrive_assets.reading.list_pages import (
     RESTARTS,
@@ -40,12 +42,21 @@ class Stage:
     params: Params
     keep: Callable[[Row], bool] = lambda _row: True
     ends: Callable[[Sequence[Row]], bool] = lambda _rows: False
+    look: Literal["list", "moved back", "newest ids"] = "list"
+    """What it is for: reading one of the lists, or a second look at the first one."""
 
 
 def read_windowed(
     client: Client, entity: Entity, walk: Walk, tally: Tally, *, chunk_pages: int = CHUNK_PAGES
 ) -> Iterator[Chunk]:
-    """Follow a walk from where it stands to its end; an expired page marker restarts it, once."""
+    """Follow a walk from its position to its end.
+
+    An expired page marker restarts it, once. A list other than the first that Pipedrive refuses is
+    left out: `walk.refused` names it, and nothing may be concluded from the rows it would show.
+
+    Raises:
+        PipedriveError: The first list failed; chunks read before are complete.
+    """
     try:
         yield from _follow(client, entity, walk, tally, chunk_pages)
     except PageMarkerExpired:
@@ -64,6 +75,8 @@ def _follow(
     try:
         for answer, stage, position in _positions(client, entity, walk, tally):
             walk = position
+            if answer is None:
+                continue
             gathered += filter(stage.keep, answer.page.rows)
             fresh_pages += 1
             if fresh_pages == chunk_pages:
@@ -77,14 +90,16 @@ def _follow(
 
 
 def _chunk(rows: list[Row], walk: Walk, read_at: datetime | None) -> Chunk:
-    return Chunk(rows=[(None, row) for row in rows], walk=walk, read_at=read_at)
+    return Chunk(
+        rows=[(None, row) for row in rows], walk=walk, read_at=read_at, refused=walk.refused
+    )
 
 
 def _positions(
     client: Client, entity: Entity, walk: Walk, tally: Tally
-) -> Iterator[tuple[Answer, Stage, Walk]]:
-    """Every page of the walk, with the position after it; a list whose rows moved between its pages
-    is walked again from its start.
+) -> Iterator[tuple[Answer | None, Stage, Walk]]:
+    """Every page of the walk, with the position after it (no page: the list was refused); a list
+    whose rows moved between its pages is walked again from its start.
     """
     starts = 0
     restarted: RowsMoved | None = None
@@ -99,7 +114,7 @@ def _positions(
             ):
                 check_not_gone(answer, restarted, stage.listing)
                 restarted = None
-                walk = _after(walk, stage, answer)
+                walk = _after(entity, walk, stage, answer)
                 yield answer, stage, walk
                 if walk.marker is None:
                     break
@@ -109,13 +124,33 @@ def _positions(
                 raise never_stands_still(stage.listing, moved) from moved
             restarted = moved
             walk = replace(walk, marker=None)
+        except (Refused, BadRequest) as refusal:
+            if stage.listing.path == entity.path:
+                raise
+            walk = _without_list(entity, walk, stage.listing, refusal)
+            yield None, stage, walk
 
 
-def _after(walk: Walk, stage: Stage, answer: Answer) -> Walk:
+def _without_list(
+    entity: Entity, walk: Walk, listing: Listing, refusal: Refused | BadRequest
+) -> Walk:
+    """The position behind a list that Pipedrive refuses."""
+    log.warning("%s: /%s is not read: %s", entity.name, listing.path, refusal)
+    reason = refusal.quote or f"status {refusal.status}"
+    refused = {**walk.refused, listing.path: reason}
+    return replace(walk, listing=walk.listing + 1, marker=None, refused=refused)
+
+
+def _after(entity: Entity, walk: Walk, stage: Stage, answer: Answer) -> Walk:
     """The position after a page."""
     over = answer.page.marker is None or stage.ends(answer.page.rows)
+    path, rows = stage.listing.path, answer.page.rows
+    changes = [walk.newest.get(path), *(_change(entity, row) for row in rows)]
+    newest = max(filter(None, changes), default=None) if stage.look == "list" else None
     return replace(
         walk,
+        newest={**walk.newest, path: newest} if newest else walk.newest,
+        saw_ids=walk.saw_ids or (bool(rows) and stage.look == "newest ids"),
         started_at=walk.started_at or answer.read_at,
         listing=walk.listing + 1 if over else walk.listing,
         marker=None if over else answer.page.marker,
@@ -125,7 +160,9 @@ def _after(walk: Walk, stage: Stage, answer: Answer) -> Walk:
 
 def _stages(entity: Entity, walk: Walk) -> list[Stage | None]:
     """The lists of a walk in their order, the last two only where they are needed (None: not)."""
-    lists = [_list_stage(entity, listing, walk.window) for listing in entity.listings]
+    lists = [
+        _list_stage(entity, listing, walk.window_of(listing.path)) for listing in entity.listings
+    ]
     return [*lists, _moved_back_stage(entity, walk), _newest_stage(entity, walk)]
 
 
@@ -138,7 +175,7 @@ def _moved_back_stage(entity: Entity, walk: Walk) -> Stage | None:
     ):
         return None
     window = Window(start=walk.started_at, end=walk.until)
-    return _list_stage(entity, entity.listings[0], window)
+    return replace(_list_stage(entity, entity.listings[0], window), look="moved back")
 
 
 def _newest_stage(entity: Entity, walk: Walk) -> Stage | None:
@@ -153,6 +190,7 @@ def _newest_stage(entity: Entity, walk: Walk) -> Stage | None:
         params=(*entity.params, *_sorted(entity, "id", "desc")),
         keep=lambda row: row["id"] > above_id,
         ends=lambda rows: any(row["id"] <= above_id for row in rows),
+        look="newest ids",
     )
 
 
@@ -201,7 +239,9 @@ def _any_change(
 
 def _change(entity: Entity, row: Row) -> datetime | None:
     moment = row.get(entity.cursor or "")
-    return parse_stamp(moment) if isinstance(moment, str) and moment else None
+    with suppress(ValueError):
+        return parse_stamp(moment) if isinstance(moment, str) and moment else None
+    return None
 
 
 def _sorted(entity: Entity, column: str, direction: str) -> Params:

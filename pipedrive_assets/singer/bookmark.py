@@ -55,6 +55,7 @@ def _progress(
         is_whole="ids_until" in told,
         ids_until=_id(told.get("ids_until"), entity),
         pending=_pending(told.get("pending", {})),
+        lists=_lists(told.get("lists", {}), entity),
     )
     if (begun := told.get("walk")) is not None:
         found.walk = _walk(begun["position"], entity)
@@ -90,12 +91,21 @@ def _id(told: Any, entity: Entity) -> int | None:
     return told
 
 
+def _lists(told: Mapping[str, Any], entity: Entity) -> dict[str, datetime | None]:
+    found = {path: read_moment(text) for path, text in told.items()}
+    if found.keys() - {listing.path for listing in entity.listings}:
+        raise ValueError(told)
+    return found
+
+
 def _walk(position: str, entity: Entity) -> Walk:
     """A position in the list: of a walk as this tap plans them, open at its end."""
     walk = Walk.from_json(position)
     for each in (walk.since, walk.started_at):
         read_moment(stamp(each) if each else None)
     _id(walk.above_id, entity)
+    for marks in (walk.lists, walk.newest):
+        _lists({path: each and stamp(each) for path, each in marks.items()}, entity)
     lists = len(entity.listings) + 2
     if not (
         walk.moves is True

@@ -1,8 +1,9 @@
 """How far a stream has come, and its bookmark in the state.
 
 At rest a bookmark is `{"update_time": …, "ids_until": …}`: everything up to that moment was sent,
-and every row up to that id. While its list is walked, `walk` stands beside them: the position in
-the list. `pending` are parents that were shown and whose children are still to be read. `start`
+and every row up to that id. `lists` holds, by path, the newest change of a list that returned none
+as late as the bookmark. While its list is walked, `walk` stands beside them: the position in the
+list. `pending` are parents that were shown and whose children are still to be read. `start`
 is told while nothing that changed since the start_date was seen.
 """
 
@@ -49,6 +50,9 @@ class Progress:
     pending: dict[int, str | None] = field(default_factory=dict)
     """Parents that were shown and whose children are still to be read, with their update_time."""
 
+    lists: Mapping[str, datetime | None] = field(default_factory=dict)
+    """By path, the newest change that each list has returned, where it is before the bookmark."""
+
     def next_walk(self, overlap: timedelta) -> Walk:
         """What to read next: the walk that was begun, or the one from the bookmark on."""
         held = Coverage(
@@ -56,6 +60,7 @@ class Progress:
             complete_until=self.bookmark,
             ids_until=self.ids_until,
             walk=self.walk,
+            lists=self.lists,
         )
         window, newest = Window(start=utc_now()), Held(newest=self.bookmark)
         walk = plan(held, window, held=newest, overlap=overlap)
@@ -93,7 +98,10 @@ class Progress:
         walk, self.walk = self.walk, None
         if walk is None:
             return
+        paths = [listing.path for listing in self.entity.listings]
+        lists = walk.lists_after(self.lists, paths) if self.entity.cursor else {}
         self.bookmark = self._reached(walk)
+        self.lists = {path: each for path, each in lists.items() if self._is_behind(each)}
         if walk.saw_newest_ids:
             self.is_whole = True
             self.ids_until = max(filter(None, (self.ids_until, self.highest_id)), default=None)
@@ -123,6 +131,10 @@ class Progress:
         newest = min(filter(None, (self.newest, walk.started_at)), default=None)
         return _later(self.bookmark, newest if self.newest else None)
 
+    def _is_behind(self, mark: datetime | None) -> bool:
+        """Whether a list must be read from an earlier moment than the bookmark."""
+        return mark is None or (self.bookmark is not None and mark < self.bookmark)
+
     def _change(self, row: Row) -> datetime | None:
         text = row.get(self.entity.change_column)
         return parse_stamp(text) if isinstance(text, str) and text else None
@@ -136,6 +148,8 @@ class Progress:
                 told["start"] = stamp(self.start)
         if self.is_whole:
             told["ids_until"] = self.ids_until
+        if self.lists:
+            told["lists"] = {path: each and stamp(each) for path, each in self.lists.items()}
         if self.walk:
             told["walk"] = {
                 "position": self.walk.to_json(),

@@ -5,6 +5,7 @@ written after the load it speaks of has committed, so whatever is killed in betw
 again, and loading is idempotent.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import ConfigurationError, WrongAccountError
 from pipedrive_assets.reading.chunk import ChildrenRead, batches
-from pipedrive_assets.reading.plan import Coverage, Walk
+from pipedrive_assets.reading.plan import Coverage, Walk, lists_from_json
 from pipedrive_assets.source import dialect
 
 LAYOUT = 3
@@ -36,7 +37,7 @@ TABLES = {
     "_pipedrive_coverage": (
         "entity VARCHAR, baseline_at TIMESTAMP WITH TIME ZONE, "
         "complete_until TIMESTAMP WITH TIME ZONE, ids_until BIGINT, walk VARCHAR, "
-        "updated_at TIMESTAMP WITH TIME ZONE"
+        "updated_at TIMESTAMP WITH TIME ZONE, lists VARCHAR"
     ),
     "_pipedrive_children": (
         "entity VARCHAR, parent_id BIGINT, parent_update_time TIMESTAMP WITH TIME ZONE, "
@@ -134,18 +135,19 @@ def _refuse_plain(sql: Sql) -> None:
 def coverage(sql: Sql, entity: Entity) -> Coverage:
     """What is held of an entity; an empty Coverage where it was never loaded."""
     rows = sql.execute_sql(
-        "SELECT baseline_at, complete_until, ids_until, walk "
+        "SELECT baseline_at, complete_until, ids_until, walk, lists "
         f"FROM {table(sql, '_pipedrive_coverage')} WHERE entity = %s",
         entity.name,
     )
     if not rows:
         return Coverage()
-    baseline_at, complete_until, ids_until, walk = rows[0]
+    baseline_at, complete_until, ids_until, walk, lists = rows[0]
     return Coverage(
         baseline_at=baseline_at,
         complete_until=complete_until,
         ids_until=ids_until,
         walk=Walk.from_json(walk) if walk else None,
+        lists=lists_from_json(lists) if lists else {},
     )
 
 
@@ -157,13 +159,15 @@ def record_coverage(sql: Sql, entity: Entity, held: Coverage, now: datetime) -> 
     with sql.begin_transaction():
         sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
         sql.execute_sql(
-            f"INSERT INTO {name} VALUES (%s, %s, %s, %s, %s, %s)",
+            f"INSERT INTO {name} (entity, baseline_at, complete_until, ids_until, walk, "
+            "updated_at, lists) VALUES (%s, %s, %s, %s, %s, %s, %s)",
             entity.name,
             held.baseline_at,
             held.complete_until,
             held.ids_until,
             held.walk.to_json() if held.walk else None,
             now,
+            json.dumps(held.lists, default=datetime.isoformat),
         )
 
 

@@ -139,7 +139,7 @@ class Reconciliation:
         """Rows first, then that they were seen."""
         listed = [row for _, row in chunk.rows]
         wanted = [row for row in listed if self._is_wanted(row)]
-        self.table.commit(Chunk(rows=[(None, row) for row in wanted]))
+        self.table.commit(Chunk(rows=[(None, row) for row in wanted], refused=chunk.refused))
         if chunk.walk:
             with self.context.warehouse.sql() as sql:
                 seen.note(sql, self.entity, [row["id"] for row in listed], chunk.walk)
@@ -156,6 +156,10 @@ class Reconciliation:
         with self.context.warehouse.sql() as sql:
             if self.missing is not None:
                 self._mark(sql, self.missing)
+                return None
+            if self.table.refused:
+                # A row that was not seen may be in the list that was not read.
+                seen.give_up(sql, self.entity)
                 return None
             missing = seen.not_seen(sql, self.entity)
             if self.resumed and len(missing) > CONFIRMED_ROWS:

@@ -109,6 +109,9 @@ class TableReport:
     skipped: str | None = None
     """Why Pipedrive refuses the table, in its words: what is held stays, the next run asks."""
 
+    warnings: tuple[str, ...] = ()
+    """What is missing from a table that was loaded otherwise, one sentence each."""
+
     @property
     def phases(self) -> dict[str, float]:
         """Seconds by phase.
@@ -122,6 +125,14 @@ class TableReport:
             "waiting": self.tally.waiting,
             **{phase: written[phase] for phase in (SHAPING, COMMITTING)},
         }
+
+
+def list_refused(path: str, reason: str) -> str:
+    """The warning for one list of a table that Pipedrive refuses."""
+    return (
+        f"Pipedrive refuses /{path} («{reason}»): rows that only this list returns are not loaded, "
+        "and no row is marked as deleted because of it. Each run asks for it again."
+    )
 
 
 def raise_failures(reports: Sequence[TableReport]) -> None:

@@ -2,8 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import starmap
 from typing import Any
 
 from pipedrive_assets.entities import BY_NAME, Entity, Kind
@@ -17,7 +18,7 @@ from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import commit, drift, erasure, ledger, marks
 from pipedrive_assets.source.context import Context
-from pipedrive_assets.source.report import TableReport, TokensSpent, Waiting
+from pipedrive_assets.source.report import TableReport, TokensSpent, Waiting, list_refused
 from pipedrive_assets.source.stopwatch import COMMITTING
 from pipedrive_assets.source.waiting import tokens_to_begin, what_waits
 from pipedrive_assets.source.withheld import Withheld
@@ -37,6 +38,7 @@ class TableLoad:
         self.walk: Walk | None = None
         self.what = ""
         self.skipped: str | None = None
+        self.refused: Mapping[str, str] = {}
         self._continued = False
         self._before: Coverage | None = None
         self._started = time.monotonic()
@@ -135,7 +137,7 @@ class TableLoad:
 
     def commit(self, chunk: Chunk) -> None:
         """Rows first, then what the ledger says of them: a run killed between loads them again."""
-        entity, warehouse = self.entity, self.context.warehouse
+        entity, warehouse, self.refused = self.entity, self.context.warehouse, chunk.refused
         rows_sent = [row for _, row in chunk.rows]
         self.written.custom = self.context.fields.fields_for(entity, rows_sent, self.tally)
         with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
@@ -164,6 +166,9 @@ class TableLoad:
         listed = [commit.key_of(self.entity, row) for _, row in chunk.rows]
         with warehouse.sql() as sql:
             listed += self._not_told(sql)
+            if chunk.refused:
+                # A row that is missing here may be in the list that was not read.
+                listed += marks.alive_keys(sql, self.entity)
             self.written.marked_deleted += marks.mark_missing(sql, self.entity, listed, moment)
         since = self.coverage.baseline_at or moment
         self.coverage = Coverage(baseline_at=since, complete_until=moment)
@@ -226,6 +231,7 @@ class TableLoad:
             ids_until = commit.what_is_held(sql, self.entity).highest_id
         return Coverage(
             ids_until=ids_until,
+            lists=self.walk.lists_after(known.lists, (each.path for each in self.entity.listings)),
             baseline_at=(known.baseline_at or now) if self.walk.moves else known.baseline_at,
             complete_until=max((moment for moment in moments if moment), default=None),
         )
@@ -270,6 +276,7 @@ class TableLoad:
             baseline_at=self.coverage.baseline_at,
             first_load=self._before is not None and not self._before.baseline_at,
             skipped=self.skipped,
+            warnings=tuple(starmap(list_refused, self.refused.items())),
         )
 
     def _waiting(self, sql: ledger.Sql, reached: CapReached) -> Waiting:

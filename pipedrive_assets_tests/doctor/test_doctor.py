@@ -232,6 +232,16 @@ def test_a_refused_table_says_how_to_go_on_without_it(office):
     assert "persons" in told(only(found, Level.OK))
 
 
+def test_a_refused_second_list_is_doubtful_and_leaves_the_table_readable(office):
+    office.sandbox.inject(faults.refused("api/v2/deals/archived", 403, "Not yours"))
+    found = list(check_rights(office.connection.client, probes((BY_NAME["deals"],))))
+
+    assert "deals: Pipedrive refuses /api/v2/deals/archived («Not yours»)" in told(
+        only(found, Level.WARN)
+    )
+    assert "readable: deals" in told(only(found, Level.OK))
+
+
 def test_after_an_account_wide_refusal_nothing_more_is_asked(office):
     office.sandbox.inject(faults.revoked("v1/notes"))
     found = list(check_rights(office.connection.client, probes(DEFAULT_ENTITIES)))

@@ -189,6 +189,18 @@ def test_a_refused_table_that_an_account_may_lack_is_skipped_with_a_warning(run,
     assert [] == office.differences("leads")
 
 
+def test_a_refused_list_is_named_in_the_metadata_and_the_check(run, office):
+    office.sandbox.inject(faults.refused("v1/leads/archived", 403, "Not yours"))
+
+    result = run(["leads", "stages"])
+
+    assert result.success
+    assert "/v1/leads/archived («Not yours»)" in str(facts(result, "leads")["warnings"])
+    (check,) = [one for one in result.get_asset_check_evaluations() if not one.passed]
+    assert "readable" == check.check_name
+    assert "v1/leads/archived" in check.description
+
+
 def test_what_a_cap_keeps_for_later_is_told_and_is_no_failure(run, monkeypatch):
     monkeypatch.setenv("PIPEDRIVE_TOKENS_PER_DAY", "120")
 

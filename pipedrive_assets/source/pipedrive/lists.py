@@ -78,9 +78,10 @@ def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
         # Saved only where the failure does not undo the whole load: with keep_partial.
         own[BEGUN] = {"walk": walk.to_json(), "seen": seen, "hearers": sorted(hearers)}
         raise
+    paths = [listing.path for listing in entity.listings]
     for name, (state, _) in hearers.items():
         if name not in run.children or run.children[name].counts:
-            note_finished(state, walk, seen)
+            note_finished(state, walk, seen, paths)
 
 
 def _hearers(run: Run, entity: Entity, own: State) -> dict[str, tuple[State, Walk]]:

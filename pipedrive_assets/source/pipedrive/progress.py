@@ -7,13 +7,16 @@ from collections.abc import Iterable, MutableMapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
+from pipedrive_assets.reading.plan import Coverage, Held, Walk, earliest, lists_from_json, plan
 from pipedrive_assets.source.pipedrive.arguments import Request
 from pipedrive_assets.windows import Window, parse_stamp, utc_now
 
 COMPLETE = "complete_until"
 NEWEST = "newest_change"
 IDS = "ids_until"
+LISTS = "lists"
+"""By path: the newest change that each list has returned, null where it never returned a row."""
+
 RECENT = "recent"
 """By id: the change of rows so recent that the next window shows them once more."""
 
@@ -25,7 +28,12 @@ def planned(state: State, request: Request) -> Walk:
     """What a resource needs to be read: everything at first, then what changed."""
     reached = _moment(state.get(COMPLETE))
     return plan(
-        Coverage(baseline_at=reached, complete_until=reached, ids_until=state.get(IDS)),
+        Coverage(
+            baseline_at=reached,
+            complete_until=reached,
+            ids_until=state.get(IDS),
+            lists=lists_from_json(state.get(LISTS, {})),
+        ),
         Window(start=utc_now()),
         held=Held(newest=_moment(state.get(NEWEST))),
         overlap=request.overlap,
@@ -38,23 +46,29 @@ def covering(walks: Iterable[Walk]) -> Walk:
     """The walk that reads what each of these reads."""
     first, *others = walks
     for other in others:
-        since = min(first.since, other.since) if first.since and other.since else None
+        since = earliest(first.since, other.since)
+        starts = {
+            path: earliest(first.start_of(path), other.start_of(path))
+            for path in {*first.lists, *other.lists}
+        }
         ids = [each.above_id for each in (first, other) if each.above_id is not None]
         first = Walk(
             baseline=first.baseline or other.baseline,
             moves=True,
             since=since,
             above_id=min(ids) if since and ids else None,
+            lists={path: each for path, each in starts.items() if each != since},
         )
     return first
 
 
 def concerns(walk: Walk, row: Row, cursor: str) -> bool:
     """Whether a walk of its own would have shown this row."""
-    if walk.since is None:
+    start = walk.earliest
+    if start is None:
         return True
     if change := row.get(cursor):
-        return parse_stamp(change) >= walk.since
+        return parse_stamp(change) >= start
     return walk.above_id is None or row["id"] > walk.above_id
 
 
@@ -83,11 +97,14 @@ def note_rows(seen: State, rows: Iterable[Row], cursor: str, overlap: timedelta)
         seen[RECENT] = {key: each for key, each in recent.items() if parse_stamp(each) >= since}
 
 
-def note_finished(state: State, walk: Walk, seen: State) -> None:
-    """A walk came to its end: what it covers is complete."""
+def note_finished(state: State, walk: Walk, seen: State, paths: Iterable[str] = ()) -> None:
+    """Record a finished walk over the lists `paths`: what it covers is complete."""
     if (reached := walk.complete_until()) is None:
         return
     state[COMPLETE] = _later(state.get(COMPLETE), reached.isoformat())
+    lists = walk.lists_after(lists_from_json(state.get(LISTS, {})), paths)
+    if lists:
+        state[LISTS] = {path: each and each.isoformat() for path, each in lists.items()}
     state[RECENT] = seen.get(RECENT, {})
     if NEWEST in seen:
         state[NEWEST] = _later(state.get(NEWEST), seen[NEWEST])

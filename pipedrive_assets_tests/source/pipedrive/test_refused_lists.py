@@ -1,0 +1,43 @@
+"""A list of a resource is refused, or empty by mistake: the next run reads it from where it was."""
+
+import pytest
+
+from pipedrive_assets.sandbox import faults
+from pipedrive_assets_tests.source.test_refused_lists import ARCHIVES, archive_one, empty
+
+
+@pytest.mark.parametrize("table", ARCHIVES)
+def test_a_refused_second_list_stops_neither_the_first_nor_the_next_run(plain, table):
+    plain.office.sandbox.inject(faults.refused(ARCHIVES[table], 403))
+    plain.run(table)
+    plain.office.advance(days=1)
+    archive_one(plain.office, table)
+    plain.run(table)
+    plain.office.sandbox.clear_faults()
+
+    plain.run(table)
+
+    assert [] == plain.differences(table)
+
+
+def test_children_of_rows_that_only_a_refused_list_returns_are_read_once_it_answers(plain):
+    plain.office.sandbox.inject(faults.refused("api/v2/deals/archived", 403))
+    plain.run("deals", "deals_flow")
+    plain.run("deals", "deals_flow")
+    plain.office.sandbox.clear_faults()
+
+    plain.run("deals", "deals_flow")
+
+    assert [] == plain.differences("deals", "deals_flow")
+
+
+@pytest.mark.parametrize("path", [*ARCHIVES.values(), "api/v2/deals", "v1/leads"])
+def test_a_list_that_was_empty_by_mistake_is_read_whole_by_the_next_run(plain, path):
+    table = "leads" if "leads" in path else "deals"
+    plain.office.sandbox.inject(empty(path))
+    plain.run(table)
+    plain.office.advance(minutes=20)
+
+    plain.run(table)
+
+    assert [] == plain.differences(table)
