@@ -3,8 +3,15 @@
 from pipedrive_assets.derived.table import (
     DERIVED_BY_NAME,
     DERIVED_TABLES,
+    WEIGHTED_VALUE,
     DerivedTable,
     loaded_tables,
 )
 
-__all__ = ["DERIVED_BY_NAME", "DERIVED_TABLES", "DerivedTable", "loaded_tables"]
+__all__ = [
+    "DERIVED_BY_NAME",
+    "DERIVED_TABLES",
+    "WEIGHTED_VALUE",
+    "DerivedTable",
+    "loaded_tables",
+]

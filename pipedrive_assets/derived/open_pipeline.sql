@@ -1,8 +1,10 @@
 -- What is still to be won: a row per stage, month of expected closing and currency.
 --
 -- Counts deals that are open and not archived. Amounts are in the deals' own currency; nothing is
--- converted, and amounts of different currencies are never added. A deal weighs by its own
--- probability, else by its stage's where the pipeline uses those, else in full.
+-- converted, and amounts of different currencies are never added. A deal's weighted value is its value
+-- times its own probability, or its stage's where it has none and the pipeline uses probabilities. A
+-- deal with neither has no weighted value: it counts in deals and value, not in weighted_value.
+-- deals_readable has the same weighted value for each deal.
 --
 -- needs: deals
 -- pipeline_id bigint: The pipeline.
@@ -14,17 +16,16 @@
 -- currency text: ISO code of the currency of every amount in the row.
 -- deals bigint: Open deals.
 -- value double: What they are worth together.
--- weighted_value double: The same, each deal's value times its chance of being won.
+-- weighted_value double: The sum of their weighted values; empty where no deal has one.
+-- deals_weighted bigint: How many of the deals have a weighted value.
 
 SELECT d.pipeline_id, coalesce(p.name, CAST(d.pipeline_id AS VARCHAR)) AS pipeline_name,
   d.stage_id, coalesce(s.name, CAST(d.stage_id AS VARCHAR)) AS stage_name,
   s.order_nr AS stage_order,
   CAST(date_trunc('month', d.expected_close_date) AS DATE) AS expected_close_month,
   d.currency, count(*) AS deals, sum(coalesce(d.value, 0)) AS value,
-  sum(coalesce(d.value, 0) * coalesce(
-    d.probability,
-    CASE WHEN coalesce(p.is_deal_probability_enabled, TRUE) THEN s.deal_probability END,
-    100) / 100) AS weighted_value
+  sum({_weighted_value}) AS weighted_value,
+  count({_weighted_value}) AS deals_weighted
 FROM {deals} d
   LEFT JOIN {stages} s ON s.id = d.stage_id
   LEFT JOIN {pipelines} p ON p.id = d.pipeline_id

@@ -16,6 +16,16 @@ from string import Formatter
 from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.rows.columns import Column
 
+WEIGHTED_VALUE = (
+    "d.value * coalesce(d.probability, CASE WHEN p.is_deal_probability_enabled "
+    "THEN s.deal_probability END) / 100"
+)
+"""The one definition of a weighted value, of the deal `d` in the stage `s` of the pipeline `p`.
+
+A deal counts with its own probability, else with its stage's where the pipeline uses probabilities;
+without either it has no weighted value (null). `{_weighted_value}` stands for it in a query.
+"""
+
 NEEDS = "needs:"
 COLUMN = re.compile(r"(\w+) (\w+)( personal)?: (.+)")
 
@@ -61,7 +71,7 @@ def parse(name: str, text: str) -> DerivedTable:
         doc="\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs),
         needs=tuple(said[start].removeprefix(NEEDS).replace(",", " ").split()),
         columns=dict(_column(name, line) for line in said[start + 1 :] if line),
-        query="\n".join(query).strip(),
+        query="\n".join(query).strip().replace("{_weighted_value}", WEIGHTED_VALUE),
     )
 
 

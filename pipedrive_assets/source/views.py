@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from dlt.common.destination.exceptions import DestinationException as DatabaseException
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
+from pipedrive_assets.derived import WEIGHTED_VALUE
 from pipedrive_assets.source import dialect
 from pipedrive_assets.source.derived_views import make_views
 from pipedrive_assets.source.ledger import Sql, all_columns, table
+from pipedrive_assets.source.linked_activities import linked_activities
 from pipedrive_assets.source.live_views import live_views
 
 log = logging.getLogger(__name__)
@@ -23,7 +25,10 @@ NAMING = NamingConvention()
 
 EMPTY: Mapping[str, str] = {
     "users": "CAST(NULL AS BIGINT) AS id, CAST(NULL AS VARCHAR) AS name",
-    "pipelines": "CAST(NULL AS BIGINT) AS id, CAST(NULL AS VARCHAR) AS name",
+    "pipelines": (
+        "CAST(NULL AS BIGINT) AS id, CAST(NULL AS VARCHAR) AS name, "
+        "CAST(NULL AS BOOLEAN) AS is_deal_probability_enabled"
+    ),
     "stages": (
         "CAST(NULL AS BIGINT) AS id, CAST(NULL AS VARCHAR) AS name, "
         "CAST(NULL AS BIGINT) AS deal_probability, CAST(NULL AS BIGINT) AS pipeline_id"
@@ -52,11 +57,15 @@ EMPTY: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A view over `base` (made only where that table exists); `{name}` stands for a table."""
+    """A view over `base` (made only where that table exists); `{name}` stands for a table.
+
+    `replaced` columns of `base` are left out of `*`: the query has its own in their place.
+    """
 
     name: str
     base: str
     query: str
+    replaced: frozenset[str] = frozenset()
 
 
 NAMES = """
@@ -73,19 +82,20 @@ JOINS = """
 DEALS = f"""
 SELECT d.*,
   {NAMES.format(row="d", org="org_id").strip()},
-  coalesce(pipeline.name, CAST(d.pipeline_id AS VARCHAR)) AS pipeline_name,
-  coalesce(stage.name, CAST(d.stage_id AS VARCHAR)) AS stage_name,
-  d.value * coalesce(d.probability, stage.deal_probability, 100) / 100 AS weighted_value,
+  coalesce(p.name, CAST(d.pipeline_id AS VARCHAR)) AS pipeline_name,
+  coalesce(s.name, CAST(d.stage_id AS VARCHAR)) AS stage_name,
+  {WEIGHTED_VALUE} AS weighted_value,
+  following.id AS next_activity_id, latest.id AS last_activity_id,
   following.subject AS next_activity_subject, following.type AS next_activity_type,
   following.due_date AS next_activity_date, following.due_time AS next_activity_time,
   latest.subject AS last_activity_subject, latest.type AS last_activity_type,
   latest.due_date AS last_activity_date
 FROM {{deals}} d
   {JOINS.format(row="d", org="org_id").strip()}
-  LEFT JOIN {{pipelines}} pipeline ON pipeline.id = d.pipeline_id
-  LEFT JOIN {{stages}} stage ON stage.id = d.stage_id
-  LEFT JOIN {{activities}} following ON following.id = d.next_activity_id
-  LEFT JOIN {{activities}} latest ON latest.id = d.last_activity_id
+  LEFT JOIN {{pipelines}} p ON p.id = d.pipeline_id
+  LEFT JOIN {{stages}} s ON s.id = d.stage_id
+  LEFT JOIN {{deals_next_activity}} following ON following.row_id = d.id
+  LEFT JOIN {{deals_last_activity}} latest ON latest.row_id = d.id
 """
 
 ACTIVITIES = f"""
@@ -102,11 +112,12 @@ FROM {{activities}} a
 LEADS = f"""
 SELECT l.*,
   {NAMES.format(row="l", org="organization_id").strip()},
+  following.id AS next_activity_id,
   following.subject AS next_activity_subject, following.type AS next_activity_type,
   following.due_date AS next_activity_date
 FROM {{leads}} l
   {JOINS.format(row="l", org="organization_id").strip()}
-  LEFT JOIN {{activities}} following ON following.id = l.next_activity_id
+  LEFT JOIN {{leads_next_activity}} following ON following.row_id = l.id
 """
 
 
@@ -146,9 +157,19 @@ FROM {{deals_flow}} f
 """
 
 VIEWS: tuple[View, ...] = (
-    View(name="deals_readable", base="deals", query=DEALS),
+    View(
+        name="deals_readable",
+        base="deals",
+        query=DEALS,
+        replaced=frozenset({"next_activity_id", "last_activity_id"}),
+    ),
     View(name="activities_readable", base="activities", query=ACTIVITIES),
-    View(name="leads_readable", base="leads", query=LEADS),
+    View(
+        name="leads_readable",
+        base="leads",
+        query=LEADS,
+        replaced=frozenset({"next_activity_id"}),
+    ),
     View(name="deals_flow_readable", base="deals_flow", query=FLOW),
 )
 
@@ -189,7 +210,11 @@ def _query(sql: Sql, view: View, columns: Mapping[str, list[str]]) -> str:
     row = re.match(r"\s*SELECT (\w)\.\*", query)
     if row is None:
         return query
-    shown = ", ".join(f"{row[1]}.{sql.escape_column_name(column)}" for column in columns[view.base])
+    shown = ", ".join(
+        f"{row[1]}.{sql.escape_column_name(column)}"
+        for column in columns[view.base]
+        if column not in view.replaced
+    )
     return query.replace(f"{row[1]}.*", shown, 1)
 
 
@@ -206,6 +231,12 @@ class _Names(dict[str, str]):
             }
         )
         self._sql, self._existing = sql, existing
+        self.update(
+            {
+                name: source.format_map(self)
+                for name, source in linked_activities(sql, existing).items()
+            }
+        )
 
     def __missing__(self, name: str) -> str:
         if name in self._existing:

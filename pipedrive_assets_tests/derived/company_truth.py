@@ -153,18 +153,20 @@ def activity(world) -> dict[tuple[Any, ...], tuple[int, ...]]:
 
 
 def open_deals(world) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    """Deals, value and weighted value, by stage, month and currency."""
+    """Deals, value, weighted value and weighted deals, by stage, month and currency."""
     stages, pipelines = world.tables["stages"].rows, world.tables["pipelines"].rows
-    sums: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, 0, 0])
+    sums: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, 0, None, 0])
     for deal in seen(world, "deals").values():
         if deal["status"] != "open" or deal["is_archived"]:
             continue
-        chance = 100
+        chance = None
         if deal["probability"] is not None:
             chance = deal["probability"]
         elif pipelines[deal["pipeline_id"]]["is_deal_probability_enabled"]:
             chance = stages[deal["stage_id"]]["deal_probability"]
         place = (deal["stage_id"], month(deal["expected_close_date"]), deal["currency"])
-        row, value = sums[place], deal["value"] or 0
-        row[0], row[1], row[2] = row[0] + 1, row[1] + value, row[2] + value * chance / 100
+        row, value = sums[place], deal["value"]
+        row[0], row[1] = row[0] + 1, row[1] + (value or 0)
+        if value is not None and chance is not None:
+            row[2], row[3] = (row[2] or 0) + value * chance / 100, row[3] + 1
     return {key: tuple(row) for key, row in sums.items()}

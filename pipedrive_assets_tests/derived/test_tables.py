@@ -231,6 +231,7 @@ def test_open_deals_are_summed_by_stage_month_and_currency(held):
             "deals",
             "value",
             "weighted_value",
+            "deals_weighted",
         ),
         3,
     )
