@@ -1,0 +1,119 @@
+"""Any refusal of any endpoint, in any front end, then one healthy run: the account, every column.
+
+A round refuses every place at once, each in another way; as many rounds as there are kinds put
+each kind at each place. Lists have rounds of their own, because children of a refused list are
+not asked for.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import product
+
+import pytest
+
+from pipedrive_assets.entities import ENTITIES, Kind, children_of
+from pipedrive_assets.sandbox.faults import Fault
+from pipedrive_assets_tests.proxy import (
+    CHANGED,
+    FAILURES,
+    STATUSES,
+    WHOLE_ACCOUNT,
+    at,
+    places,
+)
+from pipedrive_assets_tests.refused.trials import ALL, Trials
+
+SOAK = int(os.environ.get("PIPEDRIVE_SOAK_EXAMPLES", "0"))
+"""Random trials of a long soak; 0: a few."""
+
+OF_PLACE = (*STATUSES, *FAILURES, *CHANGED)
+CHILDREN = places(entity for entity in ENTITIES if entity.kind is Kind.CHILD)
+LISTS = places(entity for entity in ENTITIES if entity.kind is not Kind.CHILD)
+STATES = ("first", "second")
+FEW = (
+    "deals",
+    "leads",
+    "notes",
+    "stages",
+    "users",
+    "custom_fields_mapping",
+    "fields",
+    "deals_participants",
+    "deals_flow",
+    "deals_products",
+    "boards",
+    "phases",
+)
+"""Tables of every kind of list."""
+
+
+def concerned(place: str) -> tuple[str, ...]:
+    """The tables to read where one place is refused: its own, their parents, some children."""
+    own = [entity for entity in ENTITIES if place in places([entity])]
+    names = [entity.name for entity in own][:4]
+    for entity in own[:4]:
+        names += [each for each in (entity.parent, entity.per) if each]
+        names += [child.name for child in children_of(entity.name)][:3]
+    return tuple(dict.fromkeys(names))
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Trials]:
+    """Trials of these tables; each set is read a first time once."""
+
+    @cache
+    def made(*names: str) -> Trials:
+        return Trials(tmp_path_factory.mktemp("trials"), names or ALL)
+
+    return made
+
+
+def round_of(refused: list[str], number: int, nth: int = 1) -> list[Fault]:
+    """Every place refused, each in another way."""
+    return [
+        at(kind, place, nth)
+        for index, place in enumerate(refused)
+        if (kind := OF_PLACE[(number + index) % len(OF_PLACE)]) not in believed(place)
+    ]
+
+
+def believed(place: str) -> tuple[str, ...]:
+    """Replies of a place that nothing tells from true ones."""
+    return ()
+
+
+def rounds() -> Iterator[object]:
+    for front_end, state, number in product(
+        ("load", "plain, keep_partial"), STATES, range(len(OF_PLACE))
+    ):
+        for name, refused in (("lists", LISTS), ("children", CHILDREN)):
+            yield pytest.param(
+                *(front_end, state, refused, number), id=f"{front_end}-{state}-{name}-{number}"
+            )
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("front_end", "state", "refused", "number"), list(rounds()))
+def test_every_place_refused_at_once(trials, front_end, state, refused, number):
+    assert [] == trials().wrongs(front_end, state, *round_of(refused, number))
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("place", [*LISTS, *CHILDREN])
+def test_each_place_refused_in_every_way(trials, state, place):
+    made = trials(*concerned(place))
+    wrong = {
+        (kind, nth): found[:3]
+        for kind, nth in product(OF_PLACE, (1, 2))
+        if kind not in believed(place)
+        if (found := made.wrongs("singer", state, at(kind, place, nth)))
+    }
+    assert {} == wrong
+
+
+@pytest.mark.parametrize("nth", [1, 2, 30])
+@pytest.mark.parametrize("kind", [*WHOLE_ACCOUNT, "500"])
+def test_everything_refused_from_a_call_on(trials, kind, nth):
+    assert [] == trials(*FEW).wrongs("singer", "first", at(kind, "*", nth))
