@@ -54,6 +54,7 @@ ENTITIES: tuple[Entity, ...] = (
         cursor="update_time",
         fields="dealFields",
         params=(("status", "open,won,lost,deleted"), ("include_fields", _DEAL_EXTRAS)),
+        uncertain_fields=("smart_bcc_email", "source_lead_id"),
         archived=Listing(path="api/v2/deals/archived", cost=20),
     ),
     Entity(
@@ -64,6 +65,7 @@ ENTITIES: tuple[Entity, ...] = (
         cursor="update_time",
         fields="personFields",
         params=(("include_fields", _PERSON_EXTRAS),),
+        uncertain_fields=("marketing_status", "doi_status", "smart_bcc_email"),
     ),
     Entity(
         name="organizations",
@@ -73,6 +75,7 @@ ENTITIES: tuple[Entity, ...] = (
         cursor="update_time",
         fields="organizationFields",
         params=(("include_fields", _ORGANIZATION_EXTRAS),),
+        uncertain_fields=("smart_bcc_email",),
     ),
     Entity(
         name="activities",

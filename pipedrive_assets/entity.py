@@ -3,7 +3,8 @@
 `entities.py` lists them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
@@ -55,6 +56,10 @@ class Entity:
     paging: Literal["cursor", "offset", "none"] = "cursor"
     page_rows: int = PAGE_ROWS
     params: tuple[tuple[str, str], ...] = ()
+    uncertain_fields: tuple[str, ...] = ()
+    """Names in `include_fields` that no public program is known to send: omitted first where
+    Pipedrive refuses the parameter."""
+
     since: bool = True
     """Whether the list takes `updated_since`; one that does not is read by the daily run only."""
 
@@ -142,7 +147,21 @@ class Entity:
     @property
     def is_refusable(self) -> bool:
         """Whether Pipedrive may refuse it, or a part of it, without failing a load."""
-        return self.gated or len(self.listings) > 1
+        return self.gated or len(self.listings) > 1 or bool(self.include_fields)
+
+    @property
+    def include_fields(self) -> tuple[str, ...]:
+        """The fields that have to be asked for by name."""
+        told = dict(self.params).get("include_fields")
+        return tuple(told.split(",")) if told else ()
+
+    def without_fields(self, omitted: Collection[str]) -> "Entity":
+        """The same, asked for without some of `include_fields`."""
+        if not omitted:
+            return self
+        names = ",".join(name for name in self.include_fields if name not in omitted)
+        others = tuple(each for each in self.params if each[0] != "include_fields")
+        return replace(self, params=(*others, ("include_fields", names)) if names else others)
 
     @property
     def listings(self) -> tuple[Listing, ...]:

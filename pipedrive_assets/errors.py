@@ -18,6 +18,7 @@
         BudgetExhausted        wait until `reset_at`; progress is kept               exit 4
         TransientApiError      retried already; run again later                      exit 5
       DataError                a reply broke a promise                               exit 6
+        FieldsRefused          fields that were loaded before are refused now
         ParentNotLoaded        load the table first that it is read for
         ImplausibleLoss        too many rows are gone at once to be believed
       CapReached               the rest waits: a cap of this project's settings       exit 4
@@ -30,7 +31,7 @@ Facts are attributes; the message quotes Pipedrive and ends with the next step. 
 holds the api token.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 
@@ -277,6 +278,21 @@ class DataError(PipedriveError):
 
 class ParentNotLoaded(DataError):
     """A table is read for each row of another, which does not exist yet."""
+
+
+class FieldsRefused(DataError):
+    """Pipedrive refuses fields that a table already has; loading without them would empty them."""
+
+    def __init__(self, table: str, names: Sequence[str]) -> None:
+        """`names` are the fields in `include_fields` that are refused."""
+        self.table, self.names = table, tuple(names)
+        super().__init__(
+            f"Pipedrive refuses fields of {table} that earlier runs have loaded (include_fields: "
+            f"{', '.join(names)}). Nothing was loaded, because dlt would set these columns to "
+            "null in every row that it replaces. Run again later; each run asks for them again. "
+            f"To load {table} without them, load it again from the start: "
+            f'pipeline.run(source.with_resources("{table}"), refresh="drop_resources").'
+        )
 
 
 class ImplausibleLoss(DataError):

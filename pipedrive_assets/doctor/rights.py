@@ -1,7 +1,8 @@
 """Rights: each table is asked for one row, to see what Pipedrive refuses this user."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pipedrive_assets.api import Client
 from pipedrive_assets.doctor.finding import Finding, broken, doubtful, fine
@@ -14,6 +15,8 @@ from pipedrive_assets.errors import (
     PipedriveError,
     Refused,
 )
+from pipedrive_assets.reading.omitted_fields import Names, fewer_fields
+from pipedrive_assets.reading.walks import first_page
 
 TOPIC = "rights"
 OF_ALL = (AuthenticationError, Blocked, BudgetExhausted)
@@ -63,7 +66,7 @@ def check_rights(client: Client, probes: Sequence[Probe]) -> Iterator[Finding]:
             unseen[probe.owner or ""] = None
             continue
         try:
-            row = _first_row(client, probe, ids[probe.owner])
+            row, omitted = _first_row(client, probe, ids[probe.owner])
         except OF_ALL as error:
             yield _refused(probe, error)
             break
@@ -73,23 +76,44 @@ def check_rights(client: Client, probes: Sequence[Probe]) -> Iterator[Finding]:
         if row and row.get("id") is not None:
             ids.setdefault(probe.entity.name, row["id"])
         readable.append(probe.entity.name)
+        if omitted:
+            yield _without_fields(probe, omitted)
     if readable:
         yield fine(TOPIC, f"readable: {', '.join(dict.fromkeys(readable))}")
     for name in unseen:
         yield fine(TOPIC, f"no row of {name} to be seen; what belongs to them was not asked for")
 
 
-def _first_row(client: Client, probe: Probe, parent: object) -> dict[str, object] | None:
-    entity, listing = probe.entity, probe.listing
+def _first_row(
+    client: Client, probe: Probe, parent: object, omitted: Names = ()
+) -> tuple[Mapping[str, object] | None, Names]:
+    """The first row, asked for with the parameters of a load; and the fields that are refused."""
+    entity, listing = probe.entity.without_fields(omitted), probe.listing
     name = entity.bulk or entity.parent_param
     named = ((name, str(parent)),) if name else ()
-    params = (*entity.params, *entity.variants[0], *named)
+    params = (*first_page(entity, listing), *named)
     path = listing.path.format(id=parent)
     if entity.nested:
         client.object(path, cost=listing.cost, params=params)
-        return None
-    pages = client.pages(path, cost=listing.cost, paging=entity.paging, page_rows=1, params=params)
-    return next(iter(next(pages).page.rows), None)
+        return None, omitted
+    how = partial(client.pages, paging=entity.paging, page_rows=entity.page_rows)
+    try:
+        page = next(how(path, cost=listing.cost, params=params)).page
+    except BadRequest as refusal:
+        fewer = fewer_fields(probe.entity, omitted, refusal)
+        if fewer is None:
+            raise
+        return _first_row(client, probe, parent, fewer)
+    return next(iter(page.rows), None), omitted
+
+
+def _without_fields(probe: Probe, names: Names) -> Finding:
+    return doubtful(
+        TOPIC,
+        f"{probe.entity.name}: Pipedrive refuses include_fields of /{probe.listing.path} with "
+        f"{', '.join(names)}; loads leave these columns out.",
+        "Columns loaded earlier keep their values. Nothing to do: each run asks for them again.",
+    )
 
 
 def _refused(probe: Probe, error: PipedriveError) -> Finding:

@@ -54,6 +54,9 @@ class Chunk:
     refused: Mapping[str, str] = field(default_factory=dict)
     """By path, why Pipedrive refused one of the lists: rows that are not here may be in it."""
 
+    omitted: tuple[str, ...] = ()
+    """Fields that these rows were read without."""
+
 
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
     """Lists of at most `size` items, in order."""

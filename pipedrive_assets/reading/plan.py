@@ -44,6 +44,9 @@ class Walk:
     refused: Mapping[str, str] = field(default_factory=dict)
     """By path, why Pipedrive refused a list. The walk goes on without it."""
 
+    omitted: tuple[str, ...] = ()
+    """Names left out of `include_fields`, because Pipedrive refuses them."""
+
     @property
     def resumed(self) -> bool:
         """Whether an earlier run began it."""
@@ -106,6 +109,10 @@ class Walk:
         """
         return {path: self._mark_after(known, path) for path in paths}
 
+    def omitted_after(self, known: Iterable[str]) -> tuple[str, ...]:
+        """The fields that some rows lack once this walk is finished, `known` before it."""
+        return self.omitted if self.baseline else tuple(sorted({*known, *self.omitted}))
+
     def _mark_after(self, known: Mapping[str, datetime | None], path: str) -> datetime | None:
         start, newest = self.start_of(path), self.newest.get(path)
         before = known.get(path, start)
@@ -134,6 +141,7 @@ class Walk:
             facts[name] = _moment(facts[name])
         for name in ("lists", "newest"):
             facts[name] = lists_from_json(facts.get(name, {}))
+        facts["omitted"] = tuple(facts.get("omitted", ()))
         return cls(**facts)
 
 
@@ -150,8 +158,27 @@ class Coverage:
     """By path, the newest change that each list has returned; None: it never returned a row, so it
     is read from its start. A list without an entry goes by `Held.newest`."""
 
+    omitted: tuple[str, ...] = ()
+    """Fields that some rows were loaded without, because Pipedrive refused them."""
+
     walk: Walk | None = None
     """A walk that was begun and not finished."""
+
+    def during(self, walk: Walk | None, omitted: Iterable[str]) -> "Coverage":
+        """The coverage after a chunk: the position, and the fields that some rows lack."""
+        names = tuple(sorted({*self.omitted, *omitted}))
+        return replace(self, walk=walk or self.walk, omitted=names)
+
+    def after(self, walk: Walk, paths: Iterable[str], held: "Held", now: datetime) -> "Coverage":
+        """The coverage once a walk over the lists `paths` is finished and the table is `held`."""
+        moments = [self.complete_until, walk.complete_until()]
+        return Coverage(
+            ids_until=held.highest_id if walk.saw_newest_ids else self.ids_until,
+            lists=walk.lists_after(self.lists, paths),
+            omitted=walk.omitted_after(self.omitted),
+            baseline_at=(self.baseline_at or now) if walk.moves else self.baseline_at,
+            complete_until=max(filter(None, moments), default=None),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,15 +197,19 @@ def plan(  # noqa: PLR0913 - the facts that a plan rests on
     overlap: timedelta,
     since: datetime | None = None,
     full: bool = False,
+    omitted: tuple[str, ...] = (),
 ) -> Walk:
     """The walk that makes `window` complete, resuming an unfinished one that is the same.
 
     A window never starts later than the table's newest change, so that a clock that runs ahead
     of the account's changes loses nothing; each list has its own newest change, so that one that
     was refused or empty by mistake is read again from where it was. `since` limits the baseline. A
-    table that holds no change at all is read whole.
+    table that holds no change at all is read whole, and so is one whose rows were loaded without
+    fields that are no longer `omitted`.
     """
+    full = full or bool(set(coverage.omitted) - set(omitted))
     wanted = _wanted(coverage, window, held=held, overlap=overlap, since=since, full=full)
+    wanted = replace(wanted, omitted=omitted)
     begun = coverage.walk
     return begun if begun and _continues(begun, wanted) else wanted
 
@@ -217,7 +248,8 @@ def _continues(begun: Walk, wanted: Walk) -> bool:
 
     A window that began earlier covers one that begins later.
     """
-    if (begun.baseline, begun.moves, begun.until) != (wanted.baseline, wanted.moves, wanted.until):
+    same = ("baseline", "moves", "until", "omitted")
+    if any(getattr(begun, name) != getattr(wanted, name) for name in same):
         return False
     if begun.baseline or begun.since is None or wanted.since is None:
         return begun.since == wanted.since

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from pipedrive_assets.api import Answer, Client, Tally
-from pipedrive_assets.entities import Entity, Listing
+from pipedrive_assets.entities import Entity, Kind, Listing
 from pipedrive_assets.errors import BadRequest, PageMarkerExpired, PipedriveError, Refused
 from pipedrive_assets.reading.chunk import Chunk, Row
 from pipedrive_assets.reading.list_pages import (
@@ -23,6 +23,7 @@ from pipedrive_assets.reading.list_pages import (
     never_stands_still,
     pages,
 )
+from pipedrive_assets.reading.omitted_fields import fewer_fields
 from pipedrive_assets.reading.plan import Walk, restarted
 from pipedrive_assets.windows import Window, parse_stamp
 
@@ -91,7 +92,11 @@ def _follow(
 
 def _chunk(rows: list[Row], walk: Walk, read_at: datetime | None) -> Chunk:
     return Chunk(
-        rows=[(None, row) for row in rows], walk=walk, read_at=read_at, refused=walk.refused
+        rows=[(None, row) for row in rows],
+        walk=walk,
+        read_at=read_at,
+        refused=walk.refused,
+        omitted=walk.omitted,
     )
 
 
@@ -102,8 +107,9 @@ def _positions(
     whose rows moved between its pages is walked again from its start.
     """
     starts = 0
+    asked: dict[int, tuple[str, ...]] = {}
     restarted: RowsMoved | None = None
-    while walk.listing < len(stages := _stages(entity, walk)):
+    while walk.listing < len(stages := _stages(entity.without_fields(walk.omitted), walk)):
         stage = stages[walk.listing]
         if stage is None:
             walk = replace(walk, listing=walk.listing + 1)
@@ -125,8 +131,15 @@ def _positions(
             restarted = moved
             walk = replace(walk, marker=None)
         except (Refused, BadRequest) as refusal:
+            fewer = fewer_fields(entity, walk.omitted, refusal) if walk.marker is None else None
+            if fewer:
+                asked.setdefault(walk.listing, walk.omitted)
+                walk = replace(walk, omitted=fewer)
+                log.warning("%s: asking without %s: %s", entity.name, ", ".join(fewer), refusal)
+                continue
             if stage.listing.path == entity.path:
                 raise
+            walk = replace(walk, omitted=asked.get(walk.listing, walk.omitted))
             walk = _without_list(entity, walk, stage.listing, refusal)
             yield None, stage, walk
 
@@ -139,6 +152,13 @@ def _without_list(
     reason = refusal.quote or f"status {refusal.status}"
     refused = {**walk.refused, listing.path: reason}
     return replace(walk, listing=walk.listing + 1, marker=None, refused=refused)
+
+
+def first_page(entity: Entity, listing: Listing) -> Params:
+    """The parameters with which a first load asks for the first page of a list."""
+    if entity.kind is Kind.WINDOWED:
+        return _list_stage(entity, listing, None).params
+    return (*entity.params, *entity.variants[0])
 
 
 def _after(entity: Entity, walk: Walk, stage: Stage, answer: Answer) -> Walk:

@@ -56,6 +56,7 @@ def _progress(
         ids_until=_id(told.get("ids_until"), entity),
         pending=_pending(told.get("pending", {})),
         lists=_lists(told.get("lists", {}), entity),
+        omitted=_omitted(told.get("omitted_fields", ()), entity),
     )
     if (begun := told.get("walk")) is not None:
         found.walk = _walk(begun["position"], entity)
@@ -91,6 +92,13 @@ def _id(told: Any, entity: Entity) -> int | None:
     return told
 
 
+def _omitted(told: Iterable[str], entity: Entity) -> tuple[str, ...]:
+    names = tuple(told)
+    if set(names) - set(entity.include_fields):
+        raise ValueError(told)
+    return names
+
+
 def _lists(told: Mapping[str, Any], entity: Entity) -> dict[str, datetime | None]:
     found = {path: read_moment(text) for path, text in told.items()}
     if found.keys() - {listing.path for listing in entity.listings}:
@@ -106,6 +114,7 @@ def _walk(position: str, entity: Entity) -> Walk:
     _id(walk.above_id, entity)
     for marks in (walk.lists, walk.newest):
         _lists({path: each and stamp(each) for path, each in marks.items()}, entity)
+    _omitted(walk.omitted, entity)
     lists = len(entity.listings) + 2
     if not (
         walk.moves is True

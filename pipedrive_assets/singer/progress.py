@@ -53,17 +53,24 @@ class Progress:
     lists: Mapping[str, datetime | None] = field(default_factory=dict)
     """By path, the newest change that each list has returned, where it is before the bookmark."""
 
-    def next_walk(self, overlap: timedelta) -> Walk:
-        """What to read next: the walk that was begun, or the one from the bookmark on."""
+    omitted: tuple[str, ...] = ()
+    """Fields that records were sent without, because Pipedrive refused them."""
+
+    def next_walk(self, overlap: timedelta, omitted: tuple[str, ...] = ()) -> Walk:
+        """What to read next: the walk that was begun, or the one from the bookmark on.
+
+        Everything is read again once fields that records lack are no longer `omitted`.
+        """
         held = Coverage(
             baseline_at=self.bookmark if self.is_whole else None,
             complete_until=self.bookmark,
             ids_until=self.ids_until,
             walk=self.walk,
             lists=self.lists,
+            omitted=self.omitted,
         )
         window, newest = Window(start=utc_now()), Held(newest=self.bookmark)
-        walk = plan(held, window, held=newest, overlap=overlap)
+        walk = plan(held, window, held=newest, overlap=overlap, omitted=omitted)
         if not walk.resumed:
             self.newest = self.highest_id = None
         self.was_ahead = False
@@ -75,7 +82,7 @@ class Progress:
         everything, since the bookmark; rows without update_time always.
         """
         is_first = self.walk is None or self.walk.baseline
-        floor = (self.bookmark if is_first else None) or self.start
+        floor = (self.bookmark if is_first and not self.omitted else None) or self.start
         if floor is None:
             return list(rows)
         changes = ((row, self._change(row)) for row in rows)
@@ -102,6 +109,7 @@ class Progress:
         lists = walk.lists_after(self.lists, paths) if self.entity.cursor else {}
         self.bookmark = self._reached(walk)
         self.lists = {path: each for path, each in lists.items() if self._is_behind(each)}
+        self.omitted = walk.omitted_after(self.omitted) if self.omitted else ()
         if walk.saw_newest_ids:
             self.is_whole = True
             self.ids_until = max(filter(None, (self.ids_until, self.highest_id)), default=None)
@@ -150,6 +158,8 @@ class Progress:
             told["ids_until"] = self.ids_until
         if self.lists:
             told["lists"] = {path: each and stamp(each) for path, each in self.lists.items()}
+        if self.omitted:
+            told["omitted_fields"] = list(self.omitted)
         if self.walk:
             told["walk"] = {
                 "position": self.walk.to_json(),

@@ -11,6 +11,7 @@ from pipedrive_assets.entities import Entity, Kind
 from pipedrive_assets.reading.child_walks import read_children
 from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.reading.field_memory import OWN_SHAPES, FieldMemory
+from pipedrive_assets.reading.omitted_fields import fields_to_omit
 from pipedrive_assets.reading.plan import Walk
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
@@ -67,6 +68,9 @@ class StreamSync:
     _strange: set[str] = field(default_factory=set)
     """Properties that were told not to be in the catalog."""
 
+    _omitted: tuple[str, ...] = ()
+    """Fields that the records at hand were read without: they have no such properties."""
+
     def sync(self) -> None:
         """Read the stream from where the state says."""
         entity = self.stream.entity
@@ -102,12 +106,16 @@ class StreamSync:
             self._start = min(self.run.start, progress.bookmark or self.run.start)
         self._children(progress, dict(progress.pending))
         while True:
-            walk = progress.next_walk(self.run.overlap)
+            known = progress.omitted
+            omitted = fields_to_omit(self.run.client, progress.entity, self.tally, known)
+            walk = progress.next_walk(self.run.overlap, omitted)
             resumed = walk.resumed
             for chunk in self._pages(progress.entity, walk):
                 shown = [row for _, row in chunk.rows]
                 rows = progress.wanted(shown)
                 if not self.stream.entity.parent:
+                    progress.omitted = tuple(sorted({*progress.omitted, *chunk.omitted}))
+                    self._omitted = chunk.omitted
                     self._send(((None, row) for row in rows), chunk.read_at)
                 parents = self._noted_parents(progress, rows)
                 progress.take(shown, chunk.walk)
@@ -183,6 +191,8 @@ class StreamSync:
             if parent_times is not None and cursor and self.stream.replication_key == cursor:
                 shaped[cursor] = parent_times.get(parent or 0)
             record = record_of(shaped, sent=sent, mapped=mapped)
+            for name in self._omitted:
+                record.pop(name, None)
             self.run.messages.record(self.stream, record, read_at or utc_now())
             self.sent += 1
 

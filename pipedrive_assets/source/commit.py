@@ -19,6 +19,7 @@ from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.shape import shape
 from pipedrive_assets.source.dlt_run import DltRun, load_rows, make_table
+from pipedrive_assets.source.held_columns import with_held
 from pipedrive_assets.source.ledger import (
     STATEMENT_ROWS,
     Sql,
@@ -61,13 +62,20 @@ class Written:
 
 
 def commit_rows(
-    warehouse: Warehouse, entity: Entity, rows: Iterable[Row], written: Written
+    warehouse: Warehouse,
+    entity: Entity,
+    rows: Sequence[Row],
+    written: Written,
+    omitted: Sequence[str] = (),
 ) -> None:
-    """Merge rows on their key.
+    """Merge rows on their key; the fields that they were read without (`omitted`) stay as held.
 
     Call it with the file held. Of rows with the same key the one read last counts, unless its
     `update_time` is older. A row that the table holds already, or holds newer, is left out.
     """
+    if omitted:
+        with warehouse.sql() as sql:
+            rows = with_held(sql, entity, rows, omitted)
     with written.watch.lap(SHAPING):
         shaped = [kept for row in rows if (kept := _shape(entity, row, None, written))]
         newest = _one_perkey_of(entity, shaped)

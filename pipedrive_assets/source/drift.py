@@ -7,9 +7,9 @@ nothing else tells.
 
 from datetime import datetime, timedelta, timezone
 
-from pipedrive_assets.entities import Entity
+from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.reading.chunk import Parent
-from pipedrive_assets.source.ledger import Sql, table, table_exists
+from pipedrive_assets.source.ledger import Sql, coverage, table, table_exists
 from pipedrive_assets.source.report import LoadRequest
 
 FIRST_DAY = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -23,7 +23,9 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
     wants them all. Call it with the file held.
     """
     parent = child.parent or ""
-    counter = f"p.{sql.escape_column_name(child.counter)}" if child.counter else "NULL"
+    # A counter that Pipedrive refuses is as old as its row: it spares no call.
+    is_known = child.counter and child.counter not in coverage(sql, BY_NAME[parent]).omitted
+    counter = f"p.{sql.escape_column_name(child.counter or '')}" if is_known else "NULL"
     due = _due(sql, child, request, now)
     rows = sql.execute_sql(
         f"SELECT p.id, p.update_time, {counter}, {due} FROM {table(sql, parent)} p "

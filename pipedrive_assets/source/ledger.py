@@ -37,7 +37,7 @@ TABLES = {
     "_pipedrive_coverage": (
         "entity VARCHAR, baseline_at TIMESTAMP WITH TIME ZONE, "
         "complete_until TIMESTAMP WITH TIME ZONE, ids_until BIGINT, walk VARCHAR, "
-        "updated_at TIMESTAMP WITH TIME ZONE, lists VARCHAR"
+        "updated_at TIMESTAMP WITH TIME ZONE, lists VARCHAR, omitted VARCHAR"
     ),
     "_pipedrive_children": (
         "entity VARCHAR, parent_id BIGINT, parent_update_time TIMESTAMP WITH TIME ZONE, "
@@ -135,19 +135,20 @@ def _refuse_plain(sql: Sql) -> None:
 def coverage(sql: Sql, entity: Entity) -> Coverage:
     """What is held of an entity; an empty Coverage where it was never loaded."""
     rows = sql.execute_sql(
-        "SELECT baseline_at, complete_until, ids_until, walk, lists "
+        "SELECT baseline_at, complete_until, ids_until, walk, lists, omitted "
         f"FROM {table(sql, '_pipedrive_coverage')} WHERE entity = %s",
         entity.name,
     )
     if not rows:
         return Coverage()
-    baseline_at, complete_until, ids_until, walk, lists = rows[0]
+    baseline_at, complete_until, ids_until, walk, lists, omitted = rows[0]
     return Coverage(
         baseline_at=baseline_at,
         complete_until=complete_until,
         ids_until=ids_until,
         walk=Walk.from_json(walk) if walk else None,
         lists=lists_from_json(lists) if lists else {},
+        omitted=tuple(json.loads(omitted)) if omitted else (),
     )
 
 
@@ -160,7 +161,7 @@ def record_coverage(sql: Sql, entity: Entity, held: Coverage, now: datetime) -> 
         sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
         sql.execute_sql(
             f"INSERT INTO {name} (entity, baseline_at, complete_until, ids_until, walk, "
-            "updated_at, lists) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            "updated_at, lists, omitted) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
             entity.name,
             held.baseline_at,
             held.complete_until,
@@ -168,6 +169,7 @@ def record_coverage(sql: Sql, entity: Entity, held: Coverage, now: datetime) -> 
             held.walk.to_json() if held.walk else None,
             now,
             json.dumps(held.lists, default=datetime.isoformat),
+            json.dumps(held.omitted) if held.omitted else None,
         )
 
 

@@ -6,7 +6,7 @@ walk has come to its end.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -139,7 +139,7 @@ class Reconciliation:
         """Rows first, then that they were seen."""
         listed = [row for _, row in chunk.rows]
         wanted = [row for row in listed if self._is_wanted(row)]
-        self.table.commit(Chunk(rows=[(None, row) for row in wanted], refused=chunk.refused))
+        self.table.commit(replace(chunk, rows=[(None, row) for row in wanted], walk=None))
         if chunk.walk:
             with self.context.warehouse.sql() as sql:
                 seen.note(sql, self.entity, [row["id"] for row in listed], chunk.walk)
@@ -181,11 +181,12 @@ class Reconciliation:
         """In the reader's thread: rows that are there all the same are loaded."""
         client, tally = self.context.client, self.table.tally
         for key in keys:
-            reason, row = confirm(client, self.entity, key[0], tally)
+            asked = confirm(client, self.entity, key[0], tally, self.table.omitted)
+            reason, row, omitted = asked
             if reason:
                 self.gone[key] = reason
             elif row:
-                yield Chunk(rows=[(None, row)])
+                yield Chunk(rows=[(None, row)], omitted=omitted)
 
     def _mark(self, sql: Sql, missing: set[marks.Key]) -> None:
         asked = set(sorted(missing)[:CONFIRMED_ROWS])

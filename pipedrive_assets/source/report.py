@@ -127,12 +127,19 @@ class TableReport:
         }
 
 
-def list_refused(path: str, reason: str) -> str:
-    """The warning for one list of a table that Pipedrive refuses."""
-    return (
+def warnings_of(refused: Mapping[str, str], omitted: Sequence[str]) -> tuple[str, ...]:
+    """The warnings for what Pipedrive refuses of a table: lists by path, and fields."""
+    lists = tuple(
         f"Pipedrive refuses /{path} («{reason}»): rows that only this list returns are not loaded, "
         "and no row is marked as deleted because of it. Each run asks for it again."
+        for path, reason in refused.items()
     )
+    fields = (
+        f"Pipedrive refuses include_fields with {', '.join(omitted)}: these columns keep what they "
+        "hold and are null in new rows. Each run asks for them again; once Pipedrive accepts them, "
+        "the table is read whole again."
+    )
+    return (*lists, fields) if omitted else lists
 
 
 def raise_failures(reports: Sequence[TableReport]) -> None:

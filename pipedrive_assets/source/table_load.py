@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import starmap
 from typing import Any
 
 from pipedrive_assets.entities import BY_NAME, Entity, Kind
@@ -12,13 +11,19 @@ from pipedrive_assets.errors import CapReached, ParentNotLoaded, PipedriveError,
 from pipedrive_assets.reading.child_walks import read_children
 from pipedrive_assets.reading.chunk import ChildrenRead, Chunk, Parent
 from pipedrive_assets.reading.field_memory import OWN_SHAPES
+from pipedrive_assets.reading.omitted_fields import fields_to_omit
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import commit, drift, erasure, ledger, marks
 from pipedrive_assets.source.context import Context
-from pipedrive_assets.source.report import TableReport, TokensSpent, Waiting, list_refused
+from pipedrive_assets.source.report import (
+    TableReport,
+    TokensSpent,
+    Waiting,
+    warnings_of,
+)
 from pipedrive_assets.source.stopwatch import COMMITTING
 from pipedrive_assets.source.waiting import tokens_to_begin, what_waits
 from pipedrive_assets.source.withheld import Withheld
@@ -39,6 +44,7 @@ class TableLoad:
         self.what = ""
         self.skipped: str | None = None
         self.refused: Mapping[str, str] = {}
+        self.omitted: tuple[str, ...] = ()
         self._continued = False
         self._before: Coverage | None = None
         self._started = time.monotonic()
@@ -66,14 +72,23 @@ class TableLoad:
             check_excluded(self.entity, {*custom.columns, *custom.lists} if custom else ())
         if self.entity.shape in OWN_SHAPES:
             return self._definitions()
+        omitted = self._fields_to_omit()
         with self.context.warehouse.sql() as sql:
             self.coverage = self._held(sql)
             if self.entity.kind is Kind.CHILD:
                 return self._children(self._parents(sql))
             if self.entity.kind is Kind.WINDOWED:
-                return self._windowed(commit.what_is_held(sql, self.entity))
+                return self._windowed(commit.what_is_held(sql, self.entity), omitted)
         self.what = "everything listed"
         return read_snapshot(self.context.client, self.entity, self.tally)
+
+    def _fields_to_omit(self) -> tuple[str, ...]:
+        with self.context.warehouse.sql() as sql:
+            known = self._held(sql).omitted
+        if not known:
+            return ()
+        self.context.warehouse.let_go()
+        return fields_to_omit(self.context.client, self.entity, self.tally, known)
 
     def _require(self) -> None:
         """A list counts only as a whole: it is not begun where its cap would cut it short."""
@@ -96,7 +111,7 @@ class TableLoad:
             self.coverage = self._held(sql)
         return iter([Chunk(rows=rows, read_at=self.context.now, whole=True)])
 
-    def _windowed(self, held: Held) -> Iterator[Chunk]:
+    def _windowed(self, held: Held, omitted: tuple[str, ...]) -> Iterator[Chunk]:
         request = self.context.request
         walk = plan(
             self.coverage,
@@ -105,6 +120,7 @@ class TableLoad:
             overlap=request.overlap,
             since=request.since,
             full=request.full,
+            omitted=omitted,
         )
         self.walk = walk if request.newest else replace(walk, above_id=None)
         self.what, self._continued = str(walk), walk.resumed
@@ -137,7 +153,8 @@ class TableLoad:
 
     def commit(self, chunk: Chunk) -> None:
         """Rows first, then what the ledger says of them: a run killed between loads them again."""
-        entity, warehouse, self.refused = self.entity, self.context.warehouse, chunk.refused
+        entity, warehouse = self.entity, self.context.warehouse
+        self.refused, self.omitted = chunk.refused, chunk.omitted
         rows_sent = [row for _, row in chunk.rows]
         self.written.custom = self.context.fields.fields_for(entity, rows_sent, self.tally)
         with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
@@ -147,7 +164,7 @@ class TableLoad:
                 parents = [read.parent.id for read in chunk.reads]
                 commit.commit_children(warehouse, entity, rows, parents, self.written)
             else:
-                commit.commit_rows(warehouse, entity, rows_sent, self.written)
+                commit.commit_rows(warehouse, entity, rows_sent, self.written, chunk.omitted)
             if chunk.whole:
                 self._commit_whole(chunk)
             self._note(chunk)
@@ -186,9 +203,9 @@ class TableLoad:
         with self.context.warehouse.sql() as sql:
             if chunk.reads or chunk.skipped:
                 ledger.record_children(sql, self.entity, [*chunk.reads, *chunk.skipped])
-            if chunk.walk:
-                self.walk = chunk.walk
-                self.coverage = replace(self.coverage, walk=chunk.walk)
+            if chunk.walk or not set(chunk.omitted) <= set(self.coverage.omitted):
+                self.walk = chunk.walk or self.walk
+                self.coverage = self.coverage.during(chunk.walk, chunk.omitted)
                 ledger.record_coverage(sql, self.entity, self.coverage, utc_now())
             self.context.spending.note(sql, self.entity.name, self.tally)
 
@@ -225,16 +242,8 @@ class TableLoad:
             )
         if self.walk is None:
             return known
-        moments = [known.complete_until, self.walk.complete_until()]
-        ids_until = known.ids_until
-        if self.walk.saw_newest_ids:
-            ids_until = commit.what_is_held(sql, self.entity).highest_id
-        return Coverage(
-            ids_until=ids_until,
-            lists=self.walk.lists_after(known.lists, (each.path for each in self.entity.listings)),
-            baseline_at=(known.baseline_at or now) if self.walk.moves else known.baseline_at,
-            complete_until=max((moment for moment in moments if moment), default=None),
-        )
+        paths = [listing.path for listing in self.entity.listings]
+        return known.after(self.walk, paths, commit.what_is_held(sql, self.entity), now)
 
     def report(self, error: PipedriveError | None) -> TableReport:
         """What was done, noted in the ledger's history too; a cap is no failure."""
@@ -276,7 +285,7 @@ class TableLoad:
             baseline_at=self.coverage.baseline_at,
             first_load=self._before is not None and not self._before.baseline_at,
             skipped=self.skipped,
-            warnings=tuple(starmap(list_refused, self.refused.items())),
+            warnings=warnings_of(self.refused, self.omitted),
         )
 
     def _waiting(self, sql: ledger.Sql, reached: CapReached) -> Waiting:

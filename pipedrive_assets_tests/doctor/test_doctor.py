@@ -21,6 +21,7 @@ from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.sandbox import Sandbox, faults
 from pipedrive_assets.setting_table import SETTINGS
 from pipedrive_assets.settings import SECRETS
+from pipedrive_assets_tests.source.test_refused_fields import refuse
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -303,3 +304,24 @@ def test_the_command_leaves_with_the_exit_code_of_the_first_failure(capsys, monk
 
     assert 2 == left.value.code
     assert "-> Correct PIPEDRIVE_DAILY_AT (environment)." in capsys.readouterr().out
+
+
+def test_refused_fields_are_named_and_leave_the_table_readable(office):
+    refuse(office, "persons")
+    found = list(check_rights(office.connection.client, probes((BY_NAME["persons"],))))
+
+    assert "refuses include_fields of /api/v2/persons with next_activity_id" in told(
+        only(found, Level.WARN)
+    )
+    assert "readable: persons" in told(only(found, Level.OK))
+
+
+@pytest.mark.parametrize("table", ["deals", "leads", "users"])
+def test_a_table_is_probed_with_the_parameters_of_its_first_load(office, table):
+    list(check_rights(office.connection.client, probes((BY_NAME[table],))))
+    probed = [(line.path, line.params) for line in office.sandbox.log]
+    office.sandbox.log.clear()
+
+    office.load(table)
+
+    assert set(probed) <= {(line.path, line.params) for line in office.sandbox.log}

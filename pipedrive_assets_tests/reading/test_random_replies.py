@@ -81,9 +81,12 @@ DAMAGES = st.one_of(
 )  # fmt: skip
 
 
-def windowed(office: Office, entity: Entity) -> list[Row]:
+def windowed(office: Office, entity: Entity) -> list[Row] | None:
+    """None: fields were refused, so that the next run reads everything again."""
     walk = Walk(baseline=True, moves=True)
     chunks = list(read_windowed(office.connection.client, entity, walk, Tally()))
+    if any(chunk.omitted for chunk in chunks):
+        return None
     return [row for chunk in chunks for _, row in chunk.rows]
 
 

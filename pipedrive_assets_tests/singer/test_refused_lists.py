@@ -2,7 +2,10 @@
 
 import pytest
 
+from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.sandbox import faults
+from pipedrive_assets_tests.singer.conftest import Killed
+from pipedrive_assets_tests.source.test_refused_fields import refuse
 from pipedrive_assets_tests.source.test_refused_lists import ARCHIVES, archive_one, empty
 
 
@@ -37,3 +40,33 @@ def test_a_list_that_was_empty_by_mistake_is_read_whole_by_the_next_sync(bench, 
     bench.sync(catalog)
 
     assert [] == bench.differences(table)
+
+
+@pytest.mark.parametrize("table", ["deals", "activities"])
+def test_refused_fields_are_left_out_of_records_and_sent_once_they_are_accepted(bench, table):
+    catalog = bench.catalog(table)
+    refuse(bench.office, table)
+    bench.sync(catalog)
+    bench.office.advance(minutes=10)
+    bench.sync(catalog)
+    omitted = set(BY_NAME[table].include_fields)
+    assert all(not omitted & record.keys() for record in bench.target.rows[table].values())
+    bench.office.sandbox.clear_faults()
+
+    bench.sync(catalog)
+
+    assert [] == bench.differences(table)
+    assert "omitted_fields" not in bench.target.state["bookmarks"][table]
+
+
+def test_a_sync_without_some_fields_that_was_killed_is_completed_too(bench, small_pages):
+    catalog = bench.catalog("persons")
+    refuse(bench.office, "persons")
+    with pytest.raises(Killed):
+        bench.sync(catalog, calls=8)
+    bench.office.sandbox.clear_faults()
+
+    bench.sync(catalog)
+
+    assert bench.target.rows["persons"]
+    assert [] == bench.differences("persons")

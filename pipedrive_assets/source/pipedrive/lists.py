@@ -1,6 +1,6 @@
 """The resources that read a list: whole, or what changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,11 +8,14 @@ import dlt
 from dlt.extract import DltResource
 
 from pipedrive_assets.entities import Entity, Kind, children_of
-from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.errors import FieldsRefused, PipedriveError
+from pipedrive_assets.reading.omitted_fields import fields_to_omit
 from pipedrive_assets.reading.plan import Walk, restarted
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.source.pipedrive.progress import (
+    COMPLETE,
+    OMITTED,
     State,
     covering,
     note_finished,
@@ -60,14 +63,19 @@ def _snapshot(run: Run, entity: Entity) -> Iterator[Any]:
 def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
     """Read once for the table and for every selected child; each has its own place in time."""
     own: State = dlt.current.resource_state(entity.name)
-    hearers = _hearers(run, entity, own)
-    wanted = covering(walk for _, walk in hearers.values())
+    known: tuple[str, ...] = tuple(own.get(OMITTED, ()))
+    omitted = fields_to_omit(run.client, entity, run.tally, known)
+    is_first = not {COMPLETE, BEGUN} & own.keys()
+    hearers = _hearers(run, entity, own, omitted)
+    wanted = replace(covering(walk for _, walk in hearers.values()), omitted=omitted)
     walk, seen = _begun(own, wanted, hearers)
     cursor = entity.cursor or ""
     run.fields.ask(entity, run.tally)
     yield empty_table(entity, run.fields.fields_of(entity))
     try:
         for chunk in read_windowed(run.client, entity, walk, run.tally, chunk_pages=CHUNK_PAGES):
+            if chunk.omitted and entity.name in hearers:
+                _omit(own, entity, chunk.omitted, None if is_first else known)
             walk = chunk.walk or walk
             rows = [row for _, row in chunk.rows]
             custom = run.fields.fields_for(entity, rows, run.tally)
@@ -82,16 +90,31 @@ def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
     for name, (state, _) in hearers.items():
         if name not in run.children or run.children[name].counts:
             note_finished(state, walk, seen, paths)
+    if entity.name in hearers and (left := walk.omitted_after(known)) != known:
+        own[OMITTED] = list(left)
+        if not left:
+            del own[OMITTED]
 
 
-def _hearers(run: Run, entity: Entity, own: State) -> dict[str, tuple[State, Walk]]:
+def _omit(own: State, entity: Entity, names: Sequence[str], known: Sequence[str] | None) -> None:
+    """Remember the fields that rows lack. dlt replaces whole rows, so a field that an earlier run
+    loaded would become null: raise FieldsRefused (`known`: those that it lacked; None: first run).
+    """
+    if known is not None and (lost := [name for name in names if name not in known]):
+        raise FieldsRefused(entity.name, lost)
+    own[OMITTED] = sorted(names)
+
+
+def _hearers(
+    run: Run, entity: Entity, own: State, omitted: Sequence[str]
+) -> dict[str, tuple[State, Walk]]:
     """For whom the list is read: its own table and children that are selected, or whoever else
     asks. A child that the account lacks hears what comes, and nothing is read for it alone.
     """
     children = _children(run, entity)
     hearers = {child.name: (child.state, child.walk) for child in children if child.counts}
     if entity.name in dlt.current.source().selected_resources or not hearers:
-        hearers[entity.name] = (own, planned(own, run.request))
+        hearers[entity.name] = (own, planned(own, run.request, omitted))
     return hearers
 
 

@@ -3,7 +3,7 @@
 dlt commits its state with the rows; what fails before that never happened.
 """
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, MutableMapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,8 +24,14 @@ State = MutableMapping[str, Any]
 Row = dict[str, Any]
 
 
-def planned(state: State, request: Request) -> Walk:
-    """What a resource needs to be read: everything at first, then what changed."""
+OMITTED = "omitted_fields"
+"""Names in `include_fields` that some rows were loaded without, because Pipedrive refused them."""
+
+
+def planned(state: State, request: Request, omitted: Sequence[str] = ()) -> Walk:
+    """What a resource needs to be read: everything at first, then what changed; everything too
+    where rows lack fields that are no longer `omitted`.
+    """
     reached = _moment(state.get(COMPLETE))
     return plan(
         Coverage(
@@ -33,12 +39,14 @@ def planned(state: State, request: Request) -> Walk:
             complete_until=reached,
             ids_until=state.get(IDS),
             lists=lists_from_json(state.get(LISTS, {})),
+            omitted=tuple(state.get(OMITTED, ())),
         ),
         Window(start=utc_now()),
         held=Held(newest=_moment(state.get(NEWEST))),
         overlap=request.overlap,
         since=request.since,
         full=request.full,
+        omitted=tuple(omitted),
     )
 
 

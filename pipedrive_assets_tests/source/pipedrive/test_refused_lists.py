@@ -3,6 +3,8 @@
 import pytest
 
 from pipedrive_assets.sandbox import faults
+from pipedrive_assets.source.pipedrive import unfinished
+from pipedrive_assets_tests.source.test_refused_fields import refuse
 from pipedrive_assets_tests.source.test_refused_lists import ARCHIVES, archive_one, empty
 
 
@@ -41,3 +43,42 @@ def test_a_list_that_was_empty_by_mistake_is_read_whole_by_the_next_run(plain, p
     plain.run(table)
 
     assert [] == plain.differences(table)
+
+
+def test_refused_fields_are_loaded_once_they_are_accepted(plain):
+    refuse(plain.office, "persons")
+    plain.run("persons")
+    plain.office.advance(minutes=10)
+    plain.run("persons")
+    plain.office.sandbox.clear_faults()
+
+    plain.run("persons")
+
+    assert [] == plain.office.differences("persons")
+    assert "omitted_fields" not in plain.state("persons")
+
+
+def test_fields_that_were_loaded_are_not_emptied_by_a_refusal(plain):
+    plain.run("persons")
+    refuse(plain.office, "persons")
+    plain.office.advance(days=1)
+
+    with pytest.raises(Exception, match="fields of persons that earlier runs have loaded"):
+        plain.run("persons")
+    plain.office.sandbox.clear_faults()
+    plain.run("persons")
+
+    assert [] == plain.differences("persons")
+
+
+def test_with_keep_partial_a_refusal_of_fields_costs_only_its_resource(plain):
+    plain.run("persons", "stages")
+    refuse(plain.office, "persons")
+    plain.office.advance(days=1)
+
+    plain.run("persons", "stages", keep_partial=True)
+
+    assert "include_fields" in unfinished(plain.pipeline)["persons"]
+    plain.office.sandbox.clear_faults()
+    plain.run("persons", "stages", keep_partial=True)
+    assert [] == plain.differences("persons", "stages")
