@@ -7,7 +7,7 @@
       WarehouseError           free the warehouse file, or its disk                  exit 2
       ApiError                 Pipedrive said no                                     exit 3
         BadRequest             400, 405, 422, 501: update this project
-        AuthenticationError    401: renew the api token, or widen its rights
+        AuthenticationError    401: check the API token and the company host
         Blocked                403: wait: the gateway turned this address away
         Redirected             set the base URL
         PageMarkerExpired      walk the list again from its start
@@ -17,6 +17,7 @@
           FeatureUnavailable   415
         BudgetExhausted        wait until `reset_at`; progress is kept               exit 4
         TransientApiError      retried already; run again later                      exit 5
+          TooManyRequests      429 that names no limit, or the burst limit
       DataError                a reply broke a promise                               exit 6
         FieldsRefused          fields that were loaded before are refused now
         ParentNotLoaded        load the table first that it is read for
@@ -93,11 +94,12 @@ class BadRequest(ApiError):
 
 
 class AuthenticationError(ApiError):
-    """401: the api token is not known."""
+    """401: the API token or the company host is not known; Pipedrive answers both the same."""
 
     next_step = (
-        "Check PIPEDRIVE_API_TOKEN against Pipedrive > Personal preferences > API; "
-        "a regenerated token replaces the old one."
+        "Check PIPEDRIVE_API_TOKEN against Pipedrive > Personal preferences > API (a regenerated "
+        "token replaces the old one), and check that the company host in PIPEDRIVE_BASE_URL is the "
+        "address in your browser: Pipedrive answers a host that does not exist in the same way."
     )
 
 
@@ -151,11 +153,15 @@ class Redirected(ApiError):
 
 
 class BudgetExhausted(ApiError):
-    """429 for the day: the account's tokens are spent until `reset_at` (UTC)."""
+    """The account's tokens of the day are spent until `reset_at` (UTC).
+
+    Pipedrive refused the call (429), or the call was not sent (`status` 0) because earlier replies
+    left fewer tokens than it costs.
+    """
 
     exit_code = 4
 
-    def __init__(  # noqa: PLR0913 - the facts of its sentence
+    def __init__(
         self,
         *,
         path: str,
@@ -163,24 +169,28 @@ class BudgetExhausted(ApiError):
         status: int = 429,
         quote: str = "",
         is_told: bool = False,
-        tokens_left: int | None = None,
     ) -> None:
-        """`reset_at` is the moment from which Pipedrive answers again; `is_told`: it said so
-        itself; `tokens_left`: so many were left when it last told, enough for this call.
+        """Build the sentence from the facts.
+
+        Args:
+            path: The endpoint.
+            reset_at: The moment from which Pipedrive answers again.
+            status: 429, or 0 where the call was not sent.
+            quote: Pipedrive's own words, or why the call was not sent.
+            is_told: Whether Pipedrive itself reported `reset_at`.
         """
         self.reset_at, self.is_told = reset_at, is_told
-        until = f"about {reset_at:%Y-%m-%d %H:%M} UTC"
-        if is_told or tokens_left is None:
-            said = f"The account's daily API tokens are spent until {until}"
-        else:
-            said = (
-                "Pipedrive refuses further calls (429) without saying for how long; when it last "
-                f"told, {tokens_left:,} of the day's API tokens were left. The day ends {until}"
-            )
         self.next_step = (
-            f"{said}; everything loaded so far is kept, and the next run after that continues."
+            "The account's daily API tokens are spent until about "
+            f"{reset_at:%Y-%m-%d %H:%M} UTC; everything loaded so far is kept, and the next run "
+            "after that continues."
         )
         super().__init__(path=path, status=status, quote=quote)
+
+    def _what_happened(self) -> str:
+        if not self.status:
+            return f"GET /{self.path} was not sent: {self.quote}"
+        return super()._what_happened()
 
 
 class TransientApiError(ApiError):
@@ -198,6 +208,30 @@ class TransientApiError(ApiError):
         """`attempts` counts the tries made, the first one included."""
         self.attempts = attempts
         super().__init__(path=path, status=status, quote=quote)
+
+
+class TooManyRequests(TransientApiError):
+    """429 although the day's tokens are not known to be spent, for as long as a call is tried."""
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        status: int = 0,
+        quote: str = "",
+        attempts: int = 1,
+        tokens_left: int | None = None,
+    ) -> None:
+        """`tokens_left`: tokens of the day left by the last reply that reported them."""
+        known = (
+            "" if tokens_left is None else f" {tokens_left:,} of the day's API tokens were left."
+        )
+        self.next_step = (
+            "Pipedrive kept refusing further calls (429) without reporting that the day's tokens "
+            f"are spent, so this run ends.{known} Everything loaded so far is kept, and the next "
+            "run continues. If this repeats, run fewer programs on this API token at once."
+        )
+        super().__init__(path=path, status=status, quote=quote, attempts=attempts)
 
 
 # One class per status, below the group that says what to do
@@ -254,7 +288,7 @@ class PipedriveTooManyRequestsError(BudgetExhausted):
     """429 for the day."""
 
 
-class PipedriveTooManyRequestsInSecondError(TransientApiError):
+class PipedriveTooManyRequestsInSecondError(TooManyRequests):
     """429 for the burst window, again and again, however long it was waited for."""
 
 

@@ -39,6 +39,12 @@ def test_an_account_that_is_not_open_is_settled_in_pipedrive_and_no_table_left_o
     assert "leave this table out" in str(errors.PipedrivePaymentRequiredError(path="v1/goals"))
 
 
+def test_a_401_names_the_token_and_the_company_host() -> None:
+    error = errors.PipedriveUnauthorizedError(path="v1/users/me", status=401)
+    assert "PIPEDRIVE_API_TOKEN" in str(error)
+    assert "company host in PIPEDRIVE_BASE_URL" in str(error)
+
+
 def test_a_spent_budget_names_its_reset() -> None:
     error = errors.BudgetExhausted(path="x", reset_at=RESET)
     assert "until about 2026-03-11 00:00 UTC" in str(error)

@@ -2,8 +2,8 @@
 
 from pipedrive_assets.api.allowance import Allowance, Caps, TokenDay, has_reset
 from pipedrive_assets.api.budget import Tally
-from pipedrive_assets.api.client import Answer, Client, in_a_circle
-from pipedrive_assets.api.paging import Page
+from pipedrive_assets.api.client import Answer, Client
+from pipedrive_assets.api.paging import Page, in_a_circle
 from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT
 
 __all__ = [

@@ -4,14 +4,17 @@ Source of the numbers: the headers `x-daily-ratelimit-token-limit` and `-remaini
 accounts send and the official docs do not name. Where they are missing, our own count serves.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipedrive_assets.api.verdict import Reply
+from pipedrive_assets.api.verdict import DAY_LEFT, DAY_LIMIT, Reply, budget_reset_at
 from pipedrive_assets.errors import CapReached
+
+log = logging.getLogger(__name__)
 
 DAY = timedelta(days=1)
 CAP_SHARE = 0.5
@@ -71,27 +74,50 @@ class DailyTokens:
         """How often what is left went up: new days that began meanwhile."""
 
         self.ends_at: datetime | None = None
+        self._left_until: datetime | None = None
+        """When the day ends to which `left` belongs."""
+
+        self._ignored: set[str] = set()
         self._lock = threading.Lock()
 
-    def learn(self, reply: Reply) -> None:
-        """Take the numbers of a reply; of replies that overtook each other the lowest counts.
+    def learn(self, reply: Reply, *, cost: int, now: datetime) -> None:
+        """Take the numbers of a reply to a call of `cost` tokens.
 
-        A refusal is told by its error, and not by tables that wait.
+        Pipedrive reports what was left before it charged the call. Of replies that overtook each
+        other the lowest counts. A refusal (429) is judged by itself and changes nothing here.
         """
         if reply.status == 429:
             return
-        limit = reply.number("x-daily-ratelimit-token-limit")
-        left = reply.number("x-daily-ratelimit-token-remaining")
+        limit, before = reply.daily_limit, reply.daily_left
         with self._lock:
-            if limit and limit >= 1:
-                self.limit = int(limit)
-            if left is None:
+            self._warn_of_ignored(reply)
+            self.limit = limit or self.limit
+            if before is None:
                 return
-            told = max(0, int(left))
-            if has_reset(self.left, told, self.limit):
+            left = max(0, before - cost)
+            if has_reset(self.left, left, self.limit):
                 self.resets += 1
-                self.left = told
-            self.left = told if self.left is None else min(self.left, told)
+                self.left = left
+            self.left = left if self.left is None else min(self.left, left)
+            self._left_until = budget_reset_at(reply, now, self.ends_at)
+
+    def is_spent(self, cost: int, now: datetime) -> bool:
+        """Whether a call of `cost` tokens is known to be refused before the day ends."""
+        with self._lock:
+            if self.left is None or self._left_until is None:
+                return False
+            return self.left < cost and now < self._left_until
+
+    def _warn_of_ignored(self, reply: Reply) -> None:
+        """Log once for each daily header that holds something other than a plausible number."""
+        for header, found in ((DAY_LIMIT, reply.daily_limit), (DAY_LEFT, reply.daily_left)):
+            if found is None and header in reply.headers and header not in self._ignored:
+                self._ignored.add(header)
+                number = reply.number(header)
+                log.warning(
+                    "Ignoring the header %s of Pipedrive's replies: %s is not plausible.",
+                    *(header, "its text" if number is None else f"{number:g}"),
+                )
 
 
 def has_reset(before: int | None, now: int | None, limit: int | None) -> bool:

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pipedrive_assets.api.allowance import Allowance
 from pipedrive_assets.api.verdict import BURST_SECONDS, Reply
 
+LONGEST_PAUSE_SECONDS = 120.0
+"""The longest pause after refusals in a row that do not report how long to wait."""
+
 UNKNOWN_BURST_LIMIT = 20
 """Requests per window on the smallest plan (official docs, rate limiting); assumed until a reply
 tells."""
@@ -23,6 +26,24 @@ counted."""
 KEPT_SECONDS = 2 * (BURST_SECONDS + JITTER_SECONDS)
 """How long starts are remembered, to tell our places from others' when a reply comes, and how long
 what it told of the others holds: past our next turn, which tells anew."""
+
+
+def growing_pause(refusals: int) -> float:
+    """Seconds to wait after so many refusals in a row that do not report how long to wait."""
+    return min(LONGEST_PAUSE_SECONDS, BURST_SECONDS * 2.0 ** min(refusals - 1, 10))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """A window that a refusal closed.
+
+    `refusals` counts refusals in a row of this kind, `seconds` is how long the window stays closed,
+    `lasting` the seconds since the first refusal after the last good reply.
+    """
+
+    refusals: int
+    seconds: float
+    lasting: float
 
 
 @dataclass(slots=True)
@@ -83,6 +104,10 @@ class Pace:
         """What others take, the most first, each until when it holds."""
         self._closed_at = self._closed_until = -math.inf
         self._refusals, self._was_told, self._is_probing = 0, True, False
+        self._refused_since: float | None = None
+        self._gap = BURST_SECONDS + JITTER_SECONDS
+        """Between two starts while one goes ahead."""
+
         self._lock = threading.Lock()
 
     @property
@@ -112,23 +137,35 @@ class Pace:
         places = max(1, self._limit - others)
         if len(self._starts) < places:
             return now
-        return min(self._starts[-places] + BURST_SECONDS + JITTER_SECONDS, until)
+        gap = self._gap if self._is_probing else BURST_SECONDS + JITTER_SECONDS
+        return min(self._starts[-places] + gap, until)
 
-    def close(self, seconds: float, *, told: bool = True) -> int:
-        """Nobody starts a request for so long: a reply said that the window is overfull (`told`),
-        or refused without a reason.
+    def close(self, seconds: float, *, told: bool = True) -> Closing:
+        """Start no request for at least `seconds`; after that, one goes ahead.
 
-        After that, one goes ahead. Returns how many times running this kind was in vain.
+        Args:
+            seconds: How long the reply asks to wait.
+            told: Whether the reply reported a full burst window. Where it did not, the pauses grow
+                with the refusals in a row, and so does the time in which only one goes ahead.
         """
         with self._lock:
             now = self._monotonic()
             if told is not self._was_told:
                 self._refusals, self._was_told = 0, told
-            self._refusals += now >= self._closed_until
-            self._closed_at, self._closed_until = now, max(self._closed_until, now + seconds)
-            self._others = deque([(self._closed_until + BURST_SECONDS, self._limit)])
+            self._refusals += now >= self._closed_until or not self._refusals
+            if self._refused_since is None:
+                self._refused_since = now
+            pause = seconds if told else max(seconds, growing_pause(self._refusals))
+            self._closed_at, self._closed_until = now, max(self._closed_until, now + pause)
+            alone = BURST_SECONDS if told else pause
+            self._gap = BURST_SECONDS + JITTER_SECONDS if told else pause
+            self._others = deque([(self._closed_until + alone, self._limit)])
             self._is_probing = True
-            return self._refusals
+            return Closing(
+                refusals=self._refusals,
+                seconds=self._closed_until - now,
+                lasting=now - self._refused_since,
+            )
 
     def learn(self, reply: Reply, started: float) -> None:
         """Take the limit and the others' share from a reply to the request of that moment."""
@@ -138,9 +175,12 @@ class Pace:
                 self._limit = int(limit)
             if started < self._closed_at or reply.status == 429:
                 return
-            self._refusals = 0
+            self._refusals, self._refused_since = 0, None
             if left is not None and self._monotonic() <= started + BURST_SECONDS:
                 self._give_way(left, started)
+            elif self._is_probing:
+                self._others.clear()
+                self._is_probing = False
 
     def _give_way(self, left: float, started: float) -> None:
         """Leave the places that are gone and cannot be ours.

@@ -19,8 +19,16 @@ import requests
 
 from pipedrive_assets import errors
 from pipedrive_assets.api.allowance import DailyTokens
-from pipedrive_assets.api.budget import Pace, Tally
-from pipedrive_assets.api.paging import IncompletePage, Page, Paging, read_page
+from pipedrive_assets.api.budget import Pace, Tally, growing_pause
+from pipedrive_assets.api.paging import (
+    IncompletePage,
+    Page,
+    Paging,
+    in_a_circle,
+    page_params,
+    read_object,
+    read_page,
+)
 from pipedrive_assets.api.verdict import (
     Action,
     Reply,
@@ -39,15 +47,12 @@ ATTEMPTS = 8
 fails, one in seventeen million fails as often as that."""
 
 PATIENCE_SECONDS = 900.0
-"""After so long no call is tried again, however few tries it had."""
+"""A call is not tried for longer, however few tries it had; refusals in a row end the run."""
 
 BACKOFF_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 20.0
 BURST_WAITS = 10
 """Consecutive burst refusals, of one call or of all, before the account is left alone."""
-
-UNTOLD_WAITS = 1
-"""The same for refusals that do not say whether the window or the day is meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +122,7 @@ class Client:
     ) -> tuple[dict[str, Any], datetime]:
         """The `data` object of an endpoint that answers with one, and when it was read."""
         call = Call(path=path, cost=cost, params=params, tally=tally or Tally())
-        body, read_at = self._ask(call, _read_object)
+        body, read_at = self._ask(call, read_object)
         return body, read_at
 
     def pages(  # noqa: PLR0913 - what a list is
@@ -141,7 +146,7 @@ class Client:
             call = Call(
                 path=path,
                 cost=cost,
-                params=(*params, *_page_params(paging, page_rows, marker)),
+                params=(*params, *page_params(paging, page_rows, marker)),
                 tally=counted,
                 paged_on=paging == "cursor" and marker is not None,
             )
@@ -158,7 +163,7 @@ class Client:
     def _ask(self, call: Call, read: Callable[[dict[str, Any]], Any]) -> tuple[Any, datetime]:
         """Ask until there is a readable reply, or an error that asking again will not mend."""
         attempts = waits = 0
-        give_up = self._monotonic() + PATIENCE_SECONDS
+        began = self._monotonic()
         while True:
             reply, verdict = self._try(call)
             if verdict.action is Action.GO_ON:
@@ -166,12 +171,12 @@ class Client:
                     return read(verdict.body), _read_at(reply, self.now)
                 except IncompletePage as found:
                     verdict = Verdict(action=Action.RETRY, error=found.error, quote=str(found))
-            patient = self._monotonic() < give_up
-            more = patient and waits < BURST_WAITS
-            if verdict.action is Action.WAIT and more and self._wait(call, verdict):
+            lasting = self._monotonic() - began
+            if verdict.action is Action.WAIT and self._wait(call, verdict, waits, lasting):
                 waits += 1
                 continue
             attempts += 1
+            patient = lasting < PATIENCE_SECONDS
             if verdict.action is Action.RETRY and patient and attempts < ATTEMPTS:
                 self._back_off(call, verdict, attempts)
                 continue
@@ -183,10 +188,10 @@ class Client:
 
     def _send(self, call: Call) -> tuple[Reply | None, Verdict]:
         came = self._monotonic()
+        self._raise_known_end(call)
         started = self.pace.take()
         call.tally.add(waiting=started - came)
-        if self._final:
-            raise self._final()
+        self._raise_known_end(call)
         self.tally.add(requests=1, tokens=call.cost)
         call.tally.add(requests=1, tokens=call.cost)
         try:
@@ -198,19 +203,44 @@ class Client:
         call.tally.add(replies_429=int(reply.status == 429))
         self.pace.learn(reply, started)
         self.latest = replace(reply, content=b"")
-        self.daily.learn(reply)
+        self.daily.learn(reply, cost=call.cost, now=self.now())
         verdict = judge(reply, cost=call.cost, paged_on=call.paged_on, known_left=self.daily.left)
         return reply, replace(verdict, quote=self._wire.clean(verdict.quote))
 
-    def _wait(self, call: Call, verdict: Verdict) -> bool:
-        """Close the window for everybody; tells whether it is worth waiting for."""
-        told = not issubclass(verdict.error, errors.BudgetExhausted)
-        most = BURST_WAITS if told else UNTOLD_WAITS
-        if self.pace.close(verdict.seconds, told=told) > most:
+    def _raise_known_end(self, call: Call) -> None:
+        """Raise what ended all calls of this client, or what the account would answer: nothing is
+        sent once earlier replies show that the day's tokens do not cover the call.
+        """
+        if self._final:
+            raise self._final()
+        now = self.now()
+        if self.latest and self.daily.is_spent(call.cost, now):
+            raise errors.PipedriveTooManyRequestsError(
+                path=call.path,
+                status=0,
+                reset_at=budget_reset_at(self.latest, now, self.daily.ends_at),
+                quote=f"it costs {call.cost} API tokens, {self.daily.left} of the day are left",
+            )
+
+    def _wait(self, call: Call, verdict: Verdict, waits: int, lasting: float) -> bool:
+        """Close the window for everybody; returns whether the call is tried again.
+
+        `waits` is how often the call has waited already, `lasting` for how many seconds it has been
+        tried. A call that is refused while others are answered has pauses of its own.
+        """
+        told = issubclass(verdict.error, errors.PipedriveTooManyRequestsInSecondError)
+        closed = self.pace.close(verdict.seconds, told=told)
+        pause = closed.seconds if told else max(closed.seconds, growing_pause(waits + 1))
+        if max(lasting, closed.lasting) + pause > PATIENCE_SECONDS:
             return False
-        log.info("burst limit reached at /%s; waiting %.1f s", call.path, verdict.seconds)
+        if told and max(waits + 1, closed.refusals) > BURST_WAITS:
+            return False
+        log.info("/%s: rate limit reached (429); waiting %.1f s", call.path, pause)
         for tally in (self.tally, call.tally):
             tally.add(burst_waits=1)
+        if pause > closed.seconds:
+            call.tally.add(waiting=pause)
+            self._sleep(pause)
         return True
 
     def _back_off(self, call: Call, verdict: Verdict, attempts: int) -> None:
@@ -228,9 +258,7 @@ class Client:
     def _stop(
         self, call: Call, reply: Reply | None, verdict: Verdict, attempts: int
     ) -> errors.ApiError:
-        """The error to raise; one that concerns the whole account ends every walk of this
-        client.
-        """
+        """The error to raise; what concerns the whole account ends every walk of this client."""
         error = self._error(call, reply, verdict, attempts)
         if isinstance(error, _OF_ALL) or verdict.action is Action.WAIT:
             with self._lock:
@@ -241,17 +269,21 @@ class Client:
     def _error(
         self, call: Call, reply: Reply | None, verdict: Verdict, attempts: int
     ) -> errors.ApiError:
-        status = reply.status if reply else 0
-        kind = verdict.error
+        status, kind = reply.status if reply else 0, verdict.error
         if reply and issubclass(kind, errors.BudgetExhausted):
-            left = reply.number("x-daily-ratelimit-token-remaining")
-            left = self.daily.left if left is None else left
             return kind(
                 path=call.path,
                 reset_at=budget_reset_at(reply, self.now(), self.daily.ends_at),
                 quote=verdict.quote,
                 is_told=told_reset_at(reply, self.now()) is not None,
-                tokens_left=int(left) if left is not None and left >= call.cost else None,
+            )
+        if issubclass(kind, errors.TooManyRequests):
+            return kind(
+                path=call.path,
+                status=status,
+                quote=verdict.quote,
+                attempts=attempts,
+                tokens_left=self.daily.left,
             )
         if issubclass(kind, errors.TransientApiError):
             return kind(path=call.path, status=status, quote=verdict.quote, attempts=attempts)
@@ -260,29 +292,6 @@ class Client:
 
 _OF_ALL = (errors.AuthenticationError, errors.BudgetExhausted, errors.Blocked)
 """What concerns the whole account."""
-
-
-def _page_params(paging: Paging, page_rows: int, marker: str | None) -> Params:
-    if paging == "none":
-        return ()
-    if paging == "offset":
-        return (("start", marker or "0"), ("limit", str(page_rows)))
-    return (("limit", str(page_rows)), *((("cursor", marker),) if marker else ()))
-
-
-def in_a_circle(path: str) -> errors.DataError:
-    """The error for pages that come again and again."""
-    return errors.DataError(
-        f"Pipedrive's pages of /{path} lead round in a circle, so that its end cannot be reached; "
-        "nothing was lost. Run again later."
-    )
-
-
-def _read_object(body: dict[str, Any]) -> dict[str, Any]:
-    data = body["data"]
-    if not isinstance(data, dict):
-        raise IncompletePage.of(data, "an object")
-    return data
 
 
 def _read_at(reply: Reply | None, now: Callable[[], datetime]) -> datetime:

@@ -30,6 +30,35 @@ class IncompletePage(Exception):
         return found
 
 
+def in_a_circle(path: str) -> DataError:
+    """The error for pages that come again and again."""
+    return DataError(
+        f"Pipedrive's pages of /{path} lead round in a circle, so that its end cannot be reached; "
+        "nothing was lost. Run again later."
+    )
+
+
+def page_params(paging: Paging, page_rows: int, marker: str | None) -> tuple[tuple[str, str], ...]:
+    """The parameters that ask for the page at `marker` (None: the first)."""
+    if paging == "none":
+        return ()
+    if paging == "offset":
+        return (("start", marker or "0"), ("limit", str(page_rows)))
+    return (("limit", str(page_rows)), *((("cursor", marker),) if marker else ()))
+
+
+def read_object(body: dict[str, Any]) -> dict[str, Any]:
+    """The object in `body["data"]`.
+
+    Raises IncompletePage for anything else, an empty list included: PHP writes an empty object that
+    way, and a record without an id is not a record.
+    """
+    data = body["data"]
+    if not isinstance(data, dict):
+        raise IncompletePage.of(data, "an object")
+    return data
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Rows, and the marker of the page after them (None: this was the last)."""

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -27,6 +27,11 @@ DAY_LONG_RESET_SECONDS = 300
 
 LONGEST_RESET_SECONDS = 2 * 86_400
 """A daily reset further away than this is no daily reset; it is not believed."""
+
+DAY_LIMIT = "x-daily-ratelimit-token-limit"
+DAY_LEFT = "x-daily-ratelimit-token-remaining"
+MOST_DAILY_TOKENS = 10**12
+"""No account has more tokens a day; a header with a larger number is ignored."""
 
 
 class Action(Enum):
@@ -55,15 +60,49 @@ class Reply:
         return number if math.isfinite(number) else None
 
     @property
+    def daily_limit(self) -> int | None:
+        """The account's tokens per day; None where the header is absent or not plausible."""
+        limit = self.number(DAY_LIMIT)
+        return int(limit) if limit and 1 <= limit <= MOST_DAILY_TOKENS else None
+
+    @property
+    def daily_left(self) -> int | None:
+        """Tokens of the day that were left before this call was charged.
+
+        None where the header is absent or not plausible: negative, not a finite number, too large,
+        larger than the daily limit of the same reply, or beside a limit that is not plausible.
+        """
+        left, most = self.number(DAY_LEFT), self.daily_limit
+        if DAY_LIMIT not in self.headers:
+            most = MOST_DAILY_TOKENS
+        return int(left) if left is not None and most and 0 <= left <= most else None
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait by `Retry-After`, which holds seconds or a date.
+
+        None where it is absent, neither of both, in the past, or more than two days away.
+        """
+        seconds = self.number("retry-after")
+        if seconds is None and (until := _moment(self.headers.get("retry-after"))):
+            seconds = (until - self.date).total_seconds() if self.date else None
+        return seconds if seconds and 0 < seconds <= LONGEST_RESET_SECONDS else None
+
+    @property
     def date(self) -> datetime | None:
         """Pipedrive's clock, aware, UTC; None where it is absent or no date of this age."""
-        try:
-            moment = parsedate_to_datetime(self.headers["date"])
-            aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-            date = aware.astimezone(timezone.utc)
-        except (KeyError, ValueError, TypeError, OverflowError, IndexError):
-            return None
-        return date if 2010 <= date.year < 2200 else None
+        return _moment(self.headers.get("date"))
+
+
+def _moment(text: str | None) -> datetime | None:
+    """An HTTP date, aware, UTC; None where it is absent or no date of this age."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        date = aware.astimezone(timezone.utc)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return date if 2010 <= date.year < 2200 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +151,9 @@ def judge(
             action=Action.STOP, error=errors.Redirected, quote=reply.headers.get("location", "")
         )
     if reply.status == 429:
-        return _judge_limit(reply, cost, quote, known_left)
+        is_page = not isinstance(body, dict) and b"<" in reply.content[:100]
+        found = _judge_limit(reply, cost, known_left, is_page=is_page)
+        return replace(found, quote=quote)
     if reply.status in _STOPS or (400 <= reply.status < 500 and reply.status != 408):
         error = _refusal(reply.status, is_json=isinstance(body, dict), paged_on=paged_on)
         return Verdict(action=Action.STOP, error=error, quote=quote)
@@ -144,33 +185,31 @@ def _judge_success(reply: Reply, body: Any, quote: str) -> Verdict:
     return Verdict(action=Action.GO_ON, body=body)
 
 
-def _judge_limit(reply: Reply, cost: int, quote: str, known_left: int | None) -> Verdict:
-    """Burst or day?
+def _judge_limit(reply: Reply, cost: int, known_left: int | None, *, is_page: bool) -> Verdict:
+    """Which limit a 429 is about: the day's tokens, the burst window, or an unnamed one.
 
-    Official docs, rate limiting: the burst window says so by having nothing left. A refusal
-    without numbers is the day's where earlier replies left too little; else it is waited for
-    once, and if it is refused again, it was the day's.
+    Official docs, rate limiting: the burst window is full when it has no requests left. The day's
+    tokens are spent where the reply, or else earlier replies, left less than the call costs. A web
+    page (`is_page`) is the firewall's: it does not know the account's tokens.
     """
-    reset = reply.number("x-ratelimit-reset")
-    tokens_left = reply.number("x-daily-ratelimit-token-remaining")
-    requests_left = reply.number("x-ratelimit-remaining")
-    if tokens_left is None and requests_left is None:
+    reset, requests_left = reply.number("x-ratelimit-reset"), reply.number("x-ratelimit-remaining")
+    tokens_left = reply.daily_left
+    if tokens_left is None and not is_page:
         tokens_left = known_left
     if tokens_left is not None:
         day = tokens_left < cost
     else:
-        day = requests_left is not None and requests_left >= 1
+        day = not is_page and requests_left is not None and requests_left >= 1
     if day or (reset or 0) >= DAY_LONG_RESET_SECONDS:
-        return Verdict(action=Action.STOP, error=errors.PipedriveTooManyRequestsError, quote=quote)
+        return Verdict(action=Action.STOP, error=errors.PipedriveTooManyRequestsError)
     return Verdict(
         action=Action.WAIT,
         error=(
-            errors.PipedriveTooManyRequestsError
+            errors.TooManyRequests
             if requests_left is None or requests_left >= 1
             else errors.PipedriveTooManyRequestsInSecondError
         ),
-        quote=quote,
-        seconds=max(reset or 0.0, BURST_SECONDS),
+        seconds=max(reset or 0.0, reply.retry_after or 0.0, BURST_SECONDS),
     )
 
 

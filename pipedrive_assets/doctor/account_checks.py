@@ -11,7 +11,6 @@ SKEW_SECONDS = 60
 """How far two clocks may be apart before it is worth a word."""
 
 SCARCE_SHARE = 0.1
-DAY_LIMIT, DAY_LEFT = "x-daily-ratelimit-token-limit", "x-daily-ratelimit-token-remaining"
 BURST_LIMIT, BURST_LEFT = "x-ratelimit-limit", "x-ratelimit-remaining"
 
 
@@ -47,17 +46,17 @@ def check_limits(reply: Reply) -> Iterator[Finding]:
     else:
         others = f", {left:.0f} of them free now" if left is not None else ""
         yield fine("limits", f"{burst:.0f} requests in {BURST_SECONDS:.0f} seconds{others}")
-    yield _budget(reply.number(DAY_LIMIT), reply.number(DAY_LEFT))
+    yield _budget(reply.daily_limit, reply.daily_left)
 
 
-def _budget(limit: float | None, left: float | None) -> Finding:
+def _budget(limit: int | None, left: int | None) -> Finding:
     if limit is None or left is None:
         return doubtful(
             "budget",
             "Pipedrive does not tell how many API tokens are left today.",
             "See Pipedrive > Company settings > API usage.",
         )
-    text = f"{left:,.0f} of {limit:,.0f} API tokens are left today"
+    text = f"{left:,} of {limit:,} API tokens are left today"
     if left < limit * SCARCE_SHARE:
         remedy = "Find out which program spends them, or wait for the reset; loads continue then."
         return doubtful("budget", f"Only {text}.", remedy)

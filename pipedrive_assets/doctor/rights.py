@@ -14,12 +14,13 @@ from pipedrive_assets.errors import (
     BudgetExhausted,
     PipedriveError,
     Refused,
+    TooManyRequests,
 )
 from pipedrive_assets.reading.omitted_fields import Names, fewer_fields
 from pipedrive_assets.reading.walks import first_page
 
 TOPIC = "rights"
-OF_ALL = (AuthenticationError, Blocked, BudgetExhausted)
+OF_ALL = (AuthenticationError, Blocked, BudgetExhausted, TooManyRequests)
 """What concerns the whole account: nothing further is asked."""
 
 

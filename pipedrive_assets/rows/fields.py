@@ -120,7 +120,7 @@ def resolve(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row, int]:
                 loose.append((key, value))
             else:
                 misfits += put(value, out)
-    elif nested is not None:
+    elif nested is not None and nested != []:  # PHP writes an empty object as an empty list.
         misfits += 1
         left[NESTED] = nested
     if loose:

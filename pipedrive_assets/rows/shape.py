@@ -144,6 +144,8 @@ def _branch(name: str, value: object, plan: Plan, out: Row) -> int:
         nested: Row = {}
         out[name] = nested
         return _object(value, inner, nested)
+    elif value == []:  # PHP writes an empty object as an empty list.
+        out[name] = {}
     elif value is not None:
         return _instead_of_object(name, value, inner, out)
     return 0

@@ -29,6 +29,9 @@ from .route import Route
 from .world import World
 
 API_TOKEN = "sandbox"  # noqa: S105 -- opens nothing but an invented account
+SPENT_RETRY_AFTER = "3"
+"""Real accounts send this with a refusal for the day, hours before the day ends."""
+
 V1_ALIAS = re.compile(r"api/(v1/.*)")
 
 
@@ -144,12 +147,15 @@ class Sandbox:
             return firewall_reply()
         if not admitted or self.allowance.is_spent:
             headers = self.allowance.headers(moment)
+            if admitted:
+                headers["retry-after"] = SPENT_RETRY_AFTER
             return gateway_reply(429, "request over limit", headers)
+        left = self.allowance.left_today
         reply = self._route(call, now)
         return Reply(
             status=reply.status,
             body=reply.body,
-            headers={**reply.headers, **self.allowance.headers(moment)},
+            headers={**reply.headers, **self.allowance.headers(moment, left)},
         )
 
     def _is_known(self, call: Call) -> bool:

@@ -99,8 +99,15 @@ def spent(on: str = "*") -> Fault:
         "x-ratelimit-reset": "2",
         "x-daily-ratelimit-token-limit": "30000",
         "x-daily-ratelimit-token-remaining": "0",
+        "retry-after": "3",
     }
     return reply(on, gateway_reply(429, "request over limit", facts)).always()
+
+
+def firewall_limit(on: str = "*", retry_after: int = 6) -> Fault:
+    """429 from the firewall in front: its HTML page, and how long to wait."""
+    headers = {"Content-Type": "text/html", "retry-after": str(retry_after)}
+    return reply(on, Reply(status=429, body=FIREWALL_PAGE, headers=headers))
 
 
 def server_error(on: str, status: int = 503) -> Fault:

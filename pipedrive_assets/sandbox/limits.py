@@ -13,7 +13,8 @@ class Limits:
 
     `burst` is calls per two seconds, `daily_tokens` the budget of a UTC day, `blocked_after` the
     number of refused calls in a row after which the firewall steps in. `daily_headers` tells
-    whether replies carry the daily numbers; real accounts leave them out at times.
+    whether replies carry the daily numbers; real accounts leave them out at times. The tokens left
+    in a reply are those before the call was charged.
     """
 
     burst: int = 120
@@ -64,8 +65,16 @@ class Allowance:
         self.spent_today += tokens
         self.spent_total += tokens
 
-    def headers(self, moment: float) -> dict[str, str]:
-        """The numbers every reply carries; the reset is in seconds from now."""
+    @property
+    def left_today(self) -> int:
+        """What is left of the day's budget."""
+        return max(0, self.limits.daily_tokens - self.spent_today)
+
+    def headers(self, moment: float, left: int | None = None) -> dict[str, str]:
+        """The numbers every reply carries; the reset is in seconds from now.
+
+        `left` is what was left of the day's budget before the call; None: what is left now.
+        """
         oldest = self._moments[0] if self._moments else moment
         wait = max(1, ceil(oldest + BURST_SECONDS - moment))
         headers = {
@@ -74,7 +83,7 @@ class Allowance:
             "x-ratelimit-reset": str(wait),
         }
         if self.limits.daily_headers:
-            left = max(0, self.limits.daily_tokens - self.spent_today)
+            before = self.left_today if left is None else left
             headers["x-daily-ratelimit-token-limit"] = str(self.limits.daily_tokens)
-            headers["x-daily-ratelimit-token-remaining"] = str(left)
+            headers["x-daily-ratelimit-token-remaining"] = str(before)
         return headers

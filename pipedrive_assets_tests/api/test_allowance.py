@@ -33,6 +33,10 @@ def told(limit=None, left=None, status=200):
     return Reply(status=status, headers=kept, content=b"")
 
 
+def learn(daily, reply, cost=0, now=NOON):
+    daily.learn(reply, cost=cost, now=now)
+
+
 def allowance(clock, daily=None, others=0, **caps):
     return Allowance(
         Caps(**caps),
@@ -85,7 +89,7 @@ def test_from_many_threads_no_more_is_taken_than_the_cap(clock):
 )
 def test_the_smaller_cap_counts_and_0_is_none(clock, caps, limit, expected):
     daily = DailyTokens()
-    daily.learn(told(limit=limit))
+    learn(daily, told(limit=limit))
 
     assert expected == taken(allowance(clock, daily, **caps))[0]
 
@@ -104,11 +108,11 @@ def test_a_day_begins_with_nothing_taken_and_a_run_goes_on(clock):
 
 def test_a_reset_that_is_observed_begins_a_day(clock):
     daily = DailyTokens()
-    daily.learn(told(limit=30_000, left=12_000))
+    learn(daily, told(limit=30_000, left=12_000))
     some = allowance(clock, daily, per_day=80)
     assert 2 == taken(some)[0]
 
-    daily.learn(told(limit=30_000, left=29_990))
+    learn(daily, told(limit=30_000, left=29_990))
 
     count, reached = taken(some)
     assert (2, NOON + timedelta(days=1)) == (count, reached.resumes_at)
@@ -133,15 +137,65 @@ def test_replies_that_overtake_each_other_are_no_reset(before, now, limit, expec
 def test_of_replies_that_overtook_each_other_the_lowest_counts():
     daily = DailyTokens()
     for left in (900, 820, 860):
-        daily.learn(told(limit=1_000, left=left))
-    daily.learn(told(left=0, status=429))
+        learn(daily, told(limit=1_000, left=left))
+    learn(daily, told(left=0, status=429))
 
     assert (1_000, 820, 0) == (daily.limit, daily.left, daily.resets)
 
 
+def test_what_is_left_is_what_the_reply_reports_less_the_cost_of_its_call():
+    daily = DailyTokens()
+    learn(daily, told(limit=1_000, left=100), cost=40)
+    assert 60 == daily.left
+
+    # The call that was charged later is answered earlier.
+    learn(daily, told(limit=1_000, left=20), cost=10)
+    learn(daily, told(limit=1_000, left=60), cost=40)
+    assert 10 == daily.left
+
+
+def test_a_day_is_spent_for_calls_that_cost_more_than_is_left_until_it_ends():
+    daily = DailyTokens()
+    assert not daily.is_spent(40, NOON)
+    learn(daily, told(limit=1_000, left=70), cost=40)
+
+    assert not daily.is_spent(30, NOON)
+    assert daily.is_spent(31, NOON)
+    assert not daily.is_spent(31, MIDNIGHT)
+
+
+@pytest.mark.parametrize("left", ["-1", "nan", "inf", "1e300", "9999999999999999999", "", "many"])
+def test_a_number_of_tokens_left_that_is_not_plausible_is_ignored_with_one_warning(left, caplog):
+    daily = DailyTokens()
+    for _ in range(3):
+        learn(daily, told(limit=30_000, left=left), cost=10)
+
+    assert (30_000, None) == (daily.limit, daily.left)
+    assert not daily.is_spent(10**9, NOON)
+    assert 1 == len(caplog.messages)
+    assert "x-daily-ratelimit-token-remaining" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("limit", ["0", "-30000", "nan", "inf", "1e300", "0.5", "", "none"])
+def test_beside_a_limit_that_is_not_plausible_nothing_is_learned(limit, caplog):
+    daily = DailyTokens()
+    for _ in range(3):
+        learn(daily, told(limit=limit, left=0))
+
+    assert (None, None) == (daily.limit, daily.left)
+    assert 2 == len(caplog.messages)
+
+
+def test_more_left_than_the_limit_is_not_plausible():
+    daily = DailyTokens()
+    learn(daily, told(limit=30_000, left=30_001))
+
+    assert (30_000, None) == (daily.limit, daily.left)
+
+
 def test_the_last_tenth_is_left_alone_unless_a_setting_caps(clock):
     daily = DailyTokens()
-    daily.learn(told(limit=3_000, left=330))
+    learn(daily, told(limit=3_000, left=330))
 
     assert "left to other tables" in str(taken(allowance(clock, daily), 40)[1])
     assert 75 == taken(allowance(clock, daily, per_day=3_000), 40)[0]
@@ -160,7 +214,7 @@ def test_the_last_tenth_is_left_alone_unless_a_setting_caps(clock):
 )
 def test_plenty_is_what_leaves_enough_for_all_other_tables(clock, limit, left, wanted, expected):
     daily = DailyTokens()
-    daily.learn(told(limit=limit, left=left))
+    learn(daily, told(limit=limit, left=left))
 
     assert expected == allowance(clock, daily).leaves_plenty(wanted)
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipedrive_assets.api.budget import BURST_SECONDS, JITTER_SECONDS, Pace, Tally
+from pipedrive_assets.api.budget import BURST_SECONDS, JITTER_SECONDS, Closing, Pace, Tally
 from pipedrive_assets.api.verdict import Reply
 from pipedrive_assets.sandbox.limits import Allowance, Limits
 
@@ -227,7 +227,7 @@ def test_no_headers_stop_the_pace_or_overload_it(told: list[tuple[str, str, int]
 def test_after_a_refusal_one_goes_ahead_and_the_others_follow_its_good_reply() -> None:
     simulation = Simulation(limit=20, threads=0)
     pace = simulation.pace
-    assert 1 == pace.close(2.0)
+    assert 1 == pace.close(2.0).refusals
     with pytest.raises(Asleep, match=r"2\.0"):
         pace.take()
     simulation.now = 2.0
@@ -241,15 +241,39 @@ def test_after_a_refusal_one_goes_ahead_and_the_others_follow_its_good_reply() -
 def test_refusals_are_counted_until_a_good_reply() -> None:
     simulation = Simulation(limit=20, threads=0)
     pace = simulation.pace
-    assert [1, 1] == [pace.close(2.0), pace.close(2.0)]
+    assert [1, 1] == [pace.close(2.0).refusals, pace.close(2.0).refusals]
     simulation.now = 2.0
-    assert 2 == pace.close(2.0)
+    assert 2 == pace.close(2.0).refusals
     pace.learn(reply(), 1.0)
     simulation.now = 4.0
-    assert 3 == pace.close(2.0)
+    assert Closing(refusals=3, seconds=2.0, lasting=4.0) == pace.close(2.0)
     simulation.now = 6.0
     pace.learn(reply(), pace.take())
-    assert 1 == pace.close(2.0)
+    assert Closing(refusals=1, seconds=2.0, lasting=0.0) == pace.close(2.0)
+
+
+def test_pauses_grow_where_refusals_do_not_report_how_long_to_wait() -> None:
+    simulation = Simulation(limit=20, threads=0)
+    pauses = []
+    for _ in range(9):
+        closed = simulation.pace.close(2.0, told=False)
+        pauses.append(closed.seconds)
+        simulation.now += closed.seconds
+    assert [2, 4, 8, 16, 32, 64, 120, 120, 120] == pauses
+    assert 200.0 == simulation.pace.close(200.0, told=False).seconds
+
+
+def test_after_a_long_pause_one_goes_ahead_for_as_long_until_a_reply_comes() -> None:
+    """However slow the replies are, no crowd follows before one of them is good."""
+    simulation = Simulation(limit=20, threads=0)
+    pace = simulation.pace
+    simulation.now += pace.close(60.0, told=False).seconds
+    started = pace.take()
+    simulation.now += 59.0
+    with pytest.raises(Asleep, match=r"1\.0"):
+        pace.take()
+    pace.learn(reply(), started)
+    assert [simulation.now] * 20 == [pace.take() for _ in range(20)]
 
 
 def test_a_tally_counts_from_many_threads() -> None:

@@ -31,6 +31,15 @@ MORE: dict[str, Any] = {"more_items_in_collection": True}
 END: dict[str, Any] = {"more_items_in_collection": False}
 
 
+@pytest.mark.parametrize("paging", ["cursor", "offset", "none"])
+def test_an_empty_list_in_place_of_the_pages_facts_is_an_empty_object(paging: Paging) -> None:
+    """PHP writes an empty object as `[]`."""
+    assert page_of(paging, {}) == page_of(paging, [])
+    assert page_of(paging, nested()).marker == page_of(paging, {"pagination": []}).marker
+    with pytest.raises(IncompletePage):
+        page_of(paging, ["next"])
+
+
 @pytest.mark.parametrize(
     ("extra", "following"),
     [

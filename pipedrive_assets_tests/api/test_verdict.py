@@ -23,6 +23,7 @@ REFUSAL = b'{"success": false, "error": "No", "code": "ERR_X"}'
 HTML = b"<!DOCTYPE html><html><head><title>Access denied</title></head></html>"
 LIMIT = {"x-ratelimit-limit": "20", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "2"}
 FREE = {**LIMIT, "x-ratelimit-remaining": "7"}
+DAY_LIMIT = "x-daily-ratelimit-token-limit"
 DAY_LEFT = "x-daily-ratelimit-token-remaining"
 
 
@@ -35,7 +36,7 @@ GO_ON = (Action.GO_ON, errors.TransientApiError)
 RETRY = (Action.RETRY, errors.TransientApiError)
 EMPTY = (Action.RETRY, errors.PipedriveNull200Error)
 WAIT = (Action.WAIT, errors.PipedriveTooManyRequestsInSecondError)
-UNSURE = (Action.WAIT, errors.PipedriveTooManyRequestsError)
+UNSURE = (Action.WAIT, errors.TooManyRequests)
 SPENT = (STOP, errors.PipedriveTooManyRequestsError)
 
 TABLE: list[tuple[str, Reply, Action, type[errors.ApiError]]] = [
@@ -89,6 +90,13 @@ TABLE: list[tuple[str, Reply, Action, type[errors.ApiError]]] = [
     ("tokens for just this call", reply(429, **LIMIT, **{DAY_LEFT: "10"}), *WAIT),
     ("a refusal with places free", reply(429, **FREE), *SPENT),
     ("places and tokens free", reply(429, **FREE, **{DAY_LEFT: "99"}), *UNSURE),
+    ("the firewall's limit", reply(429, HTML, **{"retry-after": "6"}), *UNSURE),
+    ("the firewall's, beside places", reply(429, HTML, **FREE), *UNSURE),
+    ("the firewall's, tokens spent", reply(429, HTML, **FREE, **{DAY_LEFT: "0"}), *SPENT),
+    ("spent, whatever Retry-After", reply(429, **{DAY_LEFT: "0", "retry-after": "3"}), *SPENT),
+    ("spent, whatever the window", reply(429, **LIMIT, **{DAY_LEFT: "0"}), *SPENT),
+    ("tokens below none", reply(429, **{DAY_LEFT: "-5"}), *UNSURE),
+    ("tokens of a limit of none", reply(429, **{DAY_LIMIT: "0", DAY_LEFT: "0"}), *UNSURE),
     ("a reset hours away", reply(429, **{**LIMIT, "x-ratelimit-reset": "300"}), *SPENT),
 ]  # fmt: skip
 
@@ -129,6 +137,29 @@ def test_a_burst_is_waited_for_as_long_as_told_and_two_seconds_at_least(
     told: str, expected: float
 ) -> None:
     assert expected == judge(reply(429, **{**LIMIT, "x-ratelimit-reset": told}), cost=1).seconds
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("6", 6.0),
+        ("3600", 3600.0),
+        ("0", 2.0),
+        ("-5", 2.0),
+        ("nan", 2.0),
+        ("", 2.0),
+        ("999999999", 2.0),
+        ("Tue, 10 Mar 2026 12:00:30 GMT", 30.0),
+        ("Tue, 10 Mar 2026 11:00:00 GMT", 2.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 2.0),
+    ],
+)
+@pytest.mark.parametrize("content", [REFUSAL, HTML])
+def test_retry_after_is_honoured_in_seconds_and_as_a_date(
+    content: bytes, told: str, expected: float
+) -> None:
+    headers = {"retry-after": told, "date": "Tue, 10 Mar 2026 12:00:00 GMT"}
+    assert expected == judge(reply(429, content, **headers), cost=1).seconds
 
 
 @pytest.mark.parametrize(
@@ -238,7 +269,7 @@ def test_the_budget_comes_back_when_told_else_at_midnight_utc(
 @given(
     st.integers(0, 1000),
     st.dictionaries(
-        st.sampled_from([*LIMIT, DAY_LEFT, "date", "location", "content-type"]), st.text()
+        st.sampled_from([*LIMIT, DAY_LIMIT, DAY_LEFT, "date", "location", "retry-after"]), st.text()
     ),
     st.one_of(
         st.binary(),
@@ -248,7 +279,7 @@ def test_the_budget_comes_back_when_told_else_at_midnight_utc(
 def test_every_reply_has_a_verdict(status: int, headers: dict[str, str], content: bytes) -> None:
     answer = Reply(status=status, headers=headers, content=content)
     verdict = judge(answer, cost=10)
-    assert 0 <= verdict.seconds < 300
+    assert 0 <= verdict.seconds < 300 or answer.retry_after == verdict.seconds
     assert (
         NIGHT - timedelta(days=1) < budget_reset_at(answer, NIGHT - timedelta(hours=1))
         or "date" in headers
@@ -267,6 +298,9 @@ def test_a_refusal_without_numbers_is_the_days_where_too_little_was_left(
     known_left: int | None, expected: Action
 ) -> None:
     assert expected is judge(reply(429), cost=40, known_left=known_left).action
+    free = judge(reply(429, **FREE), cost=40, known_left=known_left or 39)
+    assert expected is free.action or known_left is None
+    assert Action.WAIT is judge(reply(429, HTML), cost=40, known_left=known_left).action
 
 
 @pytest.mark.parametrize(

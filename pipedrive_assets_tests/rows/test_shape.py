@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity
 from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.rows.fields import plan_fields, resolve
 from pipedrive_assets.rows.fit import FITS, MISFIT
 from pipedrive_assets.rows.shape import fingerprint, shape
 
@@ -245,6 +246,14 @@ def test_the_items_of_a_list_of_objects_are_fitted_too() -> None:
 )
 def test_an_address_stays_nested(sent: object, expected: object) -> None:
     assert expected == shaped(ORGANIZATIONS, {"address": sent})
+
+
+def test_an_empty_list_in_place_of_a_nested_object_is_an_empty_object() -> None:
+    """PHP writes an empty object as `[]`."""
+    row, misfits = shape(ORGANIZATIONS, {"address": []})
+    assert ({}, 0) == (row["address"], misfits)
+    plan = plan_fields([])
+    assert ({"id": 1, "custom_fields": None}, 0) == resolve({"id": 1, "custom_fields": []}, plan)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,9 @@ def test_the_daily_budget_is_charged_with_the_price_of_each_call(make, ask):
         for path in ("api/v2/deals", "api/v2/deals/1", "v1/users/me", "v1/users")
     ]
 
-    assert ["15", "14", "12", "0"] == left
+    # What was left before each call was charged, as real accounts report it.
+    assert ["25", "15", "14", "12"] == left
+    assert "0" == ask(sandbox, "v1/users").headers["x-daily-ratelimit-token-remaining"]
 
 
 def test_a_spent_budget_refuses_everything_until_midnight(make, clock, ask):
@@ -56,6 +58,7 @@ def test_a_spent_budget_refuses_everything_until_midnight(make, clock, ask):
     assert 429 == refused.status
     assert "0" == refused.headers["x-daily-ratelimit-token-remaining"]
     assert int(refused.headers["x-ratelimit-remaining"]) > 0
+    assert "3" == refused.headers["retry-after"]
     assert 200 == ask(sandbox, "v1/users/me").status
 
 
