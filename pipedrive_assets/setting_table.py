@@ -68,8 +68,12 @@ SETTINGS: tuple[Setting, ...] = (
         name="PIPEDRIVE_DATASET",
         default="pipedrive_data",
         help="The schema that holds the tables.",
-        parse=values.identifier,
-        remedy="Give a name of lower-case letters, digits and underscores.",
+        parse=values.dataset,
+        remedy=(
+            "Give a name of up to 55 lower-case letters, digits and underscores that the database "
+            "does not reserve (pg_…, information_schema, main, temp, system) and that does not end "
+            "in _staging."
+        ),
     ),
     Setting(
         name="PIPEDRIVE_SANDBOX",

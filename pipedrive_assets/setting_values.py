@@ -69,6 +69,20 @@ def identifier(text: str) -> str:
     return text
 
 
+RESERVED_SCHEMAS = frozenset({"information_schema", "main", "temp", "system", "sys", "dlt"})
+LONGEST_DATASET = 55
+"""Characters: dlt adds `_staging`, and PostgreSQL takes names of up to 63."""
+
+
+def dataset(text: str) -> str:
+    """A schema of our own: not the database's, and not the staging schema of another dataset."""
+    name = identifier(text)
+    reserved = name in RESERVED_SCHEMAS or name.startswith(("pg_", "_dlt"))
+    if reserved or name.endswith("_staging") or len(name) > LONGEST_DATASET:
+        raise ValueError
+    return name
+
+
 def minutes(text: str) -> timedelta:
     """A span of whole minutes, a day at most."""
     minutes = int(text)

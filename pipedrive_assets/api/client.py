@@ -77,7 +77,8 @@ class Call:
 class Client:
     """Asks Pipedrive.
 
-    Raises ApiError and its kin, DataError; never anything from the HTTP library.
+    Raises ApiError and its kin, DataError, and ConfigurationError where the host's certificate is
+    not trusted; never anything from the HTTP library.
     """
 
     def __init__(  # noqa: PLR0913 - the edges of the world, each replaceable

@@ -5,6 +5,7 @@ no cookie is kept, no password file is read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -68,12 +69,14 @@ class Wire:
         self._door = adapter or QuietAdapter(pool_maxsize=CONNECTIONS)
 
     def get(self, path: str, params: Params) -> Reply:
-        """Ask once. Raises NoReply, and nothing from the library."""
+        """Ask once. Raises NoReply or ConfigurationError, and nothing from the library."""
         try:
             return self._exchange(path, params)
-        except NoReply:
+        except (NoReply, ConfigurationError):
             raise
         except Exception as error:  # noqa: BLE001 - the library lets OSError, ValueError and urllib3's errors through
+            if UNTRUSTED & _kinds(error):
+                raise ConfigurationError(_UNTRUSTED.format(url=self.base_url)) from None
             raise NoReply(trouble(error, self.base_url, self._read_seconds)) from None
 
     def clean(self, text: str) -> str:
@@ -92,6 +95,7 @@ class Wire:
         settings: dict[str, Any] = {
             **self._session.merge_environment_settings(request.url, {}, True, None, None)
         }
+        _check_certificates(settings["verify"])
         timeout = (CONNECT_SECONDS, self._read_seconds)
         whole_seconds = max(WHOLE_REPLY_SECONDS, self._read_seconds)
         deadline = self._monotonic() + whole_seconds
@@ -116,6 +120,24 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
         yield piece
 
 
+def _check_certificates(verify: bool | str) -> None:
+    """Raise ConfigurationError for a file of certificates that does not exist."""
+    if isinstance(verify, str) and not Path(verify).exists():
+        raise ConfigurationError(
+            f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE is {verify!r}, which does not exist. Nothing "
+            "was requested. Set it to a file of trusted certificates, or remove it."
+        )
+
+
+UNTRUSTED = {"SSLCertVerificationError", "CertificateError"}
+"""What the libraries raise for a certificate that is not trusted; trying again cannot help."""
+
+_UNTRUSTED = (
+    "The certificate of {url} is not trusted, so the API token was not sent. Check "
+    "PIPEDRIVE_BASE_URL and this machine's clock. Where a proxy inspects TLS, set "
+    "REQUESTS_CA_BUNDLE to a file that includes the proxy's root certificate. Then run again."
+)
+
 _TROUBLES = (
     (
         {"gaierror", "NameResolutionError"},
@@ -124,7 +146,7 @@ _TROUBLES = (
     ({"ProxyError", "InvalidProxyURL"}, "the proxy failed; check HTTPS_PROXY and NO_PROXY"),
     (
         {"SSLError"},
-        "{url} is not trusted; check this machine's clock, certificates and REQUESTS_CA_BUNDLE",
+        "the TLS handshake with {url} failed; check the network, firewall and proxy",
     ),
     (
         {"ConnectionRefusedError"},

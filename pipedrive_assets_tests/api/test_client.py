@@ -1,9 +1,13 @@
 """Whatever Pipedrive or the line does: a whole list, or an error that says what to do next."""
 
+import contextlib
 import gzip
 import json
 import logging
+import shutil
 import socket
+import ssl
+import subprocess
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +18,7 @@ from typing import Any
 
 import pytest
 import requests
+import urllib3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -735,7 +740,8 @@ def test_a_port_that_nobody_listens_on_says_so(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (requests.exceptions.SSLError("x"), "is not trusted"),
+        (requests.exceptions.SSLError("x"), "TLS handshake"),
+        (requests.exceptions.SSLError(ssl.SSLEOFError(8, "EOF occurred")), "TLS handshake"),
         (requests.exceptions.ProxyError("x"), "check HTTPS_PROXY"),
         (requests.exceptions.ReadTimeout("x"), "nothing came for 60 s"),
         (requests.exceptions.ChunkedEncodingError("x"), r"the line broke \(ChunkedEncodingError\)"),
@@ -752,6 +758,61 @@ def test_trouble_on_the_line_is_told_in_words(
     client, _ = client_of(answer, clock)
     with pytest.raises(errors.TransientApiError, match=sentence):
         client.object("x", cost=1)
+
+
+def certificate_error() -> Exception:
+    """As the libraries nest it."""
+    cause = ssl.SSLCertVerificationError(1, f"self-signed certificate {TOKEN}")
+    pool: Any = None
+    reason = urllib3.exceptions.SSLError(cause)
+    return requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(pool, "/x", reason))
+
+
+def test_a_certificate_that_is_not_trusted_is_a_wrong_setting_at_once(clock: Clock) -> None:
+    def answer() -> Reply:
+        raise certificate_error()
+
+    client, door = client_of(answer, clock)
+    with pytest.raises(errors.ConfigurationError, match="is not trusted") as caught:
+        client.object("v1/users/me", cost=2)
+    assert (2, 1, []) == (caught.value.exit_code, len(door.sent), clock.slept)
+    assert "REQUESTS_CA_BUNDLE" in str(caught.value)
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificate")
+def test_a_self_signed_server_is_not_asked_again(clock: Clock, tmp_path: Any) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1"]
+    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    callers: list[int] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        while True:
+            caller, _ = listener.accept()
+            callers.append(1)
+            with contextlib.suppress(OSError), context.wrap_socket(caller, server_side=True):
+                pass
+
+    Thread(target=run, daemon=True).start()
+    url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+    client = Client(base_url=url, api_token=TOKEN, sleep=clock.sleep)
+    with pytest.raises(errors.ConfigurationError, match="is not trusted"):
+        client.object("v1/users/me", cost=2)
+    assert [1] == callers
+
+
+def test_a_file_of_certificates_that_does_not_exist_is_a_wrong_setting(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    client, door = client_of(lambda: json_reply(200, {"data": {}}), clock)
+    with pytest.raises(errors.ConfigurationError, match=r"/nowhere/ca\.pem.*does not exist"):
+        client.object("x", cost=1)
+    assert [] == door.sent
 
 
 def test_a_broken_promise_of_the_clock_moves_nothing(clock: Clock) -> None:
