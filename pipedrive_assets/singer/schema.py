@@ -2,9 +2,10 @@
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
-from pipedrive_assets.rows.columns import Column
+from pipedrive_assets.rows.columns import WAREHOUSE_COLUMNS, Column
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.singer.stream import Stream
@@ -17,7 +18,7 @@ UNMAPPED = "_unmapped"
 """The property for what has none: keys that Pipedrive sends and neither this version nor the
 catalog knows, and values that do not fit their property's type."""
 
-_INTERNAL = ("_row_hash", "_deleted_reason")
+_INTERNAL = ("_row_hash", "_deleted_reason", *chain.from_iterable(WAREHOUSE_COLUMNS.values()))
 """Columns that serve the warehouse only."""
 _TYPES: dict[str, Schema] = {
     "text": {"type": ["string", "null"]},

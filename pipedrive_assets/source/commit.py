@@ -13,7 +13,7 @@ from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import DataError
 from pipedrive_assets.reading.chunk import batches
 from pipedrive_assets.reading.plan import Held
-from pipedrive_assets.rows.columns import EVERY_TABLE
+from pipedrive_assets.rows.columns import EVERY_TABLE, WAREHOUSE_COLUMNS
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.rows.fields import resolve
@@ -127,7 +127,8 @@ def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None
     Call it with the file held.
     """
     custom = written.custom.columns if written.custom else ()
-    wanted = {*EVERY_TABLE, *(name for name in custom if not is_left_out(entity, name))}
+    more = (*WAREHOUSE_COLUMNS.get(entity.name, ()), *custom)
+    wanted = {*EVERY_TABLE, *(name for name in more if not is_left_out(entity, name))}
     with warehouse.sql() as sql:
         exists = table_exists(sql, entity.name)
         complete = exists and wanted <= columns_in(sql, entity.name)

@@ -54,6 +54,7 @@ TABLES = {
         "requests BIGINT, tokens BIGINT, account_limit BIGINT, account_left BIGINT, "
         "day_ends_at TIMESTAMP WITH TIME ZONE, noted_at TIMESTAMP WITH TIME ZONE"
     ),
+    "_pipedrive_listed_leads": "lead_id VARCHAR",
     "_pipedrive_erased": "entity VARCHAR, id BIGINT, erased_at TIMESTAMP WITH TIME ZONE",
 }
 

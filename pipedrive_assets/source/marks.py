@@ -12,10 +12,13 @@ from pipedrive_assets.reading.chunk import batches
 from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, table, table_exists
 
 Key = tuple[Any, ...]
-Reason = Literal["deleted", "merged", "out_of_view", "vanished"]
+Reason = Literal["converted", "deleted", "merged", "out_of_view", "vanished"]
 
 VANISHED: Reason = "vanished"
 """No longer listed, and Pipedrive does not say why."""
+
+CONVERTED: Reason = "converted"
+"""A lead that became a deal. Such rows are kept whatever PIPEDRIVE_DELETED is."""
 
 
 def mark(sql: Sql, entity: Entity, gone: Mapping[Key, Reason], moment: datetime) -> None:
@@ -73,8 +76,14 @@ def _settle(sql: Sql, child: Entity, parent: str) -> None:
 
 
 def purge(sql: Sql, entity: Entity) -> None:
-    """Take marked rows away, with their lists and their children, as if never loaded."""
-    gone = f"FROM {table(sql, entity.name)} WHERE _deleted_at IS NOT NULL"
+    """Take marked rows away, with their lists and their children, as if never loaded.
+
+    Converted leads stay: they answer how many leads became deals.
+    """
+    gone = (
+        f"FROM {table(sql, entity.name)} WHERE _deleted_at IS NOT NULL "
+        f"AND _deleted_reason IS DISTINCT FROM '{CONVERTED}'"
+    )
     rows = sql.execute_sql(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = %s "
         "AND table_type = 'BASE TABLE'",

@@ -16,7 +16,7 @@ from pipedrive_assets.entities import Entity, Kind
 from pipedrive_assets.errors import ConfigurationError, ImplausibleLoss, PipedriveError
 from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.reading.walks import read_windowed
-from pipedrive_assets.source import commit, marks, seen
+from pipedrive_assets.source import commit, conversions, marks, seen
 from pipedrive_assets.source.confirm import CONFIRMED_ROWS, confirm
 from pipedrive_assets.source.context import Context
 from pipedrive_assets.source.ledger import Sql, coverage
@@ -162,12 +162,15 @@ class Reconciliation:
                 seen.give_up(sql, self.entity)
                 return None
             missing = seen.not_seen(sql, self.entity)
+            converted = conversions.became_deals(sql, self.entity, missing)
+            missing -= converted
             if self.resumed and len(missing) > CONFIRMED_ROWS:
                 # Another run may have loaded rows behind the walk: too many to be asked for.
                 seen.give_up(sql, self.entity)
                 return self._walk()
             self._believe(sql, missing)
         self.missing = missing
+        self.gone = dict.fromkeys(converted, marks.CONVERTED)
         return self._confirm(sorted(missing)[:CONFIRMED_ROWS])
 
     def _believe(self, sql: Sql, missing: set[marks.Key]) -> None:

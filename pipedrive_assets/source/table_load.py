@@ -16,7 +16,7 @@ from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.exclusion import check_excluded
-from pipedrive_assets.source import commit, drift, erasure, ledger, marks
+from pipedrive_assets.source import commit, conversions, drift, erasure, ledger, marks
 from pipedrive_assets.source.context import Context
 from pipedrive_assets.source.report import (
     TableReport,
@@ -201,6 +201,8 @@ class TableLoad:
 
     def _note(self, chunk: Chunk) -> None:
         with self.context.warehouse.sql() as sql:
+            listed = [row for _, row in chunk.rows]
+            conversions.note_listed(sql, self.entity, listed, self.context.now)
             if chunk.reads or chunk.skipped:
                 ledger.record_children(sql, self.entity, [*chunk.reads, *chunk.skipped])
             if chunk.walk or not set(chunk.omitted) <= set(self.coverage.omitted):
@@ -228,7 +230,9 @@ class TableLoad:
         return chunks
 
     def settle_marks(self, sql: ledger.Sql) -> None:
-        """Children bear their parent's mark; then what is marked goes, where it is to."""
+        """Mark leads that became deals, and children like their parent; purge what is to go."""
+        marked = conversions.mark_converted(sql, self.entity, self.context.now)
+        self.written.marked_deleted += marked
         marks.settle_children(sql, self.entity)
         if self.context.request.purge_deleted:
             marks.purge(sql, self.entity)

@@ -58,10 +58,22 @@ EVERY_TABLE: dict[str, Column] = {
     "_deleted_reason": Column(
         type="text",
         description="Why _deleted_at is set: deleted, merged, out_of_view (the api token's user no "
-        "longer sees it), vanished (no longer listed, the reason unknown)",
+        "longer sees it), vanished (no longer listed, the reason unknown), converted (a lead that "
+        "became a deal)",
     ),
 }
 """Columns that we add to every table; they stand in no file."""
+
+WAREHOUSE_COLUMNS: Mapping[str, Mapping[str, Column]] = {
+    "leads": {
+        "converted_deal_id": Column(
+            type="bigint",
+            description="The deal that the lead became; set where _deleted_reason is converted",
+        )
+    }
+}
+"""Columns that a load into a warehouse adds to a table: a single reply of Pipedrive does not have
+what they hold."""
 
 
 @cache
@@ -72,7 +84,11 @@ def columns_of(entity_name: str) -> Columns:
         raise KeyError(f"{entity_name} has no column file; run tools/columns.py to make one.")
     content = json.loads(source.read_text("utf-8"))
     return Columns(
-        columns={**_read(content["columns"]), **EVERY_TABLE},
+        columns={
+            **_read(content["columns"]),
+            **WAREHOUSE_COLUMNS.get(entity_name, {}),
+            **EVERY_TABLE,
+        },
         lists={name: _read(columns) for name, columns in content["lists"].items()},
         page=content["page"],
     )

@@ -5,7 +5,7 @@ from typing import Any
 import dlt
 
 from pipedrive_assets.entities import Entity, Kind
-from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.rows.columns import WAREHOUSE_COLUMNS, columns_of
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.source.tables import hints
 
@@ -20,6 +20,8 @@ def plain_hints(entity: Entity, custom: FieldSet | None = None) -> dict[str, Any
     a parent that has no children: it removes the old ones and is itself not loaded.
     """
     made = hints(entity, custom)
+    for name in WAREHOUSE_COLUMNS.get(entity.name, ()):
+        made["columns"].pop(name, None)
     if entity.cursor:
         made["columns"][entity.cursor]["dedup_sort"] = "desc"
     if entity.kind is Kind.CHILD:
