@@ -115,6 +115,7 @@ ENTITIES: tuple[Entity, ...] = (
         paging="offset",
         cursor="update_time",
         until=False,
+        rights_vary=True,
     ),
     Entity(
         name="files",
@@ -126,6 +127,7 @@ ENTITIES: tuple[Entity, ...] = (
         cursor="update_time",
         since=False,
         until=False,
+        rights_vary=True,
     ),
     Entity(
         name="pipelines",
@@ -140,6 +142,7 @@ ENTITIES: tuple[Entity, ...] = (
         doc="People who log in to Pipedrive, deactivated ones too.",
         cost=20,
         paging="none",
+        rights_vary=True,
     ),
     Entity(
         name="currencies",
@@ -147,6 +150,7 @@ ENTITIES: tuple[Entity, ...] = (
         doc="Currencies that amounts may be in, the account's own ones too.",
         cost=20,
         paging="none",
+        rights_vary=True,
     ),
     Entity(
         name="activity_types",
@@ -154,6 +158,7 @@ ENTITIES: tuple[Entity, ...] = (
         doc="What kinds of activities there are, deactivated ones too.",
         cost=20,
         paging="none",
+        rights_vary=True,
     ),
     Entity(
         name="filters",
@@ -161,6 +166,7 @@ ENTITIES: tuple[Entity, ...] = (
         doc="Saved filters that the api token's user may see, without their conditions.",
         cost=20,
         paging="none",
+        rights_vary=True,
     ),
     Entity(
         name="lead_labels",

@@ -101,6 +101,9 @@ class Entity:
     gated: bool = False
     """Whether an account may lack the feature: a refusal then skips the table."""
 
+    rights_vary: bool = False
+    """Whether only some users may read it: a 402 or 403 then skips the table."""
+
     optional: bool = False
     """Whether it is loaded only where the setting PIPEDRIVE_TABLES names it."""
 
@@ -147,7 +150,7 @@ class Entity:
     @property
     def is_refusable(self) -> bool:
         """Whether Pipedrive may refuse it, or a part of it, without failing a load."""
-        return self.gated or len(self.listings) > 1 or bool(self.include_fields)
+        return self.gated or self.rights_vary or len(self.listings) > 1 or bool(self.include_fields)
 
     @property
     def include_fields(self) -> tuple[str, ...]:

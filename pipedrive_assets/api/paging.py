@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from pipedrive_assets.errors import (
     ApiError,
-    DataError,
     PipedriveNull200Error,
     TransientApiError,
 )
@@ -68,6 +67,9 @@ class Page:
     is_told: bool = field(default=True, compare=False)
     """False: the envelope tells nothing of further pages, `marker` is where they would start."""
 
+    paging: Paging = field(default="none", compare=False)
+    """How to ask for the page after it, where the list is declared without pages."""
+
 
 def read_page(
     body: dict[str, Any],
@@ -93,12 +95,10 @@ def read_page(
     if paging == "offset":
         following = _next_start(extra, int(marker or 0), len(rows), page_rows)
         return Page(rows=rows, marker=following, is_told=_more(extra)[1] is not None)
-    if _more(extra)[1] or extra.get("next_cursor"):
-        raise DataError(
-            "Pipedrive now divides into pages a list that came whole before. "
-            "Update pipedrive_assets, or report this message."
-        )
-    return Page(rows=rows, marker=None)
+    if _more(extra)[1]:
+        following = _next_start(extra, 0, len(rows), page_rows)
+        return Page(rows=rows, marker=following, paging="offset")
+    return Page(rows=rows, marker=_next_cursor(extra), paging="cursor")
 
 
 def _rows(body: dict[str, Any], *, first_of_v1: bool) -> list[dict[str, Any]]:

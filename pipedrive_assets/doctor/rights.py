@@ -17,6 +17,7 @@ from pipedrive_assets.errors import (
     TooManyRequests,
 )
 from pipedrive_assets.reading.omitted_fields import Names, fewer_fields
+from pipedrive_assets.reading.refusals import skips
 from pipedrive_assets.reading.walks import first_page
 
 TOPIC = "rights"
@@ -126,6 +127,14 @@ def _refused(probe: Probe, error: PipedriveError) -> Finding:
             f"{name}: Pipedrive refuses /{probe.listing.path} («{said}»); loads go on without it.",
             "Rows that only this list returns are not loaded, and no row is marked as deleted by "
             "reconcile, until Pipedrive answers it.",
+        )
+    if isinstance(error, Refused) and probe.entity.rights_vary and skips(probe.entity, error):
+        said = error.quote or f"status {error.status}"
+        return doubtful(
+            TOPIC,
+            f"{name}: Pipedrive refuses /{probe.listing.path} to this user («{said}»); loads skip "
+            "the table, and views show ids where its names would be.",
+            f"The API token of a global admin would add: {probe.entity.doc}",
         )
     if isinstance(error, Refused) and probe.entity.gated:
         said = error.quote or f"status {error.status}"

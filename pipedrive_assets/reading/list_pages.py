@@ -41,7 +41,20 @@ def pages(  # noqa: PLR0913 - what a list is
     params: Params,
     marker: str | None = None,
 ) -> Iterator[Answer]:
-    """Walk a list from `marker` (None: its start) to its end; raises RowsMoved."""
+    """Walk a list from `marker` (None: its start) to its end; raises RowsMoved.
+
+    A list that is declared without pages is followed by whatever paging its reply has.
+    """
+    if entity.paging == "none":
+        first = _page(client, entity, listing, tally, params, "0")
+        marker = first.page.marker
+        entity = replace(entity, paging=first.page.paging)
+        if marker and entity.paging == "offset":
+            shown = [border_of(entity, row) for row in first.page.rows]
+            marker = _following(entity, 0, shown, first.page)
+        yield replace(first, page=replace(first.page, marker=marker))
+        if marker is None:
+            return
     if entity.paging == "offset":
         yield from _overlapping(client, entity, listing, tally, params, marker)
         return

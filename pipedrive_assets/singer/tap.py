@@ -9,6 +9,7 @@ from pipedrive_assets.api import Tally
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.errors import LoadFailed, PipedriveError, Refused
 from pipedrive_assets.reading.field_memory import FieldMemory, StateMapping
+from pipedrive_assets.reading.refusals import is_about_the_user, skips
 from pipedrive_assets.rows.label_name import label_name
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.singer.catalog import Catalog, CatalogEntry, entry_of
@@ -77,9 +78,10 @@ class PipedriveTap:
     def do_sync(self, catalog: Catalog) -> None:
         """Write the messages of every selected stream, the one that was interrupted first.
 
-        A stream that Pipedrive refuses costs no other its records: its error is raised at the end
-        (where the account may lack the feature, it is only logged). Any other error ends the sync;
-        the last STATE message tells where the next one goes on.
+        A stream that Pipedrive refuses costs no other its records: its error is raised at the end.
+        Where the account may lack the feature, or the user the right, it is only logged, unless
+        every stream is refused. Any other error ends the sync; the last STATE message is where the
+        next one continues.
         """
         selected = self._selected(catalog)
         messages = Messages(self._out or sys.stdout)
@@ -93,6 +95,7 @@ class PipedriveTap:
             excluded=self._config.settings.excluded,
         )
         failures: dict[str, PipedriveError] = {}
+        skipped: dict[str, PipedriveError] = {}
         for stream, entry in in_order(self._state, selected):
             self._state.begin(stream)
             messages.state(self.state)
@@ -100,10 +103,14 @@ class PipedriveTap:
                 StreamSync(run=run, stream=stream, entry=entry).sync()
             except Refused as refusal:
                 log.warning("%s is skipped: %s", stream.tap_stream_id, refusal)
-                if not stream.entity.gated:
-                    failures[stream.tap_stream_id] = refusal
+                if is_about_the_user(stream.entity, refusal):
+                    continue
+                is_lacking = skips(stream.entity, refusal)
+                (skipped if is_lacking else failures)[stream.tap_stream_id] = refusal
         self._state.finish()
         messages.state(self.state)
+        if len(failures) + len(skipped) == len(selected):
+            failures |= skipped
         if failures:
             raise _failure(failures)
 

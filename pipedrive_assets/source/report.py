@@ -9,6 +9,7 @@ from pipedrive_assets.api import Caps, Tally
 from pipedrive_assets.connect import Account
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import LoadFailed, ParentNotLoaded, PipedriveError, Refused
+from pipedrive_assets.reading.refusals import is_about_the_user, skips
 from pipedrive_assets.source.commit import Written
 from pipedrive_assets.source.stopwatch import COMMITTING, SHAPING
 from pipedrive_assets.windows import Window
@@ -153,13 +154,19 @@ def settled(reports: Iterable[TableReport]) -> Iterator[TableReport]:
     """Turn the refusal of a table that an account may lack into a skip.
 
     Only once another table of the load was answered: where all are refused, it is the address or
-    the api token that is wrong, and each is a failure. What would be read for the rows of a table
+    the api token that is wrong, and each is a failure. A 403 of a table that only some users may
+    read needs no such proof. What would be read for the rows of a table
     that is skipped, or that waits for tokens, shares its lot.
     """
     waiting: list[TableReport] = []
     withheld: dict[str | None, TableReport] = {}
     answered = False
     for report in reports:
+        if is_about_the_user(report.entity, report.error):
+            skipped = _skipped(report)
+            withheld[skipped.entity.name] = skipped
+            yield skipped
+            continue
         if isinstance(report.error, Refused | ParentNotLoaded) and not answered:
             waiting.append(report)
             continue
@@ -182,7 +189,7 @@ def _with_parent(report: TableReport, withheld: Mapping[str | None, TableReport]
 
 def _skipped(report: TableReport) -> TableReport:
     error = report.error
-    if not (report.entity.gated and isinstance(error, Refused)):
+    if not (isinstance(error, Refused) and skips(report.entity, error)):
         return report
     reason = error.quote or f"Pipedrive answered {error.status}"
     return replace(report, error=None, skipped=reason)

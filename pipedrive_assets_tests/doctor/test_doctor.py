@@ -222,15 +222,27 @@ def test_children_alone_need_a_deal_to_ask_for():
 
 def test_a_refused_table_says_how_to_go_on_without_it(office):
     office.sandbox.inject(
-        faults.refused("v1/leads", 402, "Not in your plan"), faults.refused("v1/users", 403)
+        faults.refused("v1/leads", 402, "Not in your plan"),
+        faults.refused("api/v2/stages", 403),
     )
     found = list(check_rights(office.connection.client, probes(DEFAULT_ENTITIES)))
 
     assert "PIPEDRIVE_TABLES=…,-leads" in told(only(found, Level.WARN))
     (failure,) = only(found, Level.FAIL)
-    assert failure.text.startswith("users: Forbidden: Pipedrive answered 403")
+    assert failure.text.startswith("stages: Forbidden: Pipedrive answered 403")
     assert 3 == failure.exit_code
     assert "persons" in told(only(found, Level.OK))
+
+
+@pytest.mark.parametrize("status", [402, 403])
+def test_a_table_that_this_user_may_not_read_says_what_an_admin_would_add(office, status):
+    office.sandbox.inject(faults.refused("v1/filters", status))
+    found = list(check_rights(office.connection.client, probes(DEFAULT_ENTITIES)))
+
+    (line,) = only(found, Level.WARN)
+    assert line.text.startswith("filters: Pipedrive refuses /v1/filters to this user")
+    assert "API token of a global admin would add: Saved filters" in told([line])
+    assert not only(found, Level.FAIL)
 
 
 def test_a_refused_second_list_is_doubtful_and_leaves_the_table_readable(office):

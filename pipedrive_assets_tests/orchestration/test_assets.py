@@ -97,17 +97,17 @@ def test_children_without_deals_fail_with_one_sentence(run):
 
 
 def test_one_failing_table_fails_the_run_and_leaves_the_others_materialized(run, office):
-    office.sandbox.inject(faults.refused("v1/users", 403).always())
+    office.sandbox.inject(faults.refused("api/v2/pipelines", 403).always())
 
     result = run(["stages", "users", "pipelines"])
 
     assert not result.success
-    assert {"stages", "pipelines"} == {
+    assert {"stages", "users"} == {
         event.asset_key.to_user_string() for event in result.get_asset_materialization_events()
     }
     (failure,) = result.get_step_failure_events()
     assert (
-        "users: Forbidden: Pipedrive answered 403"
+        "pipelines: Forbidden: Pipedrive answered 403"
         in failure.step_failure_data.user_failure_data.description
     )
 

@@ -3,10 +3,12 @@
 import pytest
 
 from pipedrive_assets.entities import BY_NAME
+from pipedrive_assets.errors import LoadFailed
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets_tests.singer.conftest import Killed
 from pipedrive_assets_tests.source.test_refused_fields import refuse
 from pipedrive_assets_tests.source.test_refused_lists import ARCHIVES, archive_one, empty
+from pipedrive_assets_tests.source.test_rights import paged_by_offset
 
 
 @pytest.mark.parametrize("table", ARCHIVES)
@@ -70,3 +72,26 @@ def test_a_sync_without_some_fields_that_was_killed_is_completed_too(bench, smal
 
     assert bench.target.rows["persons"]
     assert [] == bench.differences("persons")
+
+
+def test_streams_that_this_user_may_not_read_are_skipped(bench):
+    bench.office.sandbox.inject(faults.refused("v1/users", 403), faults.refused("v1/notes", 402))
+
+    bench.sync(bench.catalog("users", "notes", "stages"))
+
+    assert ["stages"] == list(bench.target.rows)
+
+
+def test_a_sync_of_which_every_stream_is_refused_is_a_failure(bench):
+    bench.office.sandbox.inject(faults.refused("v1/notes", 402), faults.refused("v1/leads", 404))
+
+    with pytest.raises(LoadFailed):
+        bench.sync(bench.catalog("notes", "leads"))
+
+
+def test_a_stream_without_pages_is_followed_where_its_reply_has_some(bench):
+    bench.office.sandbox.inject(paged_by_offset("v1/users", 2))
+
+    bench.sync(bench.catalog("users"))
+
+    assert [] == bench.differences("users")

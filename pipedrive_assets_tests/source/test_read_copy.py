@@ -60,10 +60,10 @@ def test_a_failed_run_leaves_the_copy_as_it_was(copied):
     office.load("deals", "stages")
     before = copy.stat().st_ino
     office.world.edit("deals", 1, title="Anew")
-    office.sandbox.inject(faults.refused("v1/users", 403).always())
+    office.sandbox.inject(faults.refused("api/v2/pipelines", 403).always())
 
     with pytest.raises(LoadFailed):
-        office.load("deals", "users")
+        office.load("deals", "pipelines")
 
     assert before == copy.stat().st_ino
 

@@ -13,9 +13,10 @@ from dlt.common.pipeline import current_pipeline
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import Entity
-from pipedrive_assets.errors import PipedriveError, Refused, WrongAccountError
+from pipedrive_assets.errors import PipedriveError, WrongAccountError
 from pipedrive_assets.reading.field_memory import FieldMemory, StateMapping
 from pipedrive_assets.reading.plan import Walk
+from pipedrive_assets.reading.refusals import skips
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.shape import shape
@@ -143,7 +144,7 @@ class Run:
         try:
             yield
         except PipedriveError as error:
-            is_lacking = isinstance(error, Refused) and entity.gated
+            is_lacking = skips(entity, error)
             if not (is_lacking or self.request.keep_partial):
                 raise
             log.warning("%s is not read: %s", entity.name, error)

@@ -82,3 +82,11 @@ def test_with_keep_partial_a_refusal_of_fields_costs_only_its_resource(plain):
     plain.office.sandbox.clear_faults()
     plain.run("persons", "stages", keep_partial=True)
     assert [] == plain.differences("persons", "stages")
+
+
+def test_a_resource_that_this_user_may_not_read_is_skipped(plain):
+    plain.office.sandbox.inject(faults.refused("v1/users", 403))
+
+    plain.run("users", "stages")
+
+    assert [] == plain.differences("stages")
