@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pipedrive_assets.errors import (
     ApiError,
+    DataError,
     PipedriveNull200Error,
     TransientApiError,
 )
