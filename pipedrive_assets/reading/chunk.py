@@ -51,6 +51,9 @@ class Chunk:
     whole: bool = False
     """Whether the rows are everything that a snapshot lists."""
 
+    complete: bool = False
+    """Whether the rows come from a walk over every row, so that they replace what is held."""
+
     refused: Mapping[str, str] = field(default_factory=dict)
     """By path, why Pipedrive refused one of the lists: rows that are not here may be in it."""
 

@@ -164,7 +164,10 @@ class TableLoad:
                 parents = [read.parent.id for read in chunk.reads]
                 commit.commit_children(warehouse, entity, rows, parents, self.written)
             else:
-                commit.commit_rows(warehouse, entity, rows_sent, self.written, chunk.omitted)
+                commit.commit_rows(
+                    *(warehouse, entity, rows_sent, self.written, chunk.omitted),
+                    complete=chunk.complete,
+                )
             if chunk.whole:
                 self._commit_whole(chunk)
             self._note(chunk)
