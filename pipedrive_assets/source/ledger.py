@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
@@ -174,23 +175,32 @@ def record_coverage(sql: Sql, entity: Entity, held: Coverage, now: datetime) -> 
         )
 
 
-def record_children(sql: Sql, entity: Entity, reads: Sequence[ChildrenRead]) -> None:
-    """Remember which parents' children are held, and as of when."""
+def record_children(
+    sql: Sql,
+    entity: Entity,
+    reads: Sequence[ChildrenRead],
+    doubted: Sequence[ChildrenRead] = (),
+) -> None:
+    """Remember which parents' children are held, and as of when.
+
+    Those of doubted parents are not: they have no `read_at`.
+    """
     name = table(sql, "_pipedrive_children")
-    for some in batches(reads, STATEMENT_ROWS):
-        ids = [read.parent.id for read in some]
+    values = [_child_row(entity, read, read.read_at) for read in reads]
+    values += [_child_row(entity, read, None) for read in doubted]
+    for some in batches(values, STATEMENT_ROWS):
+        ids = [parent_id for _, parent_id, *_ in some]
         sql.execute_sql(
             f"DELETE FROM {name} WHERE entity = %s AND parent_id IN ({marks(ids)})",
             entity.name,
             *ids,
         )
-        values = [value for read in some for value in _child_row(entity, read)]
         rows = ", ".join(["(%s, %s, %s, %s)"] * len(some))
-        sql.execute_sql(f"INSERT INTO {name} VALUES {rows}", *values)
+        sql.execute_sql(f"INSERT INTO {name} VALUES {rows}", *chain.from_iterable(some))
 
 
-def _child_row(entity: Entity, read: ChildrenRead) -> tuple[Any, ...]:
-    return entity.name, read.parent.id, read.parent.update_time, read.read_at
+def _child_row(entity: Entity, read: ChildrenRead, read_at: datetime | None) -> tuple[Any, ...]:
+    return entity.name, read.parent.id, read.parent.update_time, read_at
 
 
 def record_load(sql: Sql, now: datetime, line: LoadLine) -> None:

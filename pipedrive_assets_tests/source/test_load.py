@@ -431,14 +431,15 @@ def test_deals_deleted_together_are_skipped_and_not_asked_again(office):
     for deal in gone:
         office.world.delete("deals", deal)
         office.sandbox.inject(faults.refused(f"v1/deals/{deal}/flow", 404))
-    office.load("deals", "deals_flow")
+    first = office.load("deals", "deals_flow")["deals_flow"]
     office.advance(minutes=10)
-    office.load("deals")
+    office.load("deals", "deals_flow")
     office.sandbox.log.clear()
 
     office.load("deals_flow")
 
     assert [] != office.query("SELECT * FROM deals_flow WHERE deal_id = 1")
+    assert 0 == first.unread
     assert [] == [line for line in office.sandbox.calls("/flow") if line.status == 404]
 
 
