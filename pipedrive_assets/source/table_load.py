@@ -68,8 +68,9 @@ class TableLoad:
         if self.entity.capped and self.entity.kind is not Kind.CHILD:
             self._require()
         self.context.fields.ask(self.entity, self.tally)
+        # Before the plan: a field that is known now may have the table read from its start.
+        custom = self.context.fields.fields_of(self.entity)
         if self.entity.excluded:
-            custom = self.context.fields.fields_of(self.entity)
             check_excluded(self.entity, {*custom.columns, *custom.lists} if custom else ())
         if self.entity.shape in OWN_SHAPES:
             return self._definitions()
