@@ -16,8 +16,6 @@ from pipedrive_assets.orchestration.failures import or_failure
 from pipedrive_assets.orchestration.partitions import beta_accepted
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.source import Overview, overview
-from pipedrive_assets.source.private_files import make_file, make_folder
-from pipedrive_assets.source.replace_file import replace_file
 
 FILE = "sales_overview.html"
 MOST_DAYS = 7
@@ -57,8 +55,7 @@ def _materialize(
             if seen is None:
                 return dg.MaterializeResult(metadata={"skipped": "Nothing was loaded yet."})
             pictures = [_picture(chart, seen) for chart in CHARTS]
-            path = Path(duckdb.database).with_name(FILE)
-            _write(path, pictures, seen, file_mode=duckdb.file_mode)
+            path = _write(Path(duckdb.database).with_name(FILE), pictures, seen)
     finally:
         warehouse.close()
     context.log.info("%s: %s", OVERVIEW, path)
@@ -89,7 +86,7 @@ def _picture(chart: Chart, seen: Overview) -> Picture:
     return Picture(chart=chart, rows=rows, svg=vl_convert.vegalite_to_svg(chart.spec(rows)))
 
 
-def _write(path: Path, pictures: list[Picture], seen: Overview, *, file_mode: int) -> None:
+def _write(path: Path, pictures: list[Picture], seen: Overview) -> Path:
     """Replace the file at once: whoever reads it meanwhile gets the old one whole."""
     text = page(
         seen.account,
@@ -100,16 +97,15 @@ def _write(path: Path, pictures: list[Picture], seen: Overview, *, file_mode: in
     )
     fresh = path.with_name(f".{path.name}.fresh")
     try:
-        make_folder(path.parent, file_mode)
-        fresh.unlink(missing_ok=True)
-        make_file(fresh, file_mode)
+        path.parent.mkdir(parents=True, exist_ok=True)
         fresh.write_text(text, "utf-8")
-        replace_file(fresh, path)
+        fresh.replace(path)
     except OSError as error:
         raise WarehouseError(
             f"The sales overview could not be written to {path} ({error}). Make room or give this "
             "user the right to write there; the tables are loaded all the same."
         ) from error
+    return path
 
 
 def _told(pictures: list[Picture], seen: Overview, preview: str) -> Iterator[str]:

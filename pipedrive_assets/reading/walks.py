@@ -97,7 +97,6 @@ def _chunk(rows: list[Row], walk: Walk, read_at: datetime | None) -> Chunk:
         read_at=read_at,
         refused=walk.refused,
         omitted=walk.omitted,
-        complete=walk.baseline,
     )
 
 

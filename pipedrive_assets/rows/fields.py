@@ -31,7 +31,6 @@ from pipedrive_assets.rows.fit import as_text
 __all__ = [
     "BUILT_IN_SUFFIX",
     "MAPPING_COLUMNS",
-    "NESTED",
     "CustomFields",
     "FieldDefinition",
     "LabelChange",

@@ -3,8 +3,6 @@ them (environment, .dlt/secrets.toml).
 """
 
 import contextlib
-import os
-from pathlib import Path
 from typing import Any
 
 import dlt
@@ -14,7 +12,6 @@ from dlt.common.exceptions import DltException
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.setting_files import destination_lines
 from pipedrive_assets.source.dialect import POSTGRES
 
 SETTING = "PIPEDRIVE_DESTINATION"
@@ -23,8 +20,6 @@ _REMEDY = "Give duckdb, postgres, motherduck, snowflake or bigquery."
 
 def configuration(name: str) -> Any:
     """The destination's configuration, resolved as dlt does; ConfigurationError otherwise."""
-    for variable, value in destination_lines(Path.cwd()).items():
-        os.environ.setdefault(variable, value)
     try:
         destination: Any = dlt.destination(name)
         if not issubclass(destination.client_class, SqlJobClientBase):

@@ -4,14 +4,8 @@ dlt lets DuckDB guess the types of each file, and a guess follows the values at 
 which every `due_time` is `12:30` gives `12:30:00`, a title that is a timestamp is rewritten, and
 the keys of all objects in a JSON column are put into each of them. dlt knows the types; here it
 says them.
-
-For each parameter of a statement DuckDB asks Python twice for pandas. Where it is not installed,
-that is a search of every folder of the path, 0.1 ms a parameter, and was a fifth of a first load.
-`_settle_pandas` answers it once and for all.
 """
 
-import sys
-from importlib.util import find_spec
 from typing import Any
 
 from dlt.common.destination.capabilities import DestinationCapabilitiesContext
@@ -50,7 +44,10 @@ class TypedDuckDbClient(DuckDbClient):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.sql_client._global_config["checkpoint_threshold"] = CHECKPOINT_AT  # noqa: SLF001
+        config = self.sql_client._global_config  # noqa: SLF001
+        config["checkpoint_threshold"] = CHECKPOINT_AT
+        # A missing table must never be taken from a variable of the user's process.
+        config["python_enable_replacements"] = False
 
     def create_load_job(
         self, table: Any, file_path: str, load_id: str, restore: bool = False
@@ -89,17 +86,3 @@ class typed_duckdb(duckdb):  # noqa: N801 - dlt names destinations so
     def client_class(self) -> Any:
         """What dlt makes to talk to the file."""
         return TypedDuckDbClient
-
-
-typed_duckdb.register()
-
-
-def _settle_pandas() -> None:
-    """Let Python know that there is no pandas, where there is none: importing it fails as before,
-    at once.
-    """
-    if "pandas" not in sys.modules and find_spec("pandas") is None:
-        sys.modules["pandas"] = None  # type: ignore[assignment]
-
-
-_settle_pandas()

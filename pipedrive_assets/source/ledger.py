@@ -6,10 +6,10 @@ again, and loading is idempotent.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
@@ -25,6 +25,9 @@ LAYOUT = 3
 """Version of these tables, and of the columns that every table has."""
 
 STATEMENT_ROWS = 500
+
+_PLAIN = re.compile(r"[\w.:+-]*", re.ASCII)
+"""Text that means the same in every database between quotes: names and ids."""
 
 PLAIN_SCHEMA = "pipedrive"
 """dlt's schema of a plain pipeline; each table loaded here has one of its own."""
@@ -175,32 +178,20 @@ def record_coverage(sql: Sql, entity: Entity, held: Coverage, now: datetime) -> 
         )
 
 
-def record_children(
-    sql: Sql,
-    entity: Entity,
-    reads: Sequence[ChildrenRead],
-    doubted: Sequence[ChildrenRead] = (),
-) -> None:
-    """Remember which parents' children are held, and as of when.
-
-    Those of doubted parents are not: they have no `read_at`.
-    """
+def record_children(sql: Sql, entity: Entity, reads: Sequence[ChildrenRead]) -> None:
+    """Remember which parents' children are held, and as of when."""
     name = table(sql, "_pipedrive_children")
-    values = [_child_row(entity, read, read.read_at) for read in reads]
-    values += [_child_row(entity, read, None) for read in doubted]
-    for some in batches(values, STATEMENT_ROWS):
-        ids = [parent_id for _, parent_id, *_ in some]
+    for some in batches(reads, STATEMENT_ROWS):
+        these, ids = among([read.parent.id for read in some])
         sql.execute_sql(
-            f"DELETE FROM {name} WHERE entity = %s AND parent_id IN ({marks(ids)})",
-            entity.name,
-            *ids,
+            f"DELETE FROM {name} WHERE entity = %s AND parent_id IN ({these})", entity.name, *ids
         )
-        rows = ", ".join(["(%s, %s, %s, %s)"] * len(some))
-        sql.execute_sql(f"INSERT INTO {name} VALUES {rows}", *chain.from_iterable(some))
+        rows, values = tuples([_child_row(entity, read) for read in some])
+        sql.execute_sql(f"INSERT INTO {name} VALUES {rows}", *values)
 
 
-def _child_row(entity: Entity, read: ChildrenRead, read_at: datetime | None) -> tuple[Any, ...]:
-    return entity.name, read.parent.id, read.parent.update_time, read_at
+def _child_row(entity: Entity, read: ChildrenRead) -> tuple[Any, ...]:
+    return entity.name, read.parent.id, read.parent.update_time, read.read_at
 
 
 def record_load(sql: Sql, now: datetime, line: LoadLine) -> None:
@@ -258,9 +249,29 @@ def marks(values: Sequence[Any]) -> str:
 
 
 def among(values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
-    """What stands in `IN (…)` for these values, and its parameters. Whole numbers are written out:
-    binding one takes DuckDB's Python side longer than finding its row.
+    """What stands in `IN (…)` for these values, and its parameters.
+
+    Plain values are written out: for each parameter DuckDB looks for pandas, and where that is not
+    installed, searching takes longer than finding the row.
     """
-    if all(type(value) is int for value in values):
-        return ", ".join(map(str, values)), ()
-    return marks(values), tuple(values)
+    texts = [_literal(value) for value in values]
+    parameters = [value for value, text in zip(values, texts, strict=True) if text is None]
+    return ", ".join(text or "%s" for text in texts), tuple(parameters)
+
+
+def tuples(rows: Sequence[Sequence[Any]]) -> tuple[str, tuple[Any, ...]]:
+    """What stands behind `VALUES` for these rows, and its parameters; values as in `among`."""
+    parts = [among(row) for row in rows]
+    text = ", ".join(f"({values})" for values, _ in parts)
+    return text, tuple(parameter for _, parameters in parts for parameter in parameters)
+
+
+def _literal(value: object) -> str | None:
+    """A value as SQL; None for one that has to be a parameter."""
+    if value is None:
+        return "NULL"
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, datetime):
+        return f"TIMESTAMPTZ '{value.isoformat()}'"
+    return f"'{value}'" if isinstance(value, str) and _PLAIN.fullmatch(value) else None

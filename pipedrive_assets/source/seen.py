@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.reading.chunk import batches
 from pipedrive_assets.reading.plan import Walk
-from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, table
+from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, table, tuples
 from pipedrive_assets.source.marks import Key
 
 GOES_STALE_AFTER = timedelta(hours=1)
@@ -36,8 +36,7 @@ def begin(sql: Sql, entity: Entity, now: datetime) -> Walk:
 def note(sql: Sql, entity: Entity, ids: Iterable[object], walk: Walk) -> None:
     """Remember what a chunk showed, then how far the walk has come."""
     for some in batches(ids, STATEMENT_ROWS):
-        values = [value for each in some for value in (entity.name, str(each))]
-        rows = ", ".join(["(%s, %s)"] * len(some))
+        rows, values = tuples([(entity.name, str(each)) for each in some])
         sql.execute_sql(f"INSERT INTO {table(sql, '_pipedrive_seen')} VALUES {rows}", *values)
     _record(sql, entity, finished_at=_finished_at(sql, entity), walk=walk)
 

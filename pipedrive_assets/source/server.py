@@ -12,6 +12,7 @@ from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.source.advisory_locks import AdvisoryLocks
 from pipedrive_assets.source.destination import configuration, location
 from pipedrive_assets.source.dialect import POSTGRES, Sql
+from pipedrive_assets.source.dlt_settings import dlt_settings
 from pipedrive_assets.source.process_locks import ProcessLocks
 from pipedrive_assets.source.store import Locks
 
@@ -29,8 +30,9 @@ class Server:
         Raises ConfigurationError for a name that is none, a package or credentials that are
         missing.
         """
-        self.name = name
-        config = configuration(name)
+        self.name = self.server = name
+        with dlt_settings(name):
+            config = configuration(name)
         self.credentials = config.credentials
         self._place = f"{name}://{location(config)}"
 
@@ -41,18 +43,22 @@ class Server:
     @property
     def file_format(self) -> Any:
         """What dlt prefers, but for Parquet, which needs a package of 170 MB."""
-        capabilities = self.destination().capabilities()
+        with dlt_settings(self.name):
+            capabilities = self.destination().capabilities()
         if capabilities.preferred_loader_file_format == "parquet":
             return "insert_values"
         return None
 
     def destination(self) -> Any:
         """Dlt's destination of that name."""
-        return dlt.destination(self.name)
+        with dlt_settings(self.name):
+            return dlt.destination(self.name)
 
     def locks(self, dataset: str, connect: Callable[[], Sql], seconds: float) -> Locks:
         """PostgreSQL's own; elsewhere only within this process."""
-        if self.destination().capabilities().sqlglot_dialect != POSTGRES:
+        with dlt_settings(self.name):
+            dialect = self.destination().capabilities().sqlglot_dialect
+        if dialect != POSTGRES:
             return ProcessLocks()
         return AdvisoryLocks(
             f"{self}:{dataset}", dataset, connect, seconds=seconds, explain=self.explain
@@ -86,9 +92,6 @@ class Server:
     def opening(self) -> Iterator[None]:
         """Nothing is left behind."""
         yield
-
-    def settle(self) -> None:
-        """Nothing is to be tidied up."""
 
     def is_busy(self, error: BaseException) -> bool:
         """Whether the server is about to take connections."""

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pipedrive_assets.api import Allowance, Caps, Client, Tally, TokenDay, has_reset
 from pipedrive_assets.api.allowance import CAP_OF_UNKNOWN_LIMIT
 from pipedrive_assets.entities import ENTITIES, Entity
-from pipedrive_assets.source.ledger import Sql, marks, table
+from pipedrive_assets.source.ledger import Sql, among, table
 from pipedrive_assets.source.report import TokensSpent
 
 log = logging.getLogger(__name__)
@@ -135,11 +135,12 @@ def tokens_since(
     sql: Sql, day: TokenDay, but_run: str | None = None, names: tuple[str, ...] = ()
 ) -> int:
     """Tokens noted of a day: of all runs but one, of these tables (none named: all)."""
-    only = f" AND entity IN ({marks(names)})" if names else ""
+    these, values = among(names)
+    only = f" AND entity IN ({these})" if names else ""
     rows = sql.execute_sql(
         f"SELECT sum(tokens) FROM {table(sql, '_pipedrive_tokens')} "
         f"WHERE day_started_at >= %s AND run_id IS DISTINCT FROM %s{only}",
-        *(day.start, but_run, *names),
+        *(day.start, but_run, *values),
     )
     return int(rows[0][0] or 0) if rows else 0
 

@@ -37,6 +37,10 @@ class Store(Protocol):
     """A place for a warehouse. `str` of it tells which, without a secret."""
 
     @property
+    def server(self) -> str | None:
+        """Dlt's name of the server whose credentials the user gives; None for a file."""
+
+    @property
     def file_format(self) -> Any:
         """In which form dlt hands rows over; None: the one it prefers for the place."""
 
@@ -60,9 +64,6 @@ class Store(Protocol):
 
     def opening(self) -> AbstractContextManager[None]:
         """Around the opening: leaves nothing half-made behind when it fails."""
-
-    def settle(self) -> None:
-        """Tidy up after the warehouse was written."""
 
     def is_busy(self, error: BaseException) -> bool:
         """Whether opening failed for a reason that passes by itself."""

@@ -6,7 +6,6 @@ The whole of it is held only while it is touched, never while Pipedrive is asked
 
 import contextlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,9 +18,9 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.source.dialect import Sql
+from pipedrive_assets.source.dlt_settings import dlt_settings
 from pipedrive_assets.source.duckdb_file import DuckDbFile
 from pipedrive_assets.source.file_lock import WAREHOUSE_FAULTS
-from pipedrive_assets.source.private_files import FILE_MODE
 from pipedrive_assets.source.store import Store
 from pipedrive_assets.source.working_folder import working_folder
 
@@ -46,15 +45,10 @@ class Warehouse:
         dataset: str,
         *,
         read_copy: Path | None = None,
-        file_mode: int = FILE_MODE,
         lock_seconds: float = LOCK_SECONDS,
     ) -> None:
-        """A path is that of a DuckDB file, absolute; `read_copy` and `file_mode`, the permissions
-        of new files, go with it.
-        """
-        if isinstance(store, Path):
-            store = DuckDbFile(store, read_copy=read_copy, file_mode=file_mode)
-        self.store = store
+        """A path is that of a DuckDB file, absolute; `read_copy` goes with it."""
+        self.store = DuckDbFile(store, read_copy=read_copy) if isinstance(store, Path) else store
         self.dataset = dataset
         self._work = working_folder()
         self._pipelines: dict[str, dlt.Pipeline] = {}
@@ -62,7 +56,6 @@ class Warehouse:
         self._connection: Sql | None = None
         self._locks = self.store.locks(dataset, self._new_client, lock_seconds)
         self._lingers, self._lingering = False, contextlib.ExitStack()
-        _settle_dlt()
 
     def __str__(self) -> str:
         """What identifies it: automation trusts only materializations that went here."""
@@ -144,11 +137,10 @@ class Warehouse:
 
     @contextlib.contextmanager
     def _whole(self) -> Iterator[None]:
-        with self._locks.whole():
+        with self._locks.whole(), dlt_settings(self.store.server):
             try:
                 yield
             finally:
-                self.store.settle()
                 if self._locks.depth == 1:
                     self._close_connection()
 
@@ -175,14 +167,15 @@ class Warehouse:
     @contextlib.contextmanager
     def looking(self) -> Iterator[Sql]:
         """A SQL client that holds nothing and makes nothing, to look at a server with."""
-        client = self._new_client()
-        try:
-            client.open_connection()
-            yield client
-        except Exception as error:  # noqa: BLE001 - one sentence for all
-            raise self.explain(error) from None
-        finally:
-            client.close_connection()
+        with dlt_settings(self.store.server):
+            client = self._new_client()
+            try:
+                client.open_connection()
+                yield client
+            except Exception as error:  # noqa: BLE001 - one sentence for all
+                raise self.explain(error) from None
+            finally:
+                client.close_connection()
 
     def pipeline(self, name: str) -> dlt.Pipeline:
         """The dlt pipeline of one table, its schema restored from the warehouse.
@@ -235,11 +228,12 @@ class Warehouse:
         return self._ledger
 
     def _new_client(self) -> Sql:
-        return self._new_pipeline("pipedrive_ledger").sql_client()
+        with dlt_settings(self.store.server):
+            return self._new_pipeline("pipedrive_ledger").sql_client()
 
     def _new_pipeline(self, name: str) -> dlt.Pipeline:
         try:
-            pipeline = dlt.pipeline(
+            return dlt.pipeline(
                 name,
                 pipelines_dir=self._work.name,
                 destination=self.store.destination(),
@@ -248,9 +242,6 @@ class Warehouse:
         except Exception:
             self.forget(name)
             raise
-        # It has no state but its schema, which `pipeline` restores.
-        pipeline.config.restore_from_destination = False
-        return pipeline
 
 
 def _has_schema(sql: Sql, name: str) -> bool:
@@ -269,12 +260,3 @@ def _restore_schema(pipeline: dlt.Pipeline, name: str) -> None:
         stored = client.get_stored_schema(name)
     # dlt's own way restores state as well, and asks the warehouse three times.
     pipeline._inject_schema(Schema.from_dict(json.loads(stored.schema)))  # noqa: SLF001
-
-
-def _settle_dlt() -> None:
-    """Uncompressed JSON lines load 9 times faster than dlt's default; telemetry is off unless the
-    user turned it on.
-    """
-    dlt.config["data_writer.disable_compression"] = True
-    if "RUNTIME__DLTHUB_TELEMETRY" not in os.environ:
-        dlt.config["runtime.dlthub_telemetry"] = False
