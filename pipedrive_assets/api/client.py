@@ -136,8 +136,11 @@ class Client:
         params: Params = (),
         marker: str | None = None,
         tally: Tally | None = None,
+        null_is_empty: bool = False,
     ) -> Iterator[Answer]:
         """Walk a list from `marker` (None: its start) to its end, a page at a time.
+
+        With `null_is_empty`, a first page of API v2 with `data: null` twice in a row is empty.
 
         Raises PageMarkerExpired where a marker in mid-walk is no longer accepted.
         """
@@ -152,7 +155,7 @@ class Client:
                 paged_on=paging == "cursor" and marker is not None,
             )
             read = partial(read_page, paging=paging, marker=marker, page_rows=page_rows, v1=v1)
-            page, read_at = self._ask(call, read)
+            page, read_at = self._ask(call, _NullTwice(read) if null_is_empty else read)
             if page.marker is not None and (page.marker in seen or page.rows == last_rows != []):
                 raise in_a_circle(path)
             yield Answer(page=page, read_at=read_at)
@@ -289,6 +292,17 @@ class Client:
         if issubclass(kind, errors.TransientApiError):
             return kind(path=call.path, status=status, quote=verdict.quote, attempts=attempts)
         return kind(path=call.path, status=status, quote=verdict.quote)
+
+
+class _NullTwice:
+    """Reads `data: null` as an empty list, the second time."""
+
+    def __init__(self, read: Callable[..., Page]) -> None:
+        self._read, self._nulls = read, 0
+
+    def __call__(self, body: dict[str, Any]) -> Page:
+        self._nulls += body.get("data") is None
+        return self._read(body, null_is_empty=self._nulls > 1)
 
 
 _OF_ALL = (errors.AuthenticationError, errors.BudgetExhausted, errors.Blocked)

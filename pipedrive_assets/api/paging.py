@@ -71,40 +71,50 @@ class Page:
     paging: Paging = field(default="none", compare=False)
     """How to ask for the page after it, where the list is declared without pages."""
 
+    is_null: bool = field(default=False, compare=False)
+    """Whether v2 sent `data: null` in place of an empty list: no proof that there are no rows."""
 
-def read_page(
+    ends_empty: bool = field(default=False, compare=False)
+    """Whether it is an empty last page although the page before announced more."""
+
+
+def read_page(  # noqa: PLR0913 - what a page is
     body: dict[str, Any],
     *,
     paging: Paging,
     marker: str | None,
     page_rows: int,
     v1: bool = False,
+    null_is_empty: bool = False,
 ) -> Page:
     """The page in `body`, which was asked for with `marker` (None: the first page).
 
-    `v1` needs saying of the few lists of API v1 that are read by cursor.
+    `v1` needs saying of the few lists of API v1 that are read by cursor. `null_is_empty` reads
+    `data: null` on a first page of API v2 as an empty list.
 
     Raises IncompletePage where `data` is not a list of objects (v1 answers an empty list with
     `data: null` on its first page, which is a page of no rows), or the envelope makes no sense.
     """
-    rows = _rows(body, first_of_v1=(v1 or paging != "cursor") and marker in {None, "0"})
+    first = marker in {None, "0"}
+    is_null = first and not (v1 or paging == "offset") and body.get("data") is None
+    rows = _rows(body, null_is_empty=first and (v1 or paging != "cursor" or null_is_empty))
     extra = body.get("additional_data") or {}
     if not isinstance(extra, dict):
         raise IncompletePage("additional_data is no object")
     if paging == "cursor":
-        return Page(rows=rows, marker=_next_cursor(extra))
+        return Page(rows=rows, marker=_next_cursor(extra), is_null=is_null)
     if paging == "offset":
         following = _next_start(extra, int(marker or 0), len(rows), page_rows)
         return Page(rows=rows, marker=following, is_told=_more(extra)[1] is not None)
     if _more(extra)[1]:
         following = _next_start(extra, 0, len(rows), page_rows)
         return Page(rows=rows, marker=following, paging="offset")
-    return Page(rows=rows, marker=_next_cursor(extra), paging="cursor")
+    return Page(rows=rows, marker=_next_cursor(extra), paging="cursor", is_null=is_null)
 
 
-def _rows(body: dict[str, Any], *, first_of_v1: bool) -> list[dict[str, Any]]:
+def _rows(body: dict[str, Any], *, null_is_empty: bool) -> list[dict[str, Any]]:
     data = body.get("data")
-    if data is None and first_of_v1 and body.get("success") is True:
+    if data is None and null_is_empty and body.get("success") is True:
         return []
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
         raise IncompletePage.of(data, "a list of rows")

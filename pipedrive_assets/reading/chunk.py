@@ -54,6 +54,9 @@ class Chunk:
     refused: Mapping[str, str] = field(default_factory=dict)
     """By path, why Pipedrive refused one of the lists: rows that are not here may be in it."""
 
+    doubtful: tuple[str, ...] = ()
+    """Paths of lists whose end or emptiness is not certain: rows that are not here may be there."""
+
     omitted: tuple[str, ...] = ()
     """Fields that these rows were read without."""
 

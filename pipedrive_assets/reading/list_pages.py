@@ -5,9 +5,10 @@ then never shown. Its pages therefore overlap by one row; where that row is not 
 something moved, and the list is read again from its start.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pipedrive_assets.api import Answer, Client, Tally, in_a_circle
@@ -40,13 +41,15 @@ def pages(  # noqa: PLR0913 - what a list is
     *,
     params: Params,
     marker: str | None = None,
+    null_is_empty: bool = False,
 ) -> Iterator[Answer]:
     """Walk a list from `marker` (None: its start) to its end; raises RowsMoved.
 
-    A list that is declared without pages is followed by whatever paging its reply has.
+    A list that is declared without pages is followed by whatever paging its reply has. An empty
+    last page that the page before did not announce is asked for twice (`Page.ends_empty`).
     """
     if entity.paging == "none":
-        first = _page(client, entity, listing, tally, params, "0")
+        first = _page(client, entity, listing, tally, params, "0", null_is_empty=null_is_empty)
         marker = first.page.marker
         entity = replace(entity, paging=first.page.paging)
         if marker and entity.paging == "offset":
@@ -58,15 +61,42 @@ def pages(  # noqa: PLR0913 - what a list is
     if entity.paging == "offset":
         yield from _overlapping(client, entity, listing, tally, params, marker)
         return
-    yield from client.pages(
+    ask = partial(
+        client.pages,
         listing.path,
         cost=listing.cost,
         paging=entity.paging,
         page_rows=entity.page_rows,
         params=params,
-        marker=marker,
         tally=tally,
+        null_is_empty=null_is_empty,
     )
+    yield from _by_cursor(ask, marker)
+
+
+def _by_cursor(ask: Callable[..., Iterator[Answer]], marker: str | None) -> Iterator[Answer]:
+    for answer in ask(marker=marker):
+        page = answer.page
+        if marker is None or page.rows or page.marker:
+            yield answer
+            marker = page.marker
+            continue
+        again = next(ask(marker=marker))
+        is_empty = not again.page.rows and again.page.marker is None
+        yield replace(again, page=replace(again.page, ends_empty=is_empty))
+        if again.page.marker:
+            yield from _by_cursor(ask, again.page.marker)
+        return
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeList:
+    """Every row of a list, and when its first page was read."""
+
+    rows: list[Row]
+    read_at: datetime
+    is_doubtful: bool = False
+    """Whether `data: null` or an empty last page leaves open that there are more rows."""
 
 
 def whole_list(
@@ -76,11 +106,34 @@ def whole_list(
 
     Raises PageMarkerExpired where page markers are refused however often it is read anew.
     """
+    found = read_whole(client, entity, listing, tally, params)
+    return found.rows, found.read_at
+
+
+def read_whole(  # noqa: PLR0913 - what a list is
+    client: Client,
+    entity: Entity,
+    listing: Listing,
+    tally: Tally,
+    params: Params,
+    *,
+    null_is_empty: bool = False,
+) -> WholeList:
+    """Read a list from its start to its end.
+
+    A list that ends with an empty page is read again, and believed where it ends so twice.
+
+    Raises:
+        PageMarkerExpired: Page markers are refused however often it is read again.
+        TransientApiError: Its rows move, or its end differs, each time it is read.
+    """
     expired: PageMarkerExpired | None = None
     moved: RowsMoved | None = None
+    before: list[str] | None = None
+    ask = partial(pages, client, entity, listing, tally, params=params)
     for _ in range(RESTARTS):
         try:
-            answers = list(pages(client, entity, listing, tally, params=params))
+            answers = list(ask(null_is_empty=null_is_empty))
         except RowsMoved as found:
             moved = found
             continue
@@ -89,9 +142,14 @@ def whole_list(
             continue
         check_not_gone(answers[0], moved, listing)
         rows = [row for answer in answers for row in answer.page.rows]
+        shown, ends_empty = [border_of(entity, row) for row in rows], answers[-1].page.ends_empty
+        if ends_empty and shown != before:
+            before = shown
+            continue
         if entity.shape == "flow":
             separate_events(rows)
-        return rows, answers[0].read_at
+        is_doubtful = ends_empty or answers[0].page.is_null
+        return WholeList(rows=rows, read_at=answers[0].read_at, is_doubtful=is_doubtful)
     raise expired or never_stands_still(listing, moved)
 
 
@@ -150,7 +208,14 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
 
 
 def _page(  # noqa: PLR0913, PLR0917 - what a list is
-    client: Client, entity: Entity, listing: Listing, tally: Tally, params: Params, start: str
+    client: Client,
+    entity: Entity,
+    listing: Listing,
+    tally: Tally,
+    params: Params,
+    start: str,
+    *,
+    null_is_empty: bool = False,
 ) -> Answer:
     try:
         return next(
@@ -162,6 +227,7 @@ def _page(  # noqa: PLR0913, PLR0917 - what a list is
                 params=params,
                 marker=start if start != "0" else None,
                 tally=tally,
+                null_is_empty=null_is_empty,
             )
         )
     except PipedriveNull200Error as error:

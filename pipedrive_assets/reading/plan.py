@@ -44,6 +44,9 @@ class Walk:
     refused: Mapping[str, str] = field(default_factory=dict)
     """By path, why Pipedrive refused a list. The walk goes on without it."""
 
+    doubtful: tuple[str, ...] = ()
+    """Paths of lists that Pipedrive ended with `data: null`: no proof that a row is gone."""
+
     omitted: tuple[str, ...] = ()
     """Names left out of `include_fields`, because Pipedrive refuses them."""
 
@@ -141,7 +144,8 @@ class Walk:
             facts[name] = _moment(facts[name])
         for name in ("lists", "newest"):
             facts[name] = lists_from_json(facts.get(name, {}))
-        facts["omitted"] = tuple(facts.get("omitted", ()))
+        for name in ("omitted", "doubtful"):
+            facts[name] = tuple(facts.get(name, ()))
         return cls(**facts)
 
 
@@ -270,6 +274,7 @@ def restarted(walk: Walk) -> Walk:
         saw_ids=False,
         newest={},
         refused={},
+        doubtful=(),
     )
 
 

@@ -5,14 +5,14 @@ No warehouse in here.
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.entities import BY_NAME, Entity, Listing
 from pipedrive_assets.errors import BadRequest, DataError, Missing, Refused
 from pipedrive_assets.reading.chunk import Chunk, Row
-from pipedrive_assets.reading.list_pages import Params, whole_list
+from pipedrive_assets.reading.list_pages import Params, read_whole
 
 log = logging.getLogger(__name__)
 
@@ -25,57 +25,71 @@ def read_snapshot(client: Client, entity: Entity, tally: Tally) -> Iterator[Chun
     Raises:
         PipedriveError: The first list failed, or any list other than by a refusal.
     """
-    refused: dict[str, str] = {}
-    if entity.per:
-        rows, read_at = _of_each(client, entity, tally)
-    else:
-        rows, read_at = _all_lists(client, entity, tally, refused)
-    yield Chunk(rows=[(None, row) for row in rows], read_at=read_at, whole=True, refused=refused)
+    doubts = _Doubts()
+    rows, read_at = (_of_each if entity.per else _all_lists)(client, entity, tally, doubts)
+    yield Chunk(
+        rows=[(None, row) for row in rows],
+        read_at=read_at,
+        whole=True,
+        refused=doubts.refused,
+        doubtful=tuple(doubts.doubtful),
+    )
+
+
+@dataclass(slots=True)
+class _Doubts:
+    """Lists that rows may be missing from: refused ones with the reason, and doubtful ends."""
+
+    refused: dict[str, str] = field(default_factory=dict)
+    doubtful: list[str] = field(default_factory=list)
 
 
 def _all_lists(
-    client: Client, entity: Entity, tally: Tally, refused: dict[str, str]
+    client: Client, entity: Entity, tally: Tally, doubts: _Doubts
 ) -> tuple[list[Row], datetime]:
     rows: list[Row] = []
     moments: list[datetime] = []
     for listing in _lists(entity):
-        for found, read_at in _variants(client, entity, listing, tally, refused):
+        for found, read_at in _variants(client, entity, listing, tally, doubts):
             rows += found
             moments.append(read_at)
     return rows, moments[0]
 
 
 def _variants(
-    client: Client, entity: Entity, listing: Listing, tally: Tally, refused: dict[str, str]
+    client: Client, entity: Entity, listing: Listing, tally: Tally, doubts: _Doubts
 ) -> list[tuple[list[Row], datetime]]:
     """What a list returns for each set of parameters; nothing where it is refused."""
     try:
         return [
-            _read(client, entity, listing, tally, (*entity.params, *variant))
+            _read(client, entity, listing, tally, (*entity.params, *variant), doubts)
             for variant in entity.variants
         ]
     except (Refused, BadRequest) as refusal:
         if listing.path == entity.path:
             raise
         log.warning("%s: /%s is not read: %s", entity.name, listing.path, refusal)
-        refused[listing.path] = refusal.quote or f"status {refusal.status}"
+        doubts.refused[listing.path] = refusal.quote or f"status {refusal.status}"
         return []
 
 
-def _of_each(client: Client, entity: Entity, tally: Tally) -> tuple[list[Row], datetime]:
+def _of_each(
+    client: Client, entity: Entity, tally: Tally, doubts: _Doubts
+) -> tuple[list[Row], datetime]:
     """The lists that belong to the rows of another snapshot, which is read for that anew.
 
     404 means that one of them has no list (official docs, permission set assignments), unless all
     say so.
     """
-    owners, read_at = _all_lists(client, BY_NAME[entity.per or ""], tally, {})
+    owners, read_at = _all_lists(client, BY_NAME[entity.per or ""], tally, doubts)
     rows: list[Row] = []
     answered, missing = not owners, None
     for owner in owners:
         one = replace(entity, path=entity.path.format(id=owner["id"]))
         params = ((entity.parent_param, str(owner["id"])),) if entity.parent_param else ()
         try:
-            found, _ = _read(client, one, one.listings[0], tally, (*entity.params, *params))
+            asked = (*entity.params, *params)
+            found, _ = _read(client, one, one.listings[0], tally, asked, doubts)
         except Missing as refusal:
             missing = refusal
             continue
@@ -94,11 +108,18 @@ def _lists(entity: Entity) -> tuple[Listing, ...]:
     return (*entity.listings, *again)
 
 
-def _read(
-    client: Client, entity: Entity, listing: Listing, tally: Tally, params: Params
+def _read(  # noqa: PLR0913, PLR0917 - what a list is
+    client: Client,
+    entity: Entity,
+    listing: Listing,
+    tally: Tally,
+    params: Params,
+    doubts: _Doubts,
 ) -> tuple[list[Row], datetime]:
     if entity.nested is None:
-        return whole_list(client, entity, listing, tally, params)
+        read = read_whole(client, entity, listing, tally, params, null_is_empty=True)
+        doubts.doubtful += [listing.path] if read.is_doubtful else []
+        return read.rows, read.read_at
     found, read_at = client.object(listing.path, cost=listing.cost, params=params, tally=tally)
     rows = found.get(entity.nested)
     if not isinstance(rows, list):

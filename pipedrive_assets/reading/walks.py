@@ -6,7 +6,6 @@ No warehouse in here.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -15,6 +14,7 @@ from pipedrive_assets.api import Answer, Client, Tally
 from pipedrive_assets.entities import Entity, Kind, Listing
 from pipedrive_assets.errors import BadRequest, PageMarkerExpired, PipedriveError, Refused
 from pipedrive_assets.reading.chunk import Chunk, Row
+from pipedrive_assets.reading.list_ends import EndCheck, moment_of
 from pipedrive_assets.reading.list_pages import (
     RESTARTS,
     Params,
@@ -25,7 +25,7 @@ from pipedrive_assets.reading.list_pages import (
 )
 from pipedrive_assets.reading.omitted_fields import fewer_fields
 from pipedrive_assets.reading.plan import Walk, restarted
-from pipedrive_assets.windows import Window, parse_stamp
+from pipedrive_assets.windows import Window
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +96,7 @@ def _chunk(rows: list[Row], walk: Walk, read_at: datetime | None) -> Chunk:
         walk=walk,
         read_at=read_at,
         refused=walk.refused,
+        doubtful=walk.doubtful,
         omitted=walk.omitted,
     )
 
@@ -115,9 +116,7 @@ def _positions(
             walk = replace(walk, listing=walk.listing + 1)
             continue
         try:
-            for answer in pages(
-                client, entity, stage.listing, tally, params=stage.params, marker=walk.marker
-            ):
+            for answer in _pages(client, entity, stage, walk, tally):
                 check_not_gone(answer, restarted, stage.listing)
                 restarted = None
                 walk = _after(entity, walk, stage, answer)
@@ -142,6 +141,19 @@ def _positions(
             walk = replace(walk, omitted=asked.get(walk.listing, walk.omitted))
             walk = _without_list(entity, walk, stage.listing, refusal)
             yield None, stage, walk
+
+
+def _pages(
+    client: Client, entity: Entity, stage: Stage, walk: Walk, tally: Tally
+) -> Iterator[Answer]:
+    """The pages of one list from the walk's position, its end being checked."""
+    end = EndCheck(began=walk.started_at, is_from_start=walk.marker is None)
+    what = (client, entity, stage.listing, tally)
+    for answer in pages(*what, params=stage.params, marker=walk.marker, null_is_empty=True):
+        end.note(answer)
+        if answer.page.ends_empty and stage.look == "list":
+            end.check(*what, params=stage.params, keep=stage.keep)
+        yield answer
 
 
 def _without_list(
@@ -170,12 +182,20 @@ def _after(entity: Entity, walk: Walk, stage: Stage, answer: Answer) -> Walk:
     return replace(
         walk,
         newest={**walk.newest, path: newest} if newest else walk.newest,
-        saw_ids=walk.saw_ids or (bool(rows) and stage.look == "newest ids"),
+        saw_ids=_saw_ids(walk, stage, answer),
+        doubtful=(*walk.doubtful, path) if answer.page.is_null else walk.doubtful,
         started_at=walk.started_at or answer.read_at,
         listing=walk.listing + 1 if over else walk.listing,
         marker=None if over else answer.page.marker,
         pages=walk.pages + 1,
     )
+
+
+def _saw_ids(walk: Walk, stage: Stage, answer: Answer) -> bool:
+    """Whether the look at the newest ids has come as far as it had to."""
+    if stage.look != "newest ids":
+        return walk.saw_ids
+    return not answer.page.ends_empty and (walk.saw_ids or bool(answer.page.rows))
 
 
 def _stages(entity: Entity, walk: Walk) -> list[Stage | None]:
@@ -258,10 +278,7 @@ def _any_change(
 
 
 def _change(entity: Entity, row: Row) -> datetime | None:
-    moment = row.get(entity.cursor or "")
-    with suppress(ValueError):
-        return parse_stamp(moment) if isinstance(moment, str) and moment else None
-    return None
+    return moment_of(row.get(entity.cursor or ""))
 
 
 def _sorted(entity: Entity, column: str, direction: str) -> Params:

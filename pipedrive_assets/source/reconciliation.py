@@ -157,7 +157,7 @@ class Reconciliation:
             if self.missing is not None:
                 self._mark(sql, self.missing)
                 return None
-            if self.table.refused:
+            if self.table.refused or self.table.doubtful:
                 # A row that was not seen may be in the list that was not read.
                 seen.give_up(sql, self.entity)
                 return None

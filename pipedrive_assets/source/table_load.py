@@ -44,6 +44,7 @@ class TableLoad:
         self.what = ""
         self.skipped: str | None = None
         self.refused: Mapping[str, str] = {}
+        self.doubtful: tuple[str, ...] = ()
         self.omitted: tuple[str, ...] = ()
         self._continued = False
         self._before: Coverage | None = None
@@ -154,7 +155,7 @@ class TableLoad:
     def commit(self, chunk: Chunk) -> None:
         """Rows first, then what the ledger says of them: a run killed between loads them again."""
         entity, warehouse = self.entity, self.context.warehouse
-        self.refused, self.omitted = chunk.refused, chunk.omitted
+        self.refused, self.omitted, self.doubtful = chunk.refused, chunk.omitted, chunk.doubtful
         rows_sent = [row for _, row in chunk.rows]
         self.written.custom = self.context.fields.fields_for(entity, rows_sent, self.tally)
         with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
@@ -183,7 +184,7 @@ class TableLoad:
         listed = [commit.key_of(self.entity, row) for _, row in chunk.rows]
         with warehouse.sql() as sql:
             listed += self._not_told(sql)
-            if chunk.refused:
+            if chunk.refused or chunk.doubtful:
                 # A row that is missing here may be in the list that was not read.
                 listed += marks.alive_keys(sql, self.entity)
             self.written.marked_deleted += marks.mark_missing(sql, self.entity, listed, moment)
