@@ -52,6 +52,7 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
                 destination=settings.destination,
                 dataset=settings.dataset,
                 read_copy=str(settings.read_copy or ""),
+                file_mode=settings.file_mode,
             ),
         },
         executor=executor,

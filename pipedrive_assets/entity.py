@@ -129,6 +129,13 @@ class Entity:
         return self.optional or (self.kind is Kind.CHILD and self.bulk is None)
 
     @property
+    def has_own_counter(self) -> bool:
+        """Whether `counter` counts these children themselves (installments have that of the
+        products without which there are none).
+        """
+        return self.counter == f"{self.name.removeprefix(f'{self.parent}_')}_count"
+
+    @property
     def group(self) -> str:
         """The Dagster asset group."""
         if self.kind is Kind.CHILD:

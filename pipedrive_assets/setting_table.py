@@ -196,6 +196,16 @@ SETTINGS: tuple[Setting, ...] = (
         remedy="Give a path that ends in .duckdb.",
     ),
     Setting(
+        name="PIPEDRIVE_FILE_MODE",
+        default="0640",
+        help=(
+            "Permissions of new files (warehouse, locks, read copy, sales page), as in `chmod`. By "
+            "default their owner and group can read them."
+        ),
+        parse=values.file_mode,
+        remedy="Give permissions such as 0640, 0660 or 0644; the owner needs to read and write.",
+    ),
+    Setting(
         name="PIPEDRIVE_ALERT_WEBHOOK",
         default="",
         help='A URL that gets `{"text": …}` when a run fails (Slack, Teams, Mattermost). A secret.',

@@ -83,6 +83,16 @@ def dataset(text: str) -> str:
     return name
 
 
+def file_mode(text: str) -> int:
+    """Permissions as in `chmod`, such as `0640`; the owner can read and write."""
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise ValueError
+    mode = int(text, 8)
+    if mode & 0o600 != 0o600 or mode & 0o111:
+        raise ValueError
+    return mode
+
+
 def minutes(text: str) -> timedelta:
     """A span of whole minutes, a day at most."""
     minutes = int(text)

@@ -70,6 +70,7 @@ class Settings:
 
     executor: str = "in_process"
     read_copy: Path | None = None
+    file_mode: int = 0o640
     alert_webhook: str = field(default="", repr=False)
     purge_deleted: bool = False
     asset_owners: tuple[str, ...] = ()
@@ -156,6 +157,7 @@ def _of(root: Path, parsed: Mapping[str, Any], pointers: Iterable[str]) -> Setti
         freshness={name.lower(): parsed[f"{_FRESHNESS}{name}"] for name in _FRESH_GROUPS},
         executor=parsed["PIPEDRIVE_EXECUTOR"],
         read_copy=_path(root, parsed["PIPEDRIVE_READ_COPY"]),
+        file_mode=parsed["PIPEDRIVE_FILE_MODE"],
         alert_webhook=parsed["PIPEDRIVE_ALERT_WEBHOOK"] or "",
         asset_owners=parsed["PIPEDRIVE_ASSET_OWNERS"] or (),
         asset_tags=parsed["PIPEDRIVE_ASSET_TAGS"] or {},

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
@@ -254,13 +254,24 @@ def custom_differences(
     sandbox: Sandbox, database: Any, dataset: str, entity: Entity, expected: list[Row]
 ) -> list[str]:
     """Which custom values the named columns do not hold, by the account's own definitions."""
-    door = Sandbox(sandbox.world, limits=Limits(burst=1_000_000))
-    defined = {row["field_code"]: row for row in _walk(door, f"api/v2/{entity.fields}", ())}
     with opened(database) as connection:
         held = _table(connection, dataset, entity.name)
         mapping = _table(connection, dataset, "custom_fields_mapping")
     named = {row["hash_string"]: row["normalized_name"] for row in mapping}
     stored = {tuple(row[name] for name in entity.key): row for row in held}
+    return custom_values(sandbox, entity, expected, stored, named)
+
+
+def custom_values(
+    sandbox: Sandbox,
+    entity: Entity,
+    expected: list[Row],
+    stored: Mapping[tuple[Any, ...], Row],
+    named: Mapping[str, str],
+) -> list[str]:
+    """The same for rows by their keys; `named` are the columns by the fields' keys."""
+    door = Sandbox(sandbox.world, limits=Limits(burst=1_000_000))
+    defined = {row["field_code"]: row for row in _walk(door, f"api/v2/{entity.fields}", ())}
     found: list[str] = []
     for row in expected:
         mine = stored.get(_key(entity, row), {})

@@ -48,9 +48,9 @@ def _line(report: "TableReport") -> str:
     if report.skipped:
         return f"{name}: skipped, Pipedrive refuses it: «{report.skipped}»"
     if report.waiting:
-        return f"{name}: {report.waiting}"
+        return " ".join(filter(None, (f"{name}: {report.waiting}", report.unread_sentence)))
     loaded = f"{name}: {report.written.loaded} rows loaded, {report.rows_total} in the table"
-    return " ".join([loaded, *report.warnings])
+    return " ".join(filter(None, (loaded, *report.warnings, report.unread_sentence)))
 
 
 def chosen(names: Sequence[str], settings: Settings) -> tuple[Entity, ...]:

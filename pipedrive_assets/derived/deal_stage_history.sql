@@ -39,7 +39,11 @@ WITH told AS (
     THEN coalesce(d.archive_time, d.update_time, d.add_time) END AS archived_at
   FROM {deals} d
   WHERE d._deleted_at IS NULL
-    AND d.id IN (SELECT parent_id FROM {_pipedrive_children} WHERE entity = 'deals_flow')
+    AND d.id IN (
+      SELECT parent_id FROM {_pipedrive_children}
+      WHERE entity = 'deals_flow' AND read_at IS NOT NULL
+      UNION SELECT deal_id FROM {deals_flow}
+    )
 ), held AS (
   -- Both fields of each deal: as they are now, and as they began where no change is told.
   SELECT id AS deal_id, add_time, 'stage_id' AS field_key, CAST(stage_id AS VARCHAR) AS present,

@@ -11,6 +11,7 @@ from pipedrive_assets.source import Finding, TableReport, Warehouse, examine, re
 
 READABLE, KEYS, REFERENCES = "readable", "keys", "references"
 BASELINE, FRESH, WAITING = "baseline", "fresh", "waiting"
+ALL_PARENTS_READ = "all_parents_read"
 
 MEANING = {
     READABLE: "Warns while Pipedrive refuses the table, or one of its lists.",
@@ -19,6 +20,7 @@ MEANING = {
     BASELINE: "The first full walk was finished, so that the whole history is held.",
     FRESH: "The table is no more than twice as old as it may grow.",
     WAITING: "No rows wait for the cap on tokens.",
+    ALL_PARENTS_READ: "The children of every parent were read; none was refused or failed.",
 }
 
 
@@ -27,6 +29,7 @@ def check_names(entity: Entity) -> list[str]:
     names = [KEYS, BASELINE, FRESH]
     names += [REFERENCES] if references(entity) else []
     names += [WAITING] if entity.capped else []
+    names += [ALL_PARENTS_READ] if entity.parent else []
     return names + ([READABLE] if entity.is_refusable else [])
 
 
@@ -72,6 +75,7 @@ def _findings(
     yield BASELINE, _baseline(report)
     yield FRESH, _freshness(report, target, now)
     yield WAITING, _waiting(report)
+    yield ALL_PARENTS_READ, _unread(report)
     yield READABLE, _readable(report)
 
 
@@ -116,4 +120,17 @@ def _waiting(report: TableReport) -> Finding:
         sound=False,
         sentence=f"{waiting} A higher {setting} makes it sooner.",
         facts={"waiting": waiting.count},
+    )
+
+
+def _unread(report: TableReport) -> Finding:
+    if not report.unread:
+        return Finding(sound=True, facts={"unread": 0})
+    return Finding(
+        sound=False,
+        sentence=(
+            f"{report.unread_sentence} Rows loaded before are kept, and complete_until stays "
+            "where it was."
+        ),
+        facts={"unread": report.unread},
     )

@@ -17,7 +17,9 @@ def sentence(report: TableReport) -> str:
     if report.error:
         return f"{report.entity.name}: FAILED. {report.error}"
     if report.waiting:
-        return f"{report.entity.name}: {report.waiting}"
+        return " ".join(
+            filter(None, (f"{report.entity.name}: {report.waiting}", report.unread_sentence))
+        )
     if report.skipped:
         return f"{report.entity.name}: skipped, Pipedrive refuses it: «{report.skipped}»"
     loaded = (
@@ -25,7 +27,7 @@ def sentence(report: TableReport) -> str:
         f"{report.rows_total} in the table ({report.tally.requests} requests, "
         f"{report.tally.tokens} tokens, {report.seconds:.1f} s)"
     )
-    return " ".join([loaded, *report.warnings])
+    return " ".join(filter(None, (loaded, *report.warnings, report.unread_sentence)))
 
 
 def token_facts(report: TableReport) -> dict[str, Any]:
@@ -106,6 +108,7 @@ def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[s
         "warehouse": report.warehouse,
         **({"skipped": report.skipped} if report.skipped else {}),
         **({"warnings": list(report.warnings)} if report.warnings else {}),
+        **({"unread": report.unread} if report.entity.parent else {}),
         **token_facts(report),
         **({"closed_until": closed_until.isoformat()} if closed_until else {}),
         **({"complete_until": dg.MetadataValue.timestamp(reached)} if reached else {}),

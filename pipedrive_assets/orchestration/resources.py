@@ -20,6 +20,7 @@ from pipedrive_assets.orchestration.embedded_elt import DagsterDltResource
 from pipedrive_assets.setting_files import is_filled_in
 from pipedrive_assets.settings import FILE_DESTINATION, Settings
 from pipedrive_assets.source import Server, TableReport, Warehouse
+from pipedrive_assets.source.private_files import FILE_MODE
 from pipedrive_assets.source.progress import Lines, Watch
 from pipedrive_assets.windows import parse_stamp
 
@@ -98,13 +99,16 @@ class WarehouseResource(DuckDBResource):
 
     dataset: str = Field(description="The schema that holds the tables.")
     read_copy: str = Field(default="", description="The read copy, renewed after each good run.")
+    file_mode: int = Field(default=FILE_MODE, description="Permissions of new files.")
 
     def warehouse(self) -> Warehouse:
         """The warehouse as the load uses it."""
         if self.destination != FILE_DESTINATION:
             return Warehouse(Server(self.destination), self.dataset)
         copy = Path(self.read_copy) if self.read_copy else None
-        return Warehouse(Path(self.database), self.dataset, read_copy=copy)
+        return Warehouse(
+            Path(self.database), self.dataset, read_copy=copy, file_mode=self.file_mode
+        )
 
     @contextlib.contextmanager
     def get_connection(self) -> Iterator[Any]:
@@ -119,6 +123,8 @@ class WarehouseResource(DuckDBResource):
             )
         warehouse = self.warehouse()
         try:
+            with warehouse.exclusive(), warehouse.store.opening():
+                """Makes a file that is new."""
             with warehouse.exclusive(), super().get_connection() as connection:
                 try:
                     yield connection

@@ -16,6 +16,8 @@ from pipedrive_assets.orchestration.failures import or_failure
 from pipedrive_assets.orchestration.partitions import beta_accepted
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.source import Overview, overview
+from pipedrive_assets.source.private_files import make_file, make_folder
+from pipedrive_assets.source.replace_file import replace_file
 
 FILE = "sales_overview.html"
 MOST_DAYS = 7
@@ -55,7 +57,8 @@ def _materialize(
             if seen is None:
                 return dg.MaterializeResult(metadata={"skipped": "Nothing was loaded yet."})
             pictures = [_picture(chart, seen) for chart in CHARTS]
-            path = _write(Path(duckdb.database).with_name(FILE), pictures, seen)
+            path = Path(duckdb.database).with_name(FILE)
+            _write(path, pictures, seen, file_mode=duckdb.file_mode)
     finally:
         warehouse.close()
     context.log.info("%s: %s", OVERVIEW, path)
@@ -86,7 +89,7 @@ def _picture(chart: Chart, seen: Overview) -> Picture:
     return Picture(chart=chart, rows=rows, svg=vl_convert.vegalite_to_svg(chart.spec(rows)))
 
 
-def _write(path: Path, pictures: list[Picture], seen: Overview) -> Path:
+def _write(path: Path, pictures: list[Picture], seen: Overview, *, file_mode: int) -> None:
     """Replace the file at once: whoever reads it meanwhile gets the old one whole."""
     text = page(
         seen.account,
@@ -97,15 +100,16 @@ def _write(path: Path, pictures: list[Picture], seen: Overview) -> Path:
     )
     fresh = path.with_name(f".{path.name}.fresh")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent, file_mode)
+        fresh.unlink(missing_ok=True)
+        make_file(fresh, file_mode)
         fresh.write_text(text, "utf-8")
-        fresh.replace(path)
+        replace_file(fresh, path)
     except OSError as error:
         raise WarehouseError(
             f"The sales overview could not be written to {path} ({error}). Make room or give this "
             "user the right to write there; the tables are loaded all the same."
         ) from error
-    return path
 
 
 def _told(pictures: list[Picture], seen: Overview, preview: str) -> Iterator[str]:

@@ -5,25 +5,24 @@ No warehouse in here.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 from pipedrive_assets.api import Client, Tally
-from pipedrive_assets.entities import BULK_PARENTS, BY_NAME, Entity, Listing
-from pipedrive_assets.errors import (
-    BadRequest,
-    DataError,
-    PageMarkerExpired,
-    PipedriveError,
-    Refused,
-    TransientApiError,
+from pipedrive_assets.entities import BULK_PARENTS, Entity
+from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.reading.child_calls import (
+    Answered,
+    Batch,
+    ChildCalls,
+    Declined,
+    Failed,
+    Gone,
+    Outcome,
 )
-from pipedrive_assets.reading.chunk import ChildrenRead, Chunk, Parent, Row, batches
-from pipedrive_assets.reading.list_pages import whole_list
-from pipedrive_assets.windows import utc_now
+from pipedrive_assets.reading.chunk import ChildrenRead, Chunk, Parent, Unread, batches
 
 log = logging.getLogger(__name__)
 
@@ -32,83 +31,108 @@ CHUNK_CALLS = 100
 
 CHILD_THREADS = 8
 REFUSALS = 4
-"""After so many living parents refused and not one answer, it is the endpoint that is closed."""
+"""After so many refusals in a row, a parent that was answered before is asked again: if it is
+refused too, the endpoint is closed."""
 
 FAILURES = 3
 """After so many calls in a row that failed for good, nothing further is asked of the endpoint."""
-
-PARENT_COST = {"v1": 2, "v2": 1}
-"""Tokens that a single record takes in either API version (official docs); a mail thread, 20."""
-
-Batch = tuple[Parent, ...]
-"""The parents of one call."""
-
-Outcome = tuple[list[Row], datetime] | PipedriveError
-
-_OF_ONE = (TransientApiError, PageMarkerExpired, BadRequest, DataError)
-"""Failures that may be one call's alone: the others are still asked."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Reading:
     """What has been read since the last chunk, and how the endpoint has answered so far."""
 
-    entity: Entity
+    calls: ChildCalls
     todo: deque[Batch]
-    is_alive: Callable[[int], bool]
-    rows: list[tuple[int | None, Row]] = field(default_factory=list)
-    reads: list[ChildrenRead] = field(default_factory=list)
-    skipped: list[ChildrenRead] = field(default_factory=list)
-    """Parents that are gone themselves."""
+    witness: Parent | None
+    """A parent that was answered: whether it still is shows whether the endpoint is open."""
 
-    calls: int = 0
+    chunk: Chunk = field(default_factory=lambda: Chunk(rows=[]))
+    chunk_calls: int = 0
+    again: list[Parent] = field(default_factory=list)
+    """Parents whose empty reply is asked for once more when all others were read."""
+
+    asked_again: set[int] = field(default_factory=set)
     answered: bool = False
     refusal: PipedriveError | None = None
-    refused: int = 0
-    """Parents that are refused although they exist."""
+    in_a_row: int = 0
+    """Refusals since the last answer."""
 
     failure: PipedriveError | None = None
     failed: int = 0
     """Calls in a row that failed for good."""
 
+    @property
+    def entity(self) -> Entity:
+        """The child table."""
+        return self.calls.entity
+
     def take(self, batch: Batch, outcome: Outcome) -> None:
-        """Keep an answer; a refusal is narrowed down to the parent it is about."""
-        if isinstance(outcome, PipedriveError):
-            self._not_answered(batch, outcome)
-            return
-        rows, read_at = outcome
-        self.answered, self.failed = True, 0
-        if self._is_cut_short(batch, rows):
+        """Keep a reply; a refusal is narrowed down to the parent that it concerns."""
+        match outcome:
+            case Answered():
+                self._answered(batch, outcome)
+            case Gone():
+                self._gone(batch[0], outcome)
+            case Declined(error=error):
+                self._declined(batch, error)
+            case Failed(error=error):
+                self._failed(batch, error)
+
+    def _answered(self, batch: Batch, reply: Answered) -> None:
+        self.answered, self.failed, self.in_a_row = True, 0, 0
+        self.witness = batch[0]
+        if self._is_cut_short(batch, len(reply.rows)):
             self.todo.extendleft(_halves(batch))
             return
-        self.calls += 1
-        self.reads += [ChildrenRead(parent=parent, read_at=read_at) for parent in batch]
-        self.rows += self._of_parents(batch, rows)
+        self.chunk_calls += 1
+        self.chunk.rows.extend(reply.rows)
+        filled = {parent for parent, _ in reply.rows}
+        for parent in batch:
+            if parent.id in filled:
+                self.chunk.reads.append(ChildrenRead(parent=parent, read_at=reply.read_at))
+            else:
+                self._empty(parent, reply.read_at)
 
-    def _not_answered(self, batch: Batch, error: PipedriveError) -> None:
-        # Pipedrive leaves open how it refuses a bulk call that names a deal it no longer has.
-        about_parents = isinstance(error, Refused | BadRequest) and self.entity.bulk
-        if about_parents and len(batch) > 1:
-            # Before any answer, single parents tell whether the endpoint is open at all.
-            self.todo.extendleft(_halves(batch) if self.answered else _singles(batch))
-        elif about_parents or isinstance(error, Refused):
-            self._refused(batch[0], error)
+    def _empty(self, parent: Parent, read_at: datetime) -> None:
+        """API v1 may answer `data: null` by mistake, which reads like an empty list. So no rows
+        are removed on the strength of one run's replies.
+        """
+        read = ChildrenRead(parent=parent, read_at=read_at)
+        if parent.filled and parent.id not in self.asked_again:
+            self.again.append(parent)
+        elif parent.doubted or (parent.rechecked and not parent.filled):
+            self.chunk.reads.append(read)
         else:
-            self._failed(error)
+            self.chunk.doubted.append(read)
 
-    def _refused(self, parent: Parent, refusal: PipedriveError) -> None:
-        if not self.is_alive(parent.id):
-            self.skipped.append(ChildrenRead(parent=parent, read_at=utc_now()))
-            log.info("%s: %s %d is gone, skipped", self.entity.name, self.entity.parent, parent.id)
+    def _gone(self, parent: Parent, found: Gone) -> None:
+        read = ChildrenRead(parent=parent, read_at=found.read_at, is_gone=True)
+        is_sure = found.is_deleted or parent.deleted
+        if parent.doubted and is_sure:
+            self.chunk.skipped.append(read)
+            log.info("%s: %s %d is gone", self.entity.name, self.entity.parent_name, parent.id)
             return
-        self.refused += 1
-        self.refusal = refusal
-        log.warning("%s: skipped until the next run: %s", self.entity.name, refusal)
-        if self.refused == REFUSALS:
-            self.check_open()
+        self.chunk.doubted.append(read)
+        if found.error and not is_sure:
+            self._count(found.error)
 
-    def _failed(self, error: PipedriveError) -> None:
+    def _declined(self, batch: Batch, refusal: PipedriveError) -> None:
+        # Pipedrive leaves open how it refuses a bulk call that names a deal it no longer has.
+        if len(batch) > 1:
+            # Before any answer, single parents show whether the endpoint is open at all.
+            self.todo.extendleft(_halves(batch) if self.answered else _singles(batch))
+            if self.witness:
+                self._count(refusal)
+            return
+        self.refusal = refusal
+        self.chunk.unread.append(Unread(parent=batch[0], error=refusal))
+        log.warning("%s: not read, left to the next run: %s", self.entity.name, refusal)
+        self._count(refusal)
+
+    def _failed(self, batch: Batch, error: PipedriveError) -> None:
         """Leave the parents to the next run; the failure is raised when all others are read."""
+        self.chunk.unread.extend(Unread(parent=parent, error=error) for parent in batch)
         self.failed += 1
         if self.failure:
             log.warning("%s: %s", self.entity.name, error)
@@ -116,36 +140,53 @@ class _Reading:
         if self.failed == FAILURES:
             raise self.failure
 
-    def _is_cut_short(self, batch: Batch, rows: list[Row]) -> bool:
+    def _count(self, refusal: PipedriveError) -> None:
+        self.in_a_row += 1
+        if self.in_a_row >= REFUSALS:
+            self._check_open(refusal)
+
+    def _check_open(self, refusal: PipedriveError) -> None:
+        """Raise the refusal, unless a parent that was answered before still is."""
+        if not (self.witness and isinstance(self.calls.ask((self.witness,)), Answered)):
+            raise refusal
+        self.answered, self.in_a_row = True, 0
+
+    def _is_cut_short(self, batch: Batch, rows: int) -> bool:
         """Whether there may be rows that no page shows: a list that tells of no next page ends
         with a full one (installments do; official example).
         """
-        full = bool(rows) and len(rows) % self.entity.page_rows == 0
+        full = rows > 0 and rows % self.entity.page_rows == 0
         if not self.entity.bulk or not full:
             return False
         if len(batch) == 1:
             log.warning(
                 "%s of %s %s: Pipedrive shows %d rows and no way to more",
-                *(self.entity.name, self.entity.parent, batch[0].id, len(rows)),
+                *(self.entity.name, self.entity.parent, batch[0].id, rows),
             )
         return len(batch) > 1
 
-    def _of_parents(self, batch: Batch, rows: list[Row]) -> Iterator[tuple[int | None, Row]]:
-        if not self.entity.bulk:
-            return ((batch[0].id, row) for row in rows)
-        asked, column = {parent.id for parent in batch}, self.entity.key[0]
-        return ((row[column], row) for row in rows if row.get(column) in asked)
+    def begin_second_round(self) -> bool:
+        """Queue the parents whose empty reply is to be confirmed; returns whether there are any."""
+        self.asked_again.update(parent.id for parent in self.again)
+        self.todo.extend(_calls(self.entity, self.again))
+        self.again = []
+        return bool(self.todo)
 
-    def chunk(self) -> Chunk:
-        """What has been read, to be committed; begins anew."""
-        made = Chunk(rows=self.rows, reads=self.reads, skipped=self.skipped)
-        self.rows, self.reads, self.skipped, self.calls = [], [], [], 0
+    def take_chunk(self) -> Chunk:
+        """Return what has been read, to be committed, and start the next chunk."""
+        made, self.chunk, self.chunk_calls = self.chunk, Chunk(rows=[]), 0
         return made
 
-    def check_open(self) -> None:
-        """Raise the refusal where nothing was answered though parents that exist were asked for."""
+    def finish(self) -> None:
+        """Raise the refusal where nothing was answered, then the first failure."""
         if self.refusal and not self.answered:
-            raise self.refusal
+            self._check_open(self.refusal)
+        if self.failure:
+            raise self.failure
+
+
+def _calls(entity: Entity, parents: Sequence[Parent]) -> Iterator[Batch]:
+    return map(tuple, batches(parents, BULK_PARENTS if entity.bulk else 1))
 
 
 def _halves(batch: Batch) -> tuple[Batch, ...]:
@@ -160,53 +201,49 @@ def _singles(batch: Batch) -> tuple[Batch, ...]:
     return (*([rest] if rest else []), *reversed(singles))
 
 
-def read_children(
+def read_children(  # noqa: PLR0913 - what a read rests on
     client: Client,
     entity: Entity,
     parents: Sequence[Parent],
     tally: Tally,
     *,
+    witness: Parent | None = None,
     chunk_calls: int = CHUNK_CALLS,
 ) -> Iterator[Chunk]:
-    """The children of each parent, several calls at a time, most recent parent first.
+    """Read the children of each parent, several calls at a time, in the order given.
 
-    A parent that vanished since it was listed is skipped; one that is refused although it exists,
-    or whose call fails for good, is left to the next run and hinders no other. Raises the refusal
-    where every parent is refused, and the first failure after all others were read.
+    A parent that is refused, or whose call fails for good, is left to the next run and hinders no
+    other. One that is not found, or that comes back empty where that cannot be trusted, is returned
+    as `doubted`.
+
+    Args:
+        client: Makes the calls.
+        entity: The child table.
+        parents: Whose children to read.
+        tally: Where the calls are counted.
+        witness: A parent that an earlier run read. Where parents are refused and nothing else was
+            answered, it is asked again, to tell refused parents from a closed endpoint.
+        chunk_calls: Calls between two chunks.
+
+    Raises:
+        PipedriveError: The refusal where the endpoint is closed, at once; the first failure, after
+            all others were read. What was read before is returned first.
     """
-    size = BULK_PARENTS if entity.bulk else 1
-    todo = deque(map(tuple, batches(parents, size)))
-    is_alive = partial(_is_alive, client, BY_NAME[entity.parent or ""], tally)
-    reading = _Reading(entity=entity, todo=todo, is_alive=is_alive)
-    ask = partial(_ask, client, entity, tally)
+    calls = ChildCalls(client=client, entity=entity, tally=tally)
+    reading = _Reading(calls=calls, todo=deque(_calls(entity, parents)), witness=witness)
     try:
-        for batch, outcome in _side_by_side(ask, reading):
+        for batch, outcome in _side_by_side(reading):
             reading.take(batch, outcome)
-            if reading.calls == chunk_calls:
-                yield reading.chunk()
-        reading.check_open()
-        if reading.failure:
-            raise reading.failure
+            if reading.chunk_calls == chunk_calls:
+                yield reading.take_chunk()
+        reading.finish()
     except PipedriveError:
-        if reading.reads or reading.skipped:
-            yield reading.chunk()
+        yield reading.take_chunk()
         raise
-    yield reading.chunk()
+    yield reading.take_chunk()
 
 
-def _is_alive(client: Client, parent: Entity, tally: Tally, key: int) -> bool:
-    """Whether a parent still exists and is not deleted."""
-    cost = PARENT_COST["v1" if parent.path.startswith("v1/") else "v2"]
-    try:
-        found, _ = client.object(f"{parent.path}/{key}", cost=cost, tally=tally)
-    except Refused:
-        return False
-    return found.get("is_deleted") is not True and found.get("active_flag") is not False
-
-
-def _side_by_side(
-    ask: Callable[[Batch], Outcome], reading: _Reading
-) -> Iterator[tuple[Batch, Outcome]]:
+def _side_by_side(reading: _Reading) -> Iterator[tuple[Batch, Outcome]]:
     """Outcomes as they come in, never many calls ahead of whoever takes them; one call at a time
     until one was answered.
 
@@ -221,8 +258,10 @@ def _side_by_side(
                 most = CHILD_THREADS if reading.answered else 1
                 while not failure and reading.todo and len(running) < most:
                     batch = reading.todo.popleft()
-                    running[pool.submit(ask, batch)] = batch
+                    running[pool.submit(reading.calls.ask, batch)] = batch
                 if not running:
+                    if not failure and reading.begin_second_round():
+                        continue
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     batch = running.pop(future)
@@ -236,15 +275,3 @@ def _side_by_side(
             pool.shutdown(wait=True, cancel_futures=True)
     if failure:
         raise failure
-
-
-def _ask(client: Client, entity: Entity, tally: Tally, batch: Batch) -> Outcome:
-    path = entity.path if entity.bulk else entity.path.format(id=batch[0].id)
-    ids = ",".join(str(parent.id) for parent in batch)
-    named = entity.bulk or entity.parent_param
-    params = (*entity.params, *(((named, ids),) if named else ()))
-    listing = Listing(path=path, cost=entity.cost)
-    try:
-        return whole_list(client, entity, listing, tally, params)
-    except (Refused, *_OF_ONE) as error:
-        return error

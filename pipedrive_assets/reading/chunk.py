@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.reading.plan import Walk
 
 Row = dict[str, Any]
@@ -13,23 +14,45 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
-    """A parent row whose children are to be read; `empty`: its own counter says that there are
-    none.
+    """A parent row whose children are to be read.
+
+    Attributes:
+        id: The parent's id.
+        update_time: Its last change, None where it has none.
+        empty: Its own counter is zero, so no call is needed.
+        filled: Rows of it are held, or its own counter is above zero: an empty reply is suspicious.
+        doubted: An earlier run did not find it, or found it without children. A second such reply
+            is accepted.
+        rechecked: It has not changed since its children were read.
+        deleted: The row held of it is marked as deleted.
     """
 
     id: int
     update_time: datetime | None
     empty: bool = False
+    filled: bool = False
+    doubted: bool = False
+    rechecked: bool = False
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildrenRead:
     """A parent whose children were read, seen as of `update_time`, at `read_at` by Pipedrive's
-    clock.
+    clock. `is_gone`: the parent itself was not found or is deleted, and its children were refused.
     """
 
     parent: Parent
     read_at: datetime
+    is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A parent that exists, as far as known, and whose children could not be read."""
+
+    parent: Parent
+    error: PipedriveError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +71,18 @@ class Chunk:
     """Parents that are gone: what is held of them stays, and they are not asked again until they
     change."""
 
+    doubted: list[ChildrenRead] = field(default_factory=list)
+    """Parents that came back without children or were not found, for the first time: what is held
+    of them stays, and the next run asks again before it believes that."""
+
+    unread: list[Unread] = field(default_factory=list)
+    """Parents that were refused or failed: the next run asks again."""
+
     whole: bool = False
     """Whether the rows are everything that a snapshot lists."""
+
+    complete: bool = False
+    """Whether the rows come from a walk over every row, so that they replace what is held."""
 
     refused: Mapping[str, str] = field(default_factory=dict)
     """By path, why Pipedrive refused one of the lists: rows that are not here may be in it."""

@@ -232,9 +232,9 @@ def _wanted(  # noqa: PLR0913 - the facts that a plan rests on
         return Walk(baseline=True, moves=True, since=since)
     if window.end and window.end <= known:
         return Walk(baseline=False, moves=False, since=window.start, until=window.end)
-    start = earlier(min(known, held.newest), overlap)
+    start = _start(window, min(known, held.newest), overlap)
     starts = {
-        path: earlier(min(known, newest), overlap) if newest else since
+        path: _start(window, min(known, newest), overlap) if newest else since
         for path, newest in coverage.lists.items()
     }
     return Walk(
@@ -245,6 +245,16 @@ def _wanted(  # noqa: PLR0913 - the facts that a plan rests on
         above_id=coverage.ids_until,
         lists={path: each for path, each in starts.items() if each != start},
     )
+
+
+def _start(window: Window, reached: datetime, overlap: timedelta) -> datetime:
+    """From when a list is read that is held up to `reached`.
+
+    A window with an end is read as a whole, even where a load stopped in the middle of it: a change
+    may become visible later than its time.
+    """
+    start = earlier(reached, overlap)
+    return min(start, window.start) if window.end else start
 
 
 def _continues(begun: Walk, wanted: Walk) -> bool:

@@ -98,6 +98,7 @@ def _chunk(rows: list[Row], walk: Walk, read_at: datetime | None) -> Chunk:
         refused=walk.refused,
         doubtful=walk.doubtful,
         omitted=walk.omitted,
+        complete=walk.baseline,
     )
 
 

@@ -1,6 +1,6 @@
 """An entity's custom fields, ready for its rows and its table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -40,11 +40,15 @@ class FieldSet:
 
     def knows(self, rows: Iterable[Mapping[str, Any]]) -> bool:
         """Whether every custom field in these rows is known, nested (v2) or flat (v1)."""
+        return next(self.unknown(rows), None) is None
+
+    def unknown(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+        """The keys in these rows, once for each row, that are of no known custom field."""
         known, places = self.plan.values.keys(), self.plan.places
         for row in rows:
             values = row.get("custom_fields")
             if isinstance(values, dict) and not values.keys() <= known:
-                return False
-            if any(len(key) >= HASH_LENGTH and is_hash(key) and key not in places for key in row):
-                return False
-        return True
+                yield from values.keys() - known
+            for key in row:
+                if len(key) >= HASH_LENGTH and is_hash(key) and key not in places:
+                    yield key[:HASH_LENGTH]

@@ -31,6 +31,7 @@ from pipedrive_assets.rows.fit import as_text
 __all__ = [
     "BUILT_IN_SUFFIX",
     "MAPPING_COLUMNS",
+    "NESTED",
     "CustomFields",
     "FieldDefinition",
     "LabelChange",

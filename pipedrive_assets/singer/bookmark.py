@@ -57,6 +57,7 @@ def _progress(
         pending=_pending(told.get("pending", {})),
         lists=_lists(told.get("lists", {}), entity),
         omitted=_omitted(told.get("omitted_fields", ()), entity),
+        unknown_fields=_keys(told.get("unknown_fields", [])),
     )
     if (begun := told.get("walk")) is not None:
         found.walk = _walk(begun["position"], entity)
@@ -82,6 +83,12 @@ def _pending(told: Mapping[str, Any]) -> dict[int, str | None]:
     if not all(re.fullmatch("[0-9]{1,18}", key) for key in times):
         raise ValueError
     return {int(key): stamp(time) if time else None for key, time in times.items()}
+
+
+def _keys(told: Any) -> set[str]:
+    if not isinstance(told, list) or not all(type(key) is str for key in told):
+        raise TypeError(told)
+    return set(told)
 
 
 def _id(told: Any, entity: Entity) -> int | None:

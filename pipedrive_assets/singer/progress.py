@@ -16,6 +16,7 @@ from typing import Any
 from pipedrive_assets.entities import Entity, Kind
 from pipedrive_assets.reading.chunk import Parent
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
+from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,16 @@ class Progress:
 
     omitted: tuple[str, ...] = ()
     """Fields that records were sent without, because Pipedrive refused them."""
+
+    unknown_fields: set[str] = field(default_factory=set)
+    """Keys of custom fields that records had while Pipedrive did not return their definitions."""
+
+    def know(self, custom: FieldSet) -> None:
+        """Read the lists from their start where rows were sent before their fields were known."""
+        if known := self.unknown_fields & custom.plan.values.keys():
+            self.unknown_fields -= known
+            self.lists = {listing.path: None for listing in self.entity.listings}
+            self.walk = None
 
     def next_walk(self, overlap: timedelta, omitted: tuple[str, ...] = ()) -> Walk:
         """What to read next: the walk that was begun, or the one from the bookmark on.
@@ -166,6 +177,8 @@ class Progress:
                 "newest": stamp(self.newest) if self.newest else None,
                 "highest_id": self.highest_id,
             }
+        if self.unknown_fields:
+            told["unknown_fields"] = sorted(self.unknown_fields)
         if self.pending:
             told["pending"] = {str(each): text for each, text in self.pending.items()}
         return told

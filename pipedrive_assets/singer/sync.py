@@ -105,6 +105,8 @@ class StreamSync:
         if self.run.start:
             self._start = min(self.run.start, progress.bookmark or self.run.start)
         self._children(progress, dict(progress.pending))
+        if custom := self.run.fields.fields_of(self.stream.entity):
+            progress.know(custom)
         while True:
             known = progress.omitted
             omitted = fields_to_omit(self.run.client, progress.entity, self.tally, known)
@@ -117,6 +119,7 @@ class StreamSync:
                     progress.omitted = tuple(sorted({*progress.omitted, *chunk.omitted}))
                     self._omitted = chunk.omitted
                     self._send(((None, row) for row in rows), chunk.read_at)
+                self._note_unknown_fields(progress, rows)
                 parents = self._noted_parents(progress, rows)
                 progress.take(shown, chunk.walk)
                 self.run.save(self.stream, progress)
@@ -125,6 +128,11 @@ class StreamSync:
             self.run.state.save(self.stream, progress)
             if not (resumed or progress.was_ahead):
                 return
+
+    def _note_unknown_fields(self, progress: Progress, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Remember what the rows have of fields whose names are not known: it was not sent."""
+        if custom := self.run.fields.fields_of(self.stream.entity):
+            progress.unknown_fields.update(custom.unknown(rows))
 
     def _pages(self, entity: Entity, walk: Walk) -> Iterator[Chunk]:
         """A page at a time; a snapshot, which children may be read for, is one page."""

@@ -14,7 +14,12 @@ def warehouse_of(settings: Settings) -> Warehouse:
     Raises ConfigurationError where they, or dlt's for the destination, lack something.
     """
     if settings.destination == FILE_DESTINATION:
-        return Warehouse(settings.warehouse, settings.dataset, read_copy=settings.read_copy)
+        return Warehouse(
+            settings.warehouse,
+            settings.dataset,
+            read_copy=settings.read_copy,
+            file_mode=settings.file_mode,
+        )
     return Warehouse(Server(settings.destination), settings.dataset)
 
 

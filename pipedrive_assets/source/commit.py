@@ -60,29 +60,41 @@ class Written:
     watch: Stopwatch = field(default_factory=Stopwatch)
 
 
-def commit_rows(
+def commit_rows(  # noqa: PLR0913 - what the rows are
     warehouse: Warehouse,
     entity: Entity,
     rows: Sequence[Row],
     written: Written,
     omitted: Sequence[str] = (),
+    *,
+    complete: bool = False,
 ) -> None:
     """Merge rows on their key; the fields that they were read without (`omitted`) stay as held.
 
-    Call it with the file held. Of rows with the same key the one read last counts, unless its
-    `update_time` is older. A row that the table holds already, or holds newer, is left out.
+    Call it with the file held. A row that the table already holds unchanged is left out.
+
+    Args:
+        warehouse: Where the table is.
+        entity: The table's entity.
+        rows: Rows as Pipedrive sent them, in the order in which they were read.
+        written: Counts what is done.
+        omitted: The fields that the rows were read without.
+        complete: Whether the rows come from a walk over every row. It was read after everything
+            that the table holds, so its rows replace held ones whatever their `update_time`.
+            Without it, a row with an older `update_time` never replaces a newer one.
     """
     if omitted:
         with warehouse.sql() as sql:
             rows = with_held(sql, entity, rows, omitted)
     with written.watch.lap(SHAPING):
         shaped = [kept for row in rows if (kept := _shape(entity, row, None, written))]
-        newest = _one_perkey_of(entity, shaped)
+        newest = _one_perkey_of(entity, shaped, complete=complete)
     held = _held_rows(warehouse, entity, list(newest))
     news = {
         key: row
         for key, row in newest.items()
-        if _is_news(entity, row, held.get(key)) and (key in held or not _stays_out(row, written))
+        if _is_news(entity, row, held.get(key), complete=complete)
+        and (key in held or not _stays_out(row, written))
     }
     _load(warehouse, entity, list(news.values()), written)
     written.updated += len(news.keys() & held.keys())
@@ -182,11 +194,12 @@ def key_of(entity: Entity, row: Row) -> Key:
     return tuple(row.get(name) for name in entity.key)
 
 
-def _one_perkey_of(entity: Entity, rows: Iterable[Row]) -> dict[Key, Row]:
+def _one_perkey_of(entity: Entity, rows: Iterable[Row], *, complete: bool) -> dict[Key, Row]:
     newest: dict[Key, Row] = {}
     for row in rows:
         key = key_of(entity, row)
-        if key not in newest or not _is_older(_moment(entity, row), _moment(entity, newest[key])):
+        before = None if complete else newest.get(key)
+        if before is None or not _is_older(_moment(entity, row), _moment(entity, before)):
             newest[key] = row
     return newest
 
@@ -200,11 +213,13 @@ def _is_older(one: datetime | None, other: datetime | None) -> bool:
     return one is not None and other is not None and one < other
 
 
-def _is_news(entity: Entity, row: Row, held: tuple[int, datetime | None, Any] | None) -> bool:
+def _is_news(
+    entity: Entity, row: Row, held: tuple[int, datetime | None, Any] | None, *, complete: bool
+) -> bool:
     if held is None:
         return True
     fingerprint, moment, deleted_at = held
-    if _is_older(_moment(entity, row), moment):
+    if not complete and _is_older(_moment(entity, row), moment):
         return False
     came_back = deleted_at is not None and row["_deleted_at"] is None
     return came_back or bool(fingerprint != row["_row_hash"])

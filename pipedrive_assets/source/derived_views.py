@@ -193,7 +193,9 @@ def _without_history(sql: Sql) -> int:
     """Living deals whose history was never read."""
     rows = sql.execute_sql(
         f"SELECT count(*) FROM {table(sql, 'deals')} d WHERE d._deleted_at IS NULL AND d.id NOT IN "
-        f"(SELECT parent_id FROM {table(sql, '_pipedrive_children')} WHERE entity = %s)",
+        f"(SELECT parent_id FROM {table(sql, '_pipedrive_children')} "
+        "WHERE entity = %s AND read_at IS NOT NULL "
+        f"UNION SELECT deal_id FROM {table(sql, HISTORY)})",
         HISTORY,
     )
     return int(rows[0][0]) if rows else 0

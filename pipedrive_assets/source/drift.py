@@ -13,6 +13,7 @@ from pipedrive_assets.source.ledger import Sql, coverage, table, table_exists
 from pipedrive_assets.source.report import LoadRequest
 
 FIRST_DAY = datetime(1970, 1, 1, tzinfo=timezone.utc)
+HELD = "coalesce(h.rows_held, 0)"
 
 
 def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime) -> list[Parent]:
@@ -20,26 +21,67 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
 
     Children count as held only if they were read at least the overlap after the parent's last
     change: a second change within the same second leaves the same `update_time`. A full load
-    wants them all. Call it with the file held.
+    wants them all. Parents that an earlier run doubted come last. Call it with the file held.
     """
     parent = child.parent or ""
     # A counter that Pipedrive refuses is as old as its row: it spares no call.
     is_known = child.counter and child.counter not in coverage(sql, BY_NAME[parent]).omitted
     counter = f"p.{sql.escape_column_name(child.counter or '')}" if is_known else "NULL"
-    due = _due(sql, child, request, now)
+    changed, due = _changed(request), _due(sql, child, request, now)
     rows = sql.execute_sql(
-        f"SELECT p.id, p.update_time, {counter}, {due} FROM {table(sql, parent)} p "
-        f"LEFT JOIN {table(sql, '_pipedrive_children')} c ON c.entity = %s AND c.parent_id = p.id "
-        f"WHERE {request.full} OR c.parent_id IS NULL "
-        "OR c.parent_update_time IS DISTINCT FROM p.update_time "
-        f"OR c.read_at < p.update_time + INTERVAL '{_seconds(request.overlap)} seconds' OR {due} "
-        "ORDER BY p.update_time DESC NULLS LAST, p.id DESC",
+        f"SELECT p.id, p.update_time, {counter}, {due}, {changed}, {HELD} > 0, "
+        "c.parent_id IS NOT NULL AND c.read_at IS NULL AS doubted, p._deleted_at IS NOT NULL "
+        f"{_joined(sql, child)} WHERE {request.full} OR {changed} OR {due} "
+        "ORDER BY doubted, p.update_time DESC NULLS LAST, p.id DESC",
         child.name,
     )
     return [
-        Parent(id=key, update_time=moment, empty=count == 0 and not again)
-        for key, moment, count, again in rows or ()
+        Parent(
+            id=key,
+            update_time=moment,
+            empty=count == 0 and not again,
+            filled=has_rows or bool(child.has_own_counter and count),
+            doubted=is_doubted,
+            rechecked=not has_changed and not request.full,
+            deleted=is_deleted,
+        )
+        for key, moment, count, again, has_changed, has_rows, is_doubted, is_deleted in rows or ()
     ]
+
+
+def witness(sql: Sql, child: Entity, request: LoadRequest) -> Parent | None:
+    """A living parent whose children are held and need not be read; None where there is none.
+
+    Call it with the file held.
+    """
+    rows = sql.execute_sql(
+        f"SELECT p.id, p.update_time {_joined(sql, child)} "
+        f"WHERE c.read_at IS NOT NULL AND p._deleted_at IS NULL AND NOT {_changed(request)} "
+        f"ORDER BY {HELD} > 0 DESC, c.read_at DESC, p.id DESC LIMIT 1",
+        child.name,
+    )
+    return Parent(id=rows[0][0], update_time=rows[0][1]) if rows else None
+
+
+def _joined(sql: Sql, child: Entity) -> str:
+    """SQL: the parents `p`, each with its line of the ledger `c` and the number of rows held `h`;
+    takes the child's name.
+    """
+    key, held = sql.escape_column_name(child.key[0]), "SELECT 0 AS id, 0 AS rows_held"
+    if table_exists(sql, child.name):
+        held = f"SELECT {key} AS id, count(*) AS rows_held FROM {table(sql, child.name)} GROUP BY 1"
+    return (
+        f"FROM {table(sql, child.parent or '')} p LEFT JOIN {table(sql, '_pipedrive_children')} c "
+        f"ON c.entity = %s AND c.parent_id = p.id LEFT JOIN ({held}) h ON h.id = p.id"
+    )
+
+
+def _changed(request: LoadRequest) -> str:
+    """SQL: whether a parent's children were not read since its last change, or are doubted."""
+    return (
+        "coalesce(c.read_at IS NULL OR c.parent_update_time IS DISTINCT FROM p.update_time "
+        f"OR c.read_at < p.update_time + INTERVAL '{_seconds(request.overlap)} seconds', FALSE)"
+    )
 
 
 def begin_anew(sql: Sql, child: Entity) -> None:
@@ -71,11 +113,7 @@ def _due(sql: Sql, child: Entity, request: LoadRequest, now: datetime) -> str:
 
 def _counter_differs(sql: Sql, child: Entity) -> str:
     """SQL: whether the parent's counter disagrees with the rows held."""
-    key, counter = (sql.escape_column_name(name) for name in (child.key[0], child.counter or ""))
-    held = "0"
-    if table_exists(sql, child.name):
-        held = f"(SELECT count(*) FROM {table(sql, child.name)} h WHERE h.{key} = p.id)"
-    return f"p.{counter} IS DISTINCT FROM {held}"
+    return f"p.{sql.escape_column_name(child.counter or '')} IS DISTINCT FROM {HELD}"
 
 
 def _seconds(span: timedelta) -> int:

@@ -5,6 +5,7 @@ touched.
 # ruff: noqa: ARG002 - a Store may need what a file does not
 
 import contextlib
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,6 +19,7 @@ from pipedrive_assets.source import read_copy
 from pipedrive_assets.source.dialect import Sql
 from pipedrive_assets.source.duckdb_destination import typed_duckdb
 from pipedrive_assets.source.file_lock import explain, hold
+from pipedrive_assets.source.private_files import FILE_MODE, private_folder
 from pipedrive_assets.source.replace_file import real_path, replace_file
 from pipedrive_assets.source.store import Locks
 
@@ -28,9 +30,11 @@ class DuckDbFile:
     file_format: Any = "jsonl"
     server: str | None = None
 
-    def __init__(self, path: Path, *, read_copy: Path | None = None) -> None:
-        """`path` is absolute; its folder is made when first written."""
-        self.path, self._read_copy = path, read_copy
+    def __init__(
+        self, path: Path, *, read_copy: Path | None = None, file_mode: int = FILE_MODE
+    ) -> None:
+        """`path` is absolute; its folder is made when first written. New files have `file_mode`."""
+        self.path, self._read_copy, self._mode = path, read_copy, file_mode
 
     def __str__(self) -> str:
         """The path."""
@@ -42,7 +46,7 @@ class DuckDbFile:
 
     def locks(self, dataset: str, connect: Callable[[], Sql], seconds: float) -> Locks:
         """Locks in files beside this one."""
-        return FileLocks(self.path, seconds)
+        return FileLocks(self.path, seconds, self._mode)
 
     def exists(self, look: Callable[[], AbstractContextManager[Sql]]) -> bool:
         """Whether there is a file."""
@@ -59,14 +63,35 @@ class DuckDbFile:
 
     @contextlib.contextmanager
     def opening(self) -> Iterator[None]:
-        """On a full disk half a header is left, which nothing can open any more."""
+        """A new file is made first. On a full disk half a header is left, which nothing can open
+        any more.
+        """
         is_new = not self.path.exists()
         try:
+            if is_new:
+                self._make()
             yield
-        except Exception:
+        except Exception as error:
             if is_new:
                 self.path.unlink(missing_ok=True)
+            if isinstance(error, duckdb.Error | OSError):
+                raise self.explain(error) from error
             raise
+
+    def _make(self) -> None:
+        """Make an empty database: DuckDB itself makes files by the umask."""
+        target = real_path(self.path)
+        with private_folder(target) as folder:
+            fresh = folder / target.name
+            duckdb.connect(str(fresh)).close()
+            fresh.chmod(self._mode)
+            fresh.replace(target)
+
+    def settle(self) -> None:
+        """Give DuckDB's log of what is not in the file yet the permissions of the file."""
+        target = real_path(self.path)
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            Path(f"{target}.wal").chmod(stat.S_IMODE(target.stat().st_mode))
 
     def is_busy(self, error: BaseException) -> bool:
         """Whether a foreign program has the file open."""
@@ -80,14 +105,14 @@ class DuckDbFile:
     def check_copy(self) -> None:
         """Raise WarehouseError where the read copy could not be written."""
         if self._read_copy:
-            read_copy.check(self._read_copy)
+            read_copy.check(self._read_copy, self._mode)
 
     def renew_copy(self, sql: Sql, rest: Callable[[], None]) -> None:
         """Copy the file as it is now."""
         if self._read_copy:
             sql.execute_sql("CHECKPOINT")
             rest()
-            read_copy.renew(self.path, self._read_copy)
+            read_copy.renew(self.path, self._read_copy, self._mode)
 
     def rewrite(self, sql: Sql, rest: Callable[[], None]) -> None:
         """Put a fresh copy in place of the file: DuckDB leaves deleted rows in it until it needs
@@ -95,24 +120,21 @@ class DuckDbFile:
         """
         rest()
         target = real_path(self.path)
-        fresh = target.with_name(f".{target.name}.fresh")
         try:
-            fresh.unlink(missing_ok=True)
-            with duckdb.connect(str(target)) as connection:
-                lost = _copy(connection, fresh)
-            if lost:
-                raise WarehouseError(
-                    f"The rewritten copy of {self.path} lacks rows of {', '.join(lost)}, so it did "
-                    "not take the file's place. The warehouse is unchanged, and deleted rows may "
-                    "still be in the file. Check the disk, then run the command again."
-                )
-            replace_file(fresh, target)
+            with private_folder(target) as folder:
+                fresh = folder / target.name
+                with duckdb.connect(str(target)) as connection:
+                    lost = _copy(connection, fresh)
+                if lost:
+                    raise WarehouseError(
+                        f"The rewritten copy of {self.path} lacks rows of {', '.join(lost)}, so it "
+                        "did not take the file's place. The warehouse is unchanged, and deleted "
+                        "rows may still be in the file. Check the disk, then run the command again."
+                    )
+                replace_file(fresh, target)
             Path(f"{target}.wal").unlink(missing_ok=True)
         except (duckdb.Error, OSError) as error:
             raise self.explain(error) from error
-        finally:
-            with contextlib.suppress(OSError):
-                fresh.unlink(missing_ok=True)
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, fresh: Path) -> list[str]:
@@ -147,10 +169,10 @@ def _identifier(name: str) -> str:
 class FileLocks:
     """Locks of the operating system, which releases them when a process dies."""
 
-    def __init__(self, path: Path, seconds: float) -> None:
+    def __init__(self, path: Path, seconds: float, file_mode: int = FILE_MODE) -> None:
         """Beside the file of that path."""
-        self._path, self._seconds = path, seconds
-        self._whole = filelock.FileLock(f"{path}.lock", timeout=seconds)
+        self._path, self._seconds, self._mode = path, seconds, file_mode
+        self._whole = filelock.FileLock(f"{path}.lock", timeout=seconds, mode=file_mode)
         self._tables: dict[str, filelock.BaseFileLock] = {}
 
     @property
@@ -161,7 +183,7 @@ class FileLocks:
     @contextlib.contextmanager
     def whole(self) -> Iterator[None]:
         """Hold the file."""
-        with hold(self._whole, self._path, f"the warehouse {self._path}"):
+        with hold(self._whole, self._path, f"the warehouse {self._path}", file_mode=self._mode):
             yield
 
     @contextlib.contextmanager
@@ -169,9 +191,9 @@ class FileLocks:
         """Hold one table."""
         if name not in self._tables:
             path = self._path.parent / f".{self._path.name}.locks" / name
-            self._tables[name] = filelock.FileLock(path, timeout=self._seconds)
+            self._tables[name] = filelock.FileLock(path, timeout=self._seconds, mode=self._mode)
         lock, what = self._tables[name], f"the table {name} of {self._path}"
-        with hold(lock, self._path, what, before_waiting=before_waiting):
+        with hold(lock, self._path, what, before_waiting=before_waiting, file_mode=self._mode):
             yield
 
     def close(self) -> None:

@@ -5,13 +5,15 @@ is.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from pipedrive_assets.entities import BY_NAME, Entity
+from pipedrive_assets.entities import BY_NAME, Entity, Kind
 from pipedrive_assets.reading.field_memory import Update, entities_with, stored_record
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.fields import (
+    NESTED,
     LabelChange,
     MappingRow,
     label_changes,
@@ -19,8 +21,16 @@ from pipedrive_assets.rows.fields import (
 )
 from pipedrive_assets.source import commit
 from pipedrive_assets.source.commit import Written
-from pipedrive_assets.source.ledger import Sql, columns_in, table, table_exists
+from pipedrive_assets.source.ledger import (
+    Sql,
+    columns_in,
+    coverage,
+    record_coverage,
+    table,
+    table_exists,
+)
 from pipedrive_assets.source.warehouse import Warehouse
+from pipedrive_assets.windows import utc_now
 
 MAPPING_TABLE = "custom_fields_mapping"
 
@@ -49,6 +59,9 @@ class WarehouseMapping:
                     for change in label_changes(known, rows):
                         for entity in entities_with(endpoint):
                             relabel(sql, entity, change)
+                    fresh = [row for row in rows if row.hash_string not in _keys(known)]
+                    for entity in entities_with(endpoint):
+                        read_again(sql, entity, fresh)
                     mappings[endpoint] = rows
                     news += [row for row in rows if row not in known]
             if news:
@@ -70,6 +83,32 @@ def stored_mapping(sql: Sql, endpoint: str) -> list[MappingRow]:
     return sorted(
         (parse_mapping_record(record) for record in records), key=lambda row: row.hash_string
     )
+
+
+def _keys(rows: Iterable[MappingRow]) -> set[str]:
+    return {row.hash_string for row in rows}
+
+
+def read_again(sql: Sql, entity: Entity, fresh: Sequence[MappingRow]) -> None:
+    """Have a table read from its start where its rows hold values of fields that were unknown.
+
+    Pipedrive may refuse the definitions of custom fields while it returns the rows, or return none
+    by mistake. The values are then kept under `custom_fields`, and no window shows the rows again.
+    """
+    if not fresh or entity.kind is not Kind.WINDOWED or not table_exists(sql, entity.name):
+        return
+    if NESTED not in columns_in(sql, entity.name):
+        return
+    column = f"CAST({sql.escape_column_name(NESTED)} AS VARCHAR)"
+    held = " OR ".join([f"strpos({column}, %s) > 0"] * len(fresh))
+    rows = sql.execute_sql(
+        f"SELECT count(*) FROM {table(sql, entity.name)} WHERE {held}",
+        *(row.hash_string for row in fresh),
+    )
+    if rows and rows[0][0]:
+        known = coverage(sql, entity)
+        starts = {listing.path: None for listing in entity.listings}
+        record_coverage(sql, entity, replace(known, lists=starts, walk=None), utc_now())
 
 
 def relabel(sql: Sql, entity: Entity, change: LabelChange) -> None:

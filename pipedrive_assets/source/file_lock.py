@@ -14,6 +14,7 @@ from dlt.common.destination.exceptions import DestinationException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.source.private_files import FILE_MODE, make_file, make_folder
 
 FULL_BYTES = 64 * 1024
 """A disk with less room than this is full for dlt, whose files need several blocks each."""
@@ -25,11 +26,14 @@ def hold(
     warehouse: Path,
     what: str,
     before_waiting: Callable[[], None] = lambda: None,
+    *,
+    file_mode: int = FILE_MODE,
 ) -> Iterator[None]:
     """Hold a lock, leaving a note of who holds it for those who wait."""
     note = Path(f"{lock.lock_file}.holder")
     try:
-        note.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(note.parent, file_mode)
+        make_file(note, file_mode)
         with note.open("a"):
             """A folder that may not be written says so here; the lock would wait for it."""
         try:

@@ -109,7 +109,25 @@ def _identify_events(sql: Sql) -> None:
     )
 
 
-_STEPS = ((2, _add_reasons), (3, _identify_events))
+def _doubt_childless_parents(sql: Sql) -> None:
+    """Layout 3: parents recorded as read that have no rows are asked again.
+
+    Earlier versions recorded parents whose children were refused. Tables that the daily re-check
+    covers are left to it.
+    """
+    for entity in ENTITIES:
+        is_rechecked = entity.counter or entity.drifts
+        if not entity.parent or is_rechecked or not table_exists(sql, entity.name):
+            continue
+        key = sql.escape_column_name(entity.key[0])
+        sql.execute_sql(
+            f"UPDATE {table(sql, '_pipedrive_children')} SET read_at = NULL WHERE entity = %s "
+            f"AND parent_id NOT IN (SELECT {key} FROM {table(sql, entity.name)})",
+            entity.name,
+        )
+
+
+_STEPS = ((2, _add_reasons), (3, _identify_events), (3, _doubt_childless_parents))
 """What each layout changed in the tables of the one before."""
 
 

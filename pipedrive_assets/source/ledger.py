@@ -178,20 +178,30 @@ def record_coverage(sql: Sql, entity: Entity, held: Coverage, now: datetime) -> 
         )
 
 
-def record_children(sql: Sql, entity: Entity, reads: Sequence[ChildrenRead]) -> None:
-    """Remember which parents' children are held, and as of when."""
+def record_children(
+    sql: Sql,
+    entity: Entity,
+    reads: Sequence[ChildrenRead],
+    doubted: Sequence[ChildrenRead] = (),
+) -> None:
+    """Remember which parents' children are held, and as of when.
+
+    Those of doubted parents are not: they have no `read_at`.
+    """
     name = table(sql, "_pipedrive_children")
-    for some in batches(reads, STATEMENT_ROWS):
-        these, ids = among([read.parent.id for read in some])
+    made = [_child_row(entity, read, read.read_at) for read in reads]
+    made += [_child_row(entity, read, None) for read in doubted]
+    for some in batches(made, STATEMENT_ROWS):
+        these, ids = among([parent_id for _, parent_id, *_ in some])
         sql.execute_sql(
             f"DELETE FROM {name} WHERE entity = %s AND parent_id IN ({these})", entity.name, *ids
         )
-        rows, values = tuples([_child_row(entity, read) for read in some])
+        rows, values = tuples(some)
         sql.execute_sql(f"INSERT INTO {name} VALUES {rows}", *values)
 
 
-def _child_row(entity: Entity, read: ChildrenRead) -> tuple[Any, ...]:
-    return entity.name, read.parent.id, read.parent.update_time, read.read_at
+def _child_row(entity: Entity, read: ChildrenRead, read_at: datetime | None) -> tuple[Any, ...]:
+    return entity.name, read.parent.id, read.parent.update_time, read_at
 
 
 def record_load(sql: Sql, now: datetime, line: LoadLine) -> None:

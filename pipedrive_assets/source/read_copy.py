@@ -11,20 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.source.private_files import FILE_MODE, make_file, make_folder
 from pipedrive_assets.source.replace_file import real_path, replace_file
 
 
-def check(copy: Path) -> None:
+def check(copy: Path, file_mode: int = FILE_MODE) -> None:
     """Raise WarehouseError where the copy could not be written, before anything is loaded."""
     with _explained(copy):
-        copy.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(copy.parent, file_mode)
         probe = _partial(copy)
         probe.touch()
         probe.unlink()
 
 
-def renew(warehouse: Path, copy: Path) -> None:
-    """Put a copy of a file that nobody writes in place of the one before.
+def renew(warehouse: Path, copy: Path, file_mode: int = FILE_MODE) -> None:
+    """Put a copy of a file that nobody writes in place of the one before, whose permissions stay; a
+    first one has `file_mode`.
 
     Raises WarehouseError; the copy before then stays.
     """
@@ -34,6 +36,7 @@ def renew(warehouse: Path, copy: Path) -> None:
             left.unlink(missing_ok=True)
         partial = _partial(copy)
         try:
+            make_file(partial, file_mode)
             shutil.copyfile(warehouse, partial)
             with partial.open("rb+") as written:
                 os.fsync(written.fileno())

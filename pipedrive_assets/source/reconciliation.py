@@ -189,7 +189,7 @@ class Reconciliation:
             if reason:
                 self.gone[key] = reason
             elif row:
-                yield Chunk(rows=[(None, row)], omitted=omitted)
+                yield Chunk(rows=[(None, row)], omitted=omitted, complete=True)
 
     def _mark(self, sql: Sql, missing: set[marks.Key]) -> None:
         asked = set(sorted(missing)[:CONFIRMED_ROWS])

@@ -102,6 +102,12 @@ class TableReport:
 
     tokens: TokensSpent | None = None
     waiting: Waiting | None = None
+    unread: int = 0
+    """Parents whose children could not be read; the next run asks again."""
+
+    unread_reason: str = ""
+    """The first refusal or failure among them."""
+
     baseline_at: datetime | None = None
     """When the first full walk was finished; `first_load`: by this very load."""
 
@@ -112,6 +118,16 @@ class TableReport:
 
     warnings: tuple[str, ...] = ()
     """What is missing from a table that was loaded otherwise, one sentence each."""
+
+    @property
+    def unread_sentence(self) -> str:
+        """How many parents are unread and why; empty where none is."""
+        if not self.unread:
+            return ""
+        return (
+            f"Unread {self.entity.parent}: {self.unread:,}; the next run asks again. "
+            f"{self.unread_reason or self.error}"
+        )
 
     @property
     def phases(self) -> dict[str, float]:

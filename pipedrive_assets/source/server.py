@@ -93,6 +93,9 @@ class Server:
         """Nothing is left behind."""
         yield
 
+    def settle(self) -> None:
+        """Nothing is to be tidied up."""
+
     def is_busy(self, error: BaseException) -> bool:
         """Whether the server is about to take connections."""
         return any(words in str(error) for words in _BUSY)

@@ -65,6 +65,9 @@ class Store(Protocol):
     def opening(self) -> AbstractContextManager[None]:
         """Around the opening: leaves nothing half-made behind when it fails."""
 
+    def settle(self) -> None:
+        """Tidy up after the warehouse was written."""
+
     def is_busy(self, error: BaseException) -> bool:
         """Whether opening failed for a reason that passes by itself."""
 

@@ -2,14 +2,13 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from pipedrive_assets.entities import BY_NAME, Entity, Kind
 from pipedrive_assets.errors import CapReached, ParentNotLoaded, PipedriveError, WarehouseError
-from pipedrive_assets.reading.child_walks import read_children
-from pipedrive_assets.reading.chunk import ChildrenRead, Chunk, Parent
+from pipedrive_assets.reading.chunk import Chunk, Parent
 from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.reading.omitted_fields import fields_to_omit
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
@@ -17,6 +16,7 @@ from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import commit, conversions, drift, erasure, ledger, marks
+from pipedrive_assets.source.children_taken import ChildrenTaken
 from pipedrive_assets.source.context import Context
 from pipedrive_assets.source.report import (
     TableReport,
@@ -46,6 +46,7 @@ class TableLoad:
         self.refused: Mapping[str, str] = {}
         self.doubtful: tuple[str, ...] = ()
         self.omitted: tuple[str, ...] = ()
+        self.children = ChildrenTaken()
         self._continued = False
         self._before: Coverage | None = None
         self._started = time.monotonic()
@@ -68,8 +69,9 @@ class TableLoad:
         if self.entity.capped and self.entity.kind is not Kind.CHILD:
             self._require()
         self.context.fields.ask(self.entity, self.tally)
+        # Before the plan: a field that is known now may have the table read from its start.
+        custom = self.context.fields.fields_of(self.entity)
         if self.entity.excluded:
-            custom = self.context.fields.fields_of(self.entity)
             check_excluded(self.entity, {*custom.columns, *custom.lists} if custom else ())
         if self.entity.shape in OWN_SHAPES:
             return self._definitions()
@@ -77,7 +79,9 @@ class TableLoad:
         with self.context.warehouse.sql() as sql:
             self.coverage = self._held(sql)
             if self.entity.kind is Kind.CHILD:
-                return self._children(self._parents(sql))
+                self.children.planned = self._parents(sql)
+                witness = drift.witness(sql, self.entity, self.context.request)
+                return self.children.read(self.context, self.entity, self.tally, witness)
             if self.entity.kind is Kind.WINDOWED:
                 return self._windowed(commit.what_is_held(sql, self.entity), omitted)
         self.what = "everything listed"
@@ -140,18 +144,6 @@ class TableLoad:
         self.what = f"children of {len(parents)} {parent}"
         return parents
 
-    def _children(self, parents: Sequence[Parent]) -> Iterator[Chunk]:
-        """Parents whose own counter says that there is nothing are not asked for."""
-        spared = [
-            ChildrenRead(parent=parent, read_at=self.context.now)
-            for parent in parents
-            if parent.empty
-        ]
-        if spared:
-            yield Chunk(rows=[], reads=spared)
-        if asked := [parent for parent in parents if not parent.empty]:
-            yield from read_children(self.context.client, self.entity, asked, self.tally)
-
     def commit(self, chunk: Chunk) -> None:
         """Rows first, then what the ledger says of them: a run killed between loads them again."""
         entity, warehouse = self.entity, self.context.warehouse
@@ -165,7 +157,10 @@ class TableLoad:
                 parents = [read.parent.id for read in chunk.reads]
                 commit.commit_children(warehouse, entity, rows, parents, self.written)
             else:
-                commit.commit_rows(warehouse, entity, rows_sent, self.written, chunk.omitted)
+                commit.commit_rows(
+                    *(warehouse, entity, rows_sent, self.written, chunk.omitted),
+                    complete=chunk.complete,
+                )
             if chunk.whole:
                 self._commit_whole(chunk)
             self._note(chunk)
@@ -204,8 +199,10 @@ class TableLoad:
         with self.context.warehouse.sql() as sql:
             listed = [row for _, row in chunk.rows]
             conversions.note_listed(sql, self.entity, listed, self.context.now)
-            if chunk.reads or chunk.skipped:
-                ledger.record_children(sql, self.entity, [*chunk.reads, *chunk.skipped])
+            if self.entity.kind is Kind.CHILD:
+                reads = [*chunk.reads, *chunk.skipped]
+                ledger.record_children(sql, self.entity, reads, chunk.doubted)
+                self.children.take(chunk)
             if chunk.walk or not set(chunk.omitted) <= set(self.coverage.omitted):
                 self.walk = chunk.walk or self.walk
                 self.coverage = self.coverage.during(chunk.walk, chunk.omitted)
@@ -243,7 +240,8 @@ class TableLoad:
         if self.entity.kind is Kind.CHILD:
             parents = ledger.coverage(sql, BY_NAME[self.entity.parent or ""])
             return Coverage(
-                baseline_at=known.baseline_at or now, complete_until=parents.complete_until
+                baseline_at=known.baseline_at or now,
+                complete_until=self.children.reached(known.complete_until, parents.complete_until),
             )
         if self.walk is None:
             return known
@@ -286,6 +284,8 @@ class TableLoad:
             began_at=self.context.now,
             tokens=tokens,
             waiting=waiting,
+            unread=self.children.unread(stopped=bool(error) and not waiting),
+            unread_reason=self.children.reason,
             error=None if waiting else error,
             baseline_at=self.coverage.baseline_at,
             first_load=self._before is not None and not self._before.baseline_at,

@@ -21,6 +21,7 @@ from pipedrive_assets.source.dialect import Sql
 from pipedrive_assets.source.dlt_settings import dlt_settings
 from pipedrive_assets.source.duckdb_file import DuckDbFile
 from pipedrive_assets.source.file_lock import WAREHOUSE_FAULTS
+from pipedrive_assets.source.private_files import FILE_MODE
 from pipedrive_assets.source.store import Store
 from pipedrive_assets.source.working_folder import working_folder
 
@@ -45,10 +46,15 @@ class Warehouse:
         dataset: str,
         *,
         read_copy: Path | None = None,
+        file_mode: int = FILE_MODE,
         lock_seconds: float = LOCK_SECONDS,
     ) -> None:
-        """A path is that of a DuckDB file, absolute; `read_copy` goes with it."""
-        self.store = DuckDbFile(store, read_copy=read_copy) if isinstance(store, Path) else store
+        """A path is that of a DuckDB file, absolute; `read_copy` and `file_mode`, the permissions
+        of new files, go with it.
+        """
+        if isinstance(store, Path):
+            store = DuckDbFile(store, read_copy=read_copy, file_mode=file_mode)
+        self.store = store
         self.dataset = dataset
         self._work = working_folder()
         self._pipelines: dict[str, dlt.Pipeline] = {}
@@ -141,6 +147,7 @@ class Warehouse:
             try:
                 yield
             finally:
+                self.store.settle()
                 if self._locks.depth == 1:
                     self._close_connection()
 

@@ -8,7 +8,9 @@ import pytest
 from pipedrive_assets.api import Caps
 from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.orchestration.checks import _findings, check_names, check_specs
+from pipedrive_assets.orchestration.metadata import metadata, sentence
 from pipedrive_assets.orchestration.target import Target
+from pipedrive_assets.sandbox import faults
 from pipedrive_assets.source import examine, references
 from pipedrive_assets.source.ledger import table
 
@@ -32,8 +34,8 @@ def test_every_table_has_its_checks_and_none_blocks():
         spec.asset_key.to_user_string() for spec in specs
     }
     assert not any(spec.blocking for spec in specs)
-    assert ["keys", "baseline", "fresh", "references", "waiting"] == check_names(
-        BY_NAME["deals_flow"]
+    assert ["keys", "baseline", "fresh", "references", "waiting", "all_parents_read"] == (
+        check_names(BY_NAME["deals_flow"])
     )
 
 
@@ -104,6 +106,24 @@ def test_what_waits_names_the_setting_that_stopped_it(office, setting):
     waiting = found(office, report)["waiting"]
 
     assert waiting.sentence.endswith(f"A higher {setting} makes it sooner.")
+
+
+def test_unread_parents_are_reported_in_a_check_the_metadata_and_the_log(office):
+    office.load("deals")
+    office.sandbox.inject(faults.refused("v1/deals/7/flow", 403))
+    report = office.load("deals_flow")["deals_flow"]
+
+    check = found(office, report)["all_parents_read"]
+
+    assert not check.sound
+    assert {"unread": 1} == check.facts
+    assert check.sentence.startswith("Unread deals: 1; the next run asks again. Pipedrive answered")
+    assert 1 == metadata(report)["unread"]
+    assert "Unread deals: 1;" in sentence(report)
+    office.sandbox.clear_faults()
+    report = office.load("deals_flow")["deals_flow"]
+    assert found(office, report)["all_parents_read"].sound
+    assert 0 == metadata(report)["unread"]
 
 
 def test_an_unfinished_first_load_is_told(office):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given, strategies
 
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.windows import Window
@@ -46,6 +47,20 @@ BASELINE = Walk(baseline=True, moves=True)
             Window(start=at(9), end=at(10)),
             HELD,
             Walk(baseline=False, moves=True, since=at(8, 9, 54), until=at(10), above_id=100),
+        ),
+        (
+            "a closed day in which a load ended is read as a whole",
+            KNOWN,
+            Window(start=at(8), end=at(9)),
+            HELD,
+            Walk(baseline=False, moves=True, since=at(8), until=at(9), above_id=100),
+        ),
+        (
+            "so is a range of days",
+            KNOWN,
+            Window(start=at(5), end=at(9)),
+            HELD,
+            Walk(baseline=False, moves=True, since=at(5), until=at(9), above_id=100),
         ),
         (
             "a past day reads itself alone",
@@ -128,3 +143,30 @@ def test_a_walk_survives_the_ledger():
     )
 
     assert walk == Walk.from_json(walk.to_json())
+
+
+MOMENTS = strategies.integers(0, 20_000).map(lambda minutes: at(1) + timedelta(minutes=minutes))
+
+
+@given(
+    known=MOMENTS,
+    newest=MOMENTS,
+    archive=strategies.none() | MOMENTS,
+    first=MOMENTS,
+    days=strategies.integers(1, 5),
+)
+def test_a_window_with_an_end_is_read_as_a_whole(known, newest, archive, first, days):
+    """However far the loads before it have come, and whatever each list has returned so far."""
+    coverage = replace(KNOWN, complete_until=known, lists={"deals": newest, "archived": archive})
+    window = Window(start=first, end=first + timedelta(days=days))
+
+    walk = plan(coverage, window, held=replace(HELD, newest=newest), overlap=OVERLAP)
+
+    for path in ("deals", "archived"):
+        start = walk.start_of(path)
+        assert start is None or start <= window.start
+        assert walk.moves is False or start is None or start <= known - OVERLAP
+    assert walk.until == window.end
+    resumed = replace(walk, started_at=at(28), marker="abc")
+    again = plan(replace(coverage, walk=resumed), window, held=HELD, overlap=OVERLAP)
+    assert again.start_of("deals") <= window.start

@@ -13,6 +13,7 @@ from itertools import product
 import pytest
 
 from pipedrive_assets.entities import ENTITIES, Kind, children_of
+from pipedrive_assets.sandbox.answer import LogLine
 from pipedrive_assets.sandbox.faults import Fault
 from pipedrive_assets_tests.proxy import (
     CHANGED,
@@ -117,3 +118,30 @@ def test_each_place_refused_in_every_way(trials, state, place):
 @pytest.mark.parametrize("kind", [*WHOLE_ACCOUNT, "500"])
 def test_everything_refused_from_a_call_on(trials, kind, nth):
     assert [] == trials(*FEW).wrongs("singer", "first", at(kind, "*", nth))
+
+
+@pytest.mark.parametrize("front_end", ["load", "plain", "singer"])
+@pytest.mark.parametrize("kind", ["403", "data: []"])
+def test_rows_loaded_while_field_definitions_were_refused_are_read_again(trials, front_end, kind):
+    fields = at(kind, "api/v2/dealFields")
+
+    assert [] == trials("deals", "leads").wrongs(front_end, "first", fields)
+
+
+def test_fields_that_stay_unknown_do_not_have_the_rows_read_again(trials):
+    trial = trials("deals", "leads").first("load")
+    fields = at("403", "api/v2/dealFields")
+    trial.refused(fields)
+    before = len(trial.office.sandbox.log)
+
+    trial.refused(fields)
+
+    asked = trial.office.sandbox.log[before:]
+    lists = [line for line in asked if line.path.endswith(("/deals", "/leads"))]
+    assert lists
+    assert [] == [line for line in lists if _reads_everything(line)]
+
+
+def _reads_everything(line: LogLine) -> bool:
+    names = dict(line.params)
+    return "updated_since" not in names and "desc" not in f"{names}".lower()

@@ -14,9 +14,9 @@ import duckdb
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES
+from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity
 from pipedrive_assets.errors import PipedriveError
-from pipedrive_assets.reading.field_memory import OWN_SHAPES
+from pipedrive_assets.reading.field_memory import ENDPOINT_OF, OWN_SHAPES
 from pipedrive_assets.sandbox import World
 from pipedrive_assets.sandbox.faults import Fault
 from pipedrive_assets.source.pipedrive import source as source_module
@@ -24,7 +24,12 @@ from pipedrive_assets_tests.conftest import NOON, Office
 from pipedrive_assets_tests.singer.conftest import STREAMS, Bench
 from pipedrive_assets_tests.singer.conftest import differences as stream_differences
 from pipedrive_assets_tests.source.pipedrive.conftest import Plain
-from pipedrive_assets_tests.truth import account_rows, custom_differences, differences
+from pipedrive_assets_tests.truth import (
+    account_rows,
+    custom_differences,
+    custom_values,
+    differences,
+)
 
 DEALS = 4
 DAY = timedelta(days=1)
@@ -217,12 +222,20 @@ class SingerTrial(Trial):
         return {name: set() for name in self.held()}  # a tap removes nothing
 
     def differences(self) -> list[str]:
-        rows = self.bench.target.rows
-        return [
-            each
-            for name in self.compared
-            for each in stream_differences(self.office, STREAMS[name], rows.get(name, {}))
-        ]
+        found: list[str] = []
+        for name in self.compared:
+            stream, rows = STREAMS[name], self.bench.target.rows.get(name, {})
+            found += stream_differences(self.office, stream, rows)
+            if stream.entity.fields and stream.entity.shape == "plain":
+                found += self._custom_differences(stream.entity, rows)
+        return found
+
+    def _custom_differences(self, entity: Entity, rows: Mapping[Any, Any]) -> list[str]:
+        endpoint = ENDPOINT_OF[entity.fields or ""]
+        records = self.bench.target.state["custom_fields"].get(endpoint, ())
+        named = {record["hash_string"]: record["normalized_name"] for record in records}
+        expected = account_rows(self.office.sandbox, entity)
+        return custom_values(self.office.sandbox, entity, expected, rows, named)
 
 
 class PartialTrial(PlainTrial):

@@ -251,6 +251,80 @@ def test_an_old_row_never_replaces_a_newer_one(office):
     assert 0 == written.loaded
 
 
+@pytest.mark.parametrize("how", ["reconcile", "full", "read whole"])
+@pytest.mark.parametrize("table", ["deals", "persons", "files"])
+def test_a_complete_walk_repairs_a_row_with_a_change_time_in_the_future(office, table, how):
+    office.load(table)
+    key = office.world.ids(table)[4]
+    wrong = dict(office.world.row(table, key), update_time="2031-01-01T00:00:00Z")
+    with office.warehouse.exclusive():
+        commit.commit_rows(office.warehouse, BY_NAME[table], [wrong], commit.Written())
+    frozen = f"SELECT count(*) FROM {table} WHERE update_time > '2030-01-01'"
+    assert [(1,)] == office.query(frozen)
+    office.advance(minutes=10)
+    office.load(table)
+    assert [(1,)] == office.query(frozen)
+
+    if how == "reconcile":
+        office.reconcile(table)
+    else:
+        if how == "read whole":
+            with office.warehouse.sql() as sql:
+                sql.execute_sql("DELETE FROM _pipedrive_coverage WHERE entity = %s", table)
+        office.load(table, full=how == "full")
+
+    assert [(0,)] == office.query(frozen)
+    assert [] == office.differences(table)
+
+
+def test_a_complete_walk_replaces_the_lists_of_a_row_too(office):
+    office.load("persons")
+    key = office.world.ids("persons")[4]
+    strange = [{"value": "wrong@example.com", "primary": True, "label": "work"}]
+    wrong = dict(office.world.row("persons", key), update_time="2031-01-01T00:00:00Z")
+    with office.warehouse.exclusive():
+        rows = [dict(wrong, emails=strange)]
+        commit.commit_rows(office.warehouse, BY_NAME["persons"], rows, commit.Written())
+    held = "SELECT count(*) FROM persons__emails WHERE value = 'wrong@example.com'"
+    assert [(1,)] == office.query(held)
+
+    office.load("persons", full=True)
+
+    assert [(0,)] == office.query(held)
+    assert [] == office.differences("persons")
+
+
+def test_of_two_readings_in_one_complete_walk_the_later_counts(office):
+    office.load("stages", "deals")
+    row = office.world.row("deals", 7)
+    first = dict(row, title="read first", update_time="2031-01-01T00:00:00Z")
+    last = dict(row, title="read last", update_time="2026-03-01T00:00:00Z")
+
+    for pages in ([[first, last]], [[first], [last]]):
+        with office.warehouse.exclusive():
+            for rows in pages:
+                commit.commit_rows(
+                    office.warehouse, BY_NAME["deals"], rows, commit.Written(), complete=True
+                )
+        assert [("read last",)] == office.query("SELECT title FROM deals WHERE id = 7")
+
+
+def test_a_change_that_became_visible_late_is_found_when_its_day_is_closed(office):
+    office.load("deals", "persons")
+    hidden = office.midnight + timedelta(hours=1)
+    for table in ("deals", "persons"):
+        office.world.edit(table, 3, **{"title" if table == "deals" else "name": "Seen late"})
+        office.world.row(table, 3)["update_time"] = hidden.strftime("%Y-%m-%dT%H:%M:%SZ")
+        office.world.tables[table].touch()
+    day = office.midnight
+    office.world.instant = day + timedelta(days=1, minutes=30)
+
+    office.load("deals", "persons", day=day)
+
+    assert [("Seen late",)] == office.query("SELECT title FROM deals WHERE id = 3")
+    assert [("Seen late",)] == office.query("SELECT name FROM persons WHERE id = 3")
+
+
 def test_history_can_be_limited(office):
     since = office.sandbox.now - timedelta(days=10)
 
@@ -357,14 +431,15 @@ def test_deals_deleted_together_are_skipped_and_not_asked_again(office):
     for deal in gone:
         office.world.delete("deals", deal)
         office.sandbox.inject(faults.refused(f"v1/deals/{deal}/flow", 404))
-    office.load("deals", "deals_flow")
+    first = office.load("deals", "deals_flow")["deals_flow"]
     office.advance(minutes=10)
-    office.load("deals")
+    office.load("deals", "deals_flow")
     office.sandbox.log.clear()
 
     office.load("deals_flow")
 
     assert [] != office.query("SELECT * FROM deals_flow WHERE deal_id = 1")
+    assert 0 == first.unread
     assert [] == [line for line in office.sandbox.calls("/flow") if line.status == 404]
 
 

@@ -13,13 +13,16 @@ from pipedrive_assets.reading.omitted_fields import fields_to_omit
 from pipedrive_assets.reading.plan import Walk, restarted
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
+from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.source.pipedrive.progress import (
     COMPLETE,
     OMITTED,
     State,
     covering,
+    names_known_now,
     note_finished,
     note_rows,
+    note_unknown_fields,
     planned,
 )
 from pipedrive_assets.source.pipedrive.run import ChildReading, Row, Run, Session
@@ -63,15 +66,16 @@ def _snapshot(run: Run, entity: Entity) -> Iterator[Any]:
 def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
     """Read once for the table and for every selected child; each has its own place in time."""
     own: State = dlt.current.resource_state(entity.name)
+    paths = [listing.path for listing in entity.listings]
     known: tuple[str, ...] = tuple(own.get(OMITTED, ()))
     omitted = fields_to_omit(run.client, entity, run.tally, known)
     is_first = not {COMPLETE, BEGUN} & own.keys()
+    custom = _fields(run, entity, own, paths)
     hearers = _hearers(run, entity, own, omitted)
     wanted = replace(covering(walk for _, walk in hearers.values()), omitted=omitted)
     walk, seen = _begun(own, wanted, hearers)
     cursor = entity.cursor or ""
-    run.fields.ask(entity, run.tally)
-    yield empty_table(entity, run.fields.fields_of(entity))
+    yield empty_table(entity, custom)
     try:
         for chunk in read_windowed(run.client, entity, walk, run.tally, chunk_pages=CHUNK_PAGES):
             if chunk.omitted and entity.name in hearers:
@@ -81,19 +85,34 @@ def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
             custom = run.fields.fields_for(entity, rows, run.tally)
             shaped = [run.shaped(entity, row, None, custom) for row in rows]
             note_rows(seen, shaped, cursor, run.request.overlap)
+            if custom:
+                note_unknown_fields(own, custom, rows)
             yield with_columns(shaped, entity, custom)
     except PipedriveError:
         # Saved only where the failure does not undo the whole load: with keep_partial.
         own[BEGUN] = {"walk": walk.to_json(), "seen": seen, "hearers": sorted(hearers)}
         raise
-    paths = [listing.path for listing in entity.listings]
     for name, (state, _) in hearers.items():
         if name not in run.children or run.children[name].counts:
             note_finished(state, walk, seen, paths)
-    if entity.name in hearers and (left := walk.omitted_after(known)) != known:
+    if entity.name in hearers:
+        _note_omitted(own, walk.omitted_after(known))
+
+
+def _fields(run: Run, entity: Entity, own: State, paths: Sequence[str]) -> FieldSet | None:
+    """The custom fields; a walk begins again where rows were loaded before they were known."""
+    run.fields.ask(entity, run.tally)
+    custom = run.fields.fields_of(entity)
+    if custom and names_known_now(own, custom, paths):
+        own.pop(BEGUN, None)
+    return custom
+
+
+def _note_omitted(own: State, left: Sequence[str]) -> None:
+    if left:
         own[OMITTED] = list(left)
-        if not left:
-            del own[OMITTED]
+    else:
+        own.pop(OMITTED, None)
 
 
 def _omit(own: State, entity: Entity, names: Sequence[str], known: Sequence[str] | None) -> None:

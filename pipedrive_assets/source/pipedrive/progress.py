@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, earliest, lists_from_json, plan
+from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.source.pipedrive.arguments import Request
 from pipedrive_assets.windows import Window, parse_stamp, utc_now
 
@@ -19,6 +20,9 @@ LISTS = "lists"
 
 RECENT = "recent"
 """By id: the change of rows so recent that the next window shows them once more."""
+
+UNKNOWN = "unknown_fields"
+"""Keys of custom fields that rows had while Pipedrive did not return the fields' definitions."""
 
 State = MutableMapping[str, Any]
 Row = dict[str, Any]
@@ -118,6 +122,26 @@ def note_finished(state: State, walk: Walk, seen: State, paths: Iterable[str] = 
         state[NEWEST] = _later(state.get(NEWEST), seen[NEWEST])
     if walk.saw_newest_ids and IDS in seen:
         state[IDS] = max(seen[IDS], state.get(IDS) or 0)
+
+
+def note_unknown_fields(state: State, custom: FieldSet, rows: Iterable[Row]) -> None:
+    """Remember the custom fields of rows whose names are not known: they have no column yet."""
+    if found := {*custom.unknown(rows)} - {*state.get(UNKNOWN, ())}:
+        state[UNKNOWN] = sorted({*state.get(UNKNOWN, ()), *found})
+
+
+def names_known_now(state: State, custom: FieldSet, paths: Iterable[str]) -> bool:
+    """Have the lists read from their start where rows were loaded before their fields were known.
+
+    Returns:
+        Whether they are: a walk that was begun before has to begin again.
+    """
+    unknown = {*state.get(UNKNOWN, ())}
+    if unknown.isdisjoint(custom.plan.values):
+        return False
+    state[UNKNOWN] = sorted(unknown - custom.plan.values.keys())
+    state[LISTS] = dict.fromkeys(paths)
+    return True
 
 
 def _moment(text: str | None) -> datetime | None:
