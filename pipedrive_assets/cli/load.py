@@ -1,6 +1,7 @@
 """`load`: bring tables up to now, without Dagster."""
 
 import argparse
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from pipedrive_assets.windows import Window, utc_now
 
 if TYPE_CHECKING:
     from pipedrive_assets.source import TableReport
+
+log = logging.getLogger(__name__)
 
 
 def load_tables(arguments: argparse.Namespace) -> None:
@@ -40,7 +43,31 @@ def load_tables(arguments: argparse.Namespace) -> None:
     )
     if reports and (tokens := reports[-1].tokens):
         print(tokens)
+    _draw_overview(settings, [report.entity.name for report in reports if not report.error])
     raise_failures(reports)
+
+
+def _draw_overview(settings: Settings, loaded: Sequence[str]) -> None:
+    """Draw the sales overview; a failure is a warning, for the tables are loaded."""
+    from pipedrive_assets.source import warehouse_of
+    from pipedrive_assets.source.overview_page import draw_page
+
+    warehouse = warehouse_of(settings)
+    try:
+        folder = settings.warehouse.parent
+        path = draw_page(warehouse, folder, loaded, file_mode=settings.file_mode)
+    except Exception as error:  # noqa: BLE001 - whatever fails here, the tables are loaded
+        log.warning(
+            "The sales overview was not drawn (%s: %s). The tables are loaded. The next load draws "
+            "it again.",
+            type(error).__name__,
+            error,
+        )
+        return
+    finally:
+        warehouse.close()
+    if path:
+        print(f"sales_overview: {path}")
 
 
 def _line(report: "TableReport") -> str:

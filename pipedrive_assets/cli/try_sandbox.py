@@ -23,11 +23,11 @@ DAY = timedelta(days=1)
 def try_sandbox(_arguments: argparse.Namespace) -> None:
     """Run the project's main job on the sandbox, seen a day later than the last time."""
     from pipedrive_assets.connect import SANDBOX_NOTICE
-    from pipedrive_assets.orchestration.sales_overview import FILE
+    from pipedrive_assets.source.overview_page import SANDBOX_FILE
 
     settings = Settings(root=Path.cwd(), warehouse=Path.cwd() / SANDBOX_WAREHOUSE)
     instant = _next_instant(settings, utc_now())
-    print(SANDBOX_NOTICE)
+    print(_ignored_account(settings.root) or SANDBOX_NOTICE)
     print(
         f"Loading the company as of {instant:%Y-%m-%d %H:%M} UTC into {SANDBOX_WAREHOUSE} …",
         flush=True,
@@ -35,8 +35,24 @@ def try_sandbox(_arguments: argparse.Namespace) -> None:
     _print_report(_run_job(settings, instant))
     _print_pipeline(settings)
     print(
-        f"\nCharts: {Path(SANDBOX_WAREHOUSE).with_name(FILE)}. Again: make try (a day later). "
-        "In the browser: .venv/bin/dagster dev"
+        f"\nCharts: {Path(SANDBOX_WAREHOUSE).with_name(SANDBOX_FILE)}. "
+        "Again: make try (a day later). In the browser: .venv/bin/dagster dev"
+    )
+
+
+def _ignored_account(root: Path) -> str:
+    """What is said where an api token is set: `try` does not use it; empty: none is set."""
+    from pipedrive_assets.setting_files import API_TOKEN, found
+
+    values = found(os.environ, root)
+    if API_TOKEN not in values:
+        return ""
+    _, place = values[API_TOKEN]
+    where = "in the environment" if place == "environment" else f"in {place}"
+    return (
+        f"An api token is set {where}, but `try` does not use it: it loads INVENTED data from the "
+        f"sandbox into {SANDBOX_WAREHOUSE}, and leaves your account and its warehouse alone. "
+        "To load your account: .venv/bin/python -m pipedrive_assets load"
     )
 
 

@@ -1,9 +1,11 @@
-"""The months on the axis of a chart: as many as fit, as texts such as `2026-11`."""
+"""The months and weeks on the axis of a chart: as many as fit, without a gap."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 MOST_MONTHS = 18
+MOST_WEEKS = 12
+WEEK = timedelta(days=7)
 
 
 def _number(month: date) -> int:
@@ -14,10 +16,16 @@ def _months(first: int, last: int) -> list[str]:
     return [f"{number // 12}-{number % 12 + 1:02d}" for number in range(first, last + 1)]
 
 
-def last_months(found: Sequence[date]) -> list[str]:
-    """Every month from the first to the last, the last MOST_MONTHS of them at most."""
+def last_months(found: Sequence[date], until: date | None = None) -> list[str]:
+    """Every month from the first one found to the last, the last MOST_MONTHS of them at most.
+
+    Args:
+        found: Days in the months that have data.
+        until: The day up to which the data is complete: its month is the last one.
+    """
     numbers = sorted(map(_number, found))
-    return _months(max(numbers[0], numbers[-1] - MOST_MONTHS + 1), numbers[-1])
+    last = max(numbers[-1], _number(until)) if until else numbers[-1]
+    return _months(max(numbers[0], last - MOST_MONTHS + 1), last)
 
 
 def fullest_months(deals: Mapping[date, float]) -> list[str]:
@@ -31,3 +39,15 @@ def fullest_months(deals: Mapping[date, float]) -> list[str]:
 
     first = max(sorted(counts), key=held)
     return _months(first, max(number for number in counts if number < first + MOST_MONTHS))
+
+
+def last_weeks(found: Sequence[date], until: date | None = None) -> list[date]:
+    """The Mondays of the last MOST_WEEKS weeks, those without data too.
+
+    Args:
+        found: The Mondays of the weeks that have data.
+        until: The day up to which the data is complete: its week is the last one. Without it, the
+            last one found is.
+    """
+    last = until - timedelta(days=until.weekday()) if until else max(found)
+    return [last - WEEK * back for back in range(MOST_WEEKS - 1, -1, -1)]

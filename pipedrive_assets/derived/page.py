@@ -7,7 +7,8 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from pipedrive_assets.derived.charts import Chart, Row
+from pipedrive_assets.derived.charts import Chart
+from pipedrive_assets.derived.drawings import Row
 
 MOST_ROWS = 200
 STYLE = """
@@ -24,12 +25,16 @@ NAMES = re.compile(r'(\bid="|url\(#|href="#)')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A chart, the rows it shows, and its drawing (SVG); where there is none, why not."""
+    """A chart, the rows it shows, and its drawing (SVG); where there is none, why not.
+
+    `note` says what the drawing leaves out.
+    """
 
     chart: Chart
     rows: Sequence[Row] = ()
     svg: str = ""
     missing: str = "Nothing to show yet."
+    note: str = ""
 
 
 def page(
@@ -69,7 +74,8 @@ def _section(picture: Picture) -> str:
     chart = picture.chart
     shown = f"<p>{escape(picture.missing)}</p>"
     if picture.svg:
-        shown = f"{_inline(picture)}\n{_figures(picture)}"
+        note = f"<p>{escape(picture.note)}</p>\n" if picture.note else ""
+        shown = f"{_inline(picture)}\n{note}{_figures(picture)}"
     return (
         f'<section id="{chart.name}"><h2>{escape(chart.title)}</h2>\n'
         f"<p>{escape(chart.doc)} From <code>{chart.table}</code>.</p>\n{shown}</section>"
@@ -89,7 +95,10 @@ def _figures(picture: Picture) -> str:
         for row in picture.rows[:MOST_ROWS]
     ]
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f"<details><summary>The figures</summary><table><tr>{head}</tr>{body}</table></details>"
+    left = len(picture.rows) - MOST_ROWS
+    more = f"<p>{left:,} more rows are not shown.</p>" if left > 0 else ""
+    table = f"<table><tr>{head}</tr>{body}</table>{more}"
+    return f"<details><summary>The figures</summary>{table}</details>"
 
 
 def _text(value: Any) -> str:

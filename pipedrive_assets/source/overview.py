@@ -1,8 +1,8 @@
 """What the sales overview shows, asked of the warehouse."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from pipedrive_assets.derived import DERIVED_BY_NAME, loaded_tables
@@ -28,6 +28,9 @@ class Overview:
     complete_until: datetime | None = None
     rows: Mapping[str, Sequence[tuple[Any, ...]]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    days: Mapping[str, date] = field(default_factory=dict)
+    """By chart the day (UTC) up to which its tables are complete, where they were loaded whole."""
+
     headline: Mapping[str, int] = field(default_factory=dict)
     """Numbers of deals, by what they count."""
 
@@ -51,7 +54,8 @@ def overview(warehouse: Warehouse) -> Overview | None:
         return Overview(
             account=str(owner[0][0]),
             invented=bool(owner[0][1]),
-            complete_until=_complete_until(sql),
+            complete_until=_complete_until(sql, DERIVED_BY_NAME),
+            days=_days(sql),
             rows={
                 chart.name: _rows(sql, chart.query) for chart in CHARTS if chart.table not in absent
             },
@@ -89,7 +93,13 @@ def _headline(sql: Sql, columns: Collection[str]) -> dict[str, int]:
     }
 
 
-def _complete_until(sql: Sql) -> datetime | None:
-    reads = {name for table in DERIVED_BY_NAME.values() for name in loaded_tables(table)}
+def _days(sql: Sql) -> dict[str, date]:
+    reached = {chart.name: _complete_until(sql, [chart.table]) for chart in CHARTS}
+    return {name: until.astimezone(timezone.utc).date() for name, until in reached.items() if until}
+
+
+def _complete_until(sql: Sql, derived: Iterable[str]) -> datetime | None:
+    """Up to when all that these derived tables read is complete."""
+    reads = {name for each in derived for name in loaded_tables(DERIVED_BY_NAME[each])}
     reached = [coverage(sql, BY_NAME[name]).complete_until for name in sorted(reads)]
     return None if None in reached else min(filter(None, reached))

@@ -31,8 +31,8 @@ SIZE = {"width": 1800, "height": 1300}
 TALL = {"width": 1500, "height": 4500}
 """So high that the whole graph is in sight: what is not is not drawn."""
 
-OVERVIEW = "sales_overview.html"
-OVERVIEW_PATH = re.compile(r"/\S+sales_overview\.html")
+OVERVIEW = "sales_overview_sandbox.html"
+OVERVIEW_PATH = re.compile(r"/\S+sales_overview_sandbox\.html")
 FEWEST_CHARTS = 4
 
 ASSETS = "{ assetNodes { assetKey { path } groupName dependencyKeys { path } } }"

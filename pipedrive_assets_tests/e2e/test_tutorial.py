@@ -65,7 +65,7 @@ def test_every_command_of_the_tutorial_works_and_prints_what_it_shows(fresh, tmp
                     if not all(word in said for word in in_words(line))
                 ]
     assert [] == missing
-    assert "<svg" in (fresh.folder / "data" / "sales_overview.html").read_text("utf-8")
+    assert "<svg" in (fresh.folder / "data" / "sales_overview_sandbox.html").read_text("utf-8")
 
 
 def serve(project, log):

@@ -15,6 +15,7 @@ from pipedrive_assets.orchestration.resources import WarehouseResource
 from pipedrive_assets.orchestration.sales_overview import _told
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.source import overview
+from pipedrive_assets.source.overview_page import pictures_of, write_page
 from pipedrive_assets_tests.conftest import Office
 from pipedrive_assets_tests.derived import company_truth
 from pipedrive_assets_tests.orchestration.test_assets import OFFICES, OfficeResource, facts
@@ -56,7 +57,7 @@ def test_the_page_shows_every_chart_and_loads_nothing(office):
 
     said = facts(materialize(office), "sales_overview")
 
-    path = office.warehouse.path.with_name("sales_overview.html")
+    path = office.warehouse.path.with_name("sales_overview_sandbox.html")
     text = path.read_text("utf-8")
     assert str(path) == said["file"]
     assert len(CHARTS) == said["charts_drawn"] == text.count("<svg")
@@ -96,7 +97,7 @@ def test_every_drawing_has_marks_for_its_rows(office):
 def test_what_pipedrive_tells_is_text_on_the_page(office):
     materialize(office)
 
-    text = office.warehouse.path.with_name("sales_overview.html").read_text("utf-8")
+    text = office.warehouse.path.with_name("sales_overview_sandbox.html").read_text("utf-8")
     assert "&lt;b&gt;&amp;&quot;&#x27;" in text
     assert "<b>&" not in text
 
@@ -104,7 +105,7 @@ def test_what_pipedrive_tells_is_text_on_the_page(office):
 def test_names_within_the_drawings_are_their_own(office):
     materialize(office)
 
-    text = office.warehouse.path.with_name("sales_overview.html").read_text("utf-8")
+    text = office.warehouse.path.with_name("sales_overview_sandbox.html").read_text("utf-8")
     names = re.findall(r'\bid="([^"]+)"', text)
     assert len(set(names)) == len(names)
     assert set(re.findall(r'(?:url\(|href=")#([^")]+)', text)) <= set(names)
@@ -142,7 +143,7 @@ def test_what_is_missing_is_said_in_its_place(make_office):
 
     said = facts(materialize(office), "sales_overview")
 
-    text = office.warehouse.path.with_name("sales_overview.html").read_text("utf-8")
+    text = office.warehouse.path.with_name("sales_overview_sandbox.html").read_text("utf-8")
     assert {"pipeline_conversion", "days_in_stage"} <= set(said["not_drawn"])
     assert "It needs deals_flow, never loaded yet." in text
     assert 0 < said["charts_drawn"] < len(CHARTS)
@@ -155,19 +156,65 @@ def test_before_any_load_there_is_no_page(make_office):
 
     assert result.success
     assert "Nothing was loaded yet." == facts(result, "sales_overview")["skipped"]
-    assert not office.warehouse.path.with_name("sales_overview.html").exists()
+    assert not office.warehouse.path.with_name("sales_overview_sandbox.html").exists()
 
 
 def test_a_page_that_cannot_be_written_is_one_sentence(make_office):
     office = make_office(deals=10)
     office.load("deals")
-    office.warehouse.path.with_name(".sales_overview.html.fresh").mkdir()
+    office.warehouse.path.with_name(".sales_overview_sandbox.html.fresh").mkdir()
 
     result = materialize(office)
 
     (failure,) = result.get_step_failure_events()
     said = failure.step_failure_data.user_failure_data.description
     assert said.startswith("WarehouseError: The sales overview could not be written to ")
+
+
+def test_the_page_of_the_sandbox_never_replaces_the_accounts(office):
+    account = office.warehouse.path.with_name("sales_overview.html")
+    account.write_text("of the account", "utf-8")
+
+    materialize(office)
+
+    assert "of the account" == account.read_text("utf-8")
+    assert office.warehouse.path.with_name("sales_overview_sandbox.html").exists()
+    account.unlink()
+
+
+def test_the_page_of_an_account_has_the_plain_name(office, tmp_path):
+    seen = replace(overview(office.warehouse), invented=False)
+
+    path = write_page(tmp_path, pictures_of(seen), seen, file_mode=0o640)
+
+    assert tmp_path / "sales_overview.html" == path
+
+
+def test_currencies_left_out_are_named_on_the_page_and_in_dagster(make_office):
+    office = make_office(deals=10)
+    for name in ("CHF", "SEK", "NOK", "DKK", "PLN", "CZK"):
+        office.world.add("deals", status="open", value=10, currency=name)
+    office.load("deals")
+
+    said = facts(materialize(office), "sales_overview")
+
+    text = office.warehouse.path.with_name("sales_overview_sandbox.html").read_text("utf-8")
+    assert "Not drawn, for want of room: " in text
+    assert "Not drawn, for want of room: " in said["charts"]
+
+
+def test_figures_that_do_not_fit_are_counted():
+    rows = [("EUR", None, n) for n in range(205)]
+
+    text = page(
+        "Acme",
+        [Picture(chart=CHARTS[0], rows=rows, svg="<svg/>")],
+        headline={},
+        until=None,
+        invented=False,
+    )
+
+    assert "5 more rows are not shown." in text
 
 
 def test_a_page_of_no_rows_says_so():

@@ -1,0 +1,84 @@
+"""`load` draws the sales overview; `try` names what it loads."""
+
+import pytest
+
+from pipedrive_assets.cli import try_sandbox
+from pipedrive_assets.cli.main import main
+from pipedrive_assets.source import overview_page
+
+PAGE = "data/sales_overview_sandbox.html"
+
+
+def test_a_load_draws_the_sales_overview(tmp_path, capsys):
+    assert 0 == main(["load", "deals", "stages", "pipelines"])
+
+    assert f"sales_overview: {tmp_path / PAGE}" in capsys.readouterr().out
+    assert "<svg" in (tmp_path / PAGE).read_text("utf-8")
+
+
+def test_a_load_of_tables_that_no_chart_shows_draws_nothing(tmp_path, capsys):
+    assert 0 == main(["load", "currencies"])
+
+    assert "sales_overview" not in capsys.readouterr().out
+    assert not (tmp_path / PAGE).exists()
+
+
+def test_a_load_before_any_chart_has_rows_draws_nothing(tmp_path):
+    assert 0 == main(["load", "users"])
+
+    assert not (tmp_path / PAGE).exists()
+
+
+@pytest.mark.parametrize("failure", [ValueError("no font"), OSError("disk full")])
+def test_a_drawing_that_fails_is_a_warning_and_no_failed_load(
+    tmp_path, monkeypatch, caplog, failure
+):
+    def fail(*_):
+        raise failure
+
+    monkeypatch.setattr(overview_page, "pictures_of", fail)
+
+    assert 0 == main(["load", "deals"])
+
+    assert f"The sales overview was not drawn ({type(failure).__name__}: {failure})." in caplog.text
+    assert not (tmp_path / PAGE).exists()
+
+
+def test_a_page_that_cannot_be_written_fails_no_load(tmp_path, caplog):
+    (tmp_path / "data" / ".sales_overview_sandbox.html.fresh").mkdir(parents=True)
+
+    assert 0 == main(["load", "deals"])
+
+    assert "The sales overview was not drawn (WarehouseError: " in caplog.text
+
+
+def started(monkeypatch, capsys):
+    """What `try` prints before it loads."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(try_sandbox, "_run_job", stop)
+    assert 130 == main(["try"])
+    return capsys.readouterr().out
+
+
+def test_try_beside_an_api_token_names_what_it_loads(tmp_path, monkeypatch, capsys):
+    (tmp_path / ".env").write_text("PIPEDRIVE_API_TOKEN=s3cret-token-of-ours\n", "utf-8")
+
+    said = started(monkeypatch, capsys)
+
+    assert "An api token is set in .env, but `try` does not use it" in said
+    assert "data/sandbox.duckdb" in said
+    assert "No api token found" not in said
+    assert "s3cret" not in said
+
+
+def test_try_names_a_token_in_the_environment(monkeypatch, capsys):
+    monkeypatch.setenv("PIPEDRIVE_API_TOKEN", "s3cret-token-of-ours")
+
+    assert "An api token is set in the environment" in started(monkeypatch, capsys)
+
+
+def test_try_without_an_api_token_says_that_none_was_found(monkeypatch, capsys):
+    assert "No api token found: this data is INVENTED" in started(monkeypatch, capsys)
