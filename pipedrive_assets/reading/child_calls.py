@@ -22,7 +22,6 @@ from pipedrive_assets.errors import (
 from pipedrive_assets.reading.chunk import Parent, Row
 from pipedrive_assets.reading.list_pages import whole_list
 from pipedrive_assets.rows.fit import fit_bigint
-from pipedrive_assets.windows import utc_now
 
 RECORD_COST = {"v1": 2, "v2": 1}
 """Tokens that a single record takes in either API version (official docs); a mail thread, 20."""
@@ -105,7 +104,7 @@ class ChildCalls:
             # The record is cheaper than the children, and a parent that is gone stays gone.
             record = self._record(lone)
             if record is Record.MISSING:
-                return Gone(read_at=utc_now(), is_deleted=False)
+                return Gone(read_at=self.client.now(), is_deleted=False)
         try:
             return self._children(batch)
         except (Refused, BadRequest) as error:
@@ -115,7 +114,7 @@ class ChildCalls:
         record = record or self._record(lone)
         if record in {Record.MISSING, Record.DELETED}:
             deleted = record is Record.DELETED
-            return Gone(read_at=utc_now(), is_deleted=deleted, error=refusal)
+            return Gone(read_at=self.client.now(), is_deleted=deleted, error=refusal)
         return Declined(error=refusal)
 
     def _children(self, batch: Batch) -> Answered:

@@ -238,7 +238,9 @@ def read_children(  # noqa: PLR0913 - what a read rests on
                 yield reading.take_chunk()
         reading.finish()
     except PipedriveError:
-        yield reading.take_chunk()
+        last = reading.take_chunk()
+        if last.reads or last.skipped or last.doubted:
+            yield last
         raise
     yield reading.take_chunk()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -10,6 +10,9 @@ from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.reading.plan import Walk
 
 Row = dict[str, Any]
+
+GONE_FOR = timedelta(days=7)
+"""A parent that no run has found for so long is given up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,12 @@ class ChildrenRead:
     parent: Parent
     read_at: datetime
     is_gone: bool = False
+
+    def is_given_up(self, since: datetime) -> bool:
+        """Whether a parent that was first missed at `since` is no longer asked for, where nothing
+        but a state remembers it.
+        """
+        return self.is_gone and since + GONE_FOR <= self.read_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

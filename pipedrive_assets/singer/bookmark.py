@@ -14,7 +14,7 @@ from pipedrive_assets.reading.plan import Walk
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.setting_values import moment
 from pipedrive_assets.singer.progress import Progress
-from pipedrive_assets.windows import stamp
+from pipedrive_assets.windows import parse_stamp, stamp
 
 DAMAGE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """What reading raises where the state is none of ours."""
@@ -55,6 +55,8 @@ def _progress(
         is_whole="ids_until" in told,
         ids_until=_id(told.get("ids_until"), entity),
         pending=_pending(told.get("pending", {})),
+        doubted=_doubted(told.get("doubted", {})),
+        answered=_id(told.get("answered"), entity),
         lists=_lists(told.get("lists", {}), entity),
         omitted=_omitted(told.get("omitted_fields", ()), entity),
         unknown_fields=_keys(told.get("unknown_fields", [])),
@@ -89,6 +91,10 @@ def _keys(told: Any) -> set[str]:
     if not isinstance(told, list) or not all(type(key) is str for key in told):
         raise TypeError(told)
     return set(told)
+
+
+def _doubted(told: Mapping[str, Any]) -> dict[int, datetime]:
+    return {key: parse_stamp(time or "") for key, time in _pending(told).items()}
 
 
 def _id(told: Any, entity: Entity) -> int | None:

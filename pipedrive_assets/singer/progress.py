@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipedrive_assets.entities import Entity, Kind
-from pipedrive_assets.reading.chunk import Parent
+from pipedrive_assets.reading.chunk import Chunk, Parent
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
@@ -50,6 +50,19 @@ class Progress:
     highest_id: int | None = None
     pending: dict[int, str | None] = field(default_factory=dict)
     """Parents that were shown and whose children are still to be read, with their update_time."""
+
+    doubted: dict[int, datetime] = field(default_factory=dict)
+    """Those of them that came back without children or were not found, since when."""
+
+    answered: int | None = None
+    """The id of a parent that was read."""
+
+    _earlier: frozenset[int] = field(init=False, default=frozenset())
+    """What earlier syncs doubted: this one does not confirm itself."""
+
+    def __post_init__(self) -> None:
+        """Keep what the state knew."""
+        self._earlier = frozenset(self.doubted)
 
     lists: Mapping[str, datetime | None] = field(default_factory=dict)
     """By path, the newest change that each list has returned, where it is before the bookmark."""
@@ -110,6 +123,37 @@ class Progress:
             self._cut(walk.started_at)
         if walk and walk.since and self._is_ascending and walk.listing == 0:
             self.bookmark = self._reached(walk)
+
+    def parents_of(self, times: Mapping[int, str | None]) -> list[Parent]:
+        """Parents by their update_time, the highest id first; those that were doubted last."""
+        return [
+            Parent(
+                id=key,
+                update_time=parse_stamp(text) if text else None,
+                doubted=key in self._earlier,
+            )
+            for key, text in sorted(
+                times.items(), key=lambda each: (each[0] in self._earlier, -each[0])
+            )
+        ]
+
+    @property
+    def witness(self) -> Parent | None:
+        """A parent that this sync or an earlier one read."""
+        return None if self.answered is None else Parent(id=self.answered, update_time=None)
+
+    def take_children(self, chunk: Chunk) -> None:
+        """Note which parents are read; what is doubted is asked again by the next sync."""
+        done = [*chunk.reads, *chunk.skipped]
+        for read in chunk.doubted:
+            since = self.doubted.setdefault(read.parent.id, read.read_at)
+            if read.is_given_up(since):
+                done.append(read)
+        for read in done:
+            self.pending.pop(read.parent.id, None)
+            self.doubted.pop(read.parent.id, None)
+        if chunk.reads:
+            self.answered = chunk.reads[-1].parent.id
 
     def finish(self) -> None:
         """The walk is at its end."""
@@ -179,17 +223,18 @@ class Progress:
             }
         if self.unknown_fields:
             told["unknown_fields"] = sorted(self.unknown_fields)
-        if self.pending:
-            told["pending"] = {str(each): text for each, text in self.pending.items()}
+        told |= self._children_to_dict()
         return told
 
-
-def parents_of(times: Mapping[int, str | None]) -> list[Parent]:
-    """Parents by their update_time, in the order of their ids turned round: the newest first."""
-    return [
-        Parent(id=key, update_time=parse_stamp(text) if text else None)
-        for key, text in sorted(times.items(), reverse=True)
-    ]
+    def _children_to_dict(self) -> dict[str, Any]:
+        told: dict[str, Any] = {}
+        if self.pending:
+            told["pending"] = {str(each): text for each, text in self.pending.items()}
+        if self.doubted:
+            told["doubted"] = {str(each): stamp(time) for each, time in self.doubted.items()}
+        if self.answered is not None:
+            told["answered"] = self.answered
+        return told
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

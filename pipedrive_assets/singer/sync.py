@@ -19,7 +19,7 @@ from pipedrive_assets.rows.exclusion import leave_out
 from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.singer.catalog import CatalogEntry
 from pipedrive_assets.singer.messages import Messages
-from pipedrive_assets.singer.progress import Progress, parents_of
+from pipedrive_assets.singer.progress import Progress
 from pipedrive_assets.singer.schema import (
     Excluded,
     Schema,
@@ -167,11 +167,11 @@ class StreamSync:
         """
         if not times:
             return
-        entity, parents = self.stream.entity, parents_of(times)
-        for chunk in read_children(self.run.client, entity, parents, self.tally):
+        entity, parents = self.stream.entity, progress.parents_of(times)
+        witness = progress.witness
+        for chunk in read_children(self.run.client, entity, parents, self.tally, witness=witness):
             self._send(chunk.rows, max((read.read_at for read in chunk.reads), default=None), times)
-            for read in (*chunk.reads, *chunk.skipped):
-                progress.pending.pop(read.parent.id, None)
+            progress.take_children(chunk)
             self.run.save(self.stream, progress)
 
     def _send(

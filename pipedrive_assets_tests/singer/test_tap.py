@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -312,3 +313,61 @@ def test_streams_know_their_tap(bench, monkeypatch):
     assert {one} == {stream.tap for stream in (*one.streams, *one.further_streams)}
     assert {other} == {stream.tap for stream in other.streams}
     assert {None} == {stream.tap for stream in PipedriveTap.streams}
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_deal_that_is_refused_in_every_sync_stays_pending_and_holds_nobody_up(bench, status):
+    catalog = bench.catalog("dealflow", "deals")
+    paths = ["v1/deals/7/flow", *(["api/v2/deals/7"] if status == 404 else [])]
+    bench.office.sandbox.inject(*(faults.refused(path, status) for path in paths))
+    bench.sync(catalog)
+    bench.office.advance(hours=1)
+    bench.office.world.edit("deals", 8, stage_id=bench.office.world.ids("stages")[-1])
+    bench.sync(catalog)
+    bench.sync(catalog)
+    assert {"7"} == set(bench.target.state["bookmarks"]["dealflow"]["pending"])
+    bench.office.sandbox.clear_faults()
+    bench.sync(catalog)
+    assert [] == bench.differences("dealflow")
+    assert "pending" not in bench.target.state["bookmarks"]["dealflow"]
+
+
+def test_empty_replies_in_one_sync_hide_nothing(bench):
+    catalog = bench.catalog("dealflow", "deal_products")
+    empty = json_reply(200, {"success": True, "data": []})
+    for path in ("v1/deals/*/flow", "api/v2/deals/products"):
+        bench.office.sandbox.inject(faults.reply(path, empty).always())
+    bench.sync(catalog)
+    bench.office.sandbox.clear_faults()
+    bench.sync(catalog)
+    assert [] == bench.differences("dealflow", "deal_products")
+    bench.sync(catalog)
+    marks = bench.target.state["bookmarks"].values()
+    assert [] == [mark for mark in marks if {"pending", "doubted"} & mark.keys()]
+
+
+def test_a_deal_that_no_sync_finds_for_a_week_is_forgotten(bench):
+    catalog = bench.catalog("dealflow")
+    bench.office.sandbox.inject(
+        faults.refused("v1/deals/7/flow", 404), faults.refused("api/v2/deals/7", 404)
+    )
+    bench.sync(catalog)
+    first = bench.target.state["bookmarks"]["dealflow"]
+    bench.office.world.instant += timedelta(days=8)
+    bench.sync(catalog)
+    assert {"7"} == set(first["doubted"])
+    assert "doubted" not in bench.target.state["bookmarks"]["dealflow"]
+    assert "pending" not in bench.target.state["bookmarks"]["dealflow"]
+
+
+def test_a_stream_whose_parents_are_refused_in_mid_sync_fails_and_is_whole_afterwards(bench):
+    catalog = bench.catalog("dealflow")
+    bench.office.sandbox.inject(
+        faults.refused("v1/deals/*/flow", 403).at(5, times=None),
+        faults.refused("api/v2/deals/*", 403).at(2, times=None),
+    )
+    with pytest.raises(singer.PipedriveForbiddenError):
+        bench.sync(catalog)
+    bench.office.sandbox.clear_faults()
+    bench.sync(catalog)
+    assert [] == bench.differences("dealflow")

@@ -51,34 +51,44 @@ def _children(
     fresh = [row for row in parents if reading.needs(row, cursor, run.request)]
     reading.read.update(row["id"] for row in fresh)
     spared = [row["id"] for row in fresh if child.counter and row.get(child.counter) == 0]
-    asked = [*owed, *(row["id"] for row in fresh if row["id"] not in set(spared))]
+    asked = [*owed, *(_parent(child, row) for row in fresh if row["id"] not in set(spared))]
     if spared and not reading.is_first:
         now = stamp(utc_now())
         yield [no_children(child, parent, now) for parent in spared]
     if reading.stopped:
-        reading.owe(asked)
+        reading.owe(parent.id for parent in asked)
     elif asked:
         yield from _read(run, child, reading, asked)
 
 
-def _read(run: Run, child: Entity, reading: ChildReading, asked: list[int]) -> Iterator[list[Row]]:
-    left = dict.fromkeys(asked)
-    parents = [Parent(id=parent, update_time=None) for parent in asked]
+def _parent(child: Entity, row: Row) -> Parent:
+    filled = bool(child.has_own_counter and row.get(child.counter or ""))
+    return Parent(id=row["id"], update_time=None, filled=filled)
+
+
+def _read(
+    run: Run, child: Entity, reading: ChildReading, asked: list[Parent]
+) -> Iterator[list[Row]]:
+    left = dict.fromkeys(parent.id for parent in asked)
     try:
-        for chunk in read_children(run.client, child, parents, run.tally):
-            for read in (*chunk.reads, *chunk.skipped):
+        for chunk in read_children(run.client, child, asked, run.tally, witness=reading.witness):
+            for read in (*chunk.reads, *chunk.skipped, *chunk.doubted):
                 left.pop(read.parent.id, None)
-            reading.answered |= bool(chunk.reads)
-            yield _sets(run, child, reading, chunk)
-    except Refused as refusal:
-        if not reading.answered:
+            reading.take(chunk)
+            if rows := _sets(run, child, reading, chunk):
+                yield rows
+    except PipedriveError as error:
+        if isinstance(error, Refused) and not reading.answered:
             reading.refuse()
-            raise
-        log.warning("%s: skipped until the next run: %s", child.name, refusal)
-    except PipedriveError:
-        reading.stopped = True
-        reading.owe(left)
+        else:
+            reading.stopped = True
+            reading.owe(left)
         raise
+    if left:
+        log.warning(
+            "%s: unread %s, asked again by the next run: %d",
+            *(child.name, child.parent, len(left)),
+        )
     reading.owe(left)
     if reading.answered:
         reading.open()

@@ -14,6 +14,7 @@ from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import PipedriveError, WrongAccountError
+from pipedrive_assets.reading.chunk import Chunk, Parent
 from pipedrive_assets.reading.field_memory import FieldMemory, StateMapping
 from pipedrive_assets.reading.plan import Walk
 from pipedrive_assets.reading.refusals import skips
@@ -23,6 +24,7 @@ from pipedrive_assets.rows.shape import shape
 from pipedrive_assets.source.pipedrive.arguments import Request
 from pipedrive_assets.source.pipedrive.dataset import refuse_shared_dataset
 from pipedrive_assets.source.pipedrive.progress import State, concerns, is_held, planned
+from pipedrive_assets.windows import parse_stamp, stamp
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,11 @@ FIELDS = "custom_fields_mapping"
 UNFINISHED = "unfinished"
 REFUSED = "refused"
 OWED = "owed"
+DOUBTED = "doubted"
+"""By id, since when: parents that came back without children or were not found."""
+
+ANSWERED = "answered"
+"""The id of a parent that was read."""
 
 
 def unfinished(pipeline: dlt.Pipeline, source_name: str = "pipedrive") -> dict[str, str]:
@@ -58,6 +65,8 @@ class ChildReading:
     answered: bool = False
     stopped: bool = False
     refused: bool = False
+    _since: dict[str, str] | None = None
+    """What an earlier run doubted; None until it was taken."""
 
     @property
     def is_first(self) -> bool:
@@ -93,11 +102,32 @@ class ChildReading:
         if owed := list(parents):
             self.state[OWED] = [*self.state.get(OWED, ()), *owed]
 
-    def take_owed(self) -> list[int]:
-        """The parents that an earlier run owes; once."""
-        owed = [] if self.stopped else list(self.state.pop(OWED, ()))
+    def take_owed(self) -> list[Parent]:
+        """Return the parents that an earlier run left to this one; only once a run."""
+        if self._since is not None:
+            return []
+        self._since = dict(self.state.pop(DOUBTED, {}))
+        doubted = {int(key) for key in self._since}
+        owed = dict.fromkeys([*self.state.pop(OWED, ()), *sorted(doubted)])
         self.read.update(owed)
-        return owed
+        return [Parent(id=key, update_time=None, doubted=key in doubted) for key in owed]
+
+    @property
+    def witness(self) -> Parent | None:
+        """A parent that this run or an earlier one read."""
+        known = self.state.get(ANSWERED)
+        return None if known is None else Parent(id=known, update_time=None)
+
+    def take(self, chunk: Chunk) -> None:
+        """Note what a chunk says of its parents; what it doubts is asked again by the next run."""
+        for read in chunk.reads:
+            self.answered, self.state[ANSWERED] = True, read.parent.id
+        for read in chunk.doubted:
+            self.answered |= not read.is_gone
+            key = str(read.parent.id)
+            since = (self._since or {}).get(key, stamp(read.read_at))
+            if not read.is_given_up(parse_stamp(since)):
+                self.state.setdefault(DOUBTED, {})[key] = since
 
 
 @dataclass(kw_only=True)
@@ -121,6 +151,7 @@ class Run:
         state = dlt.current.resource_state(child.name)
         if self.request.full:
             state.pop(OWED, None)
+            state.pop(DOUBTED, None)
         reading = ChildReading(
             name=child.name,
             walk=planned(state, self.request),
