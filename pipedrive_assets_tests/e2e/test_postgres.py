@@ -93,6 +93,35 @@ def test_all_tables_and_views_say_the_same_as_on_duckdb(make_office, tmp_path):
         assert [True, True] == [each.sound for each in examine(there.warehouse, BY_NAME[name])]
 
 
+NEXT = (
+    "SELECT id, next_activity_id, next_activity_date, last_activity_id FROM deals_readable "
+    "WHERE _deleted_at IS NULL ORDER BY id"
+)
+CONVERTED = "SELECT id, _deleted_reason, converted_deal_id FROM leads ORDER BY id"
+
+
+def test_conversions_and_next_activities_are_the_same_as_on_duckdb(make_office, tmp_path):
+    found = []
+    for office in (make_office(deals=12), Office(tmp_path / "duckdb", deals=12)):
+        office.load("deals", "leads", "activities")
+        gone, back = [*office.world.tables["leads"].alive][:2]
+        for lead in (gone, back):
+            office.world.hide("leads", lead)
+            office.world.add("deals", title="Converted", source_lead_id=lead)
+        office.advance(minutes=5)
+        office.load("deals")
+        marked = office.query(CONVERTED)
+        office.world.show("leads", back)
+        office.reconcile("leads")
+        office.load("leads", "deals")
+        found.append((marked, office.query(CONVERTED), office.query(NEXT)))
+        office.warehouse.close()
+
+    assert found[0] == found[1]
+    reasons = [[row[1] for row in rows if row[1]] for rows in found[0][:2]]
+    assert [["converted"] * 2, ["converted"]] == reasons
+
+
 def plain(rows):
     """Rows in an order of their own; sums to the sixth digit, moments in UTC."""
     return sorted((tuple(map(_plain, row)) for row in rows), key=str)
