@@ -332,14 +332,26 @@ class FieldsRefused(DataError):
 class ImplausibleLoss(DataError):
     """So many rows of a table are no longer listed that something else must be wrong."""
 
-    def __init__(self, table: str, *, missing: int, held: int) -> None:
-        """`missing` of `held` rows are not listed."""
+    def __init__(
+        self, table: str, *, missing: int, held: int, command: str = "reconcile", but: str = ""
+    ) -> None:
+        """Build the sentence.
+
+        Args:
+            table: The table's name.
+            missing: How many of its rows are not listed.
+            held: How many rows it holds.
+            command: The command that accepts the loss, `load` or `reconcile`.
+            but: What else makes the loss implausible, half a sentence.
+        """
         self.table, self.missing, self.held = table, missing, held
+        so = f", but {but}" if but else ""
         super().__init__(
             f"Pipedrive no longer lists {missing:,} of the {held:,} rows of {table} "
-            f"({missing / held:.0%}); none was marked as deleted. Check that the api token still "
-            "sees everything (a global admin's does). If they really are gone, accept it: "
-            f"python -m pipedrive_assets reconcile {table} --accept-loss"
+            f"({missing / held:.0%}){so}; none was marked as deleted. Check that the api token "
+            "still sees everything (a global admin's does) and run again. If they really are gone, "
+            "accept it: "
+            f"python -m pipedrive_assets {command} {table} --accept-loss"
         )
 
 

@@ -125,7 +125,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="PIPEDRIVE_RECONCILE_MAX_SHARE",
         default="20",
-        help="The share of a table (in %) that may vanish at once before `reconcile` refuses.",
+        help="The share of a table (in %) that may vanish at once before nothing is marked.",
         parse=values.number_up_to(100),
         remedy="Give a whole number of percent from 0 to 100.",
     ),

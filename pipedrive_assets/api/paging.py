@@ -68,6 +68,9 @@ class Page:
     is_told: bool = field(default=True, compare=False)
     """False: the envelope tells nothing of further pages, `marker` is where they would start."""
 
+    is_v1_null: bool = field(default=False, compare=False)
+    """Whether a list of API v1 was null, which is how v1 writes an empty list."""
+
     paging: Paging = field(default="none", compare=False)
     """How to ask for the page after it, where the list is declared without pages."""
 
@@ -96,20 +99,28 @@ def read_page(  # noqa: PLR0913 - what a page is
     `data: null` on its first page, which is a page of no rows), or the envelope makes no sense.
     """
     first = marker in {None, "0"}
+    is_v1_null = first and (v1 or paging == "offset") and body.get("data") is None
     is_null = first and not (v1 or paging == "offset") and body.get("data") is None
     rows = _rows(body, null_is_empty=first and (v1 or paging != "cursor" or null_is_empty))
     extra = body.get("additional_data") or {}
     if not isinstance(extra, dict):
         raise IncompletePage("additional_data is no object")
     if paging == "cursor":
-        return Page(rows=rows, marker=_next_cursor(extra), is_null=is_null)
+        return Page(rows=rows, marker=_next_cursor(extra), is_null=is_null, is_v1_null=is_v1_null)
     if paging == "offset":
         following = _next_start(extra, int(marker or 0), len(rows), page_rows)
-        return Page(rows=rows, marker=following, is_told=_more(extra)[1] is not None)
+        is_told = _more(extra)[1] is not None
+        return Page(rows=rows, marker=following, is_told=is_told, is_v1_null=is_v1_null)
     if _more(extra)[1]:
         following = _next_start(extra, 0, len(rows), page_rows)
         return Page(rows=rows, marker=following, paging="offset")
-    return Page(rows=rows, marker=_next_cursor(extra), paging="cursor", is_null=is_null)
+    return Page(
+        rows=rows,
+        marker=_next_cursor(extra),
+        paging="cursor",
+        is_null=is_null,
+        is_v1_null=is_v1_null,
+    )
 
 
 def _rows(body: dict[str, Any], *, null_is_empty: bool) -> list[dict[str, Any]]:

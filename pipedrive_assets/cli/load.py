@@ -34,6 +34,8 @@ def load_tables(arguments: argparse.Namespace) -> None:
         recheck_days=settings.recheck_days,
         caps=caps_of(settings),
         purge_deleted=settings.purge_deleted,
+        max_share=settings.reconcile_max_share,
+        accept_loss=arguments.accept_loss,
     )
     reports = print_lines(
         settings,
@@ -94,6 +96,11 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tables", nargs="*", metavar="table", help="default: all")
     parser.add_argument(
         "--full", action="store_true", help="walk everything again; rows held stay readable"
+    )
+    parser.add_argument(
+        "--accept-loss",
+        action="store_true",
+        help="mark rows of reference tables however many are no longer listed",
     )
 
 

@@ -112,6 +112,7 @@ def _request(
         caps=caps_of(settings),
         run_id=context.run.run_id,
         purge_deleted=settings.purge_deleted,
+        max_share=settings.reconcile_max_share,
     )
 
 

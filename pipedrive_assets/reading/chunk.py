@@ -90,6 +90,9 @@ class Chunk:
     whole: bool = False
     """Whether the rows are everything that a snapshot lists."""
 
+    has_empty_list: bool = False
+    """Whether one of the lists of a snapshot returned no row, which proves nothing by itself."""
+
     complete: bool = False
     """Whether the rows come from a walk over every row, so that they replace what is held."""
 

@@ -146,13 +146,21 @@ class FieldMemory:
         ]
 
     @property
-    def refused(self) -> frozenset[str]:
-        """The entities whose fields Pipedrive refused to tell in this load."""
-        return frozenset(name for name, told in self._definitions.items() if told is None)
+    def defined(self) -> frozenset[str]:
+        """The entities whose fields this load has read, without refused and empty lists."""
+        return frozenset(name for name, defined in self._definitions.items() if defined)
+
+    def ask_again(self, tally: Tally) -> None:
+        """Read the definitions of this load once more, in a thread that does not write."""
+        for endpoint in tuple(self._definitions):
+            self._definitions[endpoint] = self._read(endpoint, tally)
 
     def _defined(self, endpoint: str, tally: Tally) -> list[FieldDefinition] | None:
-        """None: Pipedrive refuses to tell."""
         self._store.let_go()
+        return self._read(endpoint, tally)
+
+    def _read(self, endpoint: str, tally: Tally) -> list[FieldDefinition] | None:
+        """None: Pipedrive refuses to tell."""
         listing = Listing(path=f"api/v2/{FIELD_LISTS[endpoint]}", cost=DEFINITION_COST)
         try:
             rows, _ = whole_list(self._client, BY_NAME["fields"], listing, tally, ())

@@ -121,7 +121,8 @@ def read_whole(  # noqa: PLR0913 - what a list is
 ) -> WholeList:
     """Read a list from its start to its end.
 
-    A list that ends with an empty page is read again, and believed where it ends so twice.
+    A list that ends with an empty page is read again, and believed where it ends so twice. With
+    `null_is_empty`, the same holds for a first page of `data: null`.
 
     Raises:
         PageMarkerExpired: Page markers are refused however often it is read again.
@@ -130,6 +131,7 @@ def read_whole(  # noqa: PLR0913 - what a list is
     expired: PageMarkerExpired | None = None
     moved: RowsMoved | None = None
     before: list[str] | None = None
+    nulls_asked_again = not null_is_empty
     ask = partial(pages, client, entity, listing, tally, params=params)
     for _ in range(RESTARTS):
         try:
@@ -141,6 +143,9 @@ def read_whole(  # noqa: PLR0913 - what a list is
             expired = error
             continue
         check_not_gone(answers[0], moved, listing)
+        if answers[0].page.is_v1_null and not nulls_asked_again:
+            nulls_asked_again = True
+            continue
         rows = [row for answer in answers for row in answer.page.rows]
         shown, ends_empty = [border_of(entity, row) for row in rows], answers[-1].page.ends_empty
         if ends_empty and shown != before:

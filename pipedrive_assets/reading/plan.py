@@ -248,11 +248,7 @@ def _wanted(  # noqa: PLR0913 - the facts that a plan rests on
 
 
 def _start(window: Window, reached: datetime, overlap: timedelta) -> datetime:
-    """From when a list is read that is held up to `reached`.
-
-    A window with an end is read as a whole, even where a load stopped in the middle of it: a change
-    may become visible later than its time.
-    """
+    """From when a list is read; a window with an end is read as a whole."""
     start = earlier(reached, overlap)
     return min(start, window.start) if window.end else start
 

@@ -33,6 +33,7 @@ def read_snapshot(client: Client, entity: Entity, tally: Tally) -> Iterator[Chun
         whole=True,
         refused=doubts.refused,
         doubtful=tuple(doubts.doubtful),
+        has_empty_list=doubts.has_empty_list,
     )
 
 
@@ -42,6 +43,7 @@ class _Doubts:
 
     refused: dict[str, str] = field(default_factory=dict)
     doubtful: list[str] = field(default_factory=list)
+    has_empty_list: bool = False
 
 
 def _all_lists(
@@ -79,7 +81,7 @@ def _of_each(
     """The lists that belong to the rows of another snapshot, which is read for that anew.
 
     404 means that one of them has no list (official docs, permission set assignments), unless all
-    say so.
+    say so. It counts as an empty list, which proves nothing by itself.
     """
     owners, read_at = _all_lists(client, BY_NAME[entity.per or ""], tally, doubts)
     rows: list[Row] = []
@@ -92,6 +94,7 @@ def _of_each(
             found, _ = _read(client, one, one.listings[0], tally, asked, doubts)
         except Missing as refusal:
             missing = refusal
+            doubts.has_empty_list = True
             continue
         answered = True
         rows += found
@@ -109,6 +112,19 @@ def _lists(entity: Entity) -> tuple[Listing, ...]:
 
 
 def _read(  # noqa: PLR0913, PLR0917 - what a list is
+    client: Client,
+    entity: Entity,
+    listing: Listing,
+    tally: Tally,
+    params: Params,
+    doubts: _Doubts,
+) -> tuple[list[Row], datetime]:
+    rows, read_at = _rows(client, entity, listing, tally, params, doubts)
+    doubts.has_empty_list |= not rows
+    return rows, read_at
+
+
+def _rows(  # noqa: PLR0913, PLR0917 - what a list is
     client: Client,
     entity: Entity,
     listing: Listing,

@@ -52,6 +52,7 @@ TABLES = {
         "requests BIGINT, tokens BIGINT, seconds DOUBLE PRECISION"
     ),
     "_pipedrive_reconciled": ("entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, walk VARCHAR"),
+    "_pipedrive_unlisted": "entity VARCHAR, id VARCHAR, missed_at TIMESTAMP WITH TIME ZONE",
     "_pipedrive_seen": "entity VARCHAR, id VARCHAR",
     "_pipedrive_tokens": (
         "day_started_at TIMESTAMP WITH TIME ZONE, run_id VARCHAR, entity VARCHAR, "

@@ -3,7 +3,7 @@
 Call every function with the file held.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,10 +12,13 @@ from pipedrive_assets.reading.chunk import batches
 from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, table, table_exists
 
 Key = tuple[Any, ...]
-Reason = Literal["converted", "deleted", "merged", "out_of_view", "vanished"]
+Reason = Literal["converted", "deleted", "merged", "out_of_view", "unlisted", "vanished"]
 
 VANISHED: Reason = "vanished"
 """No longer listed, and Pipedrive does not say why."""
+
+UNLISTED: Reason = "unlisted"
+"""No complete list returns it, although it still answers by its id."""
 
 CONVERTED: Reason = "converted"
 """A lead that became a deal. Such rows are kept whatever PIPEDRIVE_DELETED is."""
@@ -43,13 +46,6 @@ def alive_keys(sql: Sql, entity: Entity) -> set[Key]:
         f"SELECT {columns} FROM {table(sql, entity.name)} WHERE _deleted_at IS NULL"
     )
     return {tuple(row) for row in rows or ()}
-
-
-def mark_missing(sql: Sql, entity: Entity, listed: Iterable[Key], moment: datetime) -> int:
-    """Mark the rows that a complete snapshot no longer lists; returns how many."""
-    gone = alive_keys(sql, entity) - set(listed)
-    mark(sql, entity, dict.fromkeys(gone, VANISHED), moment)
-    return len(gone)
 
 
 def settle_children(sql: Sql, entity: Entity) -> None:

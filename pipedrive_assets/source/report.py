@@ -11,6 +11,7 @@ from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import LoadFailed, ParentNotLoaded, PipedriveError, Refused
 from pipedrive_assets.reading.refusals import is_about_the_user, skips
 from pipedrive_assets.source.commit import Written
+from pipedrive_assets.source.plausible_loss import MAX_SHARE
 from pipedrive_assets.source.stopwatch import COMMITTING, SHAPING
 from pipedrive_assets.windows import Window
 
@@ -36,6 +37,12 @@ class LoadRequest:
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     purge_deleted: bool = False
     """Whether rows that are deleted in Pipedrive go, instead of being marked."""
+
+    max_share: float = MAX_SHARE
+    """The share of a table that may be missing from a complete list before it is not believed."""
+
+    accept_loss: bool = False
+    """Whether rows are marked however many are missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

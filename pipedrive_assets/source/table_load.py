@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from pipedrive_assets.entities import BY_NAME, Entity, Kind
 from pipedrive_assets.errors import CapReached, ParentNotLoaded, PipedriveError, WarehouseError
@@ -12,7 +11,6 @@ from pipedrive_assets.reading.chunk import Chunk, Parent
 from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.reading.omitted_fields import fields_to_omit
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
-from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import commit, conversions, drift, erasure, ledger, marks
@@ -24,6 +22,7 @@ from pipedrive_assets.source.report import (
     Waiting,
     warnings_of,
 )
+from pipedrive_assets.source.snapshot_load import SnapshotLoad
 from pipedrive_assets.source.stopwatch import COMMITTING
 from pipedrive_assets.source.waiting import tokens_to_begin, what_waits
 from pipedrive_assets.source.withheld import Withheld
@@ -40,6 +39,7 @@ class TableLoad:
         self.entity, self.context = entity, context
         self.tally, self.written = context.spending.tally(entity), commit.Written()
         self.coverage = Coverage()
+        self.snapshot = SnapshotLoad(entity, context)
         self.walk: Walk | None = None
         self.what = ""
         self.skipped: str | None = None
@@ -73,8 +73,6 @@ class TableLoad:
         custom = self.context.fields.fields_of(self.entity)
         if self.entity.excluded:
             check_excluded(self.entity, {*custom.columns, *custom.lists} if custom else ())
-        if self.entity.shape in OWN_SHAPES:
-            return self._definitions()
         omitted = self._fields_to_omit()
         with self.context.warehouse.sql() as sql:
             self.coverage = self._held(sql)
@@ -84,8 +82,9 @@ class TableLoad:
                 return self.children.read(self.context, self.entity, self.tally, witness)
             if self.entity.kind is Kind.WINDOWED:
                 return self._windowed(commit.what_is_held(sql, self.entity), omitted)
-        self.what = "everything listed"
-        return read_snapshot(self.context.client, self.entity, self.tally)
+        is_own = self.entity.shape in OWN_SHAPES
+        self.what = "everything defined" if is_own else "everything listed"
+        return self.snapshot.read(self.tally)
 
     def _fields_to_omit(self) -> tuple[str, ...]:
         with self.context.warehouse.sql() as sql:
@@ -107,14 +106,6 @@ class TableLoad:
         if self._before is None:
             self._before = held
         return held
-
-    def _definitions(self) -> Iterator[Chunk]:
-        fields, self.what = self.context.fields, "everything defined"
-        make = fields.mapping_records if self.entity.shape == "mapping" else fields.definition_rows
-        rows: list[tuple[int | None, dict[str, Any]]] = [(None, row) for row in make()]
-        with self.context.warehouse.sql() as sql:
-            self.coverage = self._held(sql)
-        return iter([Chunk(rows=rows, read_at=self.context.now, whole=True)])
 
     def _windowed(self, held: Held, omitted: tuple[str, ...]) -> Iterator[Chunk]:
         request = self.context.request
@@ -174,26 +165,13 @@ class TableLoad:
             )
 
     def _commit_whole(self, chunk: Chunk) -> None:
-        warehouse, moment = self.context.warehouse, chunk.read_at or self.context.now
-        commit.ensure_table(warehouse, self.entity, self.written)
-        listed = [commit.key_of(self.entity, row) for _, row in chunk.rows]
-        with warehouse.sql() as sql:
-            listed += self._not_told(sql)
-            if chunk.refused or chunk.doubtful:
-                # A row that is missing here may be in the list that was not read.
-                listed += marks.alive_keys(sql, self.entity)
-            self.written.marked_deleted += marks.mark_missing(sql, self.entity, listed, moment)
-        since = self.coverage.baseline_at or moment
-        self.coverage = Coverage(baseline_at=since, complete_until=moment)
-
-    def _not_told(self, sql: ledger.Sql) -> list[marks.Key]:
-        """Definitions held of entities whose fields Pipedrive refused to tell: they may well be
-        there still.
-        """
-        if self.entity.shape != "definition":
-            return []
-        refused = self.context.fields.refused
-        return [key for key in marks.alive_keys(sql, self.entity) if key[0] in refused]
+        moment = chunk.read_at or self.context.now
+        commit.ensure_table(self.context.warehouse, self.entity, self.written)
+        with self.context.warehouse.sql() as sql:
+            self.written.marked_deleted += self.snapshot.settle(sql, chunk, moment)
+        if not self.snapshot.asks_again:
+            since = self.coverage.baseline_at or moment
+            self.coverage = Coverage(baseline_at=since, complete_until=moment)
 
     def _note(self, chunk: Chunk) -> None:
         with self.context.warehouse.sql() as sql:
@@ -214,6 +192,8 @@ class TableLoad:
 
         A walk that an earlier run began is complete only as of then: what came since is read too.
         """
+        if self.snapshot.asks_again:
+            return self.snapshot.read_again(self.tally)
         self.written.custom = self.context.fields.fields_of(self.entity)
         with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
             commit.ensure_table(self.context.warehouse, self.entity, self.written)
