@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from dlt.common.destination.exceptions import DestinationException as DatabaseException
-
 from pipedrive_assets.derived import DERIVED_TABLES, DerivedTable, loaded_tables
 from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.source import dialect
 from pipedrive_assets.source.ledger import Sql, all_columns, coverage, prepare, table
+from pipedrive_assets.source.own_views import OwnViews
 from pipedrive_assets.source.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -68,11 +67,12 @@ def make_views(sql: Sql, columns: Columns) -> dict[str, str]:
     that could not be made.
     """
     missing: dict[str, str] = {}
+    own = OwnViews(sql)
     for derived in DERIVED_TABLES:
-        reason = _unmet(derived, columns, missing) or _make(sql, derived, columns)
+        reason = _unmet(derived, columns, missing) or _make(sql, own, derived, columns)
         if reason:
             missing[derived.name] = reason
-            dialect.drop_view(sql, table(sql, derived.name))
+            own.drop(derived.name)
             log.info("%s is left out: %s", derived.name, reason)
     return missing
 
@@ -117,19 +117,16 @@ def _unmet(derived: DerivedTable, columns: Columns, missing: Mapping[str, str]) 
     return ""
 
 
-def _make(sql: Sql, derived: DerivedTable, columns: Columns) -> str:
+def _make(sql: Sql, own: OwnViews, derived: DerivedTable, columns: Columns) -> str:
     """Make a view; returns why that failed."""
     query = derived.query.format_map(_Tables(sql, columns))
-    try:
-        dialect.replace_view(sql, table(sql, derived.name), dialect.translate(sql, query))
-    except DatabaseException as error:
-        if absent := _absent_columns(derived, columns):
-            return (
-                f"Its query needs {', '.join(absent)}, not in the warehouse: "
-                "take it out of PIPEDRIVE_EXCLUDE_COLUMNS and load the table with --full."
-            )
-        return f"Its query failed: {error}"
-    return ""
+    reason = own.replace(derived.name, dialect.translate(sql, query))
+    if reason and (absent := _absent_columns(derived, columns)):
+        return (
+            f"Its query needs {', '.join(absent)}, not in the warehouse: "
+            "take it out of PIPEDRIVE_EXCLUDE_COLUMNS and load the table with --full."
+        )
+    return reason
 
 
 def _absent_columns(derived: DerivedTable, columns: Columns) -> list[str]:

@@ -7,6 +7,7 @@ DuckDB takes it and translated by sqlglot (`translate`); what sqlglot cannot say
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import duckdb
 from dlt.common.destination.exceptions import DestinationException as DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
@@ -118,7 +119,10 @@ def replace_view(sql: Sql, name: str, query: str) -> None:
 
     PostgreSQL replaces a view in place, with the rights to it and what others have built on it, as
     long as new columns come last. So they do, whatever the query's order; a view that has lost a
-    column is dropped first, with what was built on it.
+    column is dropped first.
+
+    Raises:
+        DatabaseException: The query failed, or another view depends on a column that is gone.
     """
     create = f"CREATE OR REPLACE VIEW {name} AS "
     if speaks(sql) != POSTGRES:
@@ -131,7 +135,7 @@ def replace_view(sql: Sql, name: str, query: str) -> None:
             sql.execute_sql(create + _in_held_order(sql, name, query))
         except DatabaseException:
             with sql.begin_transaction():
-                sql.execute_sql(f"DROP VIEW IF EXISTS {name} CASCADE")
+                sql.execute_sql(f"DROP VIEW IF EXISTS {name}")
                 sql.execute_sql(create + query)
 
 
@@ -151,14 +155,26 @@ def _columns(sql: Sql, query: str) -> list[str]:
 
 
 def drop_view(sql: Sql, name: str) -> None:
-    """Drop a view by its qualified name, in PostgreSQL with what was built on it."""
-    cascade = " CASCADE" if speaks(sql) == POSTGRES else ""
-    sql.execute_sql(f"DROP VIEW IF EXISTS {name}{cascade}")
+    """Drop a view by its qualified name."""
+    sql.execute_sql(f"DROP VIEW IF EXISTS {name}")
 
 
-def views_bar_rewriting(sql: Sql) -> bool:
-    """Whether views have to be out of the way while everything is written anew."""
-    return speaks(sql) == DUCKDB
+DEPENDENT_OBJECTS = "2BP01"
+"""PostgreSQL's SQLSTATE where other objects depend on the one to be dropped."""
+
+
+def dependent(error: BaseException) -> str:
+    """What depends on an object that could not be dropped or changed, in the database's words.
+
+    Returns:
+        Half a sentence such as `view report depends on view deals_live`; empty for other errors.
+    """
+    cause: Any = getattr(error, "dbapi_exception", error)
+    if getattr(cause, "pgcode", None) == DEPENDENT_OBJECTS:
+        return "; ".join(str(cause.diag.message_detail).splitlines())
+    if isinstance(cause, duckdb.DependencyException):
+        return " ".join(str(cause).split()).removeprefix("Dependency Error: ").rstrip(".")
+    return ""
 
 
 def has_json(sql: Sql) -> bool:

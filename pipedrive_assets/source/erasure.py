@@ -13,7 +13,14 @@ from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.reading.chunk import batches
 from pipedrive_assets.reading.field_memory import entities_with
 from pipedrive_assets.source.dialect import changed_rows
-from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, columns_in, marks, table
+from pipedrive_assets.source.ledger import (
+    STATEMENT_ROWS,
+    Sql,
+    all_columns,
+    columns_in,
+    marks,
+    table,
+)
 
 OWNERS = ("deal_id", "org_id", "lead_id", "project_id", "organization_id")
 """Whom a note, file or activity may belong to beside a person; one that has none is the
@@ -267,10 +274,5 @@ def _telling(sql: Sql, persons: Sequence[int]) -> list[str]:
 
 def _tables(sql: Sql) -> list[str]:
     """The tables of data, those of persons first, each before its lists."""
-    rows = sql.execute_sql(
-        "SELECT table_name FROM information_schema.tables "
-        "WHERE table_schema = %s AND table_type = 'BASE TABLE'",
-        sql.dataset_name,
-    )
-    names = (row[0] for row in rows or () if not row[0].startswith("_"))
+    names = (name for name in all_columns(sql) if not name.startswith("_"))
     return sorted(names, key=lambda name: (name[:7] != "persons", name))

@@ -5,14 +5,16 @@ Call every function with the file held.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+
+from dlt.common.destination.exceptions import DestinationException as DatabaseException
 
 from pipedrive_assets.entities import ENTITIES, Entity, Kind
 from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.source import views
-from pipedrive_assets.source.dialect import TYPES, converts_columns, translate
+from pipedrive_assets.source.dialect import TYPES, converts_columns, dependent, translate
 from pipedrive_assets.source.ledger import (
     LAYOUT,
     Sql,
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 Columns = dict[str, dict[str, str]]
 
 
-def settle(sql: Sql, entities: Iterable[Entity]) -> list[str]:
+def settle(sql: Sql, entities: Sequence[Entity]) -> list[str]:
     """Bring the warehouse to this version's layout, and the tables of `entities` to their columns.
 
     Rows stay. Returns the tables whose columns dlt has to learn anew. Raises WarehouseError for a
@@ -35,6 +37,7 @@ def settle(sql: Sql, entities: Iterable[Entity]) -> list[str]:
     """
     _migrate(sql)
     held = all_columns(sql)
+    _refuse_foreign(sql, entities, held)
     changed = []
     for entity in entities:
         if entity.name not in held:
@@ -44,6 +47,21 @@ def settle(sql: Sql, entities: Iterable[Entity]) -> list[str]:
             _forget_schema(sql, entity)
             changed.append(entity.name)
     return changed
+
+
+def _refuse_foreign(sql: Sql, entities: Sequence[Entity], held: Columns) -> None:
+    """Raise WarehouseError where a table of the user's has the name of one to be loaded."""
+    rows = sql.execute_sql(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = %s",
+        sql.dataset_name,
+    )
+    foreign = {row[0] for row in rows or ()} - held.keys()
+    if taken := sorted(foreign & {entity.name for entity in entities}):
+        raise WarehouseError(
+            f"The dataset {sql.dataset_name} has a table or view {', '.join(taken)} that this "
+            "project did not make. Nothing was written. Rename it, or set PIPEDRIVE_DATASET to "
+            "another schema."
+        )
 
 
 def _migrate(sql: Sql) -> None:
@@ -127,7 +145,12 @@ def _doubt_childless_parents(sql: Sql) -> None:
         )
 
 
-_STEPS = ((2, _add_reasons), (3, _identify_events), (3, _doubt_childless_parents))
+_STEPS = (
+    (2, _add_reasons),
+    (3, _identify_events),
+    (3, _doubt_childless_parents),
+    (3, views.adopt),
+)
 """What each layout changed in the tables of the one before."""
 
 
@@ -145,9 +168,9 @@ def _drop_excluded(sql: Sql, entity: Entity, held: Columns) -> bool:
     views.drop(sql)
     for name in columns:
         column = sql.escape_column_name(name)
-        sql.execute_sql(f"ALTER TABLE {table(sql, entity.name)} DROP COLUMN {column}")
+        _alter(sql, entity, f"ALTER TABLE {table(sql, entity.name)} DROP COLUMN {column}")
     for name in lists:
-        sql.execute_sql(f"DROP TABLE {table(sql, name)}")
+        _alter(sql, entity, f"DROP TABLE {table(sql, name)}")
     log.warning("%s: dropped %s, as the settings ask", entity.name, ", ".join([*columns, *lists]))
     return True
 
@@ -166,13 +189,27 @@ def _convert(sql: Sql, entity: Entity, held: Columns) -> bool:
             f"ALTER TABLE {table(sql, name)} ALTER COLUMN {quoted} TYPE {kind} "
             f"USING TRY_CAST({quoted} AS {kind})"
         )
-        sql.execute_sql(translate(sql, statement))
+        _alter(sql, entity, translate(sql, statement))
     sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")
     for ledger in ("_pipedrive_coverage", "_pipedrive_children"):
         sql.execute_sql(f"DELETE FROM {table(sql, ledger)} WHERE entity = %s", entity.name)
     names = ", ".join(f"{name}.{column}" for name, column, _ in changed)
     log.warning("%s changed their type; %s is read whole again", names, entity.name)
     return True
+
+
+def _alter(sql: Sql, entity: Entity, statement: str) -> None:
+    """Change a table; raises WarehouseError naming what of the user's depends on it."""
+    try:
+        sql.execute_sql(statement)
+    except DatabaseException as error:
+        if obstacle := dependent(error):
+            raise WarehouseError(
+                f"The table {entity.name} cannot be changed, because something that this project "
+                f"did not make depends on it: {obstacle}. No row was changed. Drop that object, "
+                "run again, and create it again afterwards."
+            ) from None
+        raise
 
 
 def _wanted_types(entity: Entity) -> Iterator[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ again, and loading is idempotent.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from pipedrive_assets.connect import Account
-from pipedrive_assets.entities import Entity
+from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.errors import ConfigurationError, WrongAccountError
 from pipedrive_assets.reading.chunk import ChildrenRead, batches
 from pipedrive_assets.reading.plan import Coverage, Walk, lists_from_json
@@ -31,6 +31,8 @@ _PLAIN = re.compile(r"[\w.:+-]*", re.ASCII)
 
 PLAIN_SCHEMA = "pipedrive"
 """dlt's schema of a plain pipeline; each table loaded here has one of its own."""
+
+DLT_TABLES = ("_dlt_version", "_dlt_loads", "_dlt_pipeline_state")
 
 # A new column goes to the end of its table: that is where ALTER TABLE puts it.
 TABLES = {
@@ -60,6 +62,7 @@ TABLES = {
         "day_ends_at TIMESTAMP WITH TIME ZONE, noted_at TIMESTAMP WITH TIME ZONE"
     ),
     "_pipedrive_listed_leads": "lead_id VARCHAR",
+    "_pipedrive_views": "name VARCHAR",
     "_pipedrive_erased": "entity VARCHAR, id BIGINT, erased_at TIMESTAMP WITH TIME ZONE",
 }
 
@@ -240,7 +243,9 @@ def columns_in(sql: Sql, name: str) -> set[str]:
 
 
 def all_columns(sql: Sql) -> dict[str, dict[str, str]]:
-    """The columns of every table that exists, with their types as DuckDB shows them."""
+    """The columns of every table of this project that exists, with their types as DuckDB shows
+    them; tables that somebody else made in the dataset are not among them.
+    """
     rows = sql.execute_sql(
         "SELECT table_name, column_name, c.data_type FROM information_schema.columns c "
         "JOIN information_schema.tables t USING (table_schema, table_name) "
@@ -251,7 +256,15 @@ def all_columns(sql: Sql) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name, column, kind in rows or ():
         found.setdefault(name, {})[column] = dialect.shown_type(sql, kind)
-    return found
+    return {name: columns for name, columns in found.items() if is_own(name, columns)}
+
+
+def is_own(name: str, columns: Collection[str]) -> bool:
+    """Whether this project, or dlt for it, made a table of that name with these columns."""
+    root, is_nested, _ = name.partition("__")
+    if name in TABLES or name in DLT_TABLES:
+        return True
+    return root in BY_NAME and ("_dlt_parent_id" if is_nested else "_dlt_id") in columns
 
 
 def marks(values: Sequence[Any]) -> str:

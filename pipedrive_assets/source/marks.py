@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pipedrive_assets.entities import Entity, Kind, children_of
 from pipedrive_assets.reading.chunk import batches
-from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, table, table_exists
+from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, all_columns, table, table_exists
 
 Key = tuple[Any, ...]
 Reason = Literal["converted", "deleted", "merged", "out_of_view", "unlisted", "vanished"]
@@ -80,12 +80,7 @@ def purge(sql: Sql, entity: Entity) -> None:
         f"FROM {table(sql, entity.name)} WHERE _deleted_at IS NOT NULL "
         f"AND _deleted_reason IS DISTINCT FROM '{CONVERTED}'"
     )
-    rows = sql.execute_sql(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = %s "
-        "AND table_type = 'BASE TABLE'",
-        sql.dataset_name,
-    )
-    for name in (row[0] for row in rows or () if row[0].startswith(f"{entity.name}__")):
+    for name in (name for name in all_columns(sql) if name.startswith(f"{entity.name}__")):
         sql.execute_sql(
             f"DELETE FROM {table(sql, name)} WHERE _dlt_root_id IN (SELECT _dlt_id {gone})"
         )

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.source import dialect, erasure, ledger, views
+from pipedrive_assets.source import erasure, ledger, views
 from pipedrive_assets.source.layout import drop_staged
 from pipedrive_assets.source.warehouse import Warehouse
 
@@ -27,8 +27,6 @@ def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, 
                 )
             erasure.remember(sql, person, now)
             drop_staged(sql)
-            if dialect.views_bar_rewriting(sql):
-                views.drop(sql)
             warehouse.rewrite()
         with warehouse.sql() as sql:
             views.rebuild(sql)

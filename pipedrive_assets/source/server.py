@@ -13,6 +13,7 @@ from pipedrive_assets.source.advisory_locks import AdvisoryLocks
 from pipedrive_assets.source.destination import configuration, location
 from pipedrive_assets.source.dialect import POSTGRES, Sql
 from pipedrive_assets.source.dlt_settings import dlt_settings
+from pipedrive_assets.source.ledger import all_columns
 from pipedrive_assets.source.process_locks import ProcessLocks
 from pipedrive_assets.source.store import Locks
 
@@ -112,12 +113,7 @@ class Server:
         """
         if sql.capabilities.sqlglot_dialect != POSTGRES:
             return
-        rows = sql.execute_sql(
-            "SELECT table_name FROM information_schema.tables "
-            "WHERE table_schema = %s AND table_type = 'BASE TABLE'",
-            sql.dataset_name,
-        )
-        for (name,) in rows or ():
+        for name in all_columns(sql):
             sql.execute_sql(f"VACUUM FULL {sql.make_qualified_table_name(name)}")
 
 

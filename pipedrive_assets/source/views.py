@@ -9,15 +9,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dlt.common.destination.exceptions import DestinationException as DatabaseException
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from pipedrive_assets.derived import WEIGHTED_VALUE
+from pipedrive_assets.derived import DERIVED_TABLES, WEIGHTED_VALUE
 from pipedrive_assets.source import dialect
 from pipedrive_assets.source.derived_views import make_views
 from pipedrive_assets.source.ledger import Sql, all_columns, table
 from pipedrive_assets.source.linked_activities import linked_activities
 from pipedrive_assets.source.live_views import live_views
+from pipedrive_assets.source.own_views import OwnViews, remember
 
 log = logging.getLogger(__name__)
 
@@ -177,29 +177,39 @@ VIEWS: tuple[View, ...] = (
 def rebuild(sql: Sql) -> None:
     """Make every view anew whose base exists."""
     columns = {name: list(held) for name, held in all_columns(sql).items()}
+    own = OwnViews(sql)
     for name, query in live_views(sql, columns):
-        _create(sql, name, query)
+        _create(own, name, query)
     for view in VIEWS:
         if view.base in columns:
-            _create(sql, view.name, dialect.translate(sql, _query(sql, view, columns)))
+            _create(own, view.name, dialect.translate(sql, _query(sql, view, columns)))
     make_views(sql, columns)
     if "deals_flow" in columns and dialect.has_json(sql):
         taken = {*columns, *(view.name for view in VIEWS)}
         for kind in _flow_kinds(sql):
             name, query = _flow_view(sql, kind)
             if name not in taken:
-                _create(sql, name, query)
+                _create(own, name, query)
 
 
 def drop(sql: Sql) -> None:
-    """Drop every view of the dataset, before a column is changed or goes."""
+    """Drop every view of this project, before a column is changed or goes."""
+    OwnViews(sql).drop_all()
+
+
+def adopt(sql: Sql) -> None:
+    """List the views that versions before the list of views made."""
+    columns = {name: list(held) for name, held in all_columns(sql).items()}
+    made = {name for name, _ in live_views(sql, columns)}
+    made |= {view.name for view in VIEWS} | {each.name for each in DERIVED_TABLES}
+    if "deals_flow" in columns and dialect.has_json(sql):
+        made |= {f"deals_flow_{_name(kind)}" for kind in _flow_kinds(sql)}
     rows = sql.execute_sql(
         "SELECT table_name FROM information_schema.tables "
         "WHERE table_schema = %s AND table_type = 'VIEW'",
         sql.dataset_name,
     )
-    for (name,) in rows or ():
-        dialect.drop_view(sql, table(sql, name))
+    remember(sql, sorted({row[0] for row in rows or ()} & made))
 
 
 def _query(sql: Sql, view: View, columns: Mapping[str, list[str]]) -> str:
@@ -244,13 +254,10 @@ class _Names(dict[str, str]):
         return f"(SELECT {EMPTY[name]} WHERE false)"
 
 
-def _create(sql: Sql, name: str, query: str) -> None:
+def _create(own: OwnViews, name: str, query: str) -> None:
     """A view that needs a column which a setting keeps out cannot be made, and is not there."""
-    try:
-        dialect.replace_view(sql, table(sql, name), query)
-    except DatabaseException as error:
-        log.info("the view %s is left out: %s", name, error)
-        dialect.drop_view(sql, table(sql, name))
+    if reason := own.replace(name, query):
+        log.warning("The view %s was not made. %s", name, reason)
 
 
 def _flow_kinds(sql: Sql) -> list[str]:
