@@ -177,6 +177,18 @@ def dependent(error: BaseException) -> str:
     return ""
 
 
+def indexes_on(sql: Sql, name: str) -> list[str]:
+    """The indexes of a table in DuckDB, which does not name what prevents a change."""
+    if speaks(sql) != DUCKDB:
+        return []
+    rows = sql.execute_sql(
+        "SELECT index_name FROM duckdb_indexes() WHERE schema_name = %s AND table_name = %s "
+        "AND database_name = current_database() ORDER BY 1",
+        *(sql.dataset_name, name),
+    )
+    return [f"index {row[0]} depends on table {name}" for row in rows or ()]
+
+
 def has_json(sql: Sql) -> bool:
     """Whether the functions below know how to look into a JSON column here."""
     return speaks(sql) in _JSON_KEYS

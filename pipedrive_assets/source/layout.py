@@ -4,6 +4,7 @@ before a column was excluded. What differs is mended before anything is loaded.
 Call every function with the file held.
 """
 
+import json
 import logging
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +15,13 @@ from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.source import views
-from pipedrive_assets.source.dialect import TYPES, converts_columns, dependent, translate
+from pipedrive_assets.source.dialect import (
+    TYPES,
+    converts_columns,
+    dependent,
+    indexes_on,
+    translate,
+)
 from pipedrive_assets.source.ledger import (
     LAYOUT,
     Sql,
@@ -154,6 +161,47 @@ _STEPS = (
 """What each layout changed in the tables of the one before."""
 
 
+def missing_parts(sql: Sql, entity: Entity) -> list[str]:
+    """Return the tables and columns of an entity that were loaded once and are not there any more.
+
+    Returns:
+        Names such as `deals__labels` and `deals.title`; empty where nothing was dropped.
+    """
+    if not table_exists(sql, "_dlt_version"):
+        return []
+    rows = sql.execute_sql(
+        f"SELECT schema FROM {table(sql, '_dlt_version')} WHERE schema_name = %s "
+        "ORDER BY inserted_at DESC LIMIT 1",
+        f"pipedrive_{entity.name}",
+    )
+    if not rows:
+        return []
+    missing = []
+    for name, made in json.loads(rows[0][0])["tables"].items():
+        is_loaded = made.get("x-normalizer", {}).get("seen-data")
+        if name.partition("__")[0] != entity.name or not is_loaded:
+            continue
+        if not table_exists(sql, name):
+            missing.append(name)
+            continue
+        typed = {column for column, hint in made["columns"].items() if "data_type" in hint}
+        missing += [f"{name}.{column}" for column in sorted(typed - columns_in(sql, name))]
+    return missing
+
+
+def restore_parts(sql: Sql, entity: Entity) -> None:
+    """Let the next complete walk make what is missing of a table, and write every row again."""
+    _forget_schema(sql, entity)
+    if table_exists(sql, entity.name):
+        sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")
+    _forget_progress(sql, entity)
+
+
+def _forget_progress(sql: Sql, entity: Entity) -> None:
+    for ledger in ("_pipedrive_coverage", "_pipedrive_children"):
+        sql.execute_sql(f"DELETE FROM {table(sql, ledger)} WHERE entity = %s", entity.name)
+
+
 def _drop_excluded(sql: Sql, entity: Entity, held: Columns) -> bool:
     """What was loaded of a column before it was excluded goes; tells whether there was any."""
     columns = [name for name in held[entity.name] if is_left_out(entity, name)]
@@ -191,8 +239,7 @@ def _convert(sql: Sql, entity: Entity, held: Columns) -> bool:
         )
         _alter(sql, entity, translate(sql, statement))
     sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")
-    for ledger in ("_pipedrive_coverage", "_pipedrive_children"):
-        sql.execute_sql(f"DELETE FROM {table(sql, ledger)} WHERE entity = %s", entity.name)
+    _forget_progress(sql, entity)
     names = ", ".join(f"{name}.{column}" for name, column, _ in changed)
     log.warning("%s changed their type; %s is read whole again", names, entity.name)
     return True
@@ -203,7 +250,7 @@ def _alter(sql: Sql, entity: Entity, statement: str) -> None:
     try:
         sql.execute_sql(statement)
     except DatabaseException as error:
-        if obstacle := dependent(error):
+        if obstacle := dependent(error) or "; ".join(indexes_on(sql, entity.name)):
             raise WarehouseError(
                 f"The table {entity.name} cannot be changed, because something that this project "
                 f"did not make depends on it: {obstacle}. No row was changed. Drop that object, "

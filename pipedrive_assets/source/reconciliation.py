@@ -114,6 +114,7 @@ class Reconciliation:
     def begin(self) -> Iterator[Chunk]:
         """Take the table's lock and find the walk to follow."""
         self.table.lock()
+        self.table.check_parts(restore=False)
         with self.context.warehouse.sql() as sql:
             self.table.coverage = coverage(sql, self.entity)
             if self.table.coverage.baseline_at is None:

@@ -13,7 +13,7 @@ from pipedrive_assets.reading.omitted_fields import fields_to_omit
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.exclusion import check_excluded
-from pipedrive_assets.source import commit, conversions, drift, erasure, ledger, marks
+from pipedrive_assets.source import commit, conversions, drift, erasure, layout, ledger, marks
 from pipedrive_assets.source.children_taken import ChildrenTaken
 from pipedrive_assets.source.context import Context
 from pipedrive_assets.source.report import (
@@ -55,7 +55,23 @@ class TableLoad:
     def begin(self) -> Iterator[Chunk]:
         """Take the table's lock and plan; nothing is requested before the first chunk is taken."""
         self.lock()
+        self.check_parts(restore=self.context.request.full)
         return self._plan()
+
+    def check_parts(self, *, restore: bool) -> None:
+        """Raise WarehouseError where a part of the table was dropped; a full load restores it."""
+        entity, warehouse = self.entity, self.context.warehouse
+        with warehouse.sql() as sql:
+            missing = layout.missing_parts(sql, entity)
+            if missing and restore:
+                layout.restore_parts(sql, entity)
+                warehouse.forget(f"pipedrive_{entity.name}")
+        if missing and not restore:
+            raise WarehouseError(
+                f"The warehouse no longer has {', '.join(missing[:5])}: somebody dropped it. The "
+                f"other rows and tables are safe. Run: python -m pipedrive_assets load --full "
+                f"{entity.name}"
+            )
 
     def lock(self) -> None:
         """Take the table's lock."""

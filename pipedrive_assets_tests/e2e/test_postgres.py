@@ -6,21 +6,33 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+import dlt
 import pytest
 
 from pipedrive_assets.derived import DERIVED_TABLES
 from pipedrive_assets.derived.charts import CHARTS
 from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES
-from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.errors import ConfigurationError, WarehouseError
 from pipedrive_assets.sandbox import serve
-from pipedrive_assets.source import Server, Warehouse, derive, examine, overview, purge_person
+from pipedrive_assets.source import (
+    LoadRequest,
+    Server,
+    Warehouse,
+    derive,
+    examine,
+    load,
+    overview,
+    purge_person,
+)
 from pipedrive_assets.source.dialect import translate
-from pipedrive_assets.windows import utc_now
+from pipedrive_assets.source.pipedrive.dataset import refuse_shared_dataset
+from pipedrive_assets.windows import Window, utc_now
 from pipedrive_assets_tests import month
 from pipedrive_assets_tests.conftest import Office
 from pipedrive_assets_tests.e2e import postgres
@@ -367,3 +379,32 @@ def test_a_server_in_trouble_is_one_sentence_without_the_password(
     told = f"{caught.value} {warehouse} {warehouse.store}"
     assert server.password not in told
     assert "\n" not in told
+
+
+def test_a_plain_pipeline_refuses_the_dataset_of_the_dagster_project(make_office):
+    office = make_office(deals=2)
+    office.load("stages")
+    pipeline = dlt.pipeline("mine", destination="postgres", dataset_name="pipedrive_data")
+
+    with pytest.raises(ConfigurationError, match="loaded by the Dagster project"):
+        refuse_shared_dataset(pipeline)
+
+    refuse_shared_dataset(dlt.pipeline("mine", destination="postgres", dataset_name="another"))
+
+
+def test_a_users_view_stays_and_is_named_where_a_column_it_reads_is_to_go(make_office):
+    office = make_office(deals=2)
+    office.load("persons")
+    with office.warehouse.sql() as sql:
+        sql.execute_sql("CREATE VIEW my_report AS SELECT job_title FROM persons_live")
+    entity = replace(BY_NAME["persons"], excluded=frozenset({"job_title"}))
+    request = LoadRequest(entities=(entity,), window=Window(start=office.midnight))
+
+    with pytest.raises(WarehouseError, match="my_report"):
+        load(office.connection, office.warehouse, request)
+
+    assert [] == office.differences("persons")
+    with office.warehouse.sql() as sql:
+        assert sql.execute_sql("SELECT count(*) FROM my_report")[0][0] > 0
+        sql.execute_sql("DROP VIEW my_report")
+    load(office.connection, office.warehouse, request)

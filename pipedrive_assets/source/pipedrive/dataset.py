@@ -4,6 +4,7 @@ import contextlib
 
 from dlt.common.destination.exceptions import DestinationException
 from dlt.common.pipeline import SupportsPipeline
+from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from pipedrive_assets.errors import ConfigurationError
@@ -19,7 +20,7 @@ def refuse_shared_dataset(pipeline: SupportsPipeline | None) -> None:
     """
     if not isinstance(pipeline, Pipeline) or pipeline.destination is None:
         return
-    if not pipeline.destination.destination_type.endswith("duckdb"):
+    if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
         return
     held = False
     with contextlib.suppress(DestinationException, OSError), pipeline.sql_client() as sql:
