@@ -223,6 +223,11 @@ ENTITIES: tuple[Entity, ...] = (
         key=("deal_id", "event_key"),
         params=(("all_changes", "1"),),
         parent="deals",
+        embeds=(
+            ("activities", ("activity", "plannedActivity", "call")),
+            ("notes", ("note",)),
+            ("files", ("file",)),
+        ),
         shape="flow",
     ),
     Entity(

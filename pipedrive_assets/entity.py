@@ -91,6 +91,10 @@ class Entity:
     drifts: bool = False
     """Whether children change without a change of their parent, and no counter tells of it."""
 
+    embeds: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Tables whose records the rows show as they are now, each with the kinds of its events: when
+    such a record changes, its parent's rows are read again."""
+
     per: str | None = None
     """The snapshot for each row of which a list is asked for; such lists together are a snapshot
     themselves. For parents that are few and tell of no change."""

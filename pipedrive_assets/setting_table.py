@@ -116,6 +116,16 @@ SETTINGS: tuple[Setting, ...] = (
         remedy="Give a whole number of days from 0 to 3650.",
     ),
     Setting(
+        name="PIPEDRIVE_RECHECK_FLOW_DAYS",
+        default="0",
+        help=(
+            "Within how many days the daily run reads each deal's history again, 40 tokens a deal, "
+            "as far as the caps on tokens allow; 0: never."
+        ),
+        parse=values.number_up_to(3650),
+        remedy="Give a whole number of days from 0 to 3650.",
+    ),
+    Setting(
         name="PIPEDRIVE_DELETED",
         default="mark",
         help="What becomes of rows deleted in Pipedrive: `mark` them, or `purge` them from here.",

@@ -57,6 +57,7 @@ class Settings:
     daily_at: str = "02:15"
     overlap: timedelta = timedelta(minutes=5)
     recheck_days: int = 30
+    recheck_flow_days: int = 0
     reconcile_max_share: float = 0.2
     tokens_per_day: int | None = None
     tokens_per_run: int | None = None
@@ -147,6 +148,7 @@ def _of(root: Path, parsed: Mapping[str, Any], pointers: Iterable[str]) -> Setti
         daily_at=parsed["PIPEDRIVE_DAILY_AT"],
         overlap=parsed["PIPEDRIVE_OVERLAP_MINUTES"],
         recheck_days=parsed["PIPEDRIVE_RECHECK_DAYS"],
+        recheck_flow_days=parsed["PIPEDRIVE_RECHECK_FLOW_DAYS"],
         purge_deleted=parsed["PIPEDRIVE_DELETED"] == "purge",
         reconcile_max_share=parsed["PIPEDRIVE_RECONCILE_MAX_SHARE"] / 100,
         tokens_per_day=parsed["PIPEDRIVE_TOKENS_PER_DAY"],

@@ -32,6 +32,7 @@ def load_tables(arguments: argparse.Namespace) -> None:
         since=settings.since,
         full=arguments.full,
         recheck_days=settings.recheck_days,
+        recheck_flow_days=settings.recheck_flow_days,
         caps=caps_of(settings),
         purge_deleted=settings.purge_deleted,
         max_share=settings.reconcile_max_share,

@@ -28,6 +28,7 @@ def show_plan(arguments: argparse.Namespace) -> None:
         overlap=settings.overlap,
         full=arguments.full,
         recheck_days=settings.recheck_days,
+        recheck_flow_days=settings.recheck_flow_days,
         caps=caps_of(settings),
     )
     estimates, note = _look_up(settings, request)

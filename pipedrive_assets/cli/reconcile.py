@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 def reconcile_tables(arguments: argparse.Namespace) -> None:
     """Reconcile with the settings found, a line per table."""
     from pipedrive_assets.cli.table_lines import print_lines
+    from pipedrive_assets.connect import caps_of
     from pipedrive_assets.source import (
         ReconcileRequest,
+        children_to_read_again,
         raise_failures,
         reconcilable,
         reconcile_tables,
@@ -23,8 +25,12 @@ def reconcile_tables(arguments: argparse.Namespace) -> None:
 
     settings = Settings.from_env()
     entities = chosen(arguments.tables, settings)
+    entities = entities if arguments.tables else reconcilable(entities)
+    again = children_to_read_again(entities, settings.entities) if arguments.children else ()
     request = ReconcileRequest(
-        entities=entities if arguments.tables else reconcilable(entities),
+        entities=entities,
+        children=again,
+        caps=caps_of(settings),
         max_share=settings.reconcile_max_share,
         accept_loss=arguments.accept_loss,
         purge_deleted=settings.purge_deleted,
@@ -44,6 +50,8 @@ def reconcile_tables(arguments: argparse.Namespace) -> None:
 def _line(report: "TableReport") -> str:
     if report.skipped:
         return f"{report.entity.name}: skipped: {report.skipped}"
+    if report.waiting:
+        return f"{report.entity.name}: {report.waiting}"
     return (
         f"{report.entity.name}: {report.written.loaded} rows loaded, "
         f"{report.written.marked_deleted} marked as deleted "
@@ -53,6 +61,11 @@ def _line(report: "TableReport") -> str:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tables", nargs="*", metavar="table", help="default: all loaded by windows")
+    parser.add_argument(
+        "--children",
+        action="store_true",
+        help="also read every deal's participants, products and the like again (10 tokens a call)",
+    )
     parser.add_argument(
         "--accept-loss", action="store_true", help="mark rows however many have vanished"
     )

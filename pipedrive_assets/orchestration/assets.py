@@ -109,6 +109,7 @@ def _request(
         full=config.full,
         newest=config.newest,
         recheck_days=settings.recheck_days if config.newest else None,
+        recheck_flow_days=settings.recheck_flow_days if config.newest else None,
         caps=caps_of(settings),
         run_id=context.run.run_id,
         purge_deleted=settings.purge_deleted,

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from pipedrive_assets.connect import caps_of
 from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.orchestration import pauses, run_notes, runs
 from pipedrive_assets.orchestration.alerts import tell
@@ -23,6 +24,7 @@ from pipedrive_assets.settings import Settings
 from pipedrive_assets.source import (
     ReconcileRequest,
     TableReport,
+    children_to_read_again,
     raise_failures,
     reconcilable,
     reconcile_tables,
@@ -32,6 +34,9 @@ from pipedrive_assets.windows import utc_now
 
 class ReconcileConfig(dg.Config):
     """Run config of the op, as in the Launchpad."""
+
+    children: bool = False
+    """Also read every deal's participants, products and the like again, within the caps."""
 
     accept_loss: bool = False
     """Mark rows however many have vanished, where a run before said that these are too many."""
@@ -48,8 +53,12 @@ def reconcile_op(
     settings = or_failure(pipedrive.settings)
     warehouse = or_failure(duckdb.warehouse)
     run_notes.note_start(context, str(warehouse))
+    entities = reconcilable(settings.entities)
     request = ReconcileRequest(
-        entities=reconcilable(settings.entities),
+        entities=entities,
+        children=children_to_read_again(entities, settings.entities) if config.children else (),
+        caps=caps_of(settings),
+        run_id=context.run_id,
         max_share=settings.reconcile_max_share,
         accept_loss=config.accept_loss,
         since=settings.since,

@@ -30,7 +30,7 @@ STAGE_CHANGE_COLUMNS: dict[str, Column] = {
 
 def change_events(flow: Entity) -> Entity:
     """The flow with no other events than changes of the deal's own fields."""
-    return replace(flow, params=(("items", FIELD_CHANGE),))
+    return replace(flow, params=(("items", FIELD_CHANGE),), embeds=())
 
 
 def stage_change_row(event: Mapping[str, Any], deal_id: int | None) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from pipedrive_assets.source.pipedrive import (
 from pipedrive_assets.source.purge import forgive_person, purge_person
 from pipedrive_assets.source.reconciliation import (
     ReconcileRequest,
+    children_to_read_again,
     reconcilable,
     reconcile,
     reconcile_tables,
@@ -36,6 +37,7 @@ __all__ = [
     "TableReport",
     "Waiting",
     "Warehouse",
+    "children_to_read_again",
     "derive",
     "examine",
     "forgive_person",

@@ -1,11 +1,13 @@
 """What a load has learned of the parents whose children it reads, and what is complete then."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipedrive_assets.api import Tally
 from pipedrive_assets.entities import Entity
+from pipedrive_assets.errors import CapReached
 from pipedrive_assets.reading.child_walks import read_children
 from pipedrive_assets.reading.chunk import ChildrenRead, Chunk, Parent, Unread
 from pipedrive_assets.source.context import Context
@@ -23,13 +25,20 @@ class ChildrenTaken:
     def read(
         self, context: Context, entity: Entity, tally: Tally, witness: Parent | None
     ) -> Iterator[Chunk]:
-        """Read the planned parents' children; those whose own counter is zero take no call."""
+        """Read the planned parents' children; those whose own counter is zero take no call.
+
+        Parents that are only read again come last. Where a cap stops those, nothing is missing.
+        """
         spared = [parent for parent in self.planned if parent.empty]
         if spared:
             reads = [ChildrenRead(parent=parent, read_at=context.now) for parent in spared]
             yield Chunk(rows=[], reads=reads)
-        if asked := [parent for parent in self.planned if not parent.empty]:
+        wanted = [parent for parent in self.planned if not parent.empty]
+        if asked := [parent for parent in wanted if not parent.rechecked]:
             yield from read_children(context.client, entity, asked, tally, witness=witness)
+        if asked := [parent for parent in wanted if parent.rechecked]:
+            with contextlib.suppress(CapReached):
+                yield from read_children(context.client, entity, asked, tally, witness=witness)
 
     def take(self, chunk: Chunk) -> None:
         """Note what a committed chunk says of its parents."""

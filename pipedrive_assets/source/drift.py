@@ -1,23 +1,23 @@
 """Whose children are to be read: of parents that changed, and now and then of those that did not.
 
 Pipedrive may change a deal's children without moving its `update_time`. So the daily run reads
-each deal's children again once in a number of days, where that is cheap, its counter disagrees or
-nothing else tells.
+each deal's children again once in a number of days, as far as the caps on tokens allow.
 """
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.reading.chunk import Parent
+from pipedrive_assets.source.embedded import FIRST_DAY, has_changed_records
 from pipedrive_assets.source.ledger import Sql, coverage, table, table_exists
 from pipedrive_assets.source.report import LoadRequest
 
-FIRST_DAY = datetime(1970, 1, 1, tzinfo=timezone.utc)
 HELD = "coalesce(h.rows_held, 0)"
 
 
 def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime) -> list[Parent]:
-    """The parents whose children are to be read, most recently changed first; `now` is Pipedrive's.
+    """The parents whose children are to be read, most recently changed first, then those whose turn
+    has come, the longest unread first; `now` is Pipedrive's.
 
     Children count as held only if they were read at least the overlap after the parent's last
     change: a second change within the same second leaves the same `update_time`. A full load
@@ -27,25 +27,33 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
     # A counter that Pipedrive refuses is as old as its row: it spares no call.
     is_known = child.counter and child.counter not in coverage(sql, BY_NAME[parent]).omitted
     counter = f"p.{sql.escape_column_name(child.counter or '')}" if is_known else "NULL"
-    changed, due = _changed(request), _due(sql, child, request, now)
+    due = _due(sql, child, request, now, counter)
+    again = f"({due} OR ({request.full} AND {HELD} > 0))"
+    changed = (
+        f"({request.full} OR {_changed(request)} "
+        f"OR {has_changed_records(sql, child, request.overlap, now)})"
+    )
     rows = sql.execute_sql(
-        f"SELECT p.id, p.update_time, {counter}, {due}, {changed}, {HELD} > 0, "
+        f"SELECT p.id, p.update_time, {counter}, {again}, {changed}, {HELD} > 0, "
         "c.parent_id IS NOT NULL AND c.read_at IS NULL AS doubted, p._deleted_at IS NOT NULL "
-        f"{_joined(sql, child)} WHERE {request.full} OR {changed} OR {due} "
-        "ORDER BY doubted, p.update_time DESC NULLS LAST, p.id DESC",
+        f"{_joined(sql, child)} WHERE {changed} OR {due} "
+        f"ORDER BY CASE WHEN {changed} THEN 0 ELSE 1 END, doubted, "
+        f"CASE WHEN {changed} THEN NULL ELSE c.read_at END, "
+        "p.update_time DESC NULLS LAST, p.id DESC",
         child.name,
     )
     return [
         Parent(
             id=key,
             update_time=moment,
-            empty=count == 0 and not again,
+            empty=count == 0 and not is_asked,
             filled=has_rows or bool(child.has_own_counter and count),
             doubted=is_doubted,
-            rechecked=not has_changed and not request.full,
+            rechecked=not has_changed,
             deleted=is_deleted,
         )
-        for key, moment, count, again, has_changed, has_rows, is_doubted, is_deleted in rows or ()
+        for key, moment, count, is_asked, has_changed, has_rows, is_doubted, is_deleted in rows
+        or ()
     ]
 
 
@@ -95,25 +103,23 @@ def begin_anew(sql: Sql, child: Entity) -> None:
     )
 
 
-def _due(sql: Sql, child: Entity, request: LoadRequest, now: datetime) -> str:
+def _due(sql: Sql, child: Entity, request: LoadRequest, now: datetime, counter: str) -> str:
     """SQL: whether a parent's turn has come since its children were read.
 
     Turns are spread by id: deal 17 has its turn on each day whose number leaves the remainder of
     17. A turn that no run saw is made up for by the next run.
     """
-    days = request.recheck_days
-    if not days or not (child.bulk or child.counter or child.drifts):
+    is_history = child.shape == "flow"
+    days = request.recheck_flow_days if is_history else request.recheck_days
+    if not days or not (child.bulk or child.counter or child.drifts or is_history):
         return "FALSE"
     today = (now - FIRST_DAY).days
     turn = f"{today} - mod({today % days} - mod(p.id, {days}) + {days}, {days})"
     passed = f"c.read_at < TIMESTAMPTZ '{FIRST_DAY.isoformat()}' + INTERVAL '1 day' * ({turn})"
-    differs = _counter_differs(sql, child) if child.counter and not child.bulk else "TRUE"
-    return f"(p._deleted_at IS NULL AND {passed} AND {differs})"
-
-
-def _counter_differs(sql: Sql, child: Entity) -> str:
-    """SQL: whether the parent's counter disagrees with the rows held."""
-    return f"p.{sql.escape_column_name(child.counter or '')} IS DISTINCT FROM {HELD}"
+    # A counter that agrees proves nothing: one child may have taken another's place.
+    has_any = f"({counter} IS DISTINCT FROM 0 OR {HELD} > 0)"
+    likely = has_any if child.counter and not child.bulk else "TRUE"
+    return f"(p._deleted_at IS NULL AND {passed} AND {likely})"
 
 
 def _seconds(span: timedelta) -> int:

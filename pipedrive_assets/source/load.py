@@ -149,11 +149,11 @@ class _Load:
             yield from self._begin(ready)
 
     def _is_ready(self, entity: Entity) -> bool:
-        """Children wait for their parent's rows. Tables whose tokens are capped wait until all the
-        others are finished, unless the account says that it has plenty for both.
+        """Children wait for their parent's rows and for the records that they show. Capped tables
+        wait until all others are finished, unless the account says that it has plenty for both.
         """
         unfinished = {*self.running, *(each.name for each in self.pending)}
-        if entity.parent in unfinished:
+        if unfinished & {entity.parent, *dict(entity.embeds)}:
             return False
         if not entity.capped:
             return True

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pipedrive_assets.entities import Entity, Kind, children_of
 from pipedrive_assets.reading.chunk import batches
+from pipedrive_assets.source.embedded import expire_histories
 from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, all_columns, table, table_exists
 
 Key = tuple[Any, ...]
@@ -76,6 +77,7 @@ def purge(sql: Sql, entity: Entity) -> None:
 
     Converted leads stay: they answer how many leads became deals.
     """
+    expire_histories(sql, entity)
     gone = (
         f"FROM {table(sql, entity.name)} WHERE _deleted_at IS NOT NULL "
         f"AND _deleted_reason IS DISTINCT FROM '{CONVERTED}'"

@@ -5,12 +5,13 @@ table that are listed no more are asked for one by one and marked. Nothing is ma
 walk has come to its end.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from pipedrive_assets.api import Tally
+from pipedrive_assets.api import Caps, Tally
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import Entity, Kind
 from pipedrive_assets.errors import ConfigurationError, ImplausibleLoss, PipedriveError
@@ -24,11 +25,14 @@ from pipedrive_assets.source.load import run_tables
 from pipedrive_assets.source.progress import Watch
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
 from pipedrive_assets.source.table_load import TableLoad
+from pipedrive_assets.source.table_work import TableWork
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
 
 FEW_ROWS = 10
 """So many rows of a table may vanish at once whatever their share: small tables do that."""
+
+UNFINISHED = "its first load is not finished; load it first"
 
 Row = dict[str, Any]
 
@@ -41,6 +45,11 @@ class ReconcileRequest:
     max_share: float = 0.2
     accept_loss: bool = False
     purge_deleted: bool = False
+    children: tuple[Entity, ...] = ()
+    """Tables read per row of these, of which every parent is read again."""
+
+    caps: Caps = field(default_factory=Caps)
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     since: datetime | None = None
     """Where a setting limits history: rows changed before it are left as they are."""
 
@@ -74,11 +83,15 @@ def reconcile_tables(
                 "Name tables that are loaded by windows, or none for all of those."
             )
 
-    def make(entity: Entity, context: Context) -> Reconciliation:
+    def make(entity: Entity, context: Context) -> TableWork:
+        if entity.kind is Kind.CHILD:
+            return _ChildrenAgain(entity, context)
         return Reconciliation(entity, context, request)
 
     asked = LoadRequest(
-        entities=request.entities,
+        entities=(*request.entities, *request.children),
+        caps=request.caps,
+        run_id=request.run_id,
         window=Window(start=utc_now()),
         full=True,
         purge_deleted=request.purge_deleted,
@@ -89,6 +102,41 @@ def reconcile_tables(
 def reconcilable(entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
     """Those that are loaded by windows."""
     return tuple(entity for entity in entities if entity.kind is Kind.WINDOWED)
+
+
+def children_to_read_again(
+    entities: Iterable[Entity], chosen: Iterable[Entity]
+) -> tuple[Entity, ...]:
+    """Return the children of tables that may change without a change of their parent.
+
+    Histories and other change logs are left out: they grow with their parent's changes.
+
+    Args:
+        entities: The tables to reconcile.
+        chosen: All tables that are loaded.
+    """
+    names = {entity.name for entity in entities}
+    return tuple(
+        entity
+        for entity in chosen
+        if entity.parent in names and (entity.bulk or entity.counter or entity.drifts)
+    )
+
+
+class _ChildrenAgain(TableLoad):
+    """The children of every parent, read again; skipped before their first load is finished."""
+
+    def begin(self) -> Iterator[Chunk]:
+        """Take the table's lock and plan."""
+        with self.context.warehouse.sql() as sql:
+            if coverage(sql, self.entity).baseline_at is None:
+                self.skipped = UNFINISHED
+                return iter(())
+        return super().begin()
+
+    def finish(self) -> Iterator[Chunk] | None:
+        """Record what was read."""
+        return None if self.skipped else super().finish()
 
 
 class Reconciliation:
@@ -118,7 +166,7 @@ class Reconciliation:
         with self.context.warehouse.sql() as sql:
             self.table.coverage = coverage(sql, self.entity)
             if self.table.coverage.baseline_at is None:
-                self.table.skipped = "its first load is not finished; load it first"
+                self.table.skipped = UNFINISHED
                 return iter(())
         self.table.what = "every row, reconciled"
         self.context.fields.ask(self.entity, self.table.tally)

@@ -33,6 +33,9 @@ class LoadRequest:
     full: bool = False
     newest: bool = True
     recheck_days: int | None = None
+    recheck_flow_days: int | None = None
+    """Within how many days each deal's history is read again although nothing shows a change."""
+
     caps: Caps = field(default_factory=Caps)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     purge_deleted: bool = False

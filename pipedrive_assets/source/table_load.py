@@ -24,7 +24,7 @@ from pipedrive_assets.source.report import (
 )
 from pipedrive_assets.source.snapshot_load import SnapshotLoad
 from pipedrive_assets.source.stopwatch import COMMITTING
-from pipedrive_assets.source.waiting import tokens_to_begin, what_waits
+from pipedrive_assets.source.waiting import affordable, tokens_to_begin, what_waits
 from pipedrive_assets.source.withheld import Withheld
 from pipedrive_assets.windows import utc_now
 
@@ -147,7 +147,11 @@ class TableLoad:
             )
         if self.context.request.full:
             drift.begin_anew(sql, self.entity)
-        parents = drift.parents_to_read(sql, self.entity, self.context.request, self.context.now)
+        context = self.context
+        parents = affordable(
+            drift.parents_to_read(sql, self.entity, context.request, context.now),
+            *(sql, self.entity, context.request, context.now, context.spending.allowance),
+        )
         self.what = f"children of {len(parents)} {parent}"
         return parents
 

@@ -4,6 +4,7 @@ The queue is stored nowhere: it is the parents whose children are not held as of
 most recent first.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from math import ceil
 
@@ -11,6 +12,7 @@ from pipedrive_assets.api import Allowance
 from pipedrive_assets.api.allowance import DAY
 from pipedrive_assets.entities import BY_NAME, Entity, Kind
 from pipedrive_assets.errors import CapReached
+from pipedrive_assets.reading.chunk import Parent
 from pipedrive_assets.reading.field_memory import DEFINITION_COST
 from pipedrive_assets.source.drift import parents_to_read
 from pipedrive_assets.source.ledger import Sql, table, table_exists
@@ -30,6 +32,7 @@ def what_waits(  # noqa: PLR0913, PLR0917 - the facts that it rests on
     reached: CapReached,
 ) -> Waiting:
     """The facts of a table that a cap has stopped at `now` (Pipedrive's)."""
+    request = _without_rechecks(request)
     capped = [one for one in request.entities if one.capped]
     tokens = sum(tokens_waiting(sql, one, request, now) for one in capped)
     return Waiting(
@@ -49,6 +52,43 @@ def count_waiting(sql: Sql, entity: Entity, request: LoadRequest, now: datetime)
     parents = parents_to_read(sql, entity, request, now)
     wanted = {parent.id for parent in parents if not parent.empty}
     return len(wanted - (_read_since(sql, entity, now) if request.full else set()))
+
+
+def affordable(  # noqa: PLR0913, PLR0917 - the facts that it rests on
+    parents: list[Parent],
+    sql: Sql,
+    entity: Entity,
+    request: LoadRequest,
+    now: datetime,
+    allowance: Allowance,
+) -> list[Parent]:
+    """Leave out parents to be rechecked for which the caps have no tokens.
+
+    Everything that changed comes first, in all capped tables of the load. A parent left out keeps
+    its turn: a later run reads it.
+
+    Args:
+        parents: The parents of a table that are to be read.
+        sql: The warehouse.
+        entity: The table.
+        request: The load.
+        now: Pipedrive's clock.
+        allowance: What capped tables may still take.
+
+    Returns:
+        The parents to read in this load.
+    """
+    again = [parent for parent in parents if parent.rechecked]
+    if not again or not entity.capped or (left := allowance.left) is None:
+        return parents
+    changed = [one for one in request.entities if one.capped and one.kind is Kind.CHILD]
+    wanted = sum(tokens_waiting(sql, one, _without_rechecks(request), now) for one in changed)
+    room = max(0, left - wanted) // max(1, entity.cost)
+    return [parent for parent in parents if not parent.rechecked] + again[:room]
+
+
+def _without_rechecks(request: LoadRequest) -> LoadRequest:
+    return replace(request, recheck_days=None, recheck_flow_days=None)
 
 
 def _read_since(sql: Sql, entity: Entity, moment: datetime) -> set[int]:

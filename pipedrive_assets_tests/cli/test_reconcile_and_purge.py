@@ -27,6 +27,19 @@ def test_reconcile_says_what_it_did_and_purge_takes_a_person_out_and_back(capsys
     assert "load --full" in capsys.readouterr().out
 
 
+def test_reconcile_reads_children_again_where_that_is_asked_for(capsys, monkeypatch):
+    monkeypatch.setenv("PIPEDRIVE_TABLES", "deals,deals_products,deals_flow")
+    assert 0 == main(["load", "deals", "deals_products"])
+    capsys.readouterr()
+
+    assert 0 == main(["reconcile", "deals", "--children"])
+
+    said = capsys.readouterr().out
+    assert "deals: 0 rows loaded" in said
+    assert "deals_products: 0 rows loaded" in said
+    assert "deals_flow" not in said
+
+
 @pytest.mark.usefixtures("_loaded")
 def test_a_person_whom_no_table_knows_is_not_called_erased(capsys):
     assert 2 == main(["purge", "--person", "999999"])

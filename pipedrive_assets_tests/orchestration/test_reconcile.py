@@ -34,7 +34,7 @@ class OfficeResource(PipedriveResource):
 def run(office):
     OFFICES["weekly"] = office
 
-    def execute():
+    def execute(**config):
         return build_reconcile_job().execute_in_process(
             resources={
                 "pipedrive": OfficeResource(office="weekly"),
@@ -44,9 +44,24 @@ def run(office):
             },
             instance=dg.DagsterInstance.ephemeral(),
             raise_on_error=False,
+            run_config={"ops": {"reconcile": {"config": config}}},
         )
 
     return execute
+
+
+def test_children_are_read_again_where_the_run_config_says_so(run, office):
+    office.load("deals", "deals_products")
+    line = office.world.ids("deal_products")[0]
+    office.world.row("deal_products", line)["comments"] = "changed without a word"
+    office.world.tables["deal_products"].touch()
+
+    assert run().success
+    before = office.differences("deals_products")
+    assert run(children=True).success
+
+    assert [] != before
+    assert [] == office.differences("deals_products")
 
 
 def test_what_was_deleted_is_marked_and_each_table_observed(run, office):

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipedrive_assets.api import Caps
 from pipedrive_assets.entities import BY_NAME, ENTITIES, Kind
 from pipedrive_assets.errors import (
     ConfigurationError,
@@ -15,7 +16,7 @@ from pipedrive_assets.reading.plan import Coverage
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
 from pipedrive_assets.source import ledger
-from pipedrive_assets.source.reconciliation import Reconciliation
+from pipedrive_assets.source.reconciliation import Reconciliation, children_to_read_again
 
 WINDOWED = tuple(entity.name for entity in ENTITIES if entity.kind is Kind.WINDOWED)
 
@@ -350,6 +351,114 @@ def test_what_drifts_is_found_within_the_days_set(make_office):
         office.load(*tables, recheck_days=4)
 
     assert [] == office.differences(*changed)
+
+
+def swapped_participant(office):
+    """A deal of which one participant took another's place: no counter shows it."""
+    deal = untouched_participant(office)
+    taken = office.world.tables["participants"].where("deal_id", deal)[0]["person_id"]
+    office.world.remove_participant(deal, taken, touch=False)
+    return deal
+
+
+def participants(office):
+    """What is wrong with the participants held, their persons' counters aside."""
+    found = office.differences("deals_participants")
+    return [each for each in found if ".person:" not in each]
+
+
+def test_a_swap_of_participants_that_no_counter_shows_is_found_within_the_days_set(make_office):
+    office = make_office(deals=20)
+    tables = ("deals", "deals_participants")
+    office.load(*tables)
+    swapped_participant(office)
+    office.reconcile("deals")
+    assert [] != participants(office)
+
+    calls = []
+    for _ in range(4):
+        office.world.instant += timedelta(days=1)
+        calls.append(office.load(*tables, recheck_days=4)["deals_participants"].tally.requests)
+
+    assert [] == participants(office)
+    assert max(calls) < sum(calls)
+
+
+def test_a_reconciliation_reads_all_children_again_where_that_is_asked_for(make_office):
+    office = make_office(deals=20)
+    tables = ("deals", "deals_participants", "deals_products", "deals_flow")
+    office.load(*tables)
+    swapped_participant(office)
+    again = children_to_read_again((BY_NAME["deals"],), [BY_NAME[name] for name in tables])
+
+    reports = office.reconcile("deals", children=again)
+
+    assert ["deals_participants", "deals_products"] == [entity.name for entity in again]
+    assert {"deals", *(entity.name for entity in again)} == set(reports)
+    assert [] == participants(office)
+
+
+def test_children_that_a_cap_keeps_from_a_reconciliation_are_read_by_later_loads(make_office):
+    office = make_office(deals=20)
+    tables = ("deals", "deals_participants")
+    office.load(*tables)
+    office.world.instant += timedelta(minutes=10)
+    office.load(*tables)
+    office.world.instant += timedelta(minutes=10)
+    swapped_participant(office)
+    again = (BY_NAME["deals_participants"],)
+
+    waiting = office.reconcile("deals", children=again, caps=Caps(per_run=10))[again[0].name]
+    later = office.load(*tables)[again[0].name]
+
+    assert waiting.waiting.count == later.tally.requests > 10
+    assert [] == participants(office)
+
+
+def test_children_whose_first_load_is_not_finished_are_skipped(make_office):
+    office = make_office(deals=5)
+    office.load("deals")
+
+    reports = office.reconcile("deals", children=(BY_NAME["deals_participants"],))
+
+    assert "load it first" in reports["deals_participants"].skipped
+    assert 0 == reports["deals_participants"].tally.requests
+
+
+def test_a_recheck_takes_what_the_caps_leave_and_nothing_waits_for_it(make_office):
+    office = make_office(deals=20)
+    tables = ("deals", "deals_participants", "deals_flow")
+    office.load(*tables)
+    office.world.instant += timedelta(minutes=10)
+    office.load(*tables)
+    office.world.instant += timedelta(days=1)
+    deal = office.world.ids("deals")[0]
+    office.world.edit("deals", deal, title="Edited")
+
+    reports = office.load(*tables, recheck_days=1, caps=Caps(per_run=80))
+
+    assert {10 * 4, 40} == {reports[each].tally.tokens for each in tables[1:]}
+    assert [None, None] == [reports[each].waiting for each in tables[1:]]
+    held = "SELECT count(*) FROM _pipedrive_children WHERE entity = 'deals_participants' AND"
+    left = office.query(f"{held} read_at < TIMESTAMPTZ '{office.midnight.isoformat()}'")
+    office.load(*tables, recheck_days=1, caps=Caps(per_run=80))
+    assert left > office.query(f"{held} read_at < TIMESTAMPTZ '{office.midnight.isoformat()}'")
+
+
+def test_histories_are_read_again_in_their_turn_where_the_setting_says_so(make_office):
+    office = make_office(deals=8)
+    office.load("deals", "deals_flow")
+    key, row = next(iter(office.world.tables["notes"].rows.items()))
+    deal = office.query("SELECT min(id) FROM deals WHERE _deleted_at IS NULL")[0][0]
+    office.world.edit("notes", key, deal_id=deal)
+    office.world.tables["deals"].touch()
+
+    office.world.instant += timedelta(days=2)
+    office.load("deals", "deals_flow", recheck_flow_days=2)
+
+    assert row["deal_id"] == deal
+    assert [] == office.differences("deals_flow")
+    assert 0 == office.load("deals", "deals_flow", recheck_flow_days=2)["deals_flow"].tally.requests
 
 
 def test_rechecks_are_spread_over_the_days_and_made_up_for(make_office):
