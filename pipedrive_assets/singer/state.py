@@ -75,6 +75,16 @@ class State:
             start=start,
         )
 
+    def owe(self, stream: Stream, parents: Iterable[int]) -> None:
+        """Have a stream read the children of these parents again; its own sync does so.
+
+        A stream that was never synced is not concerned: its first sync reads everything.
+        """
+        if (told := self._bookmarks.get(stream.tap_stream_id)) and (owed := list(parents)):
+            pending = told.setdefault("pending", {})
+            for parent in owed:
+                pending.setdefault(str(parent), None)
+
     def save(self, stream: Stream, progress: Progress) -> None:
         """Keep a stream's progress as its bookmark."""
         keys = _keys(stream)

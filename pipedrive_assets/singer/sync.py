@@ -1,5 +1,6 @@
 """Reading the selected streams: records first, then the state that speaks of them."""
 
+import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,6 +9,8 @@ from typing import Any
 
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.entities import Entity, Kind
+from pipedrive_assets.errors import Refused
+from pipedrive_assets.reading.child_calls import OF_ONE_CALL, RECORD_COST
 from pipedrive_assets.reading.child_walks import read_children
 from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.reading.field_memory import OWN_SHAPES, FieldMemory
@@ -17,6 +20,7 @@ from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.exclusion import leave_out
 from pipedrive_assets.rows.fields import resolve
+from pipedrive_assets.rows.fit import fit_timestamp
 from pipedrive_assets.singer.catalog import CatalogEntry
 from pipedrive_assets.singer.messages import Messages
 from pipedrive_assets.singer.progress import Progress
@@ -29,7 +33,7 @@ from pipedrive_assets.singer.schema import (
     schema_of,
 )
 from pipedrive_assets.singer.state import State
-from pipedrive_assets.singer.stream import Stream
+from pipedrive_assets.singer.stream import ALL, Stream
 from pipedrive_assets.windows import parse_stamp, utc_now
 
 log = logging.getLogger(__name__)
@@ -104,7 +108,7 @@ class StreamSync:
         progress = self.run.state.progress(self.stream, self.run.start)
         if self.run.start:
             self._start = min(self.run.start, progress.bookmark or self.run.start)
-        self._children(progress, dict(progress.pending))
+        self._children(progress, self._dated(progress))
         if custom := self.run.fields.fields_of(self.stream.entity):
             progress.know(custom)
         while True:
@@ -122,6 +126,7 @@ class StreamSync:
                 self._note_unknown_fields(progress, rows)
                 parents = self._noted_parents(progress, rows)
                 progress.take(shown, chunk.walk)
+                self._owe_histories(rows)
                 self.run.save(self.stream, progress)
                 self._children(progress, parents)
             progress.finish()
@@ -160,6 +165,25 @@ class StreamSync:
         }
         progress.pending |= noted
         return noted
+
+    def _owe_histories(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Have the streams read again whose records show changed records of this one."""
+        for stream in ALL:
+            if not self.stream.entity.parent and self.stream.table in dict(stream.entity.embeds):
+                key = stream.entity.key[0]
+                self.run.state.owe(stream, (row[key] for row in rows if row.get(key)))
+
+    def _dated(self, progress: Progress) -> dict[int, str | None]:
+        """The pending parents with their update_time; asked for where another stream owed them."""
+        entity, dated = progress.entity, dict(progress.pending)
+        cost = RECORD_COST["v1" if entity.path.startswith("v1/") else "v2"]
+        for key in [key for key, text in dated.items() if text is None]:
+            with contextlib.suppress(Refused, *OF_ONE_CALL):
+                path = f"{entity.path}/{key}"
+                found, _ = self.run.client.object(path, cost=cost, tally=self.tally)
+                fitted = fit_timestamp(found.get(entity.change_column))
+                dated[key] = fitted if isinstance(fitted, str) else None
+        return dated
 
     def _children(self, progress: Progress, times: Mapping[int, str | None]) -> None:
         """Children of these parents. One that is refused although it exists stays pending, for the

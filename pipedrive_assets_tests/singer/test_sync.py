@@ -1,5 +1,7 @@
 """A sync sends every row of the account: first, incrementally, after an interruption anywhere."""
 
+from datetime import timedelta
+
 import pytest
 from jsonschema import Draft7Validator, FormatChecker
 
@@ -196,6 +198,43 @@ def test_a_renamed_deal_gives_its_target_no_event_twice(bench):
     ]
     assert len(set(held)) == len(held)
     assert [] == bench.differences("deals_flow", since=bench.office.sandbox.now)
+
+
+def edited_note(bench):
+    """A deal of which a note was edited without a change of the deal."""
+    world = bench.office.world
+    row = next(row for row in world.tables["notes"].rows.values() if row["deal_id"])
+    before = world.row("deals", row["deal_id"])["update_time"]
+    world.edit("notes", row["id"], content="Edited")
+    world.touch("deals", row["deal_id"], before)
+    return row["deal_id"], before
+
+
+def notes_of(bench, deal):
+    """What the target's history of a deal says of its notes, with the deal's change time."""
+    return [
+        (row["event"]["data"]["content"], row["deal_update_time"])
+        for (each, _), row in bench.target.rows["deals_flow"].items()
+        if each == deal and row["object"] == "note"
+    ]
+
+
+@pytest.mark.parametrize("streams", [["notes", "deals_flow"], ["notes"]])
+def test_a_note_has_the_history_of_its_deal_sent_again_now_or_by_a_later_sync(bench, streams):
+    both = bench.catalog("notes", "deals_flow", "dealflow")
+    bench.sync(both)
+    bench.office.world.instant += timedelta(minutes=10)
+    deal, moment = edited_note(bench)
+
+    bench.sync(bench.catalog(*streams))
+    if "deals_flow" not in streams:
+        assert "Edited" not in {content for content, _ in notes_of(bench, deal)}
+        bench.sync(bench.catalog("deals_flow"))
+
+    (found,) = [time for content, time in notes_of(bench, deal) if content == "Edited"]
+    assert parse_stamp(moment) == parse_stamp(found)
+    assert not bench.target.state["bookmarks"]["deals_flow"].get("pending")
+    assert not bench.target.state["bookmarks"]["dealflow"].get("pending")
 
 
 def test_rows_without_update_time_are_sent_when_old_and_when_new(bench):

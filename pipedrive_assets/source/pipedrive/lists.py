@@ -67,6 +67,7 @@ def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
     """Read once for the table and for every selected child; each has its own place in time."""
     own: State = dlt.current.resource_state(entity.name)
     paths = [listing.path for listing in entity.listings]
+    before = dict(own)
     known: tuple[str, ...] = tuple(own.get(OMITTED, ()))
     omitted = fields_to_omit(run.client, entity, run.tally, known)
     is_first = not {COMPLETE, BEGUN} & own.keys()
@@ -87,11 +88,14 @@ def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
             note_rows(seen, shaped, cursor, run.request.overlap)
             if custom:
                 note_unknown_fields(own, custom, rows)
+            run.owe_histories(entity, shaped, before)
             yield with_columns(shaped, entity, custom)
     except PipedriveError:
         # Saved only where the failure does not undo the whole load: with keep_partial.
         own[BEGUN] = {"walk": walk.to_json(), "seen": seen, "hearers": sorted(hearers)}
         raise
+    # Wakes the transformers once more: other lists may owe them parents by now.
+    yield empty_table(entity, run.fields.fields_of(entity))
     for name, (state, _) in hearers.items():
         if name not in run.children or run.children[name].counts:
             note_finished(state, walk, seen, paths)

@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import dlt
@@ -12,7 +13,7 @@ from dlt.common.pipeline import current_pipeline
 
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.connect import Connection
-from pipedrive_assets.entities import Entity
+from pipedrive_assets.entities import ENTITIES, Entity
 from pipedrive_assets.errors import PipedriveError, WrongAccountError
 from pipedrive_assets.reading.chunk import Chunk, Parent
 from pipedrive_assets.reading.field_memory import FieldMemory, StateMapping
@@ -23,7 +24,13 @@ from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.shape import shape
 from pipedrive_assets.source.pipedrive.arguments import Request
 from pipedrive_assets.source.pipedrive.dataset import refuse_shared_dataset
-from pipedrive_assets.source.pipedrive.progress import State, concerns, is_held, planned
+from pipedrive_assets.source.pipedrive.progress import (
+    COMPLETE,
+    State,
+    concerns,
+    is_held,
+    planned,
+)
 from pipedrive_assets.windows import parse_stamp, stamp
 
 log = logging.getLogger(__name__)
@@ -99,18 +106,22 @@ class ChildReading:
 
     def owe(self, parents: Iterable[int]) -> None:
         """Remember parents that Pipedrive did not answer for, for the next run."""
-        if owed := list(parents):
-            self.state[OWED] = [*self.state.get(OWED, ()), *owed]
+        owe(self.state, parents)
 
     def take_owed(self) -> list[Parent]:
-        """Return the parents that an earlier run left to this one; only once a run."""
-        if self._since is not None:
-            return []
-        self._since = dict(self.state.pop(DOUBTED, {}))
-        doubted = {int(key) for key in self._since}
+        """Return the parents that an earlier run or another list left to this table.
+
+        Those whose children this run has read already stay for the next run.
+        """
+        is_first = self._since is None
+        if self._since is None:
+            self._since = dict(self.state.pop(DOUBTED, {}))
+        doubted = {int(key) for key in self._since} if is_first else set()
         owed = dict.fromkeys([*self.state.pop(OWED, ()), *sorted(doubted)])
-        self.read.update(owed)
-        return [Parent(id=key, update_time=None, doubted=key in doubted) for key in owed]
+        self.owe(key for key in owed if key in self.read)
+        fresh = [key for key in owed if key not in self.read]
+        self.read.update(fresh)
+        return [Parent(id=key, update_time=None, doubted=key in doubted) for key in fresh]
 
     @property
     def witness(self) -> Parent | None:
@@ -130,6 +141,12 @@ class ChildReading:
                 self.state.setdefault(DOUBTED, {})[key] = since
 
 
+def owe(state: State, parents: Iterable[int]) -> None:
+    """Note parents in a child's state whose children the next reading has to include."""
+    if owed := list(parents):
+        state[OWED] = list(dict.fromkeys([*state.get(OWED, ()), *owed]))
+
+
 @dataclass(kw_only=True)
 class Run:
     """One extraction. `state` is dlt's state of the source; it is saved with the rows."""
@@ -138,6 +155,7 @@ class Run:
     request: Request
     state: State
     fields: FieldMemory
+    now: datetime
     tally: Tally = field(default_factory=Tally)
     children: dict[str, ChildReading] = field(default_factory=dict)
 
@@ -160,6 +178,36 @@ class Run:
         )
         self.children[child.name] = reading
         return reading
+
+    def owe_histories(self, entity: Entity, rows: Iterable[Row], before: State) -> None:
+        """Have the histories read again that show changed records of a list.
+
+        Histories that no run has loaded yet are not concerned.
+
+        Args:
+            entity: The list's entity, for example `notes`.
+            rows: Rows of the list, as they are loaded.
+            before: The list's state before this run.
+        """
+        overlap, cursor = self.request.overlap, entity.change_column
+        changed = [row for row in rows if not is_held(before, row, cursor, overlap)]
+        for child in ENTITIES:
+            if entity.name not in dict(child.embeds) or self.request.full:
+                continue
+            reading, key = self.children.get(child.name), child.key[0]
+            state = reading.state if reading else dlt.current.resource_state(child.name)
+            known, read = (reading.before, reading.read) if reading else (state, set())
+            if COMPLETE not in known or known.get(REFUSED):
+                continue
+            late = (
+                row for row in changed if row.get(key) not in read or self._is_late(row, cursor)
+            )
+            owe(state, (row[key] for row in late if row.get(key)))
+
+    def _is_late(self, row: Row, cursor: str) -> bool:
+        """Whether a row may have changed after this run began."""
+        change = row.get(cursor)
+        return not change or parse_stamp(change) + self.request.overlap > self.now
 
     def shaped(self, entity: Entity, row: Row, parent: int | None, custom: FieldSet | None) -> Row:
         """The row as it is loaded."""
@@ -215,4 +263,6 @@ class Session:
             now,
             normalize=NamingConvention().normalize_identifier,
         )
-        return Run(client=connection.client, request=self._request, state=state, fields=fields)
+        return Run(
+            client=connection.client, request=self._request, state=state, fields=fields, now=now
+        )

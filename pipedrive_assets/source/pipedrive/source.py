@@ -66,7 +66,9 @@ def pipedrive_source(
 
 def _resources(session: Session, entities: Sequence[Entity]) -> Iterator[DltResource]:
     yield from field_resources(session)
-    for entity in entities:
+    shown = {name for entity in entities for name, _ in entity.embeds}
+    # Records that histories show come first, so that most histories follow in the same run.
+    for entity in sorted(entities, key=lambda each: each.name not in shown):
         check_excluded(entity)
         if entity.parent or entity.shape in OWN_SHAPES:
             continue
