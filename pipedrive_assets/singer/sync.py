@@ -9,7 +9,7 @@ from typing import Any
 
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.entities import Entity, Kind
-from pipedrive_assets.errors import Refused
+from pipedrive_assets.errors import BadRequest, Refused
 from pipedrive_assets.reading.child_calls import OF_ONE_CALL, RECORD_COST
 from pipedrive_assets.reading.child_walks import read_children
 from pipedrive_assets.reading.chunk import Chunk
@@ -178,7 +178,7 @@ class StreamSync:
         entity, dated = progress.entity, dict(progress.pending)
         cost = RECORD_COST["v1" if entity.path.startswith("v1/") else "v2"]
         for key in [key for key, text in dated.items() if text is None]:
-            with contextlib.suppress(Refused, *OF_ONE_CALL):
+            with contextlib.suppress(Refused, BadRequest, *OF_ONE_CALL):
                 path = f"{entity.path}/{key}"
                 found, _ = self.run.client.object(path, cost=cost, tally=self.tally)
                 fitted = fit_timestamp(found.get(entity.change_column))

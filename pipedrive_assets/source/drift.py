@@ -27,7 +27,7 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
     # A counter that Pipedrive refuses is as old as its row: it spares no call.
     is_known = child.counter and child.counter not in coverage(sql, BY_NAME[parent]).omitted
     counter = f"p.{sql.escape_column_name(child.counter or '')}" if is_known else "NULL"
-    due = _due(sql, child, request, now, counter)
+    due = _due(child, request, now, counter)
     again = f"({due} OR ({request.full} AND {HELD} > 0))"
     changed = (
         f"({request.full} OR {_changed(request)} "
@@ -103,7 +103,7 @@ def begin_anew(sql: Sql, child: Entity) -> None:
     )
 
 
-def _due(sql: Sql, child: Entity, request: LoadRequest, now: datetime, counter: str) -> str:
+def _due(child: Entity, request: LoadRequest, now: datetime, counter: str) -> str:
     """SQL: whether a parent's turn has come since its children were read.
 
     Turns are spread by id: deal 17 has its turn on each day whose number leaves the remainder of
