@@ -20,8 +20,8 @@ from pipedrive_assets.errors import (
     TransientApiError,
 )
 from pipedrive_assets.reading.chunk import Parent, Row
+from pipedrive_assets.reading.coerce import coerced_row
 from pipedrive_assets.reading.list_pages import whole_list
-from pipedrive_assets.rows.fit import fit_bigint
 
 RECORD_COST = {"v1": 2, "v2": 1}
 """Tokens that a single record takes in either API version (official docs); a mail thread, 20."""
@@ -138,11 +138,12 @@ class ChildCalls:
             raise  # it concerns the account
         except (Refused, BadRequest):
             return Record.UNCLEAR
-        return _shown(parent, found)
+        record = coerced_row(entity, entity.path, {"id": parent.id, **found})
+        return _shown(parent, record)
 
 
 def _shown(parent: Parent, record: Row) -> Record:
-    if fit_bigint(record.get("id", parent.id)) != parent.id:
+    if record["id"] != parent.id:
         return Record.MISSING  # merged into the one that is shown
     is_deleted = (
         record.get("is_deleted") is True
@@ -163,17 +164,11 @@ def of_parents(entity: Entity, batch: Batch, rows: list[Row]) -> list[tuple[int 
     matched: list[tuple[int | None, Row]] = []
     for row in rows:
         own = row.get(column)
-        parent = lone if own is None and lone is not None else _whole(own)
+        parent = lone if own is None else own
         if parent not in asked:
             raise _foreign(entity, column, own)
         matched.append((parent, row))
     return matched
-
-
-def _whole(value: object) -> int | None:
-    """An id as Pipedrive writes it: a number, or its digits."""
-    fitted = None if value is None else fit_bigint(value)
-    return fitted if isinstance(fitted, int) else None
 
 
 def _foreign(entity: Entity, column: str, value: object) -> DataError:

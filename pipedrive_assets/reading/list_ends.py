@@ -7,13 +7,13 @@ No warehouse in here.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 
 from pipedrive_assets.api import Answer, Client, Tally
 from pipedrive_assets.entities import Entity, Listing
 from pipedrive_assets.errors import PageMarkerExpired, TransientApiError
 from pipedrive_assets.reading.chunk import Row
+from pipedrive_assets.reading.coerce import coerced_rows
 from pipedrive_assets.windows import parse_stamp
 
 Params = tuple[tuple[str, str], ...]
@@ -73,7 +73,7 @@ class EndCheck:
             params=opposite,
             tally=tally,
         )
-        rows = next(pages).page.rows
+        rows = coerced_rows(entity, listing.path, next(pages).page.rows)
         missing = [row for row in rows if keep(row) and not self._may_be_missing(entity, row)]
         if self._is_from_start and not missing and (rows or not self._seen):
             return
@@ -88,8 +88,6 @@ class EndCheck:
         return is_new or row.get("id") in self._seen
 
 
-def moment_of(told: object) -> datetime | None:
-    """A time as Pipedrive sends it; None for anything else."""
-    with suppress(ValueError):
-        return parse_stamp(told) if isinstance(told, str) and told else None
-    return None
+def moment_of(told: str | None) -> datetime | None:
+    """A time of a row, which the reading layer has coerced; None for null."""
+    return parse_stamp(told) if told else None

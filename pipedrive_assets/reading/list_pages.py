@@ -19,6 +19,7 @@ from pipedrive_assets.errors import (
     PipedriveNull200Error,
     TransientApiError,
 )
+from pipedrive_assets.reading.coerce import coerced_rows
 from pipedrive_assets.rows.fingerprint import fingerprint
 from pipedrive_assets.rows.flow import event_key, separate_events
 
@@ -44,6 +45,26 @@ def pages(  # noqa: PLR0913 - what a list is
     null_is_empty: bool = False,
 ) -> Iterator[Answer]:
     """Walk a list from `marker` (None: its start) to its end; raises RowsMoved.
+
+    The columns of the rows that decisions depend on have their column's type.
+    """
+    read = _pages(client, entity, listing, tally, params, marker, null_is_empty=null_is_empty)
+    for answer in read:
+        rows = coerced_rows(entity, listing.path, answer.page.rows)
+        yield replace(answer, page=replace(answer.page, rows=rows))
+
+
+def _pages(  # noqa: PLR0913, PLR0917 - what a list is
+    client: Client,
+    entity: Entity,
+    listing: Listing,
+    tally: Tally,
+    params: Params,
+    marker: str | None,
+    *,
+    null_is_empty: bool,
+) -> Iterator[Answer]:
+    """Pages as Pipedrive sent them.
 
     A list that is declared without pages is followed by whatever paging its reply has. An empty
     last page that the page before did not announce is asked for twice (`Page.ends_empty`).

@@ -12,6 +12,7 @@ from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.entities import BY_NAME, Entity, Listing
 from pipedrive_assets.errors import BadRequest, DataError, Missing, Refused
 from pipedrive_assets.reading.chunk import Chunk, Row
+from pipedrive_assets.reading.coerce import coerced_rows
 from pipedrive_assets.reading.list_pages import Params, read_whole
 
 log = logging.getLogger(__name__)
@@ -138,9 +139,9 @@ def _rows(  # noqa: PLR0913, PLR0917 - what a list is
         return read.rows, read.read_at
     found, read_at = client.object(listing.path, cost=listing.cost, params=params, tally=tally)
     rows = found.get(entity.nested)
-    if not isinstance(rows, list):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(
             f"Pipedrive's reply to /{listing.path} holds no list {entity.nested!r}; nothing of it "
             "was loaded. Run again; if it says the same, report this message."
         )
-    return rows, read_at
+    return coerced_rows(entity, listing.path, rows), read_at

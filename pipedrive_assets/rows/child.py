@@ -7,8 +7,11 @@ from pipedrive_assets.rows.flow import content_key
 
 
 def child_row(row: Mapping[str, Any], key: str, parent_id: int | None) -> dict[str, Any]:
-    """The row with its parent's id under `key`."""
-    return {key: parent_id, **row}
+    """The row with its parent's id under `key`; null in the row means the parent asked for."""
+    made = {key: parent_id, **row}
+    if made[key] is None:
+        made[key] = parent_id
+    return made
 
 
 def change_row(row: Mapping[str, Any], key: str, parent_id: int | None) -> dict[str, Any]:

@@ -140,11 +140,13 @@ def _branch(name: str, value: object, plan: Plan, out: Row) -> int:
     inner = plan.objects.get(name)
     if inner is None:
         out[name] = cleaned({name: value})[name] if is_link(name) else value
-    elif isinstance(value, dict):
+        # The reading layer keeps a misfit of a column that decisions depend on.
+        return int(name.endswith(MISFIT_SUFFIX))
+    if isinstance(value, dict):
         nested: Row = {}
         out[name] = nested
         return _object(value, inner, nested)
-    elif value == []:  # PHP writes an empty object as an empty list.
+    if value == []:  # PHP writes an empty object as an empty list.
         out[name] = {}
     elif value is not None:
         return _instead_of_object(name, value, inner, out)

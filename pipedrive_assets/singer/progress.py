@@ -200,7 +200,7 @@ class Progress:
 
     def _change(self, row: Row) -> datetime | None:
         text = row.get(self.entity.change_column)
-        return parse_stamp(text) if isinstance(text, str) and text else None
+        return parse_stamp(text) if text else None
 
     def to_dict(self, key: str) -> dict[str, Any]:
         """As the state has it, with the bookmark under `key`."""

@@ -7,9 +7,10 @@ from typing import Any, TextIO
 
 from pipedrive_assets.api import Tally
 from pipedrive_assets.connect import Connection, connect
-from pipedrive_assets.errors import LoadFailed, PipedriveError, Refused
+from pipedrive_assets.errors import DataError, LoadFailed, PipedriveError, Refused
 from pipedrive_assets.reading.field_memory import FieldMemory, StateMapping
 from pipedrive_assets.reading.refusals import is_about_the_user, skips
+from pipedrive_assets.reading.unexpected import explained
 from pipedrive_assets.rows.label_name import label_name
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.singer.catalog import Catalog, CatalogEntry, entry_of
@@ -78,10 +79,10 @@ class PipedriveTap:
     def do_sync(self, catalog: Catalog) -> None:
         """Write the messages of every selected stream, the one that was interrupted first.
 
-        A stream that Pipedrive refuses costs no other its records: its error is raised at the end.
-        Where the account may lack the feature, or the user the right, it is only logged, unless
-        every stream is refused. Any other error ends the sync; the last STATE message is where the
-        next one continues.
+        A stream that Pipedrive refuses, or whose rows cannot be read, costs no other its records:
+        its error is raised at the end. Where the account may lack the feature, or the user the
+        right, a refusal is only logged, unless every stream is refused. Any other error ends the
+        sync; the last STATE message is where the next one continues.
         """
         selected = self._selected(catalog)
         messages = Messages(self._out or sys.stdout)
@@ -99,14 +100,12 @@ class PipedriveTap:
         for stream, entry in in_order(self._state, selected):
             self._state.begin(stream)
             messages.state(self.state)
-            try:
-                StreamSync(run=run, stream=stream, entry=entry).sync()
-            except Refused as refusal:
-                log.warning("%s is skipped: %s", stream.tap_stream_id, refusal)
-                if is_about_the_user(stream.entity, refusal):
+            if error := _synced(StreamSync(run=run, stream=stream, entry=entry)):
+                log.warning("%s is skipped: %s", stream.tap_stream_id, error)
+                if is_about_the_user(stream.entity, error):
                     continue
-                is_lacking = skips(stream.entity, refusal)
-                (skipped if is_lacking else failures)[stream.tap_stream_id] = refusal
+                is_lacking = skips(stream.entity, error)
+                (skipped if is_lacking else failures)[stream.tap_stream_id] = error
         self._state.finish()
         messages.state(self.state)
         if len(failures) + len(skipped) == len(selected):
@@ -150,6 +149,18 @@ class PipedriveTap:
                 read_seconds=self._config.read_seconds,
             )
         return self._connection
+
+
+def _synced(sync: StreamSync) -> PipedriveError | None:
+    """Read a stream; returns the error that concerns this stream alone, raises any other."""
+    try:
+        sync.sync()
+    except Exception as caught:
+        error = explained(caught, sync.stream.tap_stream_id)
+        if not isinstance(error, Refused | DataError):
+            raise
+        return error
+    return None
 
 
 def _failure(failures: dict[str, PipedriveError]) -> PipedriveError:

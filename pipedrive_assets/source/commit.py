@@ -10,7 +10,6 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from pipedrive_assets.entities import Entity
-from pipedrive_assets.errors import DataError
 from pipedrive_assets.reading.chunk import batches
 from pipedrive_assets.reading.plan import Held
 from pipedrive_assets.rows.columns import EVERY_TABLE, WAREHOUSE_COLUMNS
@@ -173,12 +172,6 @@ def _shape(entity: Entity, row: Row, parent: int | None, written: Written) -> Ro
     """The row as it is loaded; None for one of which nothing may be written."""
     named, strange = resolve(row, written.custom.plan) if written.custom else (row, 0)
     shaped, misfits = shape(entity, named, parent_id=parent)
-    if any(shaped.get(name) is None for name in entity.key):
-        raise DataError(
-            f"Pipedrive sent a row of {entity.name} without a usable {' and '.join(entity.key)} "
-            f"(it has {', '.join(row) or 'nothing at all'}); what came with it was not loaded. "
-            "Run again; if it says the same, report this message."
-        )
     written.read += 1
     written.misfits += misfits + strange
     return written.withheld.clean(entity, shaped, written.custom)

@@ -5,6 +5,7 @@ from typing import Any
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import BadRequest, Refused
+from pipedrive_assets.reading.coerce import coerced_row
 from pipedrive_assets.reading.omitted_fields import Names, fewer_fields
 from pipedrive_assets.source.marks import VANISHED, Reason
 
@@ -34,7 +35,8 @@ def confirm(
         if fewer := fewer_fields(entity, omitted, refusal):
             return confirm(client, entity, key, tally, fewer)
         return VANISHED, None, omitted
-    if row.get("merge_what_id") or str(row.get("id", key)) != str(key):
+    row = coerced_row(entity, entity.path, {"id": key, **row})
+    if row.get("merge_what_id") or row["id"] != key:
         return "merged", None, omitted
     if row.get("is_deleted") is True or row.get("active_flag") is False:
         return "deleted", None, omitted

@@ -13,9 +13,9 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from pipedrive_assets.connect import Account, Connection
 from pipedrive_assets.entities import BY_NAME, Entity
-from pipedrive_assets.errors import DataError, PipedriveError
 from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.reading.field_memory import FieldMemory
+from pipedrive_assets.reading.unexpected import explained
 from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import layout, ledger, views
 from pipedrive_assets.source.context import Context
@@ -178,7 +178,7 @@ class _Load:
             chunks = table.begin()
             self.meter.begin(table)
         except Exception as error:  # noqa: BLE001 - no table's trouble may cost another's rows
-            yield from self._end(table, table.report(_told(error)))
+            yield from self._end(table, table.report(explained(error, entity.name)))
             return
         self.running[entity.name] = table
         self._start_reader(table, chunks)
@@ -205,7 +205,7 @@ class _Load:
                 if not self._hand_over(Event(table, chunk)):
                     return
         except Exception as error:  # noqa: BLE001 - a reader must not end silently
-            last = Event(table, error=_told(error))
+            last = Event(table, error=explained(error, table.entity.name))
         self._hand_over(last)
 
     def _hand_over(self, event: Event[TableWork]) -> bool:
@@ -224,7 +224,7 @@ class _Load:
                 yield from self._finish(table)
                 return
         except Exception as failure:  # noqa: BLE001 - no table's trouble may cost another's rows
-            error = _told(failure)
+            error = explained(failure, table.entity.name)
         yield from self._end(table, table.report(error))
 
     def _finish(self, table: TableWork) -> Iterator[TableReport]:
@@ -246,17 +246,3 @@ class _Load:
         self.meter.end(table)
         self.meter.tell()
         yield report
-
-
-def _told(error: Exception) -> PipedriveError:
-    """An error of ours as it is; for whatever no table of errors foresaw still a sentence, with the
-    cause attached.
-    """
-    if isinstance(error, PipedriveError):
-        return error
-    failure = DataError(
-        f"A row or reply was not understood ({type(error).__name__}: {str(error)[:200]}). "
-        "Everything before it is kept; please report this message."
-    )
-    failure.__cause__ = error
-    return failure

@@ -196,7 +196,7 @@ class Reconciliation:
     def _is_wanted(self, row: Row) -> bool:
         """Where history is limited, an older row is none of ours."""
         since, moment = self.request.since, row.get("update_time") or row.get("add_time")
-        return not (since and isinstance(moment, str) and parse_stamp(moment) < since)
+        return not (since and moment and parse_stamp(moment) < since)
 
     def finish(self) -> Iterator[Chunk] | None:
         """After the walk: who is missing, and why. After that: mark them."""

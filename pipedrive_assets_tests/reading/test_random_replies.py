@@ -14,6 +14,7 @@ from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.reading.child_walks import read_children
 from pipedrive_assets.reading.chunk import Parent, Row
+from pipedrive_assets.reading.coerce import coerced_rows
 from pipedrive_assets.reading.plan import Walk
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
@@ -122,6 +123,7 @@ def expected(office: Office, entity: Entity) -> set[str]:
     rows = account_rows(office.sandbox, entity)
     if entity.name == "deals_flow":
         rows = [row["event"] for row in rows if row["deal_id"] == DEAL]
+    rows = coerced_rows(entity, entity.path, rows)
     return {json.dumps(row, sort_keys=True) for row in rows}
 
 

@@ -14,11 +14,12 @@ from dlt.common.pipeline import current_pipeline
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import ENTITIES, Entity
-from pipedrive_assets.errors import PipedriveError, WrongAccountError
+from pipedrive_assets.errors import WrongAccountError
 from pipedrive_assets.reading.chunk import Chunk, Parent
 from pipedrive_assets.reading.field_memory import FieldMemory, StateMapping
 from pipedrive_assets.reading.plan import Walk
 from pipedrive_assets.reading.refusals import skips
+from pipedrive_assets.reading.unexpected import explained
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.shape import shape
@@ -222,10 +223,11 @@ class Run:
         """
         try:
             yield
-        except PipedriveError as error:
+        except Exception as caught:  # noqa: BLE001 - the caller gets a sentence in any case
+            error = explained(caught, entity.name)
             is_lacking = skips(entity, error)
             if not (is_lacking or self.request.keep_partial):
-                raise
+                raise error from error.__cause__
             log.warning("%s is not read: %s", entity.name, error)
             if not is_lacking:
                 self.state[UNFINISHED][entity.name] = str(error)
