@@ -3,6 +3,7 @@
 from pipedrive_assets.derived.table import (
     DERIVED_BY_NAME,
     DERIVED_TABLES,
+    OVERVIEW,
     WEIGHTED_VALUE,
     DerivedTable,
     loaded_tables,
@@ -11,6 +12,7 @@ from pipedrive_assets.derived.table import (
 __all__ = [
     "DERIVED_BY_NAME",
     "DERIVED_TABLES",
+    "OVERVIEW",
     "WEIGHTED_VALUE",
     "DerivedTable",
     "loaded_tables",

@@ -30,6 +30,10 @@ NEEDS = "needs:"
 COLUMN = re.compile(r"(\w+) (\w+)( personal)?: (.+)")
 
 
+OVERVIEW = "sales_overview"
+"""The name of the charts made from the derived tables."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DerivedTable:
     """A query and what it means; `needs` are the tables without which it says nothing.

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.derived import DERIVED_TABLES, DerivedTable
+from pipedrive_assets.derived import DERIVED_TABLES, OVERVIEW, DerivedTable
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.orchestration.failures import failure, or_failure
@@ -21,7 +21,6 @@ from pipedrive_assets.settings import FILE_DESTINATION
 from pipedrive_assets.source import Derivation, derive
 
 GROUP = "sales"
-OVERVIEW = "sales_overview"
 PREVIEW_ROWS = 10
 
 PARTITION_MEANING = (

@@ -6,35 +6,48 @@ command is run again, spelled out. Without the line in `dagster.yaml` everything
 same; the command then needs `-m pipedrive_assets --partition <day>`.
 """
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
+from pipedrive_assets.derived import DERIVED_TABLES, OVERVIEW
 from pipedrive_assets.entities import BY_NAME, Entity
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.orchestration.partitions import open_day
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import utc_now
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 MODULE = "pipedrive_assets"
-MODULE_OPTIONS = ("-m", "--module-name")
-OTHER_LOCATIONS = (
-    "-f",
-    "--python-file",
-    "-d",
-    "--working-directory",
-    "-a",
-    "--attribute",
-    "--package-name",
+LOCATION_OPTIONS = (
+    *(
+        "-m",
+        "--module-name",
+        "-f",
+        "--python-file",
+        "--package-name",
+        "--autoload-defs-module-name",
+    ),
+    *("-d", "--working-directory", "-a", "--attribute"),
 )
+LOCATION_VARIABLES = (
+    *("DAGSTER_MODULE_NAME", "DAGSTER_PYTHON_FILE", "DAGSTER_PACKAGE_NAME"),
+    *("DAGSTER_WORKING_DIRECTORY", "DAGSTER_ATTRIBUTE", "DAGSTER_autoload_defs_module_name"),
+)
+"""Where else Dagster takes a code location from; another location is none of our business."""
+
 PARTITION_OPTIONS = ("--partition", "--partition-range")
 SELECT_OPTIONS = ("--select",)
 PLAIN_SELECTION = re.compile(r"[\w+*,\s]+")
@@ -42,10 +55,9 @@ NAME = re.compile(r"[^\W\d]\w*")
 OPERATORS = ("and", "or", "not")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 HELP_OPTIONS = ("--help", "-h")
+DERIVED_ASSETS = {*(derived.name for derived in DERIVED_TABLES), OVERVIEW}
 SUPERSEDED = "ignore:Function `asset_materialize_command` is superseded"
 """Said once already, by the command as typed."""
-
-TYPED_COMMANDS = ("asset", "job", "dev", "definitions", "schedule", "sensor")
 
 
 class BareCommandInstance(dg.DagsterInstance):
@@ -54,10 +66,12 @@ class BareCommandInstance(dg.DagsterInstance):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Run the spelled-out command in place of a bare one, and leave with its exit code.
 
-        Raises SystemExit with one sentence where a setting is wrong.
+        Raises:
+            SystemExit: The command was a bare one; with one sentence where a setting is wrong.
         """
-        stop_on_wrong_settings(sys.argv)
-        if command := spelled_out(sys.argv, today=open_day(utc_now())):
+        if is_bare(sys.argv, os.environ, Path.cwd()):
+            stop_on_wrong_settings(sys.argv)
+            command = spelled_out(sys.argv, today=open_day(utc_now()))
             print(f"dagster {' '.join(command)}", file=sys.stderr)  # noqa: T201 - README promises it
             full = [sys.executable, "-W", SUPERSEDED, "-m", "dagster", *command]
             raise SystemExit(subprocess.call(full))  # noqa: S603 - what the user typed
@@ -74,18 +88,45 @@ class BareCommandInstance(dg.DagsterInstance):
         return InstanceRef.config_defaults(base_dir)
 
 
-def stop_on_wrong_settings(argv: Sequence[str]) -> None:
-    """A person's command ends with the sentence about a wrong setting; Dagster would add three
-    pages of its own.
+def is_bare(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> bool:
+    """Return whether a process is `dagster asset materialize` without any code location.
+
+    Args:
+        argv: The command line of the process.
+        environ: Its environment, which may name a code location.
+        folder: Its working directory, whose pyproject.toml may name one.
     """
-    if not _is_dagster(argv) or argv[1:2] not in [[command] for command in TYPED_COMMANDS]:
-        return
+    program, words = Path(argv[0]), argv[1:]
+    is_dagster = program.stem == "dagster" or (
+        program.name == "__main__.py" and program.parent.name == "dagster"
+    )
+    if not is_dagster or list(words[:2]) != ["asset", "materialize"] or _has(words, HELP_OPTIONS):
+        return False
+    if _has(words, LOCATION_OPTIONS) or any(environ.get(name) for name in LOCATION_VARIABLES):
+        return False
+    return not _names_location(folder / "pyproject.toml")
+
+
+def _names_location(path: Path) -> bool:
+    """Whether a pyproject.toml has a block from which Dagster takes a code location."""
+    try:
+        tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except (OSError, ValueError):
+        return False
+    return "dagster" in tool or "dg" in tool
+
+
+def stop_on_wrong_settings(argv: Sequence[str]) -> None:
+    """End the bare command with the sentence about a wrong setting; Dagster would add three pages.
+
+    Raises:
+        SystemExit: A setting, partition or name in the command is wrong.
+    """
     try:
         settings = Settings.from_env()
         check_partitions(argv, settings.first_partition.isoformat(), open_day(utc_now()))
         check_selection(argv, settings.entities)
-        if _is_complete(argv):
-            check_names(argv, _assets())
+        check_names(argv, {entity.name for entity in settings.entities} | DERIVED_ASSETS)
     except ConfigurationError as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from None
 
@@ -125,12 +166,6 @@ def check_names(argv: Sequence[str], assets: Collection[str]) -> None:
             )
 
 
-def _assets() -> set[str]:
-    """The assets of the project, whose definitions the command loads in any case."""
-    keys = import_module(MODULE).defs.resolve_all_asset_keys()
-    return {key.to_user_string() for key in keys}
-
-
 def _given(argv: Sequence[str], options: Sequence[str]) -> Iterator[str]:
     """What a command gives for options, as `--option value` or `--option=value`."""
     for option, value in zip(argv, [*argv[1:], ""], strict=True):
@@ -139,34 +174,11 @@ def _given(argv: Sequence[str], options: Sequence[str]) -> Iterator[str]:
             yield joined if is_joined else value
 
 
-def _is_complete(argv: Sequence[str]) -> bool:
-    """Whether it materializes assets of this project, with nothing missing."""
-    modules = list(_given(argv, MODULE_OPTIONS))
-    return list(argv[1:3]) == ["asset", "materialize"] and modules == [MODULE]
-
-
-def spelled_out(argv: Sequence[str], *, today: str) -> list[str] | None:
-    """The full arguments of a bare `asset materialize`, or None where nothing is missing or it is
-    another command.
-    """
+def spelled_out(argv: Sequence[str], *, today: str) -> list[str]:
+    """Return the full arguments of a bare `dagster asset materialize`."""
     words = list(argv[1:])
-    if not _is_dagster(argv) or words[:2] != ["asset", "materialize"] or _has(words, HELP_OPTIONS):
-        return None
-    if _has(words, OTHER_LOCATIONS) or (
-        _has(words, MODULE_OPTIONS) and MODULE not in " ".join(words)
-    ):
-        return None
-    missing = [] if _has(words, MODULE_OPTIONS) else ["-m", MODULE]
-    missing += [] if _has(words, PARTITION_OPTIONS) else ["--partition", today]
-    return [*words, *missing] if missing else None
-
-
-def _is_dagster(argv: Sequence[str]) -> bool:
-    """Whether this process is Dagster's command line (`dagster …` or `python -m dagster …`)."""
-    program = Path(argv[0])
-    return program.stem == "dagster" or (
-        program.name == "__main__.py" and program.parent.name == "dagster"
-    )
+    partition = [] if _has(words, PARTITION_OPTIONS) else ["--partition", today]
+    return [*words, "-m", MODULE, *partition]
 
 
 def _has(words: Sequence[str], options: Sequence[str]) -> bool:

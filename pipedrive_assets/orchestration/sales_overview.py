@@ -7,9 +7,10 @@ from typing import Any
 
 import dagster as dg
 
+from pipedrive_assets.derived import OVERVIEW
 from pipedrive_assets.derived.page import Picture
 from pipedrive_assets.entities import Entity
-from pipedrive_assets.orchestration.derived import GROUP, OVERVIEW, READS, failing_alone
+from pipedrive_assets.orchestration.derived import GROUP, READS, failing_alone
 from pipedrive_assets.orchestration.failures import or_failure
 from pipedrive_assets.orchestration.partitions import beta_accepted
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource

@@ -60,7 +60,7 @@ def test_the_bare_command_works_in_all_its_forms(project):
         "",
         f" --partition {day(2)}",
         f" --partition-range {day(4)}...{day(2)}",
-        " -m pipedrive_assets",
+        f" -m pipedrive_assets --partition {day(0)}",
     ):
         done = project.run(BARE + extra)
         said.append(done.stdout)

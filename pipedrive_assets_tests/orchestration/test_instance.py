@@ -1,5 +1,6 @@
 """The bare command: what it is completed to, and that nothing else is touched."""
 
+import dagster as dg
 import pytest
 
 from pipedrive_assets.entities import DEFAULT_ENTITIES
@@ -8,46 +9,88 @@ from pipedrive_assets.orchestration.instance import (
     check_names,
     check_partitions,
     check_selection,
+    is_bare,
     spelled_out,
 )
 
 TODAY = "2026-03-10"
-COMPLETED = ["-m", "pipedrive_assets", "--partition", TODAY]
+LOCATION = ["-m", "pipedrive_assets"]
+TODAYS = ["--partition", TODAY]
+PROGRAMS = ("/x/bin/dagster", "/x/site-packages/dagster/__main__.py")
 
 
 @pytest.mark.parametrize(
     ("typed", "missing"),
     [
-        ("--select deals+", COMPLETED),
-        ("--select=deals+", COMPLETED),
-        ("--select deals+ --partition 2026-03-01", COMPLETED[:2]),
-        ("--select deals+ --partition=2026-03-01", COMPLETED[:2]),
-        ("--select deals+ --partition-range 2026-03-01...2026-03-03", COMPLETED[:2]),
-        ("--select deals+ -m pipedrive_assets", COMPLETED[2:]),
-        ("--select deals+ --module-name=pipedrive_assets", COMPLETED[2:]),
+        ("--select deals+", [*LOCATION, *TODAYS]),
+        ("--select=deals+", [*LOCATION, *TODAYS]),
+        ("--select deals+ --partition 2026-03-01", LOCATION),
+        ("--select deals+ --partition=2026-03-01", LOCATION),
+        ("--select deals+ --partition-range 2026-03-01...2026-03-03", LOCATION),
     ],
 )
-@pytest.mark.parametrize("program", ["/x/bin/dagster", "/x/site-packages/dagster/__main__.py"])
-def test_the_bare_command_is_completed_with_what_is_missing(program, typed, missing):
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_bare_command_is_completed_with_what_is_missing(tmp_path, program, typed, missing):
     words = ["asset", "materialize", *typed.split()]
 
+    assert is_bare([program, *words], {}, tmp_path)
     assert [*words, *missing] == spelled_out([program, *words], today=TODAY)
 
 
 @pytest.mark.parametrize(
     "argv",
     [
-        "/x/dagster asset materialize --select deals+ -m pipedrive_assets --partition 2026-03-01",
+        "/x/bin/dagster asset materialize --select deals+ -m pipedrive_assets",
+        "/x/bin/dagster asset materialize --select deals+ --module-name=another_project",
         "/x/bin/dagster asset materialize --select deals+ -m another_project",
         "/x/bin/dagster asset materialize --select deals+ -f other.py",
         "/x/bin/dagster asset materialize --help",
         "/x/bin/dagster asset list",
+        "/x/bin/dagster asset wipe deals",
         "/x/bin/dagster dev",
+        "/x/bin/dagster job execute",
         "/x/bin/pytest asset materialize --select deals+",
     ],
 )
-def test_every_other_command_is_left_alone(argv):
-    assert spelled_out(argv.split(), today=TODAY) is None
+def test_every_other_command_is_left_alone(tmp_path, argv):
+    assert not is_bare(argv.split(), {}, tmp_path)
+
+
+BARE = ["/x/bin/dagster", "asset", "materialize", "--select", "deals+"]
+
+
+@pytest.mark.parametrize("name", ["DAGSTER_MODULE_NAME", "DAGSTER_PYTHON_FILE"])
+def test_a_code_location_in_the_environment_is_left_alone(tmp_path, name):
+    assert not is_bare(BARE, {name: "another_project"}, tmp_path)
+
+
+@pytest.mark.parametrize("block", ["dagster", "dg"])
+def test_a_code_location_in_the_folders_pyproject_is_left_alone(tmp_path, block):
+    (tmp_path / "pyproject.toml").write_text(f'[tool.{block}]\nmodule_name = "another_project"\n')
+
+    assert not is_bare(BARE, {}, tmp_path)
+
+
+def test_a_pyproject_without_a_code_location_changes_nothing(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n")
+
+    assert is_bare(BARE, {}, tmp_path)
+
+
+@pytest.mark.parametrize("command", ["dev", "asset list", "asset materialize -m another_project"])
+def test_other_code_locations_of_the_instance_start_whatever_our_settings_are(
+    monkeypatch, tmp_path, command
+):
+    monkeypatch.setattr("sys.argv", ["/x/bin/dagster", *command.split()])
+    monkeypatch.setenv("PIPEDRIVE_FIRST_PARTITION", "someday")
+    (tmp_path / "dagster.yaml").write_text(
+        "instance_class:\n"
+        "  module: pipedrive_assets.orchestration.instance\n"
+        "  class: BareCommandInstance\n"
+    )
+
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert "BareCommandInstance" == type(instance).__name__
 
 
 @pytest.mark.parametrize(
