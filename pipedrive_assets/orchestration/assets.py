@@ -6,7 +6,9 @@ table learns (limits, refusals, an exhausted budget) holds for all. Each entity 
 asset of its own: selected, materialized and reported singly.
 """
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -78,12 +80,16 @@ def _materialize(
             if not report.error:
                 yield dg.MaterializeResult(
                     asset_key=report.entity.name,
-                    metadata={
-                        **notes.on(report),
-                        **glimpse_facts(warehouse, report, settings.preview),
-                        **pipedrive.dlt_metadata(context, report),
-                        **schema_facts(report),
-                    },
+                    metadata=_facts(
+                        context,
+                        report,
+                        {
+                            "metadata": partial(notes.on, report),
+                            "preview": partial(glimpse_facts, warehouse, report, settings.preview),
+                            "dlt metadata": partial(pipedrive.dlt_metadata, context, report),
+                            "table schema": partial(schema_facts, report),
+                        },
+                    ),
                     check_results=check_results(
                         context, warehouse, report, notes.target, utc_now()
                     ),
@@ -96,6 +102,34 @@ def _materialize(
         raise failure(error) from None
     finally:
         warehouse.close()
+
+
+def _facts(
+    context: dg.AssetExecutionContext,
+    report: TableReport,
+    parts: Mapping[str, Callable[[], dict[str, Any]]],
+) -> dict[str, Any]:
+    """A table's metadata. A part that fails is named, and costs neither the others nor a table."""
+    facts: dict[str, Any] = {}
+    failed: list[str] = []
+    for name, make in parts.items():
+        with _noted(name, failed):
+            facts |= make()
+    if failed:
+        facts["not_determined"] = ", ".join(failed)
+        context.log.warning(
+            "%s: the rows are loaded, but Dagster gets no %s.",
+            *(report.entity.name, facts["not_determined"]),
+        )
+    return facts
+
+
+@contextlib.contextmanager
+def _noted(name: str, failed: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the rows are loaded, whatever fails here
+        failed.append(f"{name} ({type(error).__name__})")
 
 
 def _request(

@@ -69,7 +69,16 @@ def check_results(
 def _findings(
     warehouse: Warehouse, report: TableReport, target: Target, now: datetime
 ) -> Iterator[tuple[str, Finding]]:
-    keys, pointing = examine(warehouse, report.entity)
+    try:
+        keys, pointing = examine(warehouse, report.entity)
+    except Exception as error:  # noqa: BLE001 - a check that fails must not end the load
+        keys = pointing = Finding(
+            sound=False,
+            sentence=(
+                f"This check could not run ({type(error).__name__}). The rows are loaded; the next "
+                "load runs it again."
+            ),
+        )
     yield KEYS, keys
     yield REFERENCES, pointing
     yield BASELINE, _baseline(report)

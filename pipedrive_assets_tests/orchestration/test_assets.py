@@ -112,6 +112,38 @@ def test_one_failing_table_fails_the_run_and_leaves_the_others_materialized(run,
     )
 
 
+@pytest.mark.parametrize(
+    ("module", "name", "told"),
+    [
+        ("assets", "glimpse_facts", "preview (RuntimeError)"),
+        ("assets", "schema_facts", "table schema (RuntimeError)"),
+        ("assets", "record_covered", "metadata (RuntimeError)"),
+        ("checks", "examine", None),
+    ],
+)
+def test_what_fails_after_a_table_was_loaded_ends_no_other_table(
+    run, monkeypatch, module, name, told
+):
+    def fail(*_arguments, **_named):
+        raise RuntimeError("row content: Zebulon")
+
+    monkeypatch.setattr(f"pipedrive_assets.orchestration.{module}.{name}", fail)
+
+    result = run(["stages", "users", "pipelines"])
+
+    assert result.success
+    assert {"stages", "users", "pipelines"} == {
+        event.asset_key.to_user_string() for event in result.get_asset_materialization_events()
+    }
+    if told:
+        assert told == facts(result, "users")["not_determined"]
+    else:
+        found = {check.check_name: check for check in result.get_asset_check_evaluations()}
+        assert not found["keys"].passed
+        assert "could not run (RuntimeError)" in found["keys"].description
+        assert "Zebulon" not in found["keys"].description
+
+
 def test_a_range_of_days_is_one_window(run, office):
     run("persons")
     office.advance(days=5)
