@@ -77,11 +77,19 @@ def freshness_tick(
     if reset := pauses.budget_reset(past, now):
         return dg.SkipReason(pauses.spent_sentence(reset))
     facts = facts_of(instance, target)
-    watched = [entity for entity in target.entities if target.tolerance(entity) or target.sandbox]
+    unloaded = {
+        entity.name for entity in target.entities if was_left(entity, facts.get(entity.name), past)
+    }
+    watched = [
+        entity
+        for entity in target.entities
+        if target.tolerance(entity) or target.sandbox or entity.name in unloaded
+    ]
     ready, waiting = split_by_first_load(watched, facts, target)
     due, reasons = [], []
     for entity in ready:
-        if is_stale(entity, facts.get(entity.name), target, now):
+        stale = is_stale(entity, facts.get(entity.name), target, now)
+        if stale or entity.name in unloaded:
             reason = hindrance(entity, running, past, target=target, now=now)
             if reason:
                 reasons.append(reason)
@@ -111,6 +119,22 @@ def is_stale(entity: Entity, facts: Facts | None, target: Target, now: datetime)
         return True
     tolerance = target.tolerance(entity)
     return tolerance is not None and now - facts.complete_until > tolerance
+
+
+def was_left(entity: Entity, facts: Facts | None, past: Sequence[runs.RunFacts]) -> bool:
+    """Return whether the last run that was to load a table ended without having loaded it.
+
+    Tables of the daily run are loaded again then: their checks would stay red until the next day.
+
+    Args:
+        entity: The table.
+        facts: What its last materialization reported; None: it was never loaded.
+        past: The runs that are over, newest first.
+    """
+    last = next((run for run in past if run.tables is None or entity.name in run.tables), None)
+    if last is None or facts is None or facts.skipped or not last.failed_for(entity.name):
+        return False
+    return facts.complete_until is None or facts.complete_until < last.began
 
 
 def hindrance(

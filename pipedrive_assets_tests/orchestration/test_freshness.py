@@ -231,6 +231,33 @@ def test_a_run_on_another_machine_is_given_up_after_an_hour_of_silence(elsewhere
     assert "deals" in names_of(after)
 
 
+def test_a_daily_table_that_a_killed_run_left_is_loaded_again_the_same_day():
+    office = plant()
+    lost = office.by_hand("stages")
+    running = subprocess.Popen([sys.executable, "-c", ""])
+    running.wait()
+    gone = replace(ProcessIdentity.current(), pid=running.pid)
+    office.instance.add_run_tags(lost.run.run_id, {PROCESS_TAG: gone.to_json()})
+    office.running.clear()
+    office.now += timedelta(minutes=6)
+
+    bury(office.instance, office.target)
+    office.now = max(office.now, datetime.now(timezone.utc)) + timedelta(minutes=6)
+    again = office.sensor_tick()
+    office.settle()
+    office.now += timedelta(minutes=1)
+
+    assert "stages" in names_of(again)
+    assert isinstance(office.sensor_tick(), dg.SkipReason)
+
+
+def test_a_daily_table_that_was_loaded_waits_for_the_next_day():
+    office = plant()
+    office.now += timedelta(hours=2)
+
+    assert "stages" not in names_of(office.sensor_tick())
+
+
 def test_after_failures_the_pause_of_that_table_grows_and_the_others_stay_fresh():
     office = plant()
     office.failing = frozenset({"persons"})
