@@ -13,6 +13,7 @@ from pipedrive_assets.entities import BY_NAME, Entity, Kind, children_of
 from pipedrive_assets.errors import DataError
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_timestamp
+from pipedrive_assets.rows.references import fit_reference, is_reference
 from pipedrive_assets.rows.shape import MISFIT_SUFFIX
 
 Row = dict[str, Any]
@@ -88,6 +89,8 @@ def _coerced(entity: Entity, path: str, row: Row, columns: tuple[Decisive, ...])
         made = None if value is None else fit(value)
         if made is value and (made or not is_key):
             continue
+        if made is MISFIT and isinstance(value, dict) and is_reference(name):
+            made, _ = fit_reference(value, fit)
         if is_key and (made is MISFIT or made in (None, "")):
             raise _no_key(entity, path, row, name)
         changes[name] = None if made is MISFIT else made

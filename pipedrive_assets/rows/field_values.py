@@ -11,11 +11,10 @@ from typing import Any
 from pipedrive_assets.rows.field_layouts import MISFIT_SUFFIX, Layout, layout_of
 from pipedrive_assets.rows.field_mapping import MappingRow
 from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_bigint, fit_text
+from pipedrive_assets.rows.references import OPTION_KEYS, fit_reference
 
 Row = dict[str, Any]
 Put = Callable[[Any, Row], int]
-
-_OPTION_KEYS = {"id", "label"}
 
 
 def puts_of(row: MappingRow) -> tuple[Put, dict[str, Put]]:
@@ -82,17 +81,18 @@ def composite(column: str, fit: Fit, parts: Mapping[str, Put]) -> Put:
 
 
 def link(column: str, fit: Fit) -> Put:
-    """Another row's id; an object that stands for the row is kept beside it."""
+    """Another row's id; of an object in the place of the id, nothing else is kept."""
     main = plain(column, fit)
 
     def put(value: Any, out: Row) -> int:
         if type(value) is not dict:
             return main(value, out)
-        fitted = fit(value.get("value") or value.get("id") or "")
-        if fitted is not MISFIT and fitted not in (None, ""):
+        fitted, misfit = fit_reference(value, fit)
+        if fitted is not None:
             out[column] = fitted
-        out[column + MISFIT_SUFFIX] = as_text(value)
-        return 1
+        if misfit is not None:
+            out[column + MISFIT_SUFFIX] = misfit
+        return int(fitted is None)
 
     return put
 
@@ -173,7 +173,7 @@ def _items(value: Any) -> list[Any]:
 def _keep_strange(column: str, value: Any, out: Row) -> bool:
     """Keep a value whole whose options say more than id and label."""
     items = value if type(value) is list else [value]
-    if any(type(item) is dict and item.keys() - _OPTION_KEYS for item in items):
+    if any(type(item) is dict and item.keys() - OPTION_KEYS for item in items):
         out[column + MISFIT_SUFFIX] = as_text(value)
         return True
     return False

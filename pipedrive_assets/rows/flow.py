@@ -11,7 +11,7 @@ from typing import Any
 from pipedrive_assets.rows.fingerprint import canonical
 from pipedrive_assets.rows.fit import as_text
 from pipedrive_assets.rows.links import cleaned
-from pipedrive_assets.rows.participant import reference
+from pipedrive_assets.rows.references import reference
 
 FIELD_CHANGE = "dealChange"
 

@@ -3,20 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipedrive_assets.rows.references import reference
+
 RESHAPED = frozenset({"person_id", "added_by_user_id", "related_item_data", "person"})
-
-
-def reference(value: object) -> object:
-    """Take the id out of a reference: a bare id, `{value}`, `{id}` or `{success, data: {id}}`.
-
-    Schema and example disagree about `added_by_user_id`, so every form is read (official docs).
-    """
-    if not isinstance(value, dict):
-        return value
-    if isinstance(value.get("data"), dict):
-        return reference(value["data"])
-    found = value.get("value")
-    return value.get("id") if found is None else found
 
 
 def participant_row(row: Mapping[str, Any], deal_id: int | None) -> dict[str, Any]:

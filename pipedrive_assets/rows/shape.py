@@ -18,6 +18,13 @@ from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_text
 from pipedrive_assets.rows.flow import flow_row
 from pipedrive_assets.rows.links import cleaned, fit_link, is_link
 from pipedrive_assets.rows.participant import participant_row
+from pipedrive_assets.rows.references import (
+    OPTION_KEYS,
+    fit_reference,
+    has_id,
+    is_reference,
+    reference,
+)
 
 __all__ = ["MISFIT_SUFFIX", "fingerprint", "shape"]
 
@@ -116,11 +123,45 @@ def _object(row: Mapping[str, Any], plan: Plan, out: Row) -> int:
         elif value is None or (fit is fit_text and type(value) is str):
             out[name] = value
         elif (fitted := fit(value)) is MISFIT:
-            misfits += 1
-            _keep(name, value, fit, out)
+            misfits += _instead_of_value(name, value, plan, out)
         else:
             out[name] = fitted
     return misfits
+
+
+def _instead_of_value(name: str, value: object, plan: Plan, out: Row) -> int:
+    """Put an object or a misfit where a plain value was expected; returns the misfits.
+
+    An object may be the record that a link leads to, or an option with id and label.
+    """
+    fit, ids = plan.leaves[name], f"{name}_id"
+    if isinstance(value, dict) and is_reference(name):
+        return _put_reference(name, value, fit, out)
+    if isinstance(value, dict) and ids in plan.leaves and value.keys() <= OPTION_KEYS:
+        return _put_option(name, value, plan.leaves[ids], out)
+    _keep(name, value, fit, out)
+    return 1
+
+
+def _put_reference(name: str, value: Mapping[str, Any], fit: Fit, out: Row) -> int:
+    """Keep the id alone: the record has a table of its own, and may hold personal data."""
+    fitted, misfit = fit_reference(value, fit)
+    out[name] = fitted
+    if misfit is not None:
+        out[name + MISFIT_SUFFIX] = misfit
+    return int(fitted is None)
+
+
+def _put_option(name: str, value: Mapping[str, Any], fit: Fit, out: Row) -> int:
+    """Keep the label and the id in columns of their own, as for a custom field's option."""
+    key, label = value.get("id"), value.get("label")
+    fitted = None if key is None else fit(key)
+    out[name] = as_text(key if label is None else label)
+    if fitted is MISFIT:
+        _keep(f"{name}_id", key, fit, out)
+        return 1
+    out[f"{name}_id"] = fitted
+    return 0
 
 
 def _keep(name: str, value: object, fit: Fit, out: Row) -> None:
@@ -138,6 +179,9 @@ def _branch(name: str, value: object, plan: Plan, out: Row) -> int:
         out[name], misfits = _list(value, plan.lists[name])
         return misfits
     inner = plan.objects.get(name)
+    if inner is None and is_reference(name) and isinstance(value, dict) and has_id(value):
+        out[name] = reference(value)
+        return 0
     if inner is None:
         out[name] = cleaned({name: value})[name] if is_link(name) else value
         # The reading layer keeps a misfit of a column that decisions depend on.

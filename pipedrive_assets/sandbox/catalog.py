@@ -109,6 +109,7 @@ def custom_field(code: str, label: str, field_type: str, options: list[Row] | No
         "subfields": subfields(code, label, field_type),
         "is_custom_field": True,
         "is_optional_response_field": False,
+        "is_writable": True,
     }
 
 

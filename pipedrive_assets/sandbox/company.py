@@ -75,6 +75,8 @@ def _user(number: int, name: str) -> Row:
         "icon_url": None,
         "is_you": number == 1,
         "is_deleted": not active,
+        "is_admin": int(number == 1),
+        "signup_flow_variation": "",
     }
 
 
@@ -225,6 +227,7 @@ def roles() -> list[Row]:
             "id": number,
             "parent_role_id": parent,
             "name": name,
+            "description": None if parent is None else f"{name} of every team",
             "active_flag": True,
             "assignment_count": count,
             "sub_role_count": "1" if number < len(rows) else "0",

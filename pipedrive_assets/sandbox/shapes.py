@@ -211,6 +211,7 @@ BLANKS: dict[str, Row] = {
         "channel_id": None,
         "source_deal_id": None,
         "is_archived": False,
+        "archive_time": None,
         "was_seen": False,
         "value": None,
         "expected_close_date": None,

@@ -76,6 +76,7 @@ def _field(key: str, *, is_optional: bool) -> Row:
         and [{"field_code": c, "field_name": name, "field_type": t} for c, name, t in parts],
         "is_custom_field": False,
         "is_optional_response_field": is_optional,
+        "is_writable": True,
     }
 
 

@@ -34,6 +34,7 @@ def note(world: World, row: Row) -> Row:
         "deal": _named(world, "deals", row["deal_id"], "title"),
         "organization": _named(world, "organizations", row["org_id"]),
         "person": _named(world, "persons", row["person_id"]),
+        "lead": _named(world, "leads", row["lead_id"], "title"),
         "project": _named(world, "projects", row["project_id"], "title"),
         "task": _named(world, "tasks", row["task_id"], "title"),
         "user": {key: user[key] for key in ("email", "icon_url", "is_you", "name")},
@@ -46,6 +47,7 @@ def file(world: World, row: Row) -> Row:
     for name, table, column, title in (
         ("deal_name", "deals", "deal_id", "title"),
         ("person_name", "persons", "person_id", "name"),
+        ("people_name", "persons", "person_id", "name"),
         ("org_name", "organizations", "org_id", "name"),
         ("product_name", "products", "product_id", "name"),
         ("lead_name", "leads", "lead_id", "title"),

@@ -201,7 +201,7 @@ class World:
 
     def _set_archived(self, table: str, key: Key, *, archived: bool) -> None:
         values: Row = {"is_archived": archived}
-        if table == "deals":
+        if table in {"deals", "leads"}:
             values["archive_time"] = self.stamp if archived else None
         self.edit(table, key, **values)
 
