@@ -52,11 +52,12 @@ def _line(report: "TableReport") -> str:
         return f"{report.entity.name}: skipped: {report.skipped}"
     if report.waiting:
         return f"{report.entity.name}: {report.waiting}"
-    return (
+    done = (
         f"{report.entity.name}: {report.written.loaded} rows loaded, "
         f"{report.written.marked_deleted} marked as deleted "
         f"({report.tally.tokens} tokens): {report.what}"
     )
+    return " ".join([done, *report.warnings])
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -17,20 +17,19 @@ from pipedrive_assets.entities import Entity, Kind
 from pipedrive_assets.errors import ConfigurationError, ImplausibleLoss, PipedriveError
 from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.reading.walks import read_windowed
-from pipedrive_assets.source import commit, conversions, marks, seen
-from pipedrive_assets.source.confirm import CONFIRMED_ROWS, confirm
+from pipedrive_assets.source import commit, conversions, marks, seen, unlisted
+from pipedrive_assets.source.confirm import CONFIRMED_ROWS
 from pipedrive_assets.source.context import Context
+from pipedrive_assets.source.evidence import Evidence, spread
 from pipedrive_assets.source.ledger import Sql, coverage
 from pipedrive_assets.source.load import run_tables
+from pipedrive_assets.source.plausible_loss import MAX_SHARE, check_loss
 from pipedrive_assets.source.progress import Watch
 from pipedrive_assets.source.report import LoadRequest, TableReport, raise_failures
 from pipedrive_assets.source.table_load import TableLoad
 from pipedrive_assets.source.table_work import TableWork
 from pipedrive_assets.source.warehouse import Warehouse
 from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
-
-FEW_ROWS = 10
-"""So many rows of a table may vanish at once whatever their share: small tables do that."""
 
 UNFINISHED = "its first load is not finished; load it first"
 
@@ -42,7 +41,7 @@ class ReconcileRequest:
     """What to reconcile, and how much of a table may vanish before it is no longer believed."""
 
     entities: tuple[Entity, ...]
-    max_share: float = 0.2
+    max_share: float = MAX_SHARE
     accept_loss: bool = False
     purge_deleted: bool = False
     children: tuple[Entity, ...] = ()
@@ -147,7 +146,10 @@ class Reconciliation:
         self.table = TableLoad(entity, context)
         self.resumed = False
         self.missing: set[marks.Key] | None = None
-        self.gone: dict[marks.Key, marks.Reason] = {}
+        self.converted: set[marks.Key] = set()
+        self.evidence: Evidence | None = None
+        self.nothing_listed = False
+        self.warnings: tuple[str, ...] = ()
 
     @property
     def written(self) -> commit.Written:
@@ -203,8 +205,8 @@ class Reconciliation:
         if self.table.skipped:
             return None
         with self.context.warehouse.sql() as sql:
-            if self.missing is not None:
-                self._mark(sql, self.missing)
+            if self.missing is not None and self.evidence:
+                self._mark(sql, self.missing, self.evidence)
                 return None
             if self.table.refused or self.table.doubtful:
                 # A row that was not seen may be in the list that was not read.
@@ -217,37 +219,69 @@ class Reconciliation:
                 # Another run may have loaded rows behind the walk: too many to be asked for.
                 seen.give_up(sql, self.entity)
                 return self._walk()
-            self._believe(sql, missing)
-        self.missing = missing
-        self.gone = dict.fromkeys(converted, marks.CONVERTED)
-        return self._confirm(sorted(missing)[:CONFIRMED_ROWS])
+            self._check(sql, missing)
+            listed = seen.listed_rows(sql, self.entity)
+        self.missing, self.converted, self.nothing_listed = missing, converted, not listed
+        self.evidence = Evidence(
+            self.context.client, self.entity, self.table.tally, self.table.omitted
+        )
+        return self.evidence.ask(spread(sorted(missing), CONFIRMED_ROWS), listed)
 
-    def _believe(self, sql: Sql, missing: set[marks.Key]) -> None:
-        alive = len(marks.alive_keys(sql, self.entity))
-        most = max(FEW_ROWS, self.request.max_share * alive)
-        if len(missing) > most and not self.request.accept_loss:
+    def _check(self, sql: Sql, missing: set[marks.Key]) -> None:
+        if self.request.accept_loss:
+            return
+        try:
+            check_loss(
+                self.entity.name,
+                missing=len(missing),
+                held=len(marks.alive_keys(sql, self.entity)),
+                max_share=self.request.max_share,
+                command="reconcile",
+            )
+        except ImplausibleLoss:
             seen.give_up(sql, self.entity)
-            raise ImplausibleLoss(self.entity.name, missing=len(missing), held=alive)
+            raise
 
-    def _confirm(self, keys: list[marks.Key]) -> Iterator[Chunk]:
-        """In the reader's thread: rows that are there all the same are loaded."""
-        client, tally = self.context.client, self.table.tally
-        for key in keys:
-            asked = confirm(client, self.entity, key[0], tally, self.table.omitted)
-            reason, row, omitted = asked
-            if reason:
-                self.gone[key] = reason
-            elif row:
-                yield Chunk(rows=[(None, row)], omitted=omitted, complete=True)
-
-    def _mark(self, sql: Sql, missing: set[marks.Key]) -> None:
-        asked = set(sorted(missing)[:CONFIRMED_ROWS])
-        unasked = dict.fromkeys(missing - asked, marks.VANISHED)
-        marks.mark(sql, self.entity, {**self.gone, **unasked}, self.context.now)
-        self.written.marked_deleted += len(self.gone) + len(unasked)
+    def _mark(self, sql: Sql, missing: set[marks.Key], evidence: Evidence) -> None:
+        """Mark what the evidence proves; rows that still exist, at the second such walk."""
+        twice = unlisted.missing_before(sql, self.entity, evidence.alive)
+        if not self.request.accept_loss:
+            self._check_evidence(sql, missing, evidence, twice)
+        unasked = missing - evidence.asked
+        gone: dict[marks.Key, marks.Reason] = dict.fromkeys(self.converted, marks.CONVERTED)
+        gone |= evidence.gone | dict.fromkeys(twice, marks.UNLISTED)
+        if self.request.accept_loss or not (evidence.alive or evidence.unclear):
+            gone |= dict.fromkeys(unasked, marks.VANISHED)
+        left = missing - gone.keys() - evidence.alive
+        marks.mark(sql, self.entity, gone, self.context.now)
+        self.written.marked_deleted += len(gone)
+        still = unlisted.missing_before(sql, self.entity, left)
+        unlisted.remember(sql, self.entity, (evidence.alive - twice) | still, self.context.now)
         self.table.settle_marks(sql)
         seen.finish(sql, self.entity, self.context.now)
+        if left:
+            self.warnings = (unproven(len(left), evidence),)
+
+    def _check_evidence(
+        self, sql: Sql, missing: set[marks.Key], evidence: Evidence, twice: set[marks.Key]
+    ) -> None:
+        but = evidence.contradiction(twice, nothing_listed=self.nothing_listed)
+        if but:
+            seen.give_up(sql, self.entity)
+            held = len(marks.alive_keys(sql, self.entity))
+            raise ImplausibleLoss(self.entity.name, missing=len(missing), held=held, but=but)
 
     def report(self, error: PipedriveError | None) -> TableReport:
         """What was done, noted in the ledger's history too."""
-        return self.table.report(error)
+        report = self.table.report(error)
+        return replace(report, warnings=(*report.warnings, *self.warnings))
+
+
+def unproven(rows: int, evidence: Evidence) -> str:
+    """The warning for rows that are missing and were not marked."""
+    refusal = next(iter(evidence.unclear.values()), None)
+    why = f"; Pipedrive refuses them by id ({refusal.status})" if refusal else ""
+    return (
+        f"{rows:,} rows are not listed, but nothing proves that they are gone{why}. They were not "
+        "marked as deleted; the next reconciliation asks for them again."
+    )

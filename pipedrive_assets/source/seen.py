@@ -52,6 +52,18 @@ def not_seen(sql: Sql, entity: Entity) -> set[Key]:
     return {tuple(row) for row in rows or ()}
 
 
+def listed_rows(sql: Sql, entity: Entity) -> list[Key]:
+    """Up to two rows of the table that the walk did show, the first and the last by id."""
+    rows = sql.execute_sql(
+        f"SELECT min(id), max(id) FROM {table(sql, entity.name)} WHERE _deleted_at IS NULL "
+        "AND CAST(id AS VARCHAR) IN "
+        f"(SELECT id FROM {table(sql, '_pipedrive_seen')} WHERE entity = %s)",
+        entity.name,
+    )
+    found = {each for row in rows or () for each in row if each is not None}
+    return [(each,) for each in sorted(found)]
+
+
 def finish(sql: Sql, entity: Entity, now: datetime) -> None:
     """It is done: forget what was seen."""
     _forget(sql, entity)

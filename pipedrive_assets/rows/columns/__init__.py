@@ -58,8 +58,8 @@ EVERY_TABLE: dict[str, Column] = {
     "_deleted_reason": Column(
         type="text",
         description="Why _deleted_at is set: deleted, merged, out_of_view (the api token's user no "
-        "longer sees it), vanished (no longer listed, the reason unknown), converted (a lead that "
-        "became a deal)",
+        "longer sees it), vanished (no longer listed, the reason unknown), unlisted (in no list, "
+        "but still found by its id), converted (a lead that became a deal)",
     ),
 }
 """Columns that we add to every table; they stand in no file."""
