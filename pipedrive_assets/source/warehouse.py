@@ -81,6 +81,13 @@ class Warehouse:
 
     def explain(self, error: BaseException) -> WarehouseError:
         """One sentence for whatever the libraries said of it."""
+        if not Path(self._work.name).is_dir():
+            return WarehouseError(
+                f"The working folder of this load, {self._work.name}, was removed while the load "
+                "was running, for example by a clean-up of temporary files. Everything committed "
+                "before is kept. Run again; if it happens again, set TMPDIR to a folder that "
+                "nothing cleans up."
+            )
         return self.store.explain(error)
 
     def exists(self) -> bool:

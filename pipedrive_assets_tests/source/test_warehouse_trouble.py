@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import shutil
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,23 @@ def test_a_note_that_cannot_be_left_stops_nobody(tmp_path, monkeypatch):
         with warehouse.table_lock("stages"), warehouse.exclusive():
             assert not (tmp_path / "warehouse.duckdb").exists()
     warehouse.close()
+
+
+def test_a_working_folder_that_is_removed_under_a_running_load_is_one_sentence(office):
+    office.load("stages")
+    made = office.warehouse.pipeline
+
+    def swept(name):
+        pipeline = made(name)
+        shutil.rmtree(office.warehouse._work.name)
+        return pipeline
+
+    office.warehouse.pipeline = swept
+    with pytest.raises(LoadFailed, match="was removed while the load was running") as failure:
+        office.load("users")
+    office.warehouse.close()
+    office.warehouse = Warehouse(office.warehouse.path, "pipedrive_data")
+
+    assert "TMPDIR" in str(failure.value)
+    office.load("users", "stages")
+    assert [] == office.differences("users", "stages")
