@@ -38,6 +38,9 @@ class LoadConfig(dg.Config):
     full: bool = False
     """Walk everything again; the rows held stay readable meanwhile."""
 
+    accept_loss: bool = False
+    """Mark rows of reference tables however many are missing, where a run before refused that."""
+
     newest: bool = True
     """Also look for what no window shows: new rows without a change date (one more call per table
     that has such), and children that changed without their deal (a share of the deals a day)."""
@@ -148,6 +151,7 @@ def _request(
         run_id=context.run.run_id,
         purge_deleted=settings.purge_deleted,
         max_share=settings.reconcile_max_share,
+        accept_loss=config.accept_loss,
     )
 
 

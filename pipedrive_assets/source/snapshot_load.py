@@ -28,6 +28,11 @@ class SnapshotLoad:
         """Whether the table has to be read once more before anything is decided."""
         self._missing: set[marks.Key] | None = None
 
+    @property
+    def what(self) -> str:
+        """What is read, for people."""
+        return f"everything {'defined' if self.entity.shape in OWN_SHAPES else 'listed'}"
+
     def read(self, tally: Tally) -> Iterator[Chunk]:
         """Read everything; definitions are those that this load has already asked for."""
         if self.entity.shape in OWN_SHAPES:

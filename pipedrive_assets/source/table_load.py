@@ -8,7 +8,6 @@ from dataclasses import replace
 from pipedrive_assets.entities import BY_NAME, Entity, Kind
 from pipedrive_assets.errors import CapReached, ParentNotLoaded, PipedriveError, WarehouseError
 from pipedrive_assets.reading.chunk import Chunk, Parent
-from pipedrive_assets.reading.field_memory import OWN_SHAPES
 from pipedrive_assets.reading.omitted_fields import fields_to_omit
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.reading.walks import read_windowed
@@ -16,12 +15,7 @@ from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import commit, conversions, drift, erasure, layout, ledger, marks
 from pipedrive_assets.source.children_taken import ChildrenTaken
 from pipedrive_assets.source.context import Context
-from pipedrive_assets.source.report import (
-    TableReport,
-    TokensSpent,
-    Waiting,
-    warnings_of,
-)
+from pipedrive_assets.source.report import TableReport, TokensSpent, Waiting, warnings_of
 from pipedrive_assets.source.snapshot_load import SnapshotLoad
 from pipedrive_assets.source.stopwatch import COMMITTING
 from pipedrive_assets.source.waiting import affordable, tokens_to_begin, what_waits
@@ -98,8 +92,7 @@ class TableLoad:
                 return self.children.read(self.context, self.entity, self.tally, witness)
             if self.entity.kind is Kind.WINDOWED:
                 return self._windowed(commit.what_is_held(sql, self.entity), omitted)
-        is_own = self.entity.shape in OWN_SHAPES
-        self.what = "everything defined" if is_own else "everything listed"
+        self.what = self.snapshot.what
         return self.snapshot.read(self.tally)
 
     def _fields_to_omit(self) -> tuple[str, ...]:

@@ -45,6 +45,18 @@ def test_a_list_that_was_empty_by_mistake_is_read_whole_by_the_next_run(plain, p
     assert [] == plain.differences(table)
 
 
+def test_children_of_a_snapshot_that_was_empty_by_mistake_are_read_by_the_next_run(plain):
+    tables = ("mail_threads", "mail_messages")
+    plain.office.sandbox.inject(empty("v1/mailbox/mailThreads").always())
+    plain.run(*tables)
+    plain.office.sandbox.clear_faults()
+    plain.office.advance(minutes=20)
+
+    plain.run(*tables)
+
+    assert [] == plain.differences(*tables)
+
+
 def test_refused_fields_are_loaded_once_they_are_accepted(plain):
     refuse(plain.office, "persons")
     plain.run("persons")
