@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -26,6 +26,7 @@ from pipedrive_assets.source import (
     Warehouse,
     derive,
     examine,
+    ledger,
     load,
     overview,
     purge_person,
@@ -408,3 +409,42 @@ def test_a_users_view_stays_and_is_named_where_a_column_it_reads_is_to_go(make_o
         assert sql.execute_sql("SELECT count(*) FROM my_report")[0][0] > 0
         sql.execute_sql("DROP VIEW my_report")
     load(office.connection, office.warehouse, request)
+
+
+def test_histories_follow_records_that_change_move_or_are_purged(make_office):
+    office = make_office(deals=8)
+    tables = ("deals", "deals_flow", "activities", "notes", "files")
+    for _ in range(2):
+        office.load(*tables, purge_deleted=True)
+        office.world.instant += timedelta(minutes=10)
+    alive = "SELECT id FROM pipedrive_data.deals WHERE _deleted_at IS NULL ORDER BY id"
+    first, second, *_ = (deal for (deal,) in office.query(alive))
+    noted = office.world.add("notes", content="Added", deal_id=first)
+    filed = office.world.add("files", name="Added", deal_id=first)
+    office.load(*tables, purge_deleted=True)
+    office.world.instant += timedelta(minutes=10)
+    office.world.edit("notes", noted, deal_id=second)
+    office.world.purge("files", filed)
+    office.reconcile("files", purge_deleted=True)
+
+    office.load(*tables, purge_deleted=True)
+
+    held = "SELECT deal_id FROM pipedrive_data.deals_flow WHERE event_key = "
+    assert [(second,)] == office.query(f"{held} 'note:{noted}'")
+    assert [] == office.query(f"{held} 'file:{filed}'")
+
+
+def test_events_of_layout_2_get_their_keys_in_place(make_office):
+    office = make_office(deals=5)
+    for _ in range(2):
+        office.load("deals", "deals_flow")
+        office.world.instant += timedelta(minutes=10)
+    with office.warehouse.sql() as sql:
+        name, account = (ledger.table(sql, each) for each in ("deals_flow", "_pipedrive_account"))
+        sql.execute_sql(f"UPDATE {name} SET event_key = md5(event_key || deal_id)")
+        sql.execute_sql(f"UPDATE {account} SET layout = 2")
+
+    report = office.load("deals", "deals_flow")["deals_flow"]
+
+    assert 0 == report.tally.requests
+    assert [] == office.differences("deals_flow")
