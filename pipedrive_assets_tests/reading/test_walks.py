@@ -13,7 +13,7 @@ from pipedrive_assets.reading.list_pages import border_of, whole_list
 from pipedrive_assets.reading.plan import Walk
 from pipedrive_assets.reading.snapshot_walks import read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
-from pipedrive_assets.rows.flow import event_key
+from pipedrive_assets.rows.flow import flow_row
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
 
@@ -197,7 +197,7 @@ def history(office, page_rows):
     rows, _ = whole_list(
         office.connection.client, flow, Listing(path=HISTORY, cost=40), Tally(), flow.params
     )
-    return {event_key(row) for row in rows}
+    return {flow_row(row, 1)["event_key"] for row in rows}
 
 
 @pytest.mark.parametrize("page_rows", [2, 3, 5])
@@ -229,6 +229,25 @@ def test_a_history_that_repeats_planned_activities_on_each_page_is_read_to_the_e
     office.sandbox.inject(faults.changed(HISTORY, with_notice).always())
 
     assert {*whole, "activity:77"} == history(office, page_rows)
+
+
+def test_two_events_of_one_kind_and_id_are_both_read(office):
+    whole = history(office, 500)
+    events = [
+        {"object": "note", "timestamp": f"2026-03-01 01:02:0{second}", "data": {"id": 9001}}
+        for second in (2, 1)
+    ]
+
+    def with_events(reply):
+        body = reply.json()
+        return json_reply(200, {**body, "data": [*events, *body["data"]]})
+
+    office.sandbox.inject(faults.changed(HISTORY, with_events).always())
+
+    found = history(office, 500) - whole
+
+    assert 2 == len(found)
+    assert "note:9001" in found
 
 
 def test_a_history_that_heeds_no_offset_is_not_read_for_ever(office):
