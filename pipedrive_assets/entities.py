@@ -83,6 +83,7 @@ ENTITIES: tuple[Entity, ...] = (
         doc="Calls, meetings, tasks and whatever else is planned or done.",
         cost=10,
         cursor="update_time",
+        fields="activityFields",
         params=(("include_fields", "attendees"),),
     ),
     Entity(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from . import catalog, names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from random import Random
 
     from .tables import Key, Row
     from .world import World
@@ -161,6 +161,8 @@ def activity(rng: Random, world: World) -> Row:
         "attendees": [_attendee(row["person_id"])] if meets else [],
         "priority": one(rng, (None, None, 263)),
         "note": one(rng, names.NOTES[:6]) if rng.random() < 0.4 else None,
+        # By chance of its own: the company's other events stay the same.
+        "custom_fields": custom(Random(len(world.tables["activities"].rows)), world, "activities"),
     }
 
 

@@ -16,6 +16,9 @@ from .tables import Key, Row
 Pools = Mapping[str, Sequence[Key]]
 
 ENTITIES = ("deals", "persons", "organizations", "products")
+FIELD_OWNERS = (*ENTITIES, "activities")
+"""The tables that have custom fields from the start; only those of ENTITIES change later."""
+
 LABELS = (
     ("Campaign", "varchar"),
     ("Ticket number", "varchar_auto"),
@@ -118,7 +121,7 @@ def initial_fields(seed: int, entity: str, stamp: str) -> dict[str, Row]:
     fields = {}
     for number, (label, field_type) in enumerate(LABELS):
         code = code_of(seed, entity, number)
-        first = 100 * (1 + ENTITIES.index(entity)) + 10 * (number % 9)
+        first = 100 * (1 + FIELD_OWNERS.index(entity)) + 10 * (number % 9)
         options = (
             [option(first + place, text, stamp) for place, text in enumerate(CHOICES)]
             if field_type in {"enum", "set"}

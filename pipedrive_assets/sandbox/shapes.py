@@ -128,6 +128,7 @@ BLANKS: dict[str, Row] = {
         "public_description": None,
         "priority": None,
         "note": None,
+        "custom_fields": {},
     },
     "products": {
         "id": 0,

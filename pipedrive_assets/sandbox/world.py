@@ -34,7 +34,7 @@ class World:
         self.hidden: set[tuple[str, Key]] = set()
         self.fields = {
             entity: catalog.initial_fields(seed, entity, company.FOUNDED)
-            for entity in catalog.ENTITIES
+            for entity in catalog.FIELD_OWNERS
         }
         self._next_option = 10_000
         self._next_field = 1_000

@@ -2,11 +2,14 @@
 
 import json
 
+import pytest
+
 from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.sandbox import faults
-from pipedrive_assets_tests.truth import account_rows
+from pipedrive_assets.sandbox.exchange import json_reply
+from pipedrive_assets_tests.truth import HASH, account_rows
 
-TABLES = ("deals", "persons", "organizations", "products", "leads")
+TABLES = ("deals", "persons", "organizations", "activities", "products", "leads")
 
 
 def column_of(office, label):
@@ -212,3 +215,33 @@ def test_fields_that_pipedrive_refuses_to_tell_for_once_are_not_taken_for_delete
     office.world.remove_field("products", code)
     office.load(*tables)
     assert [(code,)] == office.query("SELECT field_code FROM fields WHERE _deleted_at IS NOT NULL")
+
+
+@pytest.mark.parametrize("form", ["nested", "flat"])
+def test_activities_have_the_columns_that_the_mapping_promises(office, form):
+    """Whether the values are in an object, as in API v2, or among the columns, as in v1."""
+
+    def flatten(genuine):
+        body = genuine.json()
+        body["data"] = [
+            {**row, "custom_fields": None, **(row["custom_fields"] or {})} for row in body["data"]
+        ]
+        return json_reply(200, body, genuine.headers)
+
+    if form == "flat":
+        office.sandbox.inject(faults.changed("api/v2/activities", flatten).always())
+    office.load("activities", "custom_fields_mapping")
+
+    promised = office.query(
+        "SELECT hash_string, normalized_name FROM custom_fields_mapping "
+        "WHERE endpoint = 'activity' AND column_type IN ('varchar', 'double')"
+    )
+    assert promised
+    held = {row[0] for row in office.query("SELECT column_name FROM (DESCRIBE activities)")}
+    assert {name for _, name in promised} <= held
+    assert not [name for name in held if HASH.match(name)]
+    for code, name in promised:
+        rows = office.world.tables["activities"].rows.values()
+        expected = {row["id"]: (row["custom_fields"] or {}).get(code) or None for row in rows}
+        found = dict(office.query(f'SELECT id, "{name}" FROM activities'))
+        assert expected == {key: found[key] or None for key in expected}
