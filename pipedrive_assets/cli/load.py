@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pipedrive_assets.cli.command import Command
 from pipedrive_assets.entities import BY_NAME, Entity
-from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.errors import ConfigurationError, PipedriveError
+from pipedrive_assets.fault_text import described
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import Window, utc_now
 
@@ -64,7 +65,7 @@ def _draw_overview(settings: Settings, loaded: Sequence[str]) -> None:
             "The sales overview was not drawn (%s: %s). The tables are loaded. The next load draws "
             "it again.",
             type(error).__name__,
-            error,
+            error if isinstance(error, PipedriveError) else described(error),
         )
         return
     finally:
@@ -79,7 +80,7 @@ def _line(report: "TableReport") -> str:
         return f"{name}: skipped, Pipedrive refuses it: «{report.skipped}»"
     if report.waiting:
         return " ".join(filter(None, (f"{name}: {report.waiting}", report.unread_sentence)))
-    loaded = f"{name}: {report.written.loaded} rows loaded, {report.rows_total} in the table"
+    loaded = f"{name}: {report.written.loaded} rows loaded, {report.total} in the table"
     return " ".join(filter(None, (loaded, *report.warnings, report.unread_sentence)))
 
 

@@ -113,8 +113,10 @@ def _print_report(result: Any) -> None:
         if "requests" not in facts:
             continue
         values = [facts[name].value for name in columns]
-        total = [one + other for one, other in zip(total, values, strict=True)]
-        rows.append((event.asset_key.to_user_string(), *(f"{value:,}" for value in values)))
+        known = [value if isinstance(value, int | float) else 0 for value in values]
+        total = [one + other for one, other in zip(total, known, strict=True)]
+        shown = (value if isinstance(value, str) else f"{value:,}" for value in values)
+        rows.append((event.asset_key.to_user_string(), *shown))
     rows.append(("total", *(f"{value:,.0f}" for value in total[:-1]), ""))
     print_table(("table", "loaded", "in table", "requests", "tokens", "seconds"), rows)
 

@@ -24,7 +24,7 @@ def sentence(report: TableReport) -> str:
         return f"{report.entity.name}: skipped, Pipedrive refuses it: «{report.skipped}»"
     loaded = (
         f"{report.entity.name}: {report.written.loaded} rows loaded, "
-        f"{report.rows_total} in the table ({report.tally.requests} requests, "
+        f"{report.total} in the table ({report.tally.requests} requests, "
         f"{report.tally.tokens} tokens, {report.seconds:.1f} s)"
     )
     return " ".join(filter(None, (loaded, *report.warnings, report.unread_sentence)))
@@ -89,8 +89,8 @@ def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[s
         "rows_updated": report.written.updated,
         "rows_removed": report.written.removed,
         "rows_read": report.written.read,
-        "rows_in_table": report.rows_total,
-        "dagster/row_count": report.rows_total,
+        "rows_in_table": report.total if report.rows_total is None else report.rows_total,
+        **({} if report.rows_total is None else {"dagster/row_count": report.rows_total}),
         "dagster/table_name": f"{report.warehouse.rpartition(':')[2]}.{report.entity.name}",
         "marked_deleted": report.written.marked_deleted,
         "misfit_values": report.written.misfits,

@@ -11,8 +11,12 @@ import duckdb
 from dlt.common.destination.exceptions import DestinationException as DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
+from pipedrive_assets.fault_text import causes, sqlstate
+
 Sql = SqlClientBase[Any]
 DUCKDB, POSTGRES = "duckdb", "postgres"
+INVALID_TABLE_DEFINITION = "42P16"
+"""PostgreSQL's SQLSTATE for a view whose columns would change."""
 
 TYPES = {
     "text": "VARCHAR",
@@ -130,13 +134,21 @@ def replace_view(sql: Sql, name: str, query: str) -> None:
         return
     try:
         sql.execute_sql(create + query)
-    except DatabaseException:
+    except DatabaseException as error:
+        _refuse_other_than_columns(error)
         try:
             sql.execute_sql(create + _in_held_order(sql, name, query))
-        except DatabaseException:
+        except DatabaseException as again:
+            _refuse_other_than_columns(again)
             with sql.begin_transaction():
                 sql.execute_sql(f"DROP VIEW IF EXISTS {name}")
                 sql.execute_sql(create + query)
+
+
+def _refuse_other_than_columns(error: BaseException) -> None:
+    """Raise an error that is about something else than the columns of the view that is there."""
+    if not any(sqlstate(each) == INVALID_TABLE_DEFINITION for each in causes(error)):
+        raise error
 
 
 def _in_held_order(sql: Sql, name: str, query: str) -> str:

@@ -18,7 +18,7 @@ from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.source import read_copy
 from pipedrive_assets.source.dialect import Sql
 from pipedrive_assets.source.duckdb_destination import typed_duckdb
-from pipedrive_assets.source.file_lock import explain, hold
+from pipedrive_assets.source.file_lock import explain, hold, is_locked
 from pipedrive_assets.source.private_files import FILE_MODE, private_folder
 from pipedrive_assets.source.replace_file import real_path, replace_file
 from pipedrive_assets.source.store import Locks
@@ -95,7 +95,7 @@ class DuckDbFile:
 
     def is_busy(self, error: BaseException) -> bool:
         """Whether a foreign program has the file open."""
-        return "lock" in str(error).lower()
+        return is_locked(error)
 
     @property
     def has_copy(self) -> bool:

@@ -1,6 +1,7 @@
 """Locks that processes share, and sentences for what the libraries say of a file in trouble."""
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -9,11 +10,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import filelock
 from dlt.common.destination.exceptions import DestinationException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.fault_text import causes, described
 from pipedrive_assets.source.private_files import FILE_MODE, make_file, make_folder
 
 FULL_BYTES = 64 * 1024
@@ -69,35 +72,106 @@ def _read_note(note: Path) -> str:
 
 
 def explain(error: BaseException, path: Path) -> WarehouseError:
-    """One sentence for whatever DuckDB, dlt or the disk said."""
-    text = str(error)
-    if holder := re.search(r"Conflicting lock is held in (.+?) ?\(PID (\d+)\)", text):
-        return WarehouseError(
-            f"{path} is open in another program ({holder[1]}, process {holder[2]}). "
-            "Close it there, or let that program read a copy (PIPEDRIVE_READ_COPY); then run again."
-        )
-    if "No space left" in text or _is_full(tempfile.gettempdir()):
-        return WarehouseError(
-            f"The disk of {path}, or of the working files in {tempfile.gettempdir()} (TMPDIR), is "
-            "full. Free some space and run again; nothing was lost."
-        )
-    if "Read-only file system" in text:
-        return WarehouseError(
-            f"{path} may not be written: its disk is read-only. Mount it for writing, or set "
-            "PIPEDRIVE_WAREHOUSE to another path."
-        )
-    if isinstance(error, PermissionError) or "ermission denied" in text:
-        return WarehouseError(
-            f"{path} may not be written by this user. Correct its rights and run again."
-        )
-    if "not a valid DuckDB database" in text:
-        return WarehouseError(
-            f"{path} is not a DuckDB file. Set PIPEDRIVE_WAREHOUSE to another path."
-        )
-    said = text.strip().splitlines()[0][:300] if text.strip() else type(error).__name__
+    """One sentence for whatever DuckDB, dlt or the disk raised.
+
+    Faults are told apart by their classes and codes, and by how DuckDB's messages begin and end:
+    what stands between is the path.
+    """
+    found = causes(error)
+    for each in found:
+        if isinstance(each, WarehouseError):
+            return each
+    for each in found:
+        if sentence := _sentence(each, path):
+            return WarehouseError(sentence)
+    if _is_full(tempfile.gettempdir()):
+        return WarehouseError(_FULL.format(path=path, folder=tempfile.gettempdir()))
     return WarehouseError(
-        f"{path} could not be used: {said}. Nothing half-loaded counts; run again."
+        f"{path} could not be used: {described(found[-1])}. Nothing half-loaded counts; run again."
     )
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether another program has the file open."""
+    return any(_is_lock_conflict(each) for each in causes(error))
+
+
+def _is_lock_conflict(error: BaseException) -> bool:
+    return isinstance(error, duckdb.IOException) and str(error).startswith(_LOCKED)
+
+
+def _sentence(error: BaseException, path: Path) -> str:
+    """What to say of one exception; empty: nothing of its own."""
+    if _is_lock_conflict(error):
+        holder = _HOLDER.search(str(error))
+        who = f" ({holder[1]}, process {holder[2]})" if holder else ""
+        return (
+            f"{path} is open in another program{who}. Close it there, or let that program read a "
+            "copy (PIPEDRIVE_READ_COPY); then run again."
+        )
+    if code := _error_number(error):
+        return _BY_NUMBER[code].format(path=path, folder=tempfile.gettempdir())
+    if isinstance(error, duckdb.Error):
+        text = str(error)
+        for kind, pattern, sentence in _BY_MESSAGE:
+            if isinstance(error, kind) and re.match(pattern, text, re.DOTALL):
+                return sentence.format(path=path)
+    return ""
+
+
+def _error_number(error: BaseException) -> int:
+    """The operating system's error, of those that have a sentence; 0: none of them.
+
+    DuckDB's messages end with the system's own words for it.
+    """
+    if isinstance(error, OSError):
+        return error.errno if error.errno in _BY_NUMBER else 0
+    if isinstance(error, duckdb.IOException):
+        text = str(error).rstrip()
+        return next((code for code in _BY_NUMBER if text.endswith(os.strerror(code))), 0)
+    return 0
+
+
+_LOCKED = "IO Error: Could not set lock on file"
+_HOLDER = re.compile(r"Conflicting lock is held in (.+?) ?\(PID (\d+)\)")
+_FULL = (
+    "The disk of {path}, or of the working files in {folder} (TMPDIR), is full. Free some space "
+    "and run again; nothing was lost."
+)
+_RIGHTS = "{path} may not be written by this user. Correct its rights and run again."
+_BY_NUMBER = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: (
+        "{path} may not be written: its disk is read-only. Mount it for writing, or set "
+        "PIPEDRIVE_WAREHOUSE to another path."
+    ),
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+}
+_BY_MESSAGE: tuple[tuple[type[duckdb.Error], str, str], ...] = (
+    (
+        duckdb.IOException,
+        r"IO Error: The file .*is not a valid DuckDB database file!",
+        "{path} is not a DuckDB file. Set PIPEDRIVE_WAREHOUSE to another path.",
+    ),
+    (
+        duckdb.IOException,
+        r"IO Error: Trying to read a database file with version number",
+        (
+            "{path} was written by another version of DuckDB. Update the package duckdb (pip "
+            "install --upgrade duckdb) and run again."
+        ),
+    ),
+    (
+        duckdb.Error,
+        r"(IO Error: Corrupt database file|Serialization Error|INTERNAL Error|FATAL Error)",
+        (
+            "{path} is damaged, or DuckDB failed while reading it. Restore the file from a backup, "
+            "or move it away and load everything again."
+        ),
+    ),
+)
 
 
 WAREHOUSE_FAULTS = (PipelineStepFailed, DestinationException, OSError)

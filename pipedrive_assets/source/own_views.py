@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from dlt.common.destination.exceptions import DestinationException as DatabaseException
 
+from pipedrive_assets.fault_text import causes, described
 from pipedrive_assets.source import dialect
 from pipedrive_assets.source.ledger import Sql, table, tuples
 
@@ -45,7 +46,7 @@ class OwnViews:
             self.drop(name)
             if dependent := dialect.dependent(error):
                 return f"It could not be replaced, because {dependent}."
-            return f"Its query failed: {error}"
+            return f"Its query failed: {described(causes(error)[-1])}"
         if name not in self._names:
             self._names.add(name)
             remember(self._sql, [name])

@@ -91,6 +91,17 @@ class Waiting:
         )
 
 
+@dataclass(slots=True)
+class Noted:
+    """What only the warehouse knows of a table at its end, as far as it could be read."""
+
+    rows: int | None = None
+    tokens: TokensSpent | None = None
+    waiting: Waiting | None = None
+    trouble: str = ""
+    """Why the rest could not be read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableReport:
     """What a load did for one table.
@@ -103,7 +114,9 @@ class TableReport:
     warehouse: str
     what: str
     written: Written
-    rows_total: int
+    rows_total: int | None
+    """None: it could not be read; `rows_unknown` says why."""
+
     tally: Tally
     seconds: float
     complete_until: datetime | None
@@ -126,8 +139,16 @@ class TableReport:
     skipped: str | None = None
     """Why Pipedrive refuses the table, in its words: what is held stays, the next run asks."""
 
+    rows_unknown: str | None = None
+    """Why the number of rows in the table could not be read."""
+
     warnings: tuple[str, ...] = ()
     """What is missing from a table that was loaded otherwise, one sentence each."""
+
+    @property
+    def total(self) -> str:
+        """The number of rows in the table, or why it is unknown."""
+        return f"unknown: {self.rows_unknown}" if self.rows_total is None else str(self.rows_total)
 
     @property
     def unread_sentence(self) -> str:

@@ -7,17 +7,18 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import dlt
+from dlt.destinations.exceptions import DestinationConnectionError
 
 from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.fault_text import causes, described
 from pipedrive_assets.source.advisory_locks import AdvisoryLocks
 from pipedrive_assets.source.destination import configuration, location
 from pipedrive_assets.source.dialect import POSTGRES, Sql
 from pipedrive_assets.source.dlt_settings import dlt_settings
 from pipedrive_assets.source.ledger import all_columns
 from pipedrive_assets.source.process_locks import ProcessLocks
+from pipedrive_assets.source.server_faults import BUSY, sentence_of, state_of
 from pipedrive_assets.source.store import Locks
-
-_BUSY = ("starting up", "too many clients", "remaining connection slots")
 
 
 class Server:
@@ -72,13 +73,17 @@ class Server:
 
     def explain(self, error: BaseException) -> WarehouseError:
         """One sentence for whatever the server, its driver or dlt said, without the password."""
-        if isinstance(error, WarehouseError):
-            return error
-        text = self._without_secrets(str(error))
-        for pattern, sentence in _SENTENCES.items():
-            if re.search(pattern, text, re.IGNORECASE):
+        found = causes(error)
+        for each in found:
+            if isinstance(each, WarehouseError):
+                return each
+        for each in found:
+            if sentence := sentence_of(state_of(each)):
                 return WarehouseError(sentence.format(place=self, name=self.name.upper()))
-        said = text.strip().splitlines()[0][:300] if text.strip() else type(error).__name__
+        said = described(found[-1])
+        if any(isinstance(each, DestinationConnectionError) for each in found):
+            # No row is under way yet, so that the driver's words can be quoted.
+            said = self._without_secrets(f"{said}: {found[-1]}").strip().splitlines()[0][:300]
         return WarehouseError(
             f"{self} could not be used: {said}. Nothing half-loaded counts; run again."
         )
@@ -99,7 +104,7 @@ class Server:
 
     def is_busy(self, error: BaseException) -> bool:
         """Whether the server is about to take connections."""
-        return any(words in str(error) for words in _BUSY)
+        return any(state_of(each) in BUSY for each in causes(error))
 
     def check_copy(self) -> None:
         """There is none: a server has any number of readers."""
@@ -115,31 +120,3 @@ class Server:
             return
         for name in all_columns(sql):
             sql.execute_sql(f"VACUUM FULL {sql.make_qualified_table_name(name)}")
-
-
-_AGAIN = "Nothing half-loaded counts; run again."
-_CREDENTIALS = "DESTINATION__{name}__CREDENTIALS"
-_REFUSED = (
-    "{place} refuses this user or password. "
-    f"Correct {_CREDENTIALS} or .dlt/secrets.toml and run again."
-)
-_NO_DATABASE = f"There is no database {{place}}. Create it, or name another in {_CREDENTIALS}."
-_UNREACHABLE = (
-    "{place} cannot be reached. "
-    f"Check that the server runs and that {_CREDENTIALS} names its host and port; then run again."
-)
-_FORBIDDEN = (
-    "The user of {place} may not make or change tables there. "
-    "GRANT it CREATE on the database, or make it the owner of the dataset; then run again."
-)
-_SENTENCES = {
-    "password authentication failed|no password supplied|role .* does not exist|pg_hba": _REFUSED,
-    "FATAL: +database .* does not exist": _NO_DATABASE,
-    "could not translate host|refused|timed? ?out|No route|connection to server": _UNREACHABLE,
-    "permission denied|must be owner": _FORBIDDEN,
-    "No space left|disk full": f"The disk of {{place}} is full. Free some space. {_AGAIN}",
-    "server closed|terminating|already closed|not open|has been closed|could not receive": (
-        f"The connection to {{place}} was lost. {_AGAIN}"
-    ),
-}
-"""What drivers say, and the sentence for it; the first that fits counts."""

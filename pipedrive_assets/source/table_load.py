@@ -15,7 +15,7 @@ from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import commit, conversions, drift, erasure, layout, ledger, marks
 from pipedrive_assets.source.children_taken import ChildrenTaken
 from pipedrive_assets.source.context import Context
-from pipedrive_assets.source.report import TableReport, TokensSpent, Waiting, warnings_of
+from pipedrive_assets.source.report import Noted, TableReport, Waiting, warnings_of
 from pipedrive_assets.source.snapshot_load import SnapshotLoad
 from pipedrive_assets.source.stopwatch import COMMITTING
 from pipedrive_assets.source.waiting import affordable, tokens_to_begin, what_waits
@@ -243,39 +243,26 @@ class TableLoad:
 
     def report(self, error: PipedriveError | None) -> TableReport:
         """What was done, noted in the ledger's history too; a cap is no failure."""
-        seconds, total = time.monotonic() - self._started, 0
-        tokens: TokensSpent | None = None
-        waiting: Waiting | None = None
-        with contextlib.suppress(WarehouseError), self.context.warehouse.sql() as sql:
-            if isinstance(error, CapReached):
-                waiting = self._waiting(sql, error)
-            total = commit.count_rows(sql, self.entity.name)
-            ledger.record_load(
-                sql,
-                utc_now(),
-                ledger.LoadLine(
-                    entity=self.entity.name,
-                    what=self.what,
-                    rows_loaded=self.written.loaded,
-                    requests=self.tally.requests,
-                    tokens=self.tally.tokens,
-                    seconds=seconds,
-                ),
-            )
-            self.context.spending.note(sql, self.entity.name, self.tally)
-            tokens = self.context.spending.spent(sql)
+        seconds, noted = time.monotonic() - self._started, Noted()
+        try:
+            with self.context.warehouse.sql() as sql:
+                self._note_end(sql, error, seconds, noted)
+        except WarehouseError as trouble:
+            noted.trouble = str(trouble)
+        waiting = noted.waiting
         return TableReport(
             entity=self.entity,
             account=self.context.account,
             warehouse=str(self.context.warehouse),
             what=self.what,
             written=self.written,
-            rows_total=total,
+            rows_total=noted.rows,
+            rows_unknown=noted.trouble if noted.rows is None else None,
             tally=self.tally,
             seconds=seconds,
             complete_until=self.coverage.complete_until,
             began_at=self.context.now,
-            tokens=tokens,
+            tokens=noted.tokens,
             waiting=waiting,
             unread=self.children.unread(stopped=bool(error) and not waiting),
             unread_reason=self.children.reason,
@@ -285,6 +272,28 @@ class TableLoad:
             skipped=self.skipped,
             warnings=warnings_of(self.refused, self.omitted),
         )
+
+    def _note_end(
+        self, sql: ledger.Sql, error: PipedriveError | None, seconds: float, noted: Noted
+    ) -> None:
+        """Read what only the warehouse knows into `noted`, and write the ledger's history."""
+        if isinstance(error, CapReached):
+            noted.waiting = self._waiting(sql, error)
+        noted.rows = commit.count_rows(sql, self.entity.name)
+        ledger.record_load(
+            sql,
+            utc_now(),
+            ledger.LoadLine(
+                entity=self.entity.name,
+                what=self.what,
+                rows_loaded=self.written.loaded,
+                requests=self.tally.requests,
+                tokens=self.tally.tokens,
+                seconds=seconds,
+            ),
+        )
+        self.context.spending.note(sql, self.entity.name, self.tally)
+        noted.tokens = self.context.spending.spent(sql)
 
     def _waiting(self, sql: ledger.Sql, reached: CapReached) -> Waiting:
         """What is left for later; `complete_until` stays, for older changes may be among it."""

@@ -246,6 +246,21 @@ def test_two_runs_never_hold_the_same_table_or_the_warehouse_at_once(make_office
     elsewhere.close()
 
 
+def test_a_statement_that_took_too_long_is_not_a_server_that_cannot_be_reached(make_office):
+    office = make_office(deals=1)
+    slow = "SET statement_timeout = 10; SELECT pg_sleep(20)"
+    with (
+        pytest.raises(WarehouseError, match="longer than statement_timeout"),
+        office.warehouse.sql() as sql,
+    ):
+        sql.execute_sql(slow)
+    with (
+        pytest.raises(WarehouseError, match=r"UndefinedFunction: SQLSTATE 42883\. Nothing"),
+        office.warehouse.sql() as sql,
+    ):
+        sql.execute_sql("SELECT refused('timeout')")
+
+
 def test_a_run_whose_locks_are_lost_commits_nothing_more(make_office, server):
     office = make_office(deals=1)
     database = office.url.rpartition("/")[2]

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
+from dlt.destinations.exceptions import DatabaseTerminalException, DestinationConnectionError
 
 from pipedrive_assets.definitions import build
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.source import Server, name_of, warehouse_of
 
-pytest.importorskip("psycopg2")
+psycopg2 = pytest.importorskip("psycopg2")
 
 CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
 URL = "postgresql://loader:hunter2@db.example.com:5433/crm"
@@ -53,26 +54,78 @@ def test_the_default_destination_points_to_no_account():
     assert Settings.from_env({"PIPEDRIVE_DESTINATION": "postgres"}, Path.cwd()).points_to_account
 
 
+AT = 'connection to server at "db.example.com" (10.0.0.1), port 5433 failed: '
+
+
+def refused(text):
+    """An error without a code: no connection came about."""
+    return psycopg2.OperationalError(text)
+
+
+def with_state(state, kind=psycopg2.DatabaseError, text="Anna Li"):
+    return type(kind.__name__, (kind,), {"pgcode": state})(text)
+
+
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("error", "words"),
     [
-        ('FATAL:  password authentication failed for user "loader"', "refuses this user"),
-        ('FATAL:  database "crm" does not exist', "There is no database"),
-        ('connection to server at "x" failed: Connection refused', "cannot be reached"),
-        ("permission denied for schema pipedrive_data", "GRANT it CREATE"),
-        ("could not extend file: No space left on device", "is full"),
-        ("server closed the connection unexpectedly", "was lost"),
-        (f"something new about {URL}\nand long", "could not be used: something new"),
+        (refused(f'{AT}FATAL:  password authentication failed for user "x"'), "refuses this user"),
+        (refused(f"{AT}fe_sendauth: no password supplied"), "refuses this user"),
+        (refused(f'{AT}FATAL:  role "timeout" does not exist'), "refuses this user"),
+        (refused(f'{AT}FATAL:  database "refused" does not exist'), "There is no database"),
+        (refused(f"{AT}Connection refused"), "cannot be reached"),
+        (refused('could not translate host name "terminating" to address'), "cannot be reached"),
+        (refused(f"{AT}FATAL:  sorry, too many clients already"), "takes no connections at the"),
+        (refused("server closed the connection unexpectedly"), "was lost"),
+        (psycopg2.InterfaceError("connection already closed"), "was lost"),
+        (with_state("42501", text='permission denied for schema "timeout"'), "GRANT it CREATE"),
+        (with_state("53100"), "is full"),
+        (with_state("57014", text="canceling statement due to statement timeout"), "statement_tim"),
+        (with_state("57P01", text="terminating connection due to …"), "was lost"),
+        (with_state("55P03"), "blocks a table"),
+        (with_state("23505", kind=psycopg2.IntegrityError), "IntegrityError: SQLSTATE 23505. Not"),
+        (Exception(f"something new about {URL}\nand long"), "could not be used: Exception."),
+        (
+            DestinationConnectionError("c", "d", "x", Exception(f"new, {URL}\nand long")),
+            "could not be used: Exception: new, postgresql://***@db.example.com",
+        ),
     ],
 )
-def test_each_trouble_is_one_sentence_without_the_password(monkeypatch, said, words):
+def test_each_trouble_is_one_sentence_without_password_and_rows(monkeypatch, error, words):
     monkeypatch.setenv(CREDENTIALS, URL)
 
-    told = str(Server("postgres").explain(Exception(said)))
+    told = str(Server("postgres").explain(error))
 
     assert words in told
     assert "hunter2" not in told
+    assert "Anna" not in told
     assert "\n" not in told
+    assert words in str(Server("postgres").explain(wrapped(error)))
+
+
+def wrapped(error):
+    """As dlt wraps it."""
+    if isinstance(error, DestinationConnectionError):
+        return error
+    return DatabaseTerminalException(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (refused(f"{AT}FATAL:  the database system is starting up"), True),
+        (refused(f"{AT}FATAL:  remaining connection slots are reserved"), True),
+        (refused(f'{AT}FATAL:  database "starting up" does not exist'), False),
+        (with_state("57014", text="the database system is starting up"), False),
+        (with_state("53300"), True),
+    ],
+)
+def test_only_a_server_that_takes_connections_soon_is_waited_for(monkeypatch, error, expected):
+    monkeypatch.setenv(CREDENTIALS, URL)
+
+    assert expected is Server("postgres").is_busy(
+        DestinationConnectionError("c", "d", str(error), error)
+    )
 
 
 def test_credentials_may_stand_in_env(monkeypatch):

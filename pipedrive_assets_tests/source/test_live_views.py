@@ -1,6 +1,10 @@
-"""Views without the rows that are marked."""
+"""Views without the rows that are marked, and views that cannot be made."""
+
+import logging
 
 import pytest
+
+from pipedrive_assets.source import views
 
 
 def test_live_views_hide_marked_rows_their_children_and_their_lists(make_office):
@@ -34,3 +38,16 @@ def test_a_new_column_breaks_no_view(make_office, view):
         sql.execute_sql("ALTER TABLE deals ADD COLUMN new_one VARCHAR")
 
     assert [] != office.query(f"SELECT * FROM {view}")
+
+
+def test_a_view_that_cannot_be_made_is_a_warning_that_names_it(office, monkeypatch, caplog):
+    broken = views.View(name="stages_broken", base="stages", query="SELECT nowhere FROM {stages}")
+    monkeypatch.setattr(views, "VIEWS", (broken, *views.VIEWS))
+
+    with caplog.at_level(logging.WARNING):
+        office.load("stages")
+
+    (said,) = [text for text in caplog.messages if "stages_broken" in text]
+    assert said.startswith("The view stages_broken was not made. Its query failed: BinderException")
+    assert "nowhere" in said
+    assert [] != office.query("SELECT * FROM stages_live")

@@ -3,14 +3,19 @@
 import errno
 import itertools
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from dlt.common.storages import FileStorage
+from dlt.destinations.exceptions import DestinationConnectionError
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
 from pipedrive_assets.errors import LoadFailed, WarehouseError
 from pipedrive_assets.source import Warehouse
+from pipedrive_assets.source.duckdb_file import DuckDbFile
 from pipedrive_assets.source.file_lock import explain
 
 FILE = Path("/data/warehouse.duckdb")
@@ -20,18 +25,31 @@ LOCKED = (
 )
 
 
+def io_error(text):
+    return duckdb.IOException(f"IO Error: {text}")
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "Free some space and run again"),
-        (Exception('IO Error: Could not write "x": No space left on device'), "Free some space"),
+        (io_error('Could not write "x": No space left on device'), "Free some space"),
         (OSError(errno.EROFS, "Read-only file system"), "its disk is read-only"),
         (PermissionError(errno.EACCES, "no"), "Correct its rights and run again."),
-        (Exception('IO Error: Cannot open file "w": Permission denied'), "Correct its rights"),
-        (Exception(LOCKED), "open in another program (/usr/bin/dbeaver, process 4711)"),
-        (Exception("IO Error: The file is not a valid DuckDB database file!"), "to another path"),
-        (Exception("something new\nand long"), "could not be used: something new. Nothing half"),
-        (Exception(), "could not be used: Exception."),
+        (io_error('Cannot open file "w": Permission denied'), "Correct its rights"),
+        (duckdb.IOException(LOCKED), "open in another program (/usr/bin/dbeaver, process 4711)"),
+        (
+            io_error('The file "w" exists, but it is not a valid DuckDB database file!'),
+            "to another path",
+        ),
+        (io_error("Trying to read a database file with version number 99"), "--upgrade duckdb"),
+        (io_error("Corrupt database file: computed checksum 1 does not match"), "is damaged"),
+        (io_error("something new\nand long"), "could not be used: IOException: IO Error: somethi"),
+        (Exception("Anna Li"), "could not be used: Exception. Nothing half"),
+        (
+            duckdb.ConversionException('Could not convert string "Anna Li" to INT64'),
+            "could not be used: ConversionException. Nothing half",
+        ),
     ],
 )
 def test_each_trouble_is_one_sentence_with_what_to_do(error, words):
@@ -40,6 +58,39 @@ def test_each_trouble_is_one_sentence_with_what_to_do(error, words):
     assert told.startswith(("The disk of ", str(FILE)))
     assert words in told
     assert "\n" not in told
+    wrapped = DestinationConnectionError("client", "dataset", str(error), error)
+    assert words in str(explain(wrapped, FILE))
+
+
+@pytest.mark.parametrize(
+    "name", ["block.duckdb", "No space left.duckdb", "Permission denied.duckdb", "locked.duckdb"]
+)
+def test_words_in_a_path_are_not_the_fault(tmp_path, monkeypatch, name):
+    """A damaged file is not waited for, and is not taken for one that is locked or full."""
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("waited"))
+    path = tmp_path / name
+    path.write_bytes(b"x" * 20_000)
+    warehouse = Warehouse(path, "pipedrive_data")
+    with pytest.raises(WarehouseError, match="is not a DuckDB file"), warehouse.sql():
+        pass
+    warehouse.close()
+
+
+def test_a_file_that_another_process_has_open_is_waited_for_and_named(tmp_path, monkeypatch):
+    path = tmp_path / "w.duckdb"
+    hold = f"import duckdb; c = duckdb.connect({str(path)!r}); print('open', flush=True); input()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    other.stdout.readline()
+    try:
+        store = DuckDbFile(path)
+        with pytest.raises(duckdb.IOException) as caught:
+            duckdb.connect(str(path))
+        assert store.is_busy(caught.value)
+        assert f"process {other.pid})" in str(store.explain(caught.value))
+    finally:
+        other.communicate(b"\n")
 
 
 def test_a_file_that_was_made_in_vain_is_removed(tmp_path, monkeypatch):

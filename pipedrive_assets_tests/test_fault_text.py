@@ -1,0 +1,49 @@
+"""What is said of an exception holds no row content."""
+
+import errno
+
+import duckdb
+import pytest
+
+from pipedrive_assets.fault_text import causes, described
+
+
+class HasCode(Exception):
+    pgcode = "23505"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (KeyError("update_time"), "KeyError: 'update_time'"),
+        (KeyError(5), "KeyError: 5"),
+        (KeyError("anna@example.com"), "KeyError"),
+        (KeyError("Anna Li"), "KeyError"),
+        (KeyError(("Anna", "Li")), "KeyError"),
+        (ValueError("could not convert string to float: 'Anna Li'"), "ValueError"),
+        (
+            AttributeError("'NoneType' object has no attribute 'get'"),
+            "AttributeError: 'NoneType' object has no attribute 'get'",
+        ),
+        (OSError(errno.ENOSPC, "Anna Li"), "OSError: No space left on device"),
+        (OSError("Anna Li"), "OSError"),
+        (HasCode("Key (email)=(anna@example.com) already exists."), "HasCode: SQLSTATE 23505"),
+        (duckdb.ConstraintException('Duplicate key "name: Anna Li"'), "ConstraintException"),
+        (
+            duckdb.BinderException("Binder Error: column \"x\" not found!\nLINE 1: 'Anna Li'"),
+            'BinderException: Binder Error: column "x" not found!',
+        ),
+        (RuntimeError(), "RuntimeError"),
+    ],
+)
+def test_the_type_is_said_and_its_text_where_it_holds_no_row(error, expected):
+    assert expected == described(error)
+
+
+def test_everything_that_an_error_wraps_is_found():
+    inner, outer = KeyError("x"), ValueError("y")
+    inner.dbapi_exception = OSError(errno.EACCES, "z")
+    outer.__cause__ = inner
+    inner.__cause__ = outer
+
+    assert [outer, inner, inner.dbapi_exception] == causes(outer)
