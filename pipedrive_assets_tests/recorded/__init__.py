@@ -1,0 +1,1 @@
+"""Accounts in the shapes that recorded replies of real accounts have."""
