@@ -11,19 +11,23 @@ from functools import cache
 from itertools import product
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipedrive_assets.entities import ENTITIES, Kind, children_of
+from pipedrive_assets.entities import BY_NAME, ENTITIES, Kind, children_of
 from pipedrive_assets.sandbox.answer import LogLine
 from pipedrive_assets.sandbox.faults import Fault
 from pipedrive_assets_tests.proxy import (
     CHANGED,
     FAILURES,
+    KINDS,
+    RECORD,
     STATUSES,
     WHOLE_ACCOUNT,
     at,
     places,
 )
-from pipedrive_assets_tests.refused.trials import ALL, Trials
+from pipedrive_assets_tests.refused.trials import ALL, FRONT_ENDS, Trials
 
 SOAK = int(os.environ.get("PIPEDRIVE_SOAK_EXAMPLES", "0"))
 """Random trials of a long soak; 0: a few."""
@@ -114,10 +118,50 @@ def test_each_place_refused_in_every_way(trials, state, place):
     assert {} == wrong
 
 
-@pytest.mark.parametrize("nth", [1, 2, 30])
+@pytest.mark.parametrize("nth", [1, 30])
 @pytest.mark.parametrize("kind", [*WHOLE_ACCOUNT, "500"])
 def test_everything_refused_from_a_call_on(trials, kind, nth):
     assert [] == trials(*FEW).wrongs("singer", "first", at(kind, "*", nth))
+
+
+@pytest.mark.parametrize("kind", ["402", "404", "data: null", "data: [], ended"])
+@pytest.mark.parametrize(
+    "child", ["deals_flow", "deals_products", "deals_participants", "mail_messages"]
+)
+def test_children_and_their_records_refused_in_mid_run(trials, child, kind):
+    entity = BY_NAME[child]
+    record = at(kind, BY_NAME[entity.parent].path + RECORD)
+    children = at(kind, entity.path.format(id="*"), 3)
+
+    assert [] == trials(entity.parent, child).wrongs("singer", "first", record, children)
+
+
+@pytest.mark.parametrize("front_end", ["load", "plain, keep_partial"])
+def test_children_of_a_few_tables_each_refused_in_another_way(trials, front_end):
+    children = [place for place in places(BY_NAME[name] for name in FEW) if place not in LISTS]
+
+    assert [] == trials(*FEW).wrongs(front_end, "first", *round_of(children, 1))
+
+
+REFUSALS = st.builds(
+    lambda kind, place, nth, times: (kind, place, nth, times),
+    st.sampled_from(list(KINDS)),
+    st.sampled_from([*places(BY_NAME[name] for name in FEW), "v1/users/me", "*"]),
+    st.sampled_from([1, 2, 3, 5, 20]),
+    st.sampled_from([None, 1, 3]),
+)
+
+
+@settings(max_examples=SOAK or 6, deadline=None)
+@given(
+    front_end=st.sampled_from(list(FRONT_ENDS) if SOAK else ["singer"]),
+    state=st.sampled_from(STATES),
+    rules=st.lists(REFUSALS, min_size=1, max_size=4),
+)
+def test_any_refusals_at_any_places(trials, front_end, state, rules):
+    rules = [(kind, *rest) for kind, *rest in rules if kind not in believed(rest[0])]
+
+    assert [] == trials(*FEW).wrongs(front_end, state, *(at(*each) for each in rules))
 
 
 @pytest.mark.parametrize("front_end", ["load", "plain", "singer"])
