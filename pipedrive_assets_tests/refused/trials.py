@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 import duckdb
 import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity
@@ -190,6 +192,15 @@ class PlainTrial(LoadTrial):
                 if error is None:
                     raise
                 raise error from failed
+            finally:
+                _deactivate()
+
+
+def _deactivate() -> None:
+    """A later run of another front end must not find this pipeline, whose files are removed."""
+    context = Container()[PipelineContext]
+    if context.is_active():
+        context.deactivate()
 
 
 def _cause(error: BaseException | None) -> PipedriveError | None:

@@ -79,7 +79,7 @@ def _read(
                 yield rows
     except PipedriveError as error:
         if isinstance(error, Refused) and not reading.answered:
-            reading.refuse()
+            reading.refuse(asked[0].id)
         else:
             reading.stopped = True
             reading.owe(left)

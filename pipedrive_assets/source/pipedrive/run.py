@@ -14,7 +14,8 @@ from dlt.common.pipeline import current_pipeline
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import ENTITIES, Entity
-from pipedrive_assets.errors import WrongAccountError
+from pipedrive_assets.errors import PipedriveError, WrongAccountError
+from pipedrive_assets.reading.child_calls import Answered, ChildCalls
 from pipedrive_assets.reading.chunk import Chunk, Parent
 from pipedrive_assets.reading.field_memory import FieldMemory, StateMapping
 from pipedrive_assets.reading.plan import Walk
@@ -42,6 +43,8 @@ ACCOUNT = "account"
 FIELDS = "custom_fields_mapping"
 UNFINISHED = "unfinished"
 REFUSED = "refused"
+"""The id of a parent for which Pipedrive refused the table."""
+
 OWED = "owed"
 DOUBTED = "doubted"
 """By id, since when: parents that came back without children or were not found."""
@@ -83,10 +86,7 @@ class ChildReading:
 
     @property
     def counts(self) -> bool:
-        """Whether it is read as its parents are; not if the account lacked the feature last time.
-
-        Once the feature answers, the next run reads the children of all parents.
-        """
+        """Whether it is read as its parents are; not while the account lacks the feature."""
         return not (self.before.get(REFUSED) or self.state.get(REFUSED))
 
     def needs(self, row: Row, cursor: str, request: Request) -> bool:
@@ -95,11 +95,11 @@ class ChildReading:
             return False
         return request.full or not is_held(self.before, row, cursor, request.overlap)
 
-    def refuse(self) -> None:
-        """The account lacks the feature: nothing is complete."""
+    def refuse(self, parent: int) -> None:
+        """The account lacks the feature: nothing is complete. `parent` was refused."""
         self.refused = True
         self.state.clear()
-        self.state.update(self.before, **{REFUSED: True})
+        self.state.update(self.before, **{REFUSED: parent})
 
     def open(self) -> None:
         """It answers."""
@@ -171,6 +171,8 @@ class Run:
         if self.request.full:
             state.pop(OWED, None)
             state.pop(DOUBTED, None)
+        if self._is_answered_again(child, state):
+            del state[REFUSED]
         reading = ChildReading(
             name=child.name,
             walk=planned(state, self.request),
@@ -179,6 +181,19 @@ class Run:
         )
         self.children[child.name] = reading
         return reading
+
+    def _is_answered_again(self, child: Entity, state: State) -> bool:
+        """Whether Pipedrive answers for the parent for which it refused the table last time: only
+        then the parents' list is read from where this table needs it.
+        """
+        refused = state.get(REFUSED)
+        if type(refused) is not int:  # True in states of earlier releases
+            return False
+        calls = ChildCalls(client=self.client, entity=child, tally=self.tally)
+        try:
+            return isinstance(calls.ask((Parent(id=refused, update_time=None),)), Answered)
+        except PipedriveError:
+            return False
 
     def owe_histories(self, entity: Entity, rows: Iterable[Row], before: State) -> None:
         """Have the histories read again that show changed records of a list.
