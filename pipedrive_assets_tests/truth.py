@@ -179,7 +179,10 @@ def _key(entity: Entity, row: Row) -> tuple[Any, ...]:
 
 
 def _leaves(entity: Entity, mine: Row, name: str, value: Any) -> Iterator[str]:
-    if isinstance(value, dict) and name not in mine:
+    if isinstance(value, dict) and value.keys() == {"id", "label"} and f"{name}_id" in mine:
+        yield from _leaves(entity, mine, name, value["label"])
+        yield from _leaves(entity, mine, f"{name}_id", value["id"])
+    elif isinstance(value, dict) and name not in mine:
         for leaf, inner in value.items():
             yield from _leaves(entity, mine, f"{name}__{leaf}", inner)
     elif name not in mine:
