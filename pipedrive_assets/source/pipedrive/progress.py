@@ -3,7 +3,7 @@
 dlt commits its state with the rows; what fails before that never happened.
 """
 
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,9 @@ LISTS = "lists"
 
 RECENT = "recent"
 """By id: the change of rows so recent that the next window shows them once more."""
+
+SHELVES = "recent_by_list"
+"""The recent changes of current rows, and those of archived rows."""
 
 UNKNOWN = "unknown_fields"
 """Keys of custom fields that rows had while Pipedrive did not return the fields' definitions."""
@@ -95,18 +98,30 @@ def is_held(before: State, row: Row, cursor: str, overlap: timedelta) -> bool:
 
 
 def note_rows(seen: State, rows: Iterable[Row], cursor: str, overlap: timedelta) -> None:
-    """Remember the newest change, the highest id and the recent changes among rows."""
-    recent = seen.setdefault(RECENT, {})
+    """Remember the newest change, the highest id and the recent changes among rows.
+
+    Archived rows have a list of their own, whose next window starts at its own newest change.
+    """
+    shelves = seen.setdefault(SHELVES, [{}, {}])
     for row in rows:
         change, key = row.get(cursor), row.get("id")
         if isinstance(key, int):
             seen[IDS] = max(key, seen.get(IDS, key))
         if change:
             seen[NEWEST] = _later(seen.get(NEWEST), change)
-            recent[str(key)] = change
-    if NEWEST in seen:
-        since = parse_stamp(seen[NEWEST]) - overlap
-        seen[RECENT] = {key: each for key, each in recent.items() if parse_stamp(each) >= since}
+            is_archived = bool(row.get("is_archived") or row.get("archive_time"))
+            shelves[not is_archived].pop(str(key), None)
+            shelves[is_archived][str(key)] = change
+    seen[SHELVES] = [_recent(each, overlap) for each in shelves]
+    seen[RECENT] = {key: change for shelf in seen[SHELVES] for key, change in shelf.items()}
+
+
+def _recent(changes: Mapping[str, str], overlap: timedelta) -> dict[str, str]:
+    moments = {key: parse_stamp(change) for key, change in changes.items()}
+    since = max(moments.values(), default=None)
+    if since is None:
+        return {}
+    return {key: changes[key] for key, moment in moments.items() if moment >= since - overlap}
 
 
 def note_finished(state: State, walk: Walk, seen: State, paths: Iterable[str] = ()) -> None:
