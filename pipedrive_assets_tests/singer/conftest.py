@@ -182,7 +182,8 @@ def changed(office: Office, stream: Stream, row: dict[str, Any], since: datetime
 def same(theirs: Any, mine: Any) -> bool:
     """Whether a record's value is the account's: times in one form, flags as booleans."""
     if isinstance(theirs, dict | list) and isinstance(mine, str):
-        return bool(json.loads(mine) == theirs)
+        is_option = isinstance(theirs, dict) and theirs.keys() == {"id", "label"}
+        return bool(mine == theirs["label"] if is_option else json.loads(mine) == theirs)
     if theirs in (None, "", [], {}) or mine in (None, "", [], {}):
         return (theirs or None) == (mine or None) or str(theirs).startswith("0000")
     if isinstance(theirs, dict) and isinstance(mine, dict):
