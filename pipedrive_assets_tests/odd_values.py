@@ -38,6 +38,9 @@ def edited_rows(path: str, entity: Entity, names: list[str]) -> Fault:
     def edit(row: dict[str, Any]) -> dict[str, Any]:
         first = next(turn)
         odd = {name: ODD[(first + place) % len(ODD)] for place, name in enumerate(names)}
+        if entity.parent:
+            # The id of another parent is an error of its own.
+            odd = {name: None if value == "7" else value for name, value in odd.items()}
         return {**row, **{name: value for name, value in odd.items() if name in row}}
 
     def change(genuine: Reply) -> Reply:

@@ -31,8 +31,16 @@ def account_rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
             for name, value in row.items()
             if name not in entity.secret
         }
-        for row in rows
+        for row in map(_with_label, rows)
     ]
+
+
+def _with_label(row: Row) -> Row:
+    """A lost reason as the table has it, label and id apart, whatever its form."""
+    reason = row.get("lost_reason")
+    if not isinstance(reason, dict):
+        return row
+    return {**row, "lost_reason": reason["label"], "lost_reason_id": reason["id"]}
 
 
 def _opens_nothing(link: Any) -> Any:

@@ -241,7 +241,7 @@ def test_activities_have_the_columns_that_the_mapping_promises(office, form):
     assert {name for _, name in promised} <= held
     assert not [name for name in held if HASH.match(name)]
     for code, name in promised:
-        rows = office.world.tables["activities"].rows.values()
+        rows = account_rows(office.sandbox, BY_NAME["activities"])
         expected = {row["id"]: (row["custom_fields"] or {}).get(code) or None for row in rows}
         found = dict(office.query(f'SELECT id, "{name}" FROM activities'))
         assert expected == {key: found[key] or None for key in expected}

@@ -44,7 +44,9 @@ def test_a_warehouse_survives_odd_values_and_is_right_after_one_healthy_run(make
     assert not [line for line in office.differences(*lists) if "missing" in line]
 
     office.sandbox.clear_faults()
-    office.load(*TABLES, full=True)
+    for _ in range(2):
+        # An empty set of children replaces a filled one only when two runs returned it.
+        office.load(*TABLES, full=True)
     office.reconcile()
     assert [] == office.differences(*TABLES)
 
@@ -56,7 +58,9 @@ def test_keys_that_come_as_text_are_numbers_everywhere(make_office):
     names = [name for name in TABLES if not BY_NAME[name].optional]
     office.load(*names)
     office.advance(days=1)
-    office.load(*names, full=True)
+    for _ in range(2):
+        # An empty set of children replaces a filled one only when two runs returned it.
+        office.load(*names, full=True)
     office.reconcile()
     assert [] == office.differences(*names)
 
