@@ -62,9 +62,8 @@ def _draw_overview(settings: Settings, loaded: Sequence[str]) -> None:
         path = draw_page(warehouse, folder, loaded, file_mode=settings.file_mode)
     except Exception as error:  # noqa: BLE001 - whatever fails here, the tables are loaded
         log.warning(
-            "The sales overview was not drawn (%s: %s). The tables are loaded. The next load draws "
+            "The sales overview was not drawn (%s). The tables are loaded. The next load draws "
             "it again.",
-            type(error).__name__,
             error if isinstance(error, PipedriveError) else described(error),
         )
         return

@@ -1,5 +1,6 @@
 """A bar on a terminal, lines elsewhere; results are printed as ever."""
 
+import contextlib
 import fcntl
 import io
 import logging
@@ -53,16 +54,27 @@ def test_a_terminal_shows_a_bar_with_pages_rows_tokens_and_time_left():
     assert "\x1b" not in stream.getvalue().replace("\x1b[A", "")
 
 
+def everything_from(terminal):
+    """What was written to a terminal that is closed; the kernel passes it on in pieces."""
+    written = b""
+    with contextlib.suppress(OSError):
+        while piece := os.read(terminal, 10_000):
+            written += piece
+    os.close(terminal)
+    return written.decode()
+
+
 @pytest.mark.parametrize(("told", "width"), [(30, 29), (0, 79)])
 def test_a_terminal_shows_as_much_as_it_holds_and_one_without_a_width_a_usual_one(told, width):
     seen, shown = pty.openpty()
     fcntl.ioctl(shown, termios.TIOCSWINSZ, struct.pack("4H", 24, told, 0, 0))
 
-    with os.fdopen(shown, "w") as stream:
-        with watched("Loading", {"TERM": "xterm"}, stream, Clock()) as watch:
-            watch(at(10**30, left=75))
-        lines = os.read(seen, 10_000).decode().split("\r")
-    os.close(seen)
+    with (
+        os.fdopen(shown, "w") as stream,
+        watched("Loading", {"TERM": "xterm"}, stream, Clock()) as watch,
+    ):
+        watch(at(10**30, left=75))
+    lines = everything_from(seen).split("\r")
 
     assert any(line.startswith("100% |") for line in lines)
     assert width == max(len(line) for line in lines)
