@@ -24,7 +24,8 @@ test: .venv/installed ## everything that needs no process and no waiting
 e2e: .venv/installed ## subprocesses, real ports, a browser
 	@$(BIN)/python -m pytest -m e2e -n 2
 
-soak: .venv/installed ## a simulated month, with many seeds (SOAK_SEEDS=20): an hour
+soak: .venv/installed ## every refusal of every endpoint, and a simulated month with many seeds (SOAK_SEEDS=20): hours
+	@$(BIN)/python -m pytest -m soak
 	@SOAK_SEEDS=$${SOAK_SEEDS:-20} $(BIN)/python -m pytest -m e2e pipedrive_assets_tests/e2e/test_month.py
 
 check: lint test ## all that CI runs but e2e

@@ -98,13 +98,13 @@ def rounds() -> Iterator[object]:
             )
 
 
-@pytest.mark.e2e
+@pytest.mark.soak
 @pytest.mark.parametrize(("front_end", "state", "refused", "number"), list(rounds()))
 def test_every_place_refused_at_once(trials, front_end, state, refused, number):
     assert [] == trials().wrongs(front_end, state, *round_of(refused, number))
 
 
-@pytest.mark.e2e
+@pytest.mark.soak
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("place", [*LISTS, *CHILDREN])
 def test_each_place_refused_in_every_way(trials, state, place):
