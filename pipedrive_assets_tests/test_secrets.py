@@ -77,7 +77,7 @@ def holding(folder: Path) -> list[Path]:
     return [path for path in files if any(s.encode() in path.read_bytes() for s in SECRETS)]
 
 
-TABLES = ("deals", "users", "notes", "webhooks")
+TABLES = ("deals", "pipelines", "notes", "webhooks")
 ECHO = gateway_reply(403, f"the api token {TOKEN} may not do this")
 
 
@@ -96,7 +96,7 @@ def test_the_api_token_is_in_no_log_event_file_or_message(  # noqa: PLR0913, PLR
     told: list[str] = [repr(Settings.from_env()), repr(definitions), repr(resource)]
     results = []
     for trouble in (
-        (faults.reply("v1/users", ECHO), faults.truncated("v1/notes")),
+        (faults.reply("api/v2/pipelines", ECHO), faults.truncated("v1/notes")),
         (faults.revoked("v1/users/me"),),
         (),
     ):
@@ -142,7 +142,7 @@ def test_errors_show_no_token_in_traceback_or_attributes(account):
 def failing_then_fine(sandbox: Sandbox, act: Callable[[], object]) -> list[str]:
     """What is said of a refusal that quotes the api token, and of a run that succeeds."""
     told = []
-    sandbox.inject(faults.reply("v1/users", ECHO).always())
+    sandbox.inject(faults.reply("api/v2/pipelines", ECHO).always())
     with pytest.raises(Exception, match="may not do this") as caught:
         act()
     error: BaseException | None = caught.value
@@ -173,7 +173,7 @@ def test_the_api_token_is_in_no_state_trace_or_file_of_a_plain_dlt_pipeline(
     )
 
     def run() -> object:
-        source = pipedrive_source(TOKEN).with_resources("users", "stages", "webhooks")
+        source = pipedrive_source(TOKEN).with_resources("pipelines", "stages", "webhooks")
         return pipeline.run(source), repr(source), str(pipeline.last_trace), dict(pipeline.state)
 
     told = failing_then_fine(sandbox, run)
@@ -194,7 +194,7 @@ def test_the_api_token_is_in_no_message_state_or_catalog_of_the_tap(account, sai
         tap = PipedriveTap(config, {})
         catalog = tap.do_discover()
         for entry in catalog.streams:
-            entry.of()["selected"] = entry.tap_stream_id in {"users", "stages"}
+            entry.of()["selected"] = entry.tap_stream_id in {"pipelines", "stages"}
         tap.do_sync(catalog)
         return repr(tap), str(catalog.to_dict())
 
@@ -206,20 +206,25 @@ def test_the_api_token_is_in_no_message_state_or_catalog_of_the_tap(account, sai
         assert TOKEN not in text
 
 
-def test_telemetry_is_off_unless_the_user_turns_it_on(tmp_path, monkeypatch):
-    import dlt
-    import yaml
-
+def traces(folder: Path) -> bool:
+    """Whether dlt keeps a trace of what it loads into the warehouse."""
     from pipedrive_assets.source import Warehouse
 
-    monkeypatch.delenv("RUNTIME__DLTHUB_TELEMETRY", raising=False)
-    dlt.config["runtime.dlthub_telemetry"] = True
-    Warehouse(tmp_path / "warehouse.duckdb", "pipedrive_data").close()
-    assert dlt.config.get("runtime.dlthub_telemetry", bool) is False
+    warehouse = Warehouse(folder / "warehouse.duckdb", "pipedrive_data")
+    with warehouse.exclusive():
+        found = warehouse.pipeline("pipedrive_stages").config.enable_runtime_trace
+    warehouse.close()
+    return bool(found)
 
+
+def test_telemetry_is_off_unless_the_user_turns_it_on(tmp_path, monkeypatch):
+    import yaml
+
+    monkeypatch.delenv("RUNTIME__DLTHUB_TELEMETRY", raising=False)
+    # dlt reports nothing of a pipeline without a trace.
+    assert traces(tmp_path) is False
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "true")
-    Warehouse(tmp_path / "warehouse.duckdb", "pipedrive_data").close()
-    assert dlt.config.get("runtime.dlthub_telemetry", bool) is True
+    assert traces(tmp_path) is True
 
     here = Path(__file__).parents[1]
     assert yaml.safe_load((here / "dagster.yaml").read_text())["telemetry"] == {"enabled": False}
