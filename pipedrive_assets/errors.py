@@ -22,6 +22,7 @@
         FieldsRefused          fields that were loaded before are refused now
         ParentNotLoaded        load the table first that it is read for
         ImplausibleLoss        too many rows are gone at once to be believed
+      InternalError            a bug of this project: report it                      exit 7
       CapReached               the rest waits: a cap of this project's settings       exit 4
       LoadFailed               some tables failed; the others are loaded             the first one's
 
@@ -352,6 +353,30 @@ class ImplausibleLoss(DataError):
             "still sees everything (a global admin's does) and run again. If they really are gone, "
             "accept it: "
             f"python -m pipedrive_assets {command} {table} --accept-loss"
+        )
+
+
+class InternalError(PipedriveError):
+    """An exception that this project did not foresee: a bug.
+
+    `trace` is its traceback without row content. The exception itself is not attached, because its
+    text may quote rows.
+    """
+
+    exit_code = 7
+
+    def __init__(self, doing: str, fault: str, *, trace: str = "") -> None:
+        """Build the sentence.
+
+        Args:
+            doing: What was going on, such as `loading deals`.
+            fault: The exception in a few words that hold no row content.
+            trace: The traceback.
+        """
+        self.trace = trace
+        super().__init__(
+            f"Unexpected error while {doing}: {fault}. This is a bug in pipedrive_assets; rows "
+            "committed earlier are kept. Please report it with the traceback in the log."
         )
 
 

@@ -65,6 +65,7 @@ def test_a_spent_budget_names_its_reset() -> None:
         (errors.BudgetExhausted, 4),
         (errors.TransientApiError, 5),
         (errors.DataError, 6),
+        (errors.InternalError, 7),
     ],
 )
 def test_exit_codes_tell_what_to_do(kind: type[errors.PipedriveError], code: int) -> None:

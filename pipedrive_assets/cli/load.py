@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pipedrive_assets.cli.command import Command
 from pipedrive_assets.entities import BY_NAME, Entity
-from pipedrive_assets.errors import ConfigurationError, PipedriveError
-from pipedrive_assets.fault_text import described
+from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.reading.unexpected import foreseen
 from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import Window, utc_now
 
@@ -64,7 +64,7 @@ def _draw_overview(settings: Settings, loaded: Sequence[str]) -> None:
         log.warning(
             "The sales overview was not drawn (%s). The tables are loaded. The next load draws "
             "it again.",
-            error if isinstance(error, PipedriveError) else described(error),
+            foreseen(error, "drawing the sales overview"),
         )
         return
     finally:

@@ -18,6 +18,7 @@ from pipedrive_assets.cli import (
     try_sandbox,
 )
 from pipedrive_assets.errors import LoadFailed, PipedriveError
+from pipedrive_assets.reading.unexpected import foreseen
 from pipedrive_assets.settings import Settings
 
 COMMANDS = (
@@ -45,13 +46,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", handlers=[handler])
     try:
         arguments.run(arguments)
-    except PipedriveError as error:
+    except KeyboardInterrupt:
+        return 130
+    except Exception as caught:  # noqa: BLE001 - a bug ends in a sentence, too
+        error = foreseen(caught, f"running the command {arguments.command.name}")
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         if arguments.command.alerts:
             _alert(arguments.command.name, error)
         return error.exit_code
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 

@@ -8,7 +8,7 @@ import dagster as dg
 
 from pipedrive_assets.alert import failure_text, post
 from pipedrive_assets.errors import PipedriveError
-from pipedrive_assets.orchestration.failures import named
+from pipedrive_assets.orchestration.failures import named, ticking
 from pipedrive_assets.settings import Settings
 
 ALERT_SECONDS = 30
@@ -27,7 +27,8 @@ def build_alerts(settings: Settings) -> list[dg.SensorDefinition]:
         description="Posts one sentence to the webhook when a run fails.",
     )
     def pipedrive_alerts(context: dg.RunFailureSensorContext) -> None:
-        post(url, run_text(context.dagster_run, said_by(context)))
+        with ticking("the alert sensor"):
+            post(url, run_text(context.dagster_run, said_by(context)))
 
     return [pipedrive_alerts]
 

@@ -15,18 +15,18 @@ import dagster as dg
 
 from pipedrive_assets.connect import caps_of
 from pipedrive_assets.entities import DEFAULT_ENTITIES, Entity
-from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.orchestration.alerts import tell
 from pipedrive_assets.orchestration.checks import check_results, check_specs
 from pipedrive_assets.orchestration.covered_days import covered_days, record_covered
 from pipedrive_assets.orchestration.facts import closed_until, facts_of
-from pipedrive_assets.orchestration.failures import failure, or_failure
+from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure
 from pipedrive_assets.orchestration.metadata import glimpse_facts, metadata, schema_facts, sentence
 from pipedrive_assets.orchestration.partitions import beta_accepted, window_of
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.orchestration.run_notes import note_failure, note_start
 from pipedrive_assets.orchestration.target import Target
 from pipedrive_assets.orchestration.translator import specs
+from pipedrive_assets.reading.unexpected import foreseen
 from pipedrive_assets.settings import FILE_DESTINATION, Settings
 from pipedrive_assets.source import LoadRequest, TableReport, load_tables, raise_failures
 from pipedrive_assets.windows import utc_now
@@ -98,7 +98,8 @@ def _materialize(
                     ),
                 )
         raise_failures(reports)
-    except PipedriveError as error:
+    except Exception as caught:  # noqa: BLE001 - a bug ends the step with a sentence
+        error = of_ours(caught, "loading tables")
         loaded = {report.entity.name for report in reports if not report.error}
         note_failure(context, error, unloaded=_selected(context) - loaded)
         tell(context.run, settings, error)
@@ -133,6 +134,7 @@ def _noted(name: str, failed: list[str]) -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001 - the rows are loaded, whatever fails here
         failed.append(f"{name} ({type(error).__name__})")
+        foreseen(error, f"determining the {name}")
 
 
 def _request(

@@ -10,8 +10,7 @@ import dagster as dg
 
 from pipedrive_assets.derived import DERIVED_TABLES, OVERVIEW, DerivedTable
 from pipedrive_assets.entities import Entity
-from pipedrive_assets.errors import PipedriveError
-from pipedrive_assets.orchestration.failures import failure, or_failure
+from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure
 from pipedrive_assets.orchestration.partitions import beta_accepted
 from pipedrive_assets.orchestration.preview import as_table
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
@@ -91,12 +90,10 @@ def failing_alone(context: dg.AssetExecutionContext) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a bug ends the step with a sentence
         names = ",".join(sorted(key.to_user_string() for key in context.selected_asset_keys))
         context.instance.add_run_tags(context.run.run_id, {FAILED_TAG: names})
-        if isinstance(error, PipedriveError):
-            raise failure(error) from None
-        raise
+        raise failure(of_ours(error, f"making {names}")) from None
 
 
 def sentence(derivation: Derivation) -> str:

@@ -1,29 +1,65 @@
 """How a run ends that failed: what, why, what to do next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import dagster as dg
 
-from pipedrive_assets.errors import LoadFailed, PipedriveError
+from pipedrive_assets.errors import InternalError, LoadFailed, PipedriveError
+from pipedrive_assets.reading.unexpected import foreseen
 
 T = TypeVar("T")
+DAGSTERS = (dg.DagsterError, dg.Failure, dg.RetryRequested)
+"""What Dagster itself handles."""
 
 
 def or_failure(act: Callable[[], T]) -> T:
-    """What `act` gives; an error of ours ends the step."""
+    """What `act` gives; an error ends the step."""
     try:
         return act()
-    except PipedriveError as error:
-        raise failure(error) from None
+    except Exception as error:  # noqa: BLE001 - a bug is one sentence
+        raise failure(of_ours(error, "preparing the run")) from None
+
+
+def of_ours(error: Exception, doing: str) -> PipedriveError:
+    """Turn an exception into an error of this project; Dagster's own are raised again.
+
+    Args:
+        error: What was raised.
+        doing: What was going on, such as `loading tables`.
+    """
+    if isinstance(error, DAGSTERS):
+        raise error
+    return foreseen(error, doing)
+
+
+@contextmanager
+def ticking(what: str) -> Iterator[None]:
+    """Inside, a sensor or schedule is evaluated: a bug becomes one sentence in its tick."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a bug is one sentence
+        raise of_ours(error, f"evaluating {what}") from None
 
 
 def failure(error: PipedriveError) -> dg.Failure:
-    """The step's end. Retrying at once would only repeat what was retried already."""
+    """The step's end, with the tracebacks of bugs. Retrying at once would only repeat what was
+    retried already.
+    """
     facts: dict[str, Any] = {"error": type(error).__name__}
     if isinstance(error, LoadFailed):
         facts = {name: named(cause) for name, cause in error.failures.items()}
+        for name, cause in error.failures.items():
+            facts |= _trace(f"{name}_traceback", cause)
+    facts |= _trace("traceback", error)
     return dg.Failure(description=named(error), metadata=facts, allow_retries=False)
+
+
+def _trace(name: str, error: PipedriveError) -> dict[str, Any]:
+    if not isinstance(error, InternalError):
+        return {}
+    return {name: dg.MetadataValue.md(f"```\n{error.trace}\n```")}
 
 
 def named(error: PipedriveError) -> str:

@@ -13,6 +13,7 @@ from pipedrive_assets.entities import Entity
 from pipedrive_assets.orchestration import pauses, runs
 from pipedrive_assets.orchestration.derived import with_derived
 from pipedrive_assets.orchestration.facts import Facts, facts_of
+from pipedrive_assets.orchestration.failures import ticking
 from pipedrive_assets.orchestration.first_load import first_load_sentence, split_by_first_load
 from pipedrive_assets.orchestration.partitions import open_day
 from pipedrive_assets.orchestration.target import (
@@ -59,8 +60,9 @@ def build_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
     def pipedrive_freshness_sensor(
         context: dg.SensorEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
-        runs.bury(context.instance, target)
-        tick = freshness_tick(context.instance, target, utc_now())
+        with ticking("the freshness sensor"):
+            runs.bury(context.instance, target)
+            tick = freshness_tick(context.instance, target, utc_now())
         return tick if isinstance(tick, dg.SkipReason) else with_derived(tick)
 
     return pipedrive_freshness_sensor

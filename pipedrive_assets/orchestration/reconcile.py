@@ -6,11 +6,10 @@ from typing import Any
 import dagster as dg
 
 from pipedrive_assets.connect import caps_of
-from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.orchestration import pauses, run_notes, runs
 from pipedrive_assets.orchestration.alerts import tell
 from pipedrive_assets.orchestration.facts import facts_of
-from pipedrive_assets.orchestration.failures import failure, or_failure
+from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure, ticking
 from pipedrive_assets.orchestration.metadata import metadata, sentence
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.orchestration.target import (
@@ -73,7 +72,8 @@ def reconcile_op(
             said = metadata(report)
             context.log_event(dg.AssetObservation(report.entity.name, metadata=said))
         raise_failures(reports)
-    except PipedriveError as error:
+    except Exception as caught:  # noqa: BLE001 - a bug ends the step with a sentence
+        error = of_ours(caught, "reconciling")
         run_notes.note_failure(context, error, unloaded=set())
         tell(context.run, settings, error)
         raise failure(error) from None
@@ -109,7 +109,8 @@ def build_reconcile_schedule(settings: Settings, job: Any) -> list[dg.ScheduleDe
     def pipedrive_weekly_schedule(
         context: dg.ScheduleEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
-        return weekly_tick(context.instance, target, utc_now())
+        with ticking("the weekly schedule"):
+            return weekly_tick(context.instance, target, utc_now())
 
     return [pipedrive_weekly_schedule]
 

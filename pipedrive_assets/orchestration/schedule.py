@@ -11,6 +11,7 @@ from pipedrive_assets.entities import Entity
 from pipedrive_assets.orchestration import pauses, runs
 from pipedrive_assets.orchestration.derived import READS, with_derived
 from pipedrive_assets.orchestration.facts import Facts, facts_of
+from pipedrive_assets.orchestration.failures import ticking
 from pipedrive_assets.orchestration.first_load import first_load_sentence, split_by_first_load
 from pipedrive_assets.orchestration.partitions import DAY, newest_ended_day
 from pipedrive_assets.orchestration.target import (
@@ -54,7 +55,8 @@ def build_schedule(settings: Settings, job: Any) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext,
     ) -> list[dg.RunRequest] | dg.SkipReason:
         newest = newest_ended_day(context.scheduled_execution_time)
-        tick = daily_tick(context.instance, target, newest, utc_now())
+        with ticking("the daily schedule"):
+            tick = daily_tick(context.instance, target, newest, utc_now())
         return tick if isinstance(tick, dg.SkipReason) else [with_derived(each) for each in tick]
 
     return pipedrive_daily_schedule

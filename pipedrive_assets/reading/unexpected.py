@@ -1,23 +1,65 @@
-"""Errors that this project did not foresee, as one sentence for the person who runs it."""
+"""Errors that this project did not foresee: a sentence, and a traceback without row content."""
 
-from pipedrive_assets.errors import DataError, PipedriveError
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipedrive_assets.errors import InternalError, PipedriveError
+from pipedrive_assets.fault_text import causes, described
+
+log = logging.getLogger(__name__)
 
 
 def explained(error: Exception, subject: str) -> PipedriveError:
-    """Turn any exception into an error of this project.
+    """Turn any exception that was raised while a table or stream was loaded into one of ours.
 
     Args:
-        error: What was raised while a table or stream was read.
+        error: What was raised.
         subject: The name of that table or stream.
 
     Returns:
-        `error` itself where it belongs to this project, else a DataError with `error` as its cause.
+        `error` itself where it belongs to this project, else an InternalError.
+    """
+    return foreseen(error, f"loading {subject}")
+
+
+def foreseen(error: Exception, doing: str) -> PipedriveError:
+    """Turn any exception into an error of this project; the traceback of a bug is logged.
+
+    Args:
+        error: What was raised.
+        doing: What was going on, such as `loading deals`.
+
+    Returns:
+        `error` itself where it belongs to this project, else an InternalError that does not refer
+        to it: its text may quote rows.
     """
     if isinstance(error, PipedriveError):
         return error
-    failure = DataError(
-        f"Unexpected error while loading {subject}: {type(error).__name__}: {str(error)[:200]}. "
-        "This is a bug in pipedrive_assets; rows committed earlier are kept. Report this message."
-    )
-    failure.__cause__ = error
-    return failure
+    trace = trace_of(error)
+    log.error("Unexpected error while %s:\n%s", doing, trace)
+    return InternalError(doing, described(error), trace=trace)
+
+
+@contextmanager
+def only_foreseen(doing: str) -> Iterator[None]:
+    """Raise nothing but errors of this project; `doing` as in `foreseen`."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a bug is one sentence
+        raise foreseen(error, doing) from None
+
+
+def trace_of(error: BaseException) -> str:
+    """The frames of an exception and of what caused it, as Python prints them.
+
+    Their texts are left out where they may hold row content.
+    """
+    parts = [
+        "".join(["Traceback (most recent call last):\n", *traceback.format_tb(each.__traceback__)])
+        + described(each)
+        for each in reversed(causes(error))
+        if each.__traceback__ or each is error
+    ]
+    return "\n\nwhich caused:\n\n".join(parts)

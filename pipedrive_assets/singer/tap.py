@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from pipedrive_assets.api import Tally
 from pipedrive_assets.connect import Connection, connect
-from pipedrive_assets.errors import DataError, LoadFailed, PipedriveError, Refused
+from pipedrive_assets.errors import DataError, InternalError, LoadFailed, PipedriveError, Refused
 from pipedrive_assets.reading.field_memory import FieldMemory, StateMapping
 from pipedrive_assets.reading.refusals import is_about_the_user, skips
 from pipedrive_assets.reading.unexpected import explained
@@ -157,7 +157,7 @@ def _synced(sync: StreamSync) -> PipedriveError | None:
         sync.sync()
     except Exception as caught:
         error = explained(caught, sync.stream.tap_stream_id)
-        if not isinstance(error, Refused | DataError):
+        if not isinstance(error, Refused | DataError | InternalError):
             raise
         return error
     return None

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from pipedrive_assets.entities import BY_NAME, ENTITIES, Kind
-from pipedrive_assets.errors import DataError, LoadFailed
+from pipedrive_assets.errors import DataError, InternalError, LoadFailed
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
 from pipedrive_assets_tests.odd_values import numbers_as_text, odd_columns
@@ -185,7 +185,7 @@ def test_an_unforeseen_error_of_a_stream_ends_no_later_stream(make_office, monke
 
     rows = type(stream).row
     monkeypatch.setattr(type(stream), "row", broken)
-    with pytest.raises(DataError, match=r"while loading stages: KeyError"):
+    with pytest.raises(InternalError, match=r"while loading stages: KeyError: 'x'\. This is a bug"):
         bench.sync(catalog)
     assert [] == bench.differences("pipelines", "deals")
 

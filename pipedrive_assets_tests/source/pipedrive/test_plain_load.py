@@ -12,6 +12,7 @@ from pipedrive_assets.errors import (
     BudgetExhausted,
     ConfigurationError,
     Forbidden,
+    InternalError,
     WrongAccountError,
 )
 from pipedrive_assets.reading.field_memory import OWN_SHAPES
@@ -512,3 +513,19 @@ def test_the_tables_made_of_definitions_are_those_of_the_dagster_load(plain, twi
 
     assert twin.query(mapping) == plain.office.query(mapping)
     assert twin.query(fields) == plain.office.query(fields)
+
+
+def test_an_exception_that_nobody_foresaw_is_a_sentence_without_rows(plain, monkeypatch, caplog):
+    person = "Anna Li"
+
+    def stumble(*_, **__):
+        return float(person)
+
+    monkeypatch.setattr("pipedrive_assets.source.pipedrive.run.Run.shaped", stumble)
+    with pytest.raises(PipelineStepFailed) as failure:
+        plain.run("stages")
+
+    assert isinstance(cause(failure), InternalError)
+    assert "while loading stages: ValueError. This is a bug" in str(failure.value)
+    assert "in stumble" in caplog.text
+    assert person not in caplog.text + str(failure.value)

@@ -1,0 +1,160 @@
+"""An exception that nobody foresaw is one sentence and a logged traceback, both without rows."""
+
+import logging
+
+import dagster as dg
+import pytest
+
+from pipedrive_assets.cli import main
+from pipedrive_assets.errors import InternalError, LoadFailed
+from pipedrive_assets.orchestration import freshness
+from pipedrive_assets.orchestration.assets import build_assets
+from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure, ticking
+from pipedrive_assets.orchestration.partitions import daily_partitions
+from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.reading.unexpected import foreseen, only_foreseen
+from pipedrive_assets.settings import Settings
+from pipedrive_assets.source import table_load
+from pipedrive_assets.source.table_load import TableLoad
+
+PERSON = "Anna Li"
+OFFICES = {}
+
+
+def stumble(*_, **__):
+    """Fail with a text that quotes a row, as libraries' do."""
+    try:
+        float(PERSON)
+    except ValueError as error:
+        raise KeyError("x") from error
+
+
+def whole_text(error):
+    """All that anybody can print of an error."""
+    links = (error.__cause__, error.__context__ if not error.__suppress_context__ else None)
+    return repr(error) + str(vars(error)) + "".join(whole_text(each) for each in links if each)
+
+
+def test_the_sentence_names_the_bug_and_the_log_has_the_frames(caplog):
+    with pytest.raises(InternalError) as caught, only_foreseen("loading deals"):
+        stumble()
+
+    assert str(caught.value) == (
+        "Unexpected error while loading deals: KeyError: 'x'. This is a bug in pipedrive_assets; "
+        "rows committed earlier are kept. Please report it with the traceback in the log."
+    )
+    assert ["ERROR"] == [record.levelname for record in caplog.records]
+    assert "in stumble" in caplog.text
+    assert "ValueError\n\nwhich caused:\n\nTraceback" in caplog.text
+    assert PERSON not in caplog.text + whole_text(caught.value)
+
+
+def test_errors_of_this_project_and_of_dagster_stay_what_they_are(caplog):
+    ours = LoadFailed({"deals": InternalError("loading deals", "KeyError")})
+    assert ours is foreseen(ours, "loading")
+    with pytest.raises(dg.Failure):
+        of_ours(dg.Failure("theirs"), "loading")
+    assert [] == caplog.records
+
+
+@pytest.mark.parametrize("place", ["commit", "read", "plan"])
+def test_in_a_load_it_costs_one_table_and_quotes_no_row(office, monkeypatch, caplog, place):
+    wrong = {
+        "commit": (TableLoad, "commit"),
+        "read": (table_load, "read_windowed"),
+        "plan": (TableLoad, "begin"),
+    }[place]
+    right = getattr(*wrong)
+
+    def only_persons(*given, **named):
+        names = {getattr(getattr(each, "entity", each), "name", "") for each in given}
+        return stumble() if "persons" in names else right(*given, **named)
+
+    monkeypatch.setattr(*wrong, only_persons)
+    with caplog.at_level(logging.DEBUG), pytest.raises(LoadFailed) as caught:
+        office.load("persons", "activities")
+
+    (error,) = caught.value.failures.values()
+    assert isinstance(error, InternalError)
+    assert 7 == caught.value.exit_code
+    assert "while loading persons: KeyError: 'x'" in str(error)
+    assert "in stumble" in caplog.text
+    assert PERSON not in caplog.text + whole_text(error)
+    assert [] == office.differences("activities")
+
+
+class OfficeResource(PipedriveResource):
+    """The resource of the project, connected to a test's own account."""
+
+    def connect(self):
+        return OFFICES["one"].connection
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "table_load.TableLoad.commit",
+        "views.rebuild",
+    ],
+)
+def test_in_dagster_the_run_fails_with_the_sentence_and_the_traceback(office, monkeypatch, place):
+    OFFICES["one"] = office
+    monkeypatch.setattr(f"pipedrive_assets.source.{place}", stumble)
+    result = dg.materialize(
+        [build_assets(daily_partitions(Settings.from_env({}).first_partition))],
+        selection="stages",
+        partition_key="2026-03-10",
+        resources={
+            "pipedrive": OfficeResource(),
+            "duckdb": WarehouseResource(
+                database=str(office.warehouse.path), dataset="pipedrive_data"
+            ),
+        },
+        instance=dg.DagsterInstance.ephemeral(),
+        raise_on_error=False,
+    )
+
+    (event,) = [each for each in result.all_events if each.is_step_failure]
+    told = event.step_failure_data.user_failure_data
+    assert "InternalError: Unexpected error while loading" in told.description
+    traces = [str(each.value) for name, each in told.metadata.items() if "traceback" in name]
+    assert 1 == len(traces)
+    assert "in stumble" in traces[0]
+    assert PERSON not in str(result.all_events)
+
+
+def test_each_table_has_its_own_traceback():
+    error = LoadFailed({"deals": InternalError("loading deals", "KeyError", trace="frames")})
+
+    assert "```\nframes\n```" == failure(error).metadata["deals_traceback"].value
+
+
+def test_a_step_that_does_not_begin_fails_with_the_sentence():
+    with pytest.raises(dg.Failure) as caught:
+        or_failure(stumble)
+    assert "while preparing the run: KeyError: 'x'" in caught.value.description
+    assert caught.value.__suppress_context__
+
+
+def test_a_tick_fails_with_the_sentence(monkeypatch):
+    monkeypatch.setattr(freshness, "freshness_tick", stumble)
+    sensor = freshness.build_sensor(
+        Settings.from_env({}), dg.define_asset_job("any", selection="*")
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance=instance)
+        with pytest.raises(InternalError, match="evaluating the freshness sensor: KeyError"):
+            sensor(context)
+    with pytest.raises(dg.DagsterError), ticking("a sensor"):
+        raise dg.DagsterInvalidInvocationError
+
+
+def test_a_command_ends_with_the_sentence_and_an_exit_code_of_its_own(monkeypatch, capsys, caplog):
+    monkeypatch.setattr("pipedrive_assets.source.spending.Spending.__init__", stumble)
+
+    assert 7 == main(["load", "stages"])
+
+    said = capsys.readouterr().err
+    assert "InternalError: Unexpected error while running the command load: KeyError: 'x'" in said
+    assert "in stumble" in caplog.text
+    assert PERSON not in said + caplog.text
