@@ -39,6 +39,11 @@ class Listing:
     """Whether a windowed list takes `updated_since`."""
 
 
+def list_name(path: str, variant: Collection[tuple[str, str]] = ()) -> str:
+    """The name by which a list is remembered: its path, with the parameters of a variant."""
+    return path + "".join(f"?{name}={value}" for name, value in variant)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
     """One Pipedrive collection.
@@ -176,6 +181,12 @@ class Entity:
         names = ",".join(name for name in self.include_fields if name not in omitted)
         others = tuple(each for each in self.params if each[0] != "include_fields")
         return replace(self, params=(*others, ("include_fields", names)) if names else others)
+
+    @property
+    def list_names(self) -> tuple[str, ...]:
+        """The names of all lists that are read: a path, with the parameters of its variant."""
+        paths = dict.fromkeys(listing.path for listing in self.listings)
+        return tuple(list_name(path, variant) for path in paths for variant in self.variants)
 
     @property
     def listings(self) -> tuple[Listing, ...]:

@@ -90,6 +90,9 @@ class Chunk:
     whole: bool = False
     """Whether the rows are everything that a snapshot lists."""
 
+    lists: Mapping[str, list[Row]] = field(default_factory=dict)
+    """By name (`Entity.list_names`), the rows that each list of a snapshot returned."""
+
     has_empty_list: bool = False
     """Whether one of the lists of a snapshot returned no row, which proves nothing by itself."""
 

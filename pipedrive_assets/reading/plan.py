@@ -88,11 +88,15 @@ class Walk:
             return None
         return min(self.started_at, self.until) if self.until else self.started_at
 
-    def concerns(self, row: Mapping[str, Any], column: str) -> bool:
-        """Whether a list that takes no `updated_since` shows in this row, by the column of its last
-        change, what the walk is to read.
+    def concerns(self, row: Mapping[str, Any], column: str, path: str) -> bool:
+        """Whether a row of a list that takes no `updated_since` changed since that list is read.
+
+        Args:
+            row: The row.
+            column: The column of its last change.
+            path: The list.
         """
-        change, start = row.get(column), self.earliest
+        change, start = row.get(column), self.start_of(path)
         return start is None or not change or parse_stamp(change) >= start
 
     def lists_after(

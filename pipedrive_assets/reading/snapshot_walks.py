@@ -10,10 +10,13 @@ from datetime import datetime
 
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.entities import BY_NAME, Entity, Listing
+from pipedrive_assets.entity import list_name
 from pipedrive_assets.errors import BadRequest, DataError, Missing, Refused
 from pipedrive_assets.reading.chunk import Chunk, Row
 from pipedrive_assets.reading.coerce import coerced_rows
 from pipedrive_assets.reading.list_pages import Params, read_whole
+from pipedrive_assets.reading.plan import Walk
+from pipedrive_assets.windows import parse_stamp
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +37,47 @@ def read_snapshot(client: Client, entity: Entity, tally: Tally) -> Iterator[Chun
         whole=True,
         refused=doubts.refused,
         doubtful=tuple(doubts.doubtful),
+        lists={} if entity.per else doubts.lists,
         has_empty_list=doubts.has_empty_list,
     )
+
+
+def parents_to_read(
+    entity: Entity, chunk: Chunk, walk: Walk
+) -> tuple[list[tuple[int | None, Row]], Walk]:
+    """Which rows of a snapshot have children to read, for readers that keep no state per parent.
+
+    Each list has a mark of its own, as the lists of a windowed entity have: one that was refused,
+    or empty by mistake, is taken from where it was.
+
+    Args:
+        entity: The snapshot.
+        chunk: What `read_snapshot` read of it.
+        walk: From when each list concerns the children, by the list's name.
+
+    Returns:
+        Those rows, and the walk once they are read.
+    """
+    column = entity.change_column
+    concerned = {
+        row["id"]
+        for name, rows in chunk.lists.items()
+        for row in rows
+        if walk.concerns(row, column, name)
+    }
+    newest = {
+        name: max(changes)
+        for name, rows in chunk.lists.items()
+        if (changes := [parse_stamp(row[column]) for row in rows if row.get(column)])
+    }
+    refused = {
+        name: reason
+        for path, reason in chunk.refused.items()
+        for name in entity.list_names
+        if name.partition("?")[0] == path
+    }
+    done = replace(walk, started_at=chunk.read_at, newest=newest, refused=refused)
+    return [each for each in chunk.rows if each[1]["id"] in concerned], done
 
 
 @dataclass(slots=True)
@@ -45,6 +87,8 @@ class _Doubts:
     refused: dict[str, str] = field(default_factory=dict)
     doubtful: list[str] = field(default_factory=list)
     has_empty_list: bool = False
+    lists: dict[str, list[Row]] = field(default_factory=dict)
+    """By name, the rows that each list returned."""
 
 
 def _all_lists(
@@ -64,7 +108,7 @@ def _variants(
 ) -> list[tuple[list[Row], datetime]]:
     """What a list returns for each set of parameters; nothing where it is refused."""
     try:
-        return [
+        read = [
             _read(client, entity, listing, tally, (*entity.params, *variant), doubts)
             for variant in entity.variants
         ]
@@ -74,6 +118,9 @@ def _variants(
         log.warning("%s: /%s is not read: %s", entity.name, listing.path, refusal)
         doubts.refused[listing.path] = refusal.quote or f"status {refusal.status}"
         return []
+    for variant, (rows, _) in zip(entity.variants, read, strict=True):
+        doubts.lists.setdefault(list_name(listing.path, variant), []).extend(rows)
+    return read
 
 
 def _of_each(

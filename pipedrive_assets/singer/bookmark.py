@@ -114,7 +114,7 @@ def _omitted(told: Iterable[str], entity: Entity) -> tuple[str, ...]:
 
 def _lists(told: Mapping[str, Any], entity: Entity) -> dict[str, datetime | None]:
     found = {path: read_moment(text) for path, text in told.items()}
-    if found.keys() - {listing.path for listing in entity.listings}:
+    if found.keys() - set(entity.list_names):
         raise ValueError(told)
     return found
 

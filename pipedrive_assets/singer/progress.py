@@ -77,7 +77,7 @@ class Progress:
         """Read the lists from their start where rows were sent before their fields were known."""
         if known := self.unknown_fields & custom.plan.values.keys():
             self.unknown_fields -= known
-            self.lists = {listing.path: None for listing in self.entity.listings}
+            self.lists = dict.fromkeys(self.entity.list_names)
             self.walk = None
 
     def next_walk(self, overlap: timedelta, omitted: tuple[str, ...] = ()) -> Walk:
@@ -160,8 +160,7 @@ class Progress:
         walk, self.walk = self.walk, None
         if walk is None:
             return
-        paths = [listing.path for listing in self.entity.listings]
-        lists = walk.lists_after(self.lists, paths) if self.entity.cursor else {}
+        lists = walk.lists_after(self.lists, self.entity.list_names)
         self.bookmark = self._reached(walk)
         self.lists = {path: each for path, each in lists.items() if self._is_behind(each)}
         self.omitted = walk.omitted_after(self.omitted) if self.omitted else ()

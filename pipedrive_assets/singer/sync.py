@@ -16,7 +16,7 @@ from pipedrive_assets.reading.chunk import Chunk
 from pipedrive_assets.reading.field_memory import OWN_SHAPES, FieldMemory
 from pipedrive_assets.reading.omitted_fields import fields_to_omit
 from pipedrive_assets.reading.plan import Walk
-from pipedrive_assets.reading.snapshot_walks import read_snapshot
+from pipedrive_assets.reading.snapshot_walks import parents_to_read, read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.exclusion import leave_out
 from pipedrive_assets.rows.fields import resolve
@@ -145,9 +145,8 @@ class StreamSync:
             yield from read_windowed(self.run.client, entity, walk, self.tally, chunk_pages=1)
             return
         for chunk in read_snapshot(self.run.client, entity, self.tally):
-            column = entity.change_column
-            rows = [each for each in chunk.rows if walk.concerns(each[1], column)]
-            yield replace(chunk, rows=rows, walk=replace(walk, started_at=chunk.read_at))
+            rows, done = parents_to_read(entity, chunk, walk)
+            yield replace(chunk, rows=rows, walk=done)
 
     def _noted_parents(
         self, progress: Progress, rows: Iterable[Mapping[str, Any]]

@@ -7,7 +7,14 @@ from pipedrive_assets.errors import LoadFailed
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets_tests.singer.conftest import Killed
 from pipedrive_assets_tests.source.test_refused_fields import refuse
-from pipedrive_assets_tests.source.test_refused_lists import ARCHIVES, archive_one, empty
+from pipedrive_assets_tests.source.test_refused_lists import (
+    ARCHIVES,
+    PROJECT_FAULTS,
+    archive_one,
+    edit_project,
+    empty,
+    empty_folder,
+)
 from pipedrive_assets_tests.source.test_rights import paged_by_offset
 
 
@@ -95,3 +102,38 @@ def test_a_stream_without_pages_is_followed_where_its_reply_has_some(bench):
     bench.sync(bench.catalog("users"))
 
     assert [] == bench.differences("users")
+
+
+@pytest.mark.parametrize("folder", ["inbox", "drafts", "sent", "archive"])
+def test_messages_of_a_mail_folder_that_was_empty_by_mistake_are_read_by_the_next_sync(
+    bench, folder
+):
+    catalog = bench.catalog("mail_threads", "mail_messages")
+    bench.office.sandbox.inject(empty_folder(folder))
+    bench.sync(catalog)
+    bench.office.sandbox.clear_faults()
+    bench.office.advance(days=3)
+
+    bench.sync(catalog)
+
+    assert [] == bench.differences("mail_messages")
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("fault", PROJECT_FAULTS)
+def test_children_of_a_snapshot_of_two_lists_are_sent_once_both_answer(bench, fault, is_first):
+    catalog = bench.catalog("projects", "project_changelog")
+    if not is_first:
+        bench.sync(catalog)
+        bench.office.advance(days=1)
+    bench.office.sandbox.inject(fault.always())
+    for _ in range(2):
+        bench.sync(catalog)
+        bench.office.advance(hours=1)
+        edit_project(bench.office.world, is_archived="archived" in fault.on)
+        bench.office.advance(days=3)
+    bench.office.sandbox.clear_faults()
+
+    bench.sync(catalog)
+
+    assert [] == bench.differences("project_changelog")

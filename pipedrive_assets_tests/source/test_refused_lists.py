@@ -1,6 +1,7 @@
 """One list of a table is refused, or empty by mistake: the others go on, and nothing is lost."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -22,6 +23,32 @@ def empty(path):
         return json_reply(genuine.status, body, genuine.headers)
 
     return faults.changed(path, change)
+
+
+PROJECT_FAULTS = [
+    empty("api/v2/projects"),
+    empty("api/v2/projects/archived"),
+    faults.refused("api/v2/projects/archived", 403),
+]
+
+
+def empty_folder(folder):
+    """One mail folder has no threads."""
+
+    def act(_sandbox, call, serve):
+        genuine = serve()
+        if ("folder", folder) not in call.params:
+            return genuine
+        return json_reply(200, {**json.loads(genuine.body), "data": []})
+
+    return faults.Fault(on="v1/mailbox/mailThreads", act=act).always()
+
+
+def edit_project(world, is_archived):
+    """Change a project that one of the two lists returns."""
+    projects = (world.row("projects", key) for key in world.ids("projects"))
+    project = next(row for row in projects if bool(row["archive_time"]) is is_archived)
+    world.edit("projects", project["id"], title=f"{project['title']}!")
 
 
 def archive_one(office, table):
@@ -191,3 +218,29 @@ def test_a_look_at_the_newest_ids_that_is_empty_by_mistake_proves_nothing(office
     office.load("persons")
 
     assert [] == visible_differences(office, "persons")
+
+
+@pytest.mark.parametrize("fault", [*map(empty_folder, ("inbox", "sent")), *PROJECT_FAULTS])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_children_of_a_snapshot_are_read_once_all_its_lists_answer(office, fault, is_first):
+    mail = ("mail_threads", "mail_messages")
+    tables = (
+        mail if "mail" in fault.on else ("projects", "project_changelog", "custom_fields_mapping")
+    )
+    if not is_first:
+        office.load(*tables)
+        office.advance(days=1)
+    office.sandbox.inject(fault.always())
+    for _ in range(2):
+        with suppress(LoadFailed):
+            office.load(*tables)
+        office.advance(hours=1)
+        edit_project(office.world, is_archived="archived" in fault.on)
+        office.advance(days=3)
+    office.sandbox.clear_faults()
+
+    office.load(*tables)
+    office.advance(minutes=20)
+    office.load(*tables)
+
+    assert [] == office.differences(*tables[:2])

@@ -11,7 +11,7 @@ from pipedrive_assets.entities import Entity, Kind, children_of
 from pipedrive_assets.errors import FieldsRefused, PipedriveError
 from pipedrive_assets.reading.omitted_fields import fields_to_omit
 from pipedrive_assets.reading.plan import Walk, restarted
-from pipedrive_assets.reading.snapshot_walks import read_snapshot
+from pipedrive_assets.reading.snapshot_walks import parents_to_read, read_snapshot
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.source.pipedrive.progress import (
@@ -56,11 +56,16 @@ def _snapshot(run: Run, entity: Entity) -> Iterator[Any]:
         shaped = [run.shaped(entity, row, None, custom) for row in rows]
         newest = {tuple(row.get(name) for name in entity.key): row for row in shaped}
         note_rows(seen, newest.values(), entity.change_column, run.request.overlap)
+        finished: list[tuple[ChildReading, Walk]] = []
+        for child in children:
+            parents, walk = parents_to_read(entity, chunk, child.walk)
+            child.concerned = {row["id"] for _, row in parents}
+            finished.append((child, walk))
         yield empty_table(entity, custom)
         yield with_columns(list(newest.values()), entity, custom)
-        for child in children:
+        for child, walk in finished:
             if child.counts:
-                note_finished(child.state, replace(child.walk, started_at=chunk.read_at), seen)
+                note_finished(child.state, walk, seen, entity.list_names)
 
 
 def _windowed(run: Run, entity: Entity) -> Iterator[Any]:

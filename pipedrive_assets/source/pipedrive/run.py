@@ -73,6 +73,9 @@ class ChildReading:
     read: set[int] = field(default_factory=set)
     """Parents whose children are in this load already; a set is never mixed of two readings."""
 
+    concerned: set[int] | None = None
+    """The parents of a snapshot that this child is read for; None: `walk` decides."""
+
     answered: bool = False
     stopped: bool = False
     refused: bool = False
@@ -91,7 +94,13 @@ class ChildReading:
 
     def needs(self, row: Row, cursor: str, request: Request) -> bool:
         """Whether this parent's children are to be read."""
-        if row["id"] in self.read or not concerns(self.walk, row, cursor):
+        if row["id"] in self.read:
+            return False
+        if self.concerned is None:
+            is_concerned = concerns(self.walk, row, cursor)
+        else:
+            is_concerned = row["id"] in self.concerned
+        if not is_concerned:
             return False
         return request.full or not is_held(self.before, row, cursor, request.overlap)
 

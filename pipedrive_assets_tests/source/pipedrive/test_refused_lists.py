@@ -5,7 +5,14 @@ import pytest
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.source.pipedrive import unfinished
 from pipedrive_assets_tests.source.test_refused_fields import refuse
-from pipedrive_assets_tests.source.test_refused_lists import ARCHIVES, archive_one, empty
+from pipedrive_assets_tests.source.test_refused_lists import (
+    ARCHIVES,
+    PROJECT_FAULTS,
+    archive_one,
+    edit_project,
+    empty,
+    empty_folder,
+)
 
 
 @pytest.mark.parametrize("table", ARCHIVES)
@@ -102,3 +109,38 @@ def test_a_resource_that_this_user_may_not_read_is_skipped(plain):
     plain.run("users", "stages")
 
     assert [] == plain.differences("stages")
+
+
+@pytest.mark.parametrize("folder", ["inbox", "drafts", "sent", "archive"])
+def test_messages_of_a_mail_folder_that_was_empty_by_mistake_are_read_by_the_next_run(
+    plain, folder
+):
+    tables = ("mail_threads", "mail_messages")
+    plain.office.sandbox.inject(empty_folder(folder))
+    plain.run(*tables)
+    plain.office.sandbox.clear_faults()
+    plain.office.advance(days=3)
+
+    plain.run(*tables)
+
+    assert [] == plain.differences(*tables)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("fault", PROJECT_FAULTS)
+def test_children_of_a_snapshot_of_two_lists_are_read_once_both_answer(plain, fault, is_first):
+    tables = ("projects", "project_changelog")
+    if not is_first:
+        plain.run(*tables)
+        plain.office.advance(days=1)
+    plain.office.sandbox.inject(fault.always())
+    for _ in range(2):
+        plain.run(*tables)
+        plain.office.advance(hours=1)
+        edit_project(plain.office.world, is_archived="archived" in fault.on)
+        plain.office.advance(days=3)
+    plain.office.sandbox.clear_faults()
+
+    plain.run(*tables)
+
+    assert [] == plain.differences(*tables)
