@@ -239,7 +239,7 @@ def read_children(  # noqa: PLR0913 - what a read rests on
         reading.finish()
     except PipedriveError:
         last = reading.take_chunk()
-        if last.reads or last.skipped or last.doubted:
+        if last.reads or last.skipped or last.doubted or last.unread:
             yield last
         raise
     yield reading.take_chunk()

@@ -10,7 +10,7 @@ from pipedrive_assets.api import Caps
 from pipedrive_assets.entities import BY_NAME, ENTITIES
 from pipedrive_assets.errors import BudgetExhausted, LoadFailed
 from pipedrive_assets.reading.child_walks import CHILD_THREADS
-from pipedrive_assets.sandbox import Limits
+from pipedrive_assets.sandbox import Limits, faults
 from pipedrive_assets.sandbox.limits import Allowance
 from pipedrive_assets.source import LoadRequest, load_tables
 from pipedrive_assets.windows import Window
@@ -67,6 +67,22 @@ def test_a_run_takes_its_cap_and_no_more_and_the_next_ones_go_on(office):
     while any(report.waiting for report in office.load(*SMALL, caps=caps(per_run=400)).values()):
         pass
     assert [] == office.differences(*SMALL)
+
+
+def test_a_call_that_failed_is_reported_as_unread_though_the_cap_ends_the_load(office):
+    office.load("deals")
+    order = "ORDER BY update_time DESC NULLS LAST, id DESC LIMIT 1"
+    ((newest,),) = office.query(f"SELECT id FROM deals {order}")
+    office.sandbox.inject(faults.server_error(f"v1/deals/{newest}/flow").always())
+
+    report = office.load("deals", "deals_flow", caps=caps(per_run=400))["deals_flow"]
+
+    assert report.waiting
+    assert (1, None) == (report.unread, report.complete_until)
+    assert "503" in report.unread_reason
+    office.sandbox.clear_faults()
+    office.load("deals", "deals_flow")
+    assert [] == office.differences("deals", "deals_flow")
 
 
 def test_what_is_read_for_a_list_that_waits_waits_with_it(office):
