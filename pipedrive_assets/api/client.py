@@ -137,10 +137,12 @@ class Client:
         marker: str | None = None,
         tally: Tally | None = None,
         null_is_empty: bool = False,
+        data_key: str | None = None,
     ) -> Iterator[Answer]:
         """Walk a list from `marker` (None: its start) to its end, a page at a time.
 
         With `null_is_empty`, a first page of API v2 with `data: null` twice in a row is empty.
+        `data_key` is the key of the rows where `data` is an object.
 
         Raises PageMarkerExpired where a marker in mid-walk is no longer accepted.
         """
@@ -154,7 +156,14 @@ class Client:
                 tally=counted,
                 paged_on=paging == "cursor" and marker is not None,
             )
-            read = partial(read_page, paging=paging, marker=marker, page_rows=page_rows, v1=v1)
+            read = partial(
+                read_page,
+                paging=paging,
+                marker=marker,
+                page_rows=page_rows,
+                v1=v1,
+                data_key=data_key,
+            )
             page, read_at = self._ask(call, _NullTwice(read) if null_is_empty else read)
             if page.marker is not None and (page.marker in seen or page.rows == last_rows != []):
                 raise in_a_circle(path)

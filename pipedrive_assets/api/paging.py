@@ -89,15 +89,19 @@ def read_page(  # noqa: PLR0913 - what a page is
     page_rows: int,
     v1: bool = False,
     null_is_empty: bool = False,
+    data_key: str | None = None,
 ) -> Page:
     """The page in `body`, which was asked for with `marker` (None: the first page).
 
     `v1` needs saying of the few lists of API v1 that are read by cursor. `null_is_empty` reads
-    `data: null` on a first page of API v2 as an empty list.
+    `data: null` on a first page of API v2 as an empty list. `data_key` is the key of the rows where
+    `data` is an object.
 
     Raises IncompletePage where `data` is not a list of objects (v1 answers an empty list with
     `data: null` on its first page, which is a page of no rows), or the envelope makes no sense.
     """
+    if data_key and isinstance(body.get("data"), dict):
+        body = {**body, "data": _list_in(body["data"], data_key)}
     first = marker in {None, "0"}
     is_v1_null = first and (v1 or paging == "offset") and body.get("data") is None
     is_null = first and not (v1 or paging == "offset") and body.get("data") is None
@@ -121,6 +125,13 @@ def read_page(  # noqa: PLR0913 - what a page is
         is_null=is_null,
         is_v1_null=is_v1_null,
     )
+
+
+def _list_in(data: dict[str, Any], key: str) -> list[Any]:
+    rows = data.get(key)
+    if not isinstance(rows, list):
+        raise IncompletePage(f"data has no list {key!r}")
+    return rows
 
 
 def _rows(body: dict[str, Any], *, null_is_empty: bool) -> list[dict[str, Any]]:

@@ -95,10 +95,9 @@ def _first_row(
     named = ((name, str(parent)),) if name else ()
     params = (*first_page(entity, listing), *named)
     path = listing.path.format(id=parent)
-    if entity.nested:
-        client.object(path, cost=listing.cost, params=params)
-        return None, omitted
-    how = partial(client.pages, paging=entity.paging, page_rows=entity.page_rows)
+    how = partial(
+        client.pages, paging=entity.paging, page_rows=entity.page_rows, data_key=entity.nested
+    )
     try:
         page = next(how(path, cost=listing.cost, params=params)).page
     except BadRequest as refusal:

@@ -91,6 +91,7 @@ def _pages(  # noqa: PLR0913, PLR0917 - what a list is
         params=params,
         tally=tally,
         null_is_empty=null_is_empty,
+        data_key=entity.nested,
     )
     yield from _by_cursor(ask, marker)
 
@@ -254,6 +255,7 @@ def _page(  # noqa: PLR0913, PLR0917 - what a list is
                 marker=start if start != "0" else None,
                 tally=tally,
                 null_is_empty=null_is_empty,
+                data_key=entity.nested,
             )
         )
     except PipedriveNull200Error as error:

@@ -11,9 +11,8 @@ from datetime import datetime
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.entities import BY_NAME, Entity, Listing
 from pipedrive_assets.entity import list_name
-from pipedrive_assets.errors import BadRequest, DataError, Missing, Refused
+from pipedrive_assets.errors import BadRequest, Missing, Refused
 from pipedrive_assets.reading.chunk import Chunk, Row
-from pipedrive_assets.reading.coerce import coerced_rows
 from pipedrive_assets.reading.list_pages import Params, read_whole
 from pipedrive_assets.reading.plan import Walk
 from pipedrive_assets.windows import parse_stamp
@@ -167,28 +166,7 @@ def _read(  # noqa: PLR0913, PLR0917 - what a list is
     params: Params,
     doubts: _Doubts,
 ) -> tuple[list[Row], datetime]:
-    rows, read_at = _rows(client, entity, listing, tally, params, doubts)
-    doubts.has_empty_list |= not rows
-    return rows, read_at
-
-
-def _rows(  # noqa: PLR0913, PLR0917 - what a list is
-    client: Client,
-    entity: Entity,
-    listing: Listing,
-    tally: Tally,
-    params: Params,
-    doubts: _Doubts,
-) -> tuple[list[Row], datetime]:
-    if entity.nested is None:
-        read = read_whole(client, entity, listing, tally, params, null_is_empty=True)
-        doubts.doubtful += [listing.path] if read.is_doubtful else []
-        return read.rows, read.read_at
-    found, read_at = client.object(listing.path, cost=listing.cost, params=params, tally=tally)
-    rows = found.get(entity.nested)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(
-            f"Pipedrive's reply to /{listing.path} holds no list {entity.nested!r}; nothing of it "
-            "was loaded. Run again; if it says the same, report this message."
-        )
-    return coerced_rows(entity, listing.path, rows), read_at
+    read = read_whole(client, entity, listing, tally, params, null_is_empty=True)
+    doubts.doubtful += [listing.path] if read.is_doubtful else []
+    doubts.has_empty_list |= not read.rows
+    return read.rows, read.read_at

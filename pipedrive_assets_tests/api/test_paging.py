@@ -40,6 +40,22 @@ def test_an_empty_list_in_place_of_the_pages_facts_is_an_empty_object(paging: Pa
         page_of(paging, ["next"])
 
 
+def test_rows_below_a_key_of_data_are_a_page() -> None:
+    body = {"success": True, "data": {"goals": ROWS}, "additional_data": nested(**MORE)}
+
+    page = read_page(body, paging="none", marker=None, page_rows=500, data_key="goals")
+
+    assert (ROWS, "3") == (page.rows, page.marker)
+
+
+@pytest.mark.parametrize("data", [{}, {"goals": None}, {"goals": {}}, {"goals": [1]}, "goals"])
+def test_data_without_its_list_is_no_empty_page(data: Any) -> None:
+    body = {"success": True, "data": data, "additional_data": None}
+
+    with pytest.raises(IncompletePage):
+        read_page(body, paging="none", marker=None, page_rows=500, data_key="goals")
+
+
 @pytest.mark.parametrize(
     ("extra", "following"),
     [
