@@ -32,6 +32,9 @@ from pipedrive_assets_tests.refused.trials import ALL, FRONT_ENDS, Trials
 SOAK = int(os.environ.get("PIPEDRIVE_SOAK_EXAMPLES", "0"))
 """Random trials of a long soak; 0: a few."""
 
+USUAL = (("403", 1), ("data: []", 1))
+"""What `make test` tries of all refusals of a reconciliation."""
+
 OF_PLACE = (*STATUSES, *FAILURES, *CHANGED)
 CHILDREN = places(entity for entity in ENTITIES if entity.kind is Kind.CHILD)
 LISTS = places(entity for entity in ENTITIES if entity.kind is not Kind.CHILD)
@@ -116,6 +119,19 @@ def test_each_place_refused_in_every_way(trials, state, place):
         if (found := made.wrongs("singer", state, at(kind, place, nth)))
     }
     assert {} == wrong
+
+
+@pytest.mark.parametrize(
+    ("kind", "nth"),
+    [
+        pytest.param(kind, nth, marks=() if (kind, nth) in USUAL else pytest.mark.soak)
+        for kind, nth in product(OF_PLACE, (1, 3))
+    ],
+)
+def test_no_row_is_purged_because_of_a_refusal(trials, kind, nth):
+    rules = [at(kind, place, nth) for place in LISTS]
+
+    assert [] == trials(*FEW, "persons").wrongs("load and reconcile, purge", "second", *rules)
 
 
 @pytest.mark.parametrize("nth", [1, 30])

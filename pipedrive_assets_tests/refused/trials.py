@@ -22,6 +22,7 @@ from pipedrive_assets.reading.field_memory import ENDPOINT_OF, OWN_SHAPES
 from pipedrive_assets.sandbox import World
 from pipedrive_assets.sandbox.faults import Fault
 from pipedrive_assets.singer import Catalog
+from pipedrive_assets.source import reconcilable
 from pipedrive_assets.source.pipedrive import source as source_module
 from pipedrive_assets_tests.conftest import NOON, Office
 from pipedrive_assets_tests.singer.conftest import STREAMS, Bench
@@ -172,6 +173,20 @@ class LoadTrial(Trial):
         return found
 
 
+class PurgeTrial(LoadTrial):
+    """A load and a reconciliation, both with `PIPEDRIVE_DELETED=purge`."""
+
+    front_end = "load and reconcile, purge"
+    how: ClassVar = {"purge_deleted": True}
+
+    def run(self) -> None:
+        names = [each.name for each in reconcilable(BY_NAME[name] for name in self.names)]
+        try:
+            super().run()
+        finally:
+            self.office.reconcile(*names, purge_deleted=True)
+
+
 class PlainTrial(LoadTrial):
     """A plain dlt pipeline into DuckDB."""
 
@@ -268,7 +283,7 @@ class PartialTrial(PlainTrial):
 
 
 FRONT_ENDS: dict[str, type[Trial]] = {
-    made.front_end: made for made in (LoadTrial, PlainTrial, PartialTrial, SingerTrial)
+    made.front_end: made for made in (LoadTrial, PurgeTrial, PlainTrial, PartialTrial, SingerTrial)
 }
 
 
