@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 
 from pipedrive_assets.cli.command import Command
 from pipedrive_assets.errors import ConfigurationError
@@ -11,7 +12,7 @@ from pipedrive_assets.windows import utc_now
 
 def purge(arguments: argparse.Namespace) -> None:
     """Erase a person and say what was touched; nothing is asked of Pipedrive."""
-    from pipedrive_assets.source import forgive_person, purge_person, warehouse_of
+    from pipedrive_assets.source import forgive_person, purge_person, recognized, warehouse_of
 
     settings = Settings.from_env()
     warehouse = warehouse_of(settings)
@@ -23,19 +24,36 @@ def purge(arguments: argparse.Namespace) -> None:
             )
         if arguments.undo:
             forgive_person(warehouse, arguments.person)
-            print(f"Person {arguments.person} is off the list: `load --full` brings them back.")
+            print(
+                f"Person {arguments.person} is off the list. `load --full` brings them back and "
+                "writes every row again."
+            )
             return
         size = f"{megabytes:,.0f} MB" if (megabytes := warehouse.store.megabytes) else "the tables"
         print(f"Erasing, and writing {size} anew …", file=sys.stderr, flush=True)
         touched = purge_person(warehouse, arguments.person, utc_now())
+        known = recognized(warehouse, arguments.person)
         warehouse.renew_copy()
     finally:
         warehouse.close()
     for table, rows in touched.items():
         print(f"{table}: {rows} rows")
     print(
-        f"Person {arguments.person} is erased here, and later loads leave them out. "
+        f"Person {arguments.person} is erased here, and later loads leave them out. {_by(known)} "
         "If Pipedrive still has them, delete them there too."
+    )
+
+
+def _by(known: Mapping[str, int]) -> str:
+    """What later loads recognize the person by."""
+    if not known:
+        return (
+            "They are recognized by the id alone: the warehouse has no name, address or number of "
+            "them. A load that reads the person from Pipedrive adds what it has."
+        )
+    counts = ", ".join(f"{known[kind]} of kind {kind}" for kind in sorted(known))
+    return (
+        f"They are recognized by the id and by hashes of names, addresses and numbers ({counts})."
     )
 
 

@@ -12,7 +12,7 @@ from pipedrive_assets.source.pipedrive import (
     pipedrive_source,
     unfinished,
 )
-from pipedrive_assets.source.purge import forgive_person, purge_person
+from pipedrive_assets.source.purge import forgive_person, purge_person, recognized
 from pipedrive_assets.source.reconciliation import (
     ReconcileRequest,
     children_to_read_again,
@@ -49,6 +49,7 @@ __all__ = [
     "pipedrive_source",
     "purge_person",
     "raise_failures",
+    "recognized",
     "reconcilable",
     "reconcile",
     "reconcile_tables",

@@ -27,6 +27,8 @@ OWN: Mapping[str, Any] = {
     "disable_compression": True,
     # The schema is all the state there is, and the warehouse restores it.
     "restore_from_destination": False,
+    # Rows that were loaded do not stay in the working folder.
+    "delete_completed_jobs": True,
 }
 
 SERVER_KEYS = frozenset({"credentials", "destination_type", "location"})

@@ -1,27 +1,36 @@
 """Erasure: a person taken out of every table, for good.
 
-Whoever is on the list of the erased (`_pipedrive_erased`) is left out by later loads too, even
-while Pipedrive still lists them. Call every function with the file held.
+Later loads leave out everybody on the list (`erased_list`), even while Pipedrive still returns
+them. Call every function with the warehouse held.
 """
 
-import json
-from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.reading.chunk import batches
 from pipedrive_assets.reading.field_memory import entities_with
+from pipedrive_assets.rows.redaction import Redactor
 from pipedrive_assets.source.dialect import changed_rows
 from pipedrive_assets.source.ledger import (
     STATEMENT_ROWS,
     Sql,
     all_columns,
+    among,
     columns_in,
     marks,
     table,
 )
+from pipedrive_assets.source.redact_tables import (
+    ROWS_AT_ONCE,
+    delete_rows,
+    keyed_rows,
+    named_rows,
+    redact_table,
+)
 
+Tables = Mapping[str, Mapping[str, str]]
 OWNERS = ("deal_id", "org_id", "lead_id", "project_id", "organization_id")
 """Whom a note, file or activity may belong to beside a person; one that has none is the
 person's."""
@@ -63,56 +72,79 @@ MAIL, PARTIES, MAIL_SAID = (
 )
 """Messages lose what they say where a person is among the parties."""
 
-PERSON_KEYS = frozenset({"person_id", "linked_person_id", "person"})
-LEAST_TELLING = 5
-"""Shorter texts than this stand in too many events to name anybody."""
+PARTY_LISTS: Mapping[str, frozenset[str]] = {
+    "activities": frozenset({"attendees", "participants"}),
+    "mail_threads": frozenset({"drafts_parties"}),
+    MAIL: frozenset(PARTIES),
+}
+"""Lists of people, whose items go as a whole."""
+
+OWN_COLUMNS = ("name", "first_name", "last_name")
 
 
-def erased_ids(sql: Sql) -> list[int]:
-    """The persons on the list."""
-    rows = sql.execute_sql(
-        f"SELECT id FROM {table(sql, '_pipedrive_erased')} WHERE entity = 'persons' ORDER BY id"
-    )
-    return [row[0] for row in rows or ()]
+def erase(sql: Sql, persons: Sequence[int], redactor: Redactor) -> dict[str, int]:
+    """Take persons out of every table.
 
+    Args:
+        sql: The warehouse.
+        persons: Their ids.
+        redactor: Knows everybody on the list, `persons` included.
 
-def remember(sql: Sql, person: int, now: datetime) -> None:
-    """Put a person on the list."""
-    forgive(sql, person)
-    sql.execute_sql(
-        f"INSERT INTO {table(sql, '_pipedrive_erased')} VALUES ('persons', %s, %s)", person, now
-    )
-
-
-def forgive(sql: Sql, person: int) -> None:
-    """Take a person off the list: the next full load or change brings them back."""
-    sql.execute_sql(
-        f"DELETE FROM {table(sql, '_pipedrive_erased')} WHERE entity = 'persons' AND id = %s",
-        person,
-    )
-
-
-def erase(sql: Sql, persons: Sequence[int]) -> dict[str, int]:
-    """Take persons out of every table; rows touched, by table."""
-    words = _telling(sql, persons)
-    done = {name: _erase_in(sql, name, persons, words) for name in _tables(sql)}
+    Returns:
+        How many rows were changed or deleted, by table.
+    """
+    tables = _tables(sql)
+    everybody = [*persons, *_deleted_twins(sql, tables, redactor)]
+    done = Counter({name: _erase_ids(sql, name, everybody, redactor) for name in tables})
+    for name in tables:
+        done[name] += _erase_words(sql, name, tables[name], redactor)
     return {name: count for name, count in done.items() if count}
 
 
-def _erase_in(sql: Sql, name: str, persons: Sequence[int], words: Sequence[str]) -> int:
+def _erase_ids(sql: Sql, name: str, persons: Sequence[int], redactor: Redactor) -> int:
     columns, root = columns_in(sql, name), name.partition("__")[0]
     if name in WHOSE:
         return _delete(sql, name, WHOSE[name], persons)
     if name in HISTORIES:
-        return _erase_history(sql, name, columns, persons, words)
+        return _erase_history(sql, name, columns, redactor)
     if name == MAIL:
-        return _blank(sql, name, _messages_of(sql, persons), MAIL_SAID)
+        return _blank(sql, name, _messages_of(sql, persons, redactor), MAIL_SAID)
     if name != root:
-        by = [column for column in ("person_id", "linked_person_id") if column in columns]
+        links = ("value",) if name.endswith("__person_ids") else ("person_id", "linked_person_id")
+        by = [column for column in links if column in columns]
         named = sum(_delete(sql, name, column, persons) for column in by)
         return named + _delete_orphans(sql, name)
     chosen = _forget_chosen(sql, name, columns, persons)
     return chosen + (_let_go(sql, name, columns, persons) if "person_id" in columns else 0)
+
+
+def _erase_words(sql: Sql, name: str, columns: Mapping[str, str], redactor: Redactor) -> int:
+    root, _, nested = name.partition("__")
+    if not nested:
+        named = keyed_rows(sql, name, redactor)
+    elif nested in PARTY_LISTS.get(root, ()):
+        named = named_rows(sql, name, columns, redactor)
+    else:
+        named = []
+    delete_rows(sql, name, named)
+    return len(named) + redact_table(sql, name, columns, redactor)
+
+
+def _deleted_twins(sql: Sql, tables: Tables, redactor: Redactor) -> list[int]:
+    """Deleted persons with a name, an address or a number of the erased: what a merge leaves."""
+    if "_deleted_at" not in tables.get("persons", ()):
+        return []
+    own = [column for column in OWN_COLUMNS if column in tables["persons"]]
+    parts = [f"SELECT p.id, p.{column} FROM {{persons}} p WHERE TRUE" for column in own]
+    parts += [
+        f"SELECT p.id, l.value FROM {table(sql, name)} l "
+        "JOIN {persons} p ON p._dlt_id = l._dlt_parent_id WHERE TRUE"
+        for name in ("persons__emails", "persons__phones")
+        if "value" in tables.get(name, ())
+    ]
+    query = " UNION ALL ".join(f"{part} AND p._deleted_at IS NOT NULL" for part in parts)
+    rows = sql.execute_sql(query.format(persons=table(sql, "persons"))) if parts else ()
+    return sorted({row[0] for row in rows or () if redactor.names(row[1])})
 
 
 def _forget_chosen(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> int:
@@ -173,23 +205,23 @@ def _delete_orphans(sql: Sql, name: str) -> int:
     )
 
 
-def _erase_history(
-    sql: Sql, name: str, columns: set[str], persons: Sequence[int], words: Sequence[str]
-) -> int:
+def _erase_history(sql: Sql, name: str, columns: set[str], redactor: Redactor) -> int:
     """Events that name a person keep their place and time, and lose what they say."""
     said = [column for column in HISTORIES[name] if column in columns]
     if not said:
         return 0
     key, field = BY_NAME[name].key, "field_key" if "field_key" in columns else "NULL"
-    rows = sql.execute_sql(
+    found = []
+    query = (
         f"SELECT {', '.join((*key, field, *said))} FROM {table(sql, name)} "
         f"WHERE {' OR '.join(f'{column} IS NOT NULL' for column in said)}"
     )
-    found = [
-        row[: len(key)]
-        for row in rows or ()
-        if any(names_person(row[len(key)], value, persons, words) for value in row[len(key) + 1 :])
-    ]
+    with sql.execute_query(query) as cursor:
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            for row in rows:
+                changed = row[len(key)]
+                if any(redactor.names_in_change(changed, each) for each in row[len(key) + 1 :]):
+                    found.append(row[: len(key)])
     return _blank(sql, name, found, said)
 
 
@@ -204,75 +236,28 @@ def _blank(sql: Sql, name: str, keys: Collection[Sequence[Any]], said: Sequence[
     return len(keys)
 
 
-def _messages_of(sql: Sql, persons: Sequence[int]) -> set[tuple[Any, ...]]:
+def _messages_of(sql: Sql, persons: Sequence[int], redactor: Redactor) -> set[tuple[Any, ...]]:
     """The keys of the messages among whose parties a person is."""
-    held, key = {*_tables(sql)}, ", ".join(f"m.{column}" for column in BY_NAME[MAIL].key)
+    tables, key = _tables(sql), ", ".join(f"m.{column}" for column in BY_NAME[MAIL].key)
     found: set[tuple[Any, ...]] = set()
     for name in (f"{MAIL}__{side}" for side in PARTIES):
-        if name in held:
+        columns = tables.get(name, {})
+        if not columns:
+            continue
+        by_id = f"p.linked_person_id IN ({marks(persons)})"
+        linked = (by_id, persons) if "linked_person_id" in columns else ("FALSE", ())
+        named = among(named_rows(sql, name, columns, redactor))
+        for where, values in (linked, (f"p._dlt_id IN ({named[0] or 'NULL'})", named[1])):
             rows = sql.execute_sql(
                 f"SELECT {key} FROM {table(sql, MAIL)} m JOIN {table(sql, name)} p "
-                f"ON p._dlt_parent_id = m._dlt_id WHERE p.linked_person_id IN ({marks(persons)})",
-                *persons,
+                f"ON p._dlt_parent_id = m._dlt_id WHERE {where}",
+                *values,
             )
             found |= {tuple(row) for row in rows or ()}
     return found
 
 
-def names_person(
-    field: str | None, value: Any, persons: Collection[int], words: Sequence[str]
-) -> bool:
-    """Whether an event's value names one of the persons, by id or by what is known of them."""
-    if value is None:
-        return False
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if any(word in text for word in words):
-        return True
-    if field == "person_id" and text.strip('"') in {str(person) for person in persons}:
-        return True
-    if not any(str(person) in text for person in persons) or text[:1] not in "{[":
-        return False
-    try:
-        return any(person in persons for person in _persons_in(json.loads(text)))
-    except ValueError:
-        return False
-
-
-def _persons_in(value: Any) -> Iterator[Any]:
-    """Every id that stands under a person's key, as itself or in a reference."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _persons_in(item)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            if name in PERSON_KEYS:
-                yield inner.get("value", inner.get("id")) if isinstance(inner, dict) else inner
-            if name in {"old_value", "new_value"} and value.get("field_key") == "person_id":
-                yield int(inner) if str(inner).isdigit() else None
-            yield from _persons_in(inner)
-
-
-def _telling(sql: Sql, persons: Sequence[int]) -> list[str]:
-    """Names, addresses and numbers of the persons, while the table still has them."""
-    columns = {name: columns_in(sql, name) for name in _tables(sql) if name.startswith("persons")}
-    if "name" not in columns.get("persons", ()):
-        return []
-    people = f"{table(sql, 'persons')} p WHERE p.id IN ({marks(persons)})"
-    rows = list(sql.execute_sql(f"SELECT p.name FROM {people}", *persons) or ())
-    for name in ("persons__emails", "persons__phones"):
-        if "value" in columns.get(name, ()):
-            rows += (
-                sql.execute_sql(
-                    f"SELECT l.value FROM {table(sql, name)} l, {people} "
-                    "AND p._dlt_id = l._dlt_parent_id",
-                    *persons,
-                )
-                or ()
-            )
-    return sorted({row[0] for row in rows if row[0] and len(row[0]) >= LEAST_TELLING})
-
-
-def _tables(sql: Sql) -> list[str]:
+def _tables(sql: Sql) -> Tables:
     """The tables of data, those of persons first, each before its lists."""
-    names = (name for name in all_columns(sql) if not name.startswith("_"))
-    return sorted(names, key=lambda name: (name[:7] != "persons", name))
+    found = {name: columns for name, columns in all_columns(sql).items() if name[:1] != "_"}
+    return {name: found[name] for name in sorted(found, key=lambda n: (n[:7] != "persons", n))}

@@ -12,7 +12,16 @@ from pipedrive_assets.reading.omitted_fields import fields_to_omit
 from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
 from pipedrive_assets.reading.walks import read_windowed
 from pipedrive_assets.rows.exclusion import check_excluded
-from pipedrive_assets.source import commit, conversions, drift, erasure, layout, ledger, marks
+from pipedrive_assets.source import (
+    commit,
+    conversions,
+    drift,
+    erased_list,
+    known_values,
+    layout,
+    ledger,
+    marks,
+)
 from pipedrive_assets.source.children_taken import ChildrenTaken
 from pipedrive_assets.source.context import Context
 from pipedrive_assets.source.report import Noted, TableReport, Waiting, warnings_of
@@ -168,12 +177,15 @@ class TableLoad:
             if chunk.whole:
                 self._commit_whole(chunk)
             self._note(chunk)
+            if left_out := self.written.withheld.left_out:
+                with warehouse.sql() as sql:
+                    known_values.learn(sql, left_out)
 
     def _withheld(self) -> Withheld:
         """Asked for with each commit: a person may be erased while a load is at work."""
         with self.context.warehouse.sql() as sql:
             return Withheld(
-                persons=frozenset(erasure.erased_ids(sql)),
+                redactor=erased_list.redactor(sql),
                 deleted=self.context.request.purge_deleted,
             )
 

@@ -2,11 +2,12 @@
 copies, until it is written over.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.rows.field_set import FieldSet
+from pipedrive_assets.rows.redaction import OWN, Redactor, may_name
 from pipedrive_assets.source.erasure import (
     HISTORIES,
     MAIL,
@@ -14,9 +15,9 @@ from pipedrive_assets.source.erasure import (
     NAMES_OF,
     OWNERS,
     PARTIES,
+    PARTY_LISTS,
     PERSONS_OWN,
     WHOSE,
-    names_person,
 )
 
 Row = dict[str, Any]
@@ -26,71 +27,102 @@ Row = dict[str, Any]
 class Withheld:
     """What a table's rows are to be without."""
 
-    persons: frozenset[int] = frozenset()
-    """The erased."""
+    redactor: Redactor | None = None
+    """Knows the erased; None where nobody is."""
 
     deleted: bool = False
     """Rows that Pipedrive calls deleted, unless the table holds them: those go at its end."""
 
+    left_out: list[Row] = field(default_factory=list)
+    """The rows of `persons` that were left out: they may say something new of the erased."""
+
     def clean(self, entity: Entity, row: Row, custom: FieldSet | None) -> Row | None:
-        """A shaped row without the erased; None where nothing is left of it.
+        """Return a shaped row without the erased; None where nothing is left of it.
 
         Its fingerprint stays that of the row as sent: what was not edited is not loaded again.
         """
-        if not self.persons:
+        redactor = self.redactor
+        if redactor is None:
             return row
-        if _is_persons(entity, row, self.persons):
+        if _is_persons(entity, row, redactor):
+            if entity.name == "persons":
+                self.left_out.append(row)
+            return None
+        if entity.name == "persons" and _is_deleted_twin(row, redactor):
+            return None
+        if redactor.names_in_key(entity.name, entity.key, row):
             return None
         if entity.name in HISTORIES:
-            return _clean_event(row, self.persons, HISTORIES[entity.name])
-        if entity.name == MAIL and _is_party(row, self.persons):
+            row = _clean_event(row, redactor, HISTORIES[entity.name])
+        if entity.name == MAIL and _is_party(row, redactor):
             row = {**row, **dict.fromkeys(MAIL_SAID)}
-        return self._clean_links(entity, row, custom)
-
-    def _clean_links(self, entity: Entity, row: Row, custom: FieldSet | None) -> Row:
-        chosen = [
-            name
-            for field in (custom.rows if custom else ())
-            if field.field_type == "people"
-            for name in field.columns
-        ]
-        out = {
-            name: _without(value, self.persons) if isinstance(value, list) else value
-            for name, value in row.items()
-        }
-        out.update({name: None for name in chosen if row.get(name) in self.persons})
-        if row.get("person_id") in self.persons:
-            # The names and numbers that some rows carry beside the id.
-            names = ("person_id", *NAMES_OF.get(entity.name, ()))
-            out.update({name: None for name in names if name in row})
-            if isinstance(row.get("person"), dict):
-                out["person"] = dict.fromkeys(row["person"])
-        return out
+        return _clean_words(entity, _clean_links(entity, row, custom, redactor), redactor)
 
 
-def _is_persons(entity: Entity, row: Row, persons: frozenset[int]) -> bool:
+def _is_persons(entity: Entity, row: Row, redactor: Redactor) -> bool:
     if entity.name in PERSONS_OWN and any(row.get(name) is not None for name in OWNERS):
         return False
     whose = "person_id" if entity.name in PERSONS_OWN else WHOSE.get(entity.name)
-    return whose is not None and row.get(whose) in persons
+    return whose is not None and row.get(whose) in redactor.persons
 
 
-def _clean_event(row: Row, persons: frozenset[int], said: tuple[str, ...]) -> Row:
+def _is_deleted_twin(row: Row, redactor: Redactor) -> bool:
+    """Whether a deleted person has a name, an address or a number of the erased, as after a
+    merge.
+    """
+    if row.get("_deleted_at") is None:
+        return False
+    return redactor.names({name: row[name] for name in OWN["persons"] & row.keys()})
+
+
+def _clean_event(row: Row, redactor: Redactor, said: tuple[str, ...]) -> Row:
     """`a__b` among what is said is b within the object a, which goes as a whole."""
     outer = {name.partition("__")[0] for name in said} & row.keys()
-    names = any(names_person(row.get("field_key"), row[name], persons, ()) for name in outer)
+    changed = row.get("field_key")
+    names = any(redactor.names_in_change(changed, row[name]) for name in outer)
     return {**row, **dict.fromkeys(outer)} if names else row
 
 
-def _is_party(row: Row, persons: frozenset[int]) -> bool:
-    return any(_is_named(item, persons) for side in PARTIES for item in row.get(side) or ())
+def _is_party(row: Row, redactor: Redactor) -> bool:
+    return any(_is_named(item, redactor) for side in PARTIES for item in row.get(side) or ())
 
 
-def _is_named(item: Any, persons: frozenset[int]) -> bool:
-    return isinstance(item, dict) and bool(
-        {item.get("person_id"), item.get("linked_person_id")} & persons
-    )
+def _is_named(item: Any, redactor: Redactor) -> bool:
+    return isinstance(item, dict) and redactor.names(item)
 
 
-def _without(items: list[Any], persons: frozenset[int]) -> list[Any]:
-    return [item for item in items if not _is_named(item, persons)]
+def _clean_links(entity: Entity, row: Row, custom: FieldSet | None, redactor: Redactor) -> Row:
+    persons = redactor.persons
+    chosen = [
+        name
+        for each in (custom.rows if custom else ())
+        if each.field_type == "people"
+        for name in each.columns
+    ]
+    out = dict(row)
+    out.update({name: None for name in chosen if row.get(name) in persons})
+    for name in PARTY_LISTS.get(entity.name, ()):
+        if items := row.get(name):
+            out[name] = [item for item in items if not _is_named(item, redactor)]
+    if row.get("person_id") in persons:
+        # The names and numbers that some rows have beside the id.
+        names = ("person_id", *NAMES_OF.get(entity.name, ()))
+        out.update({name: None for name in names if name in row})
+        if isinstance(row.get("person"), dict):
+            out["person"] = dict.fromkeys(row["person"])
+    return out
+
+
+def _clean_words(entity: Entity, row: Row, redactor: Redactor) -> Row:
+    """Texts lose what names the erased, lists of ids their ids."""
+    out: Row = {}
+    for name, value in row.items():
+        if value is None:
+            out[name] = None
+        elif name in redactor.custom or name == "person_ids":
+            out[name] = redactor.redact({name: value})[name]
+        elif may_name(entity.name, entity.key, name):
+            out[name] = redactor.redact_cell(entity.name, name, value)
+        else:
+            out[name] = value
+    return out

@@ -34,7 +34,7 @@ from pipedrive_assets.source import (
 from pipedrive_assets.source.dialect import translate
 from pipedrive_assets.source.pipedrive.dataset import refuse_shared_dataset
 from pipedrive_assets.windows import Window, utc_now
-from pipedrive_assets_tests import month
+from pipedrive_assets_tests import erased_person, month
 from pipedrive_assets_tests.conftest import Office
 from pipedrive_assets_tests.e2e import postgres
 
@@ -191,6 +191,27 @@ def test_an_erased_person_is_gone_and_stays_out(make_office):
     assert touched["persons"] == 1
     assert [] == office.query(f"SELECT id FROM persons WHERE id = {person}")
     assert [] == office.query(f"SELECT id FROM activities WHERE person_id = {person}")
+
+
+def test_no_table_names_an_erased_person_after_any_later_load(make_office):
+    office = make_office(deals=6)
+    person = erased_person.occurring(office)
+    office.load()
+    before = erased_person.cells(office)
+    folder = Path(office.warehouse._work.name)
+
+    purge_person(office.warehouse, person, utc_now())
+    found = erased_person.cells(office)
+    office.advance(minutes=10)
+    erased_person.plant(office, person)
+    for deal in office.world.ids("deals"):
+        office.world.edit("deals", deal, label_ids=[])
+    for step in (office.load, office.reconcile, lambda: office.load(full=True)):
+        step()
+        found += [*erased_person.cells(office), *erased_person.left_in_files([folder])]
+
+    assert len({cell.partition(".")[0] for cell in before}) > 40, before
+    assert [] == found
 
 
 @pytest.mark.parametrize(("place", "nth"), [("load", 2), ("note", 3)])

@@ -1,0 +1,193 @@
+"""Taking erased persons out of values: texts, and the objects and lists that Pipedrive nests."""
+
+import json
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from typing import Any
+
+from pipedrive_assets.rows.columns import EVERY_TABLE, columns_of
+from pipedrive_assets.rows.erased_words import Recognizer
+
+PERSON_KEYS = frozenset({"person_id", "linked_person_id", "person", "person_ids"})
+CHANGED = ("old_value", "new_value")
+REACHED_BY = frozenset({"email", "emails", "phone", "phones"})
+"""Keys of an object that is a person, beside its id."""
+
+RECORD = frozenset({"name", "first_name", "last_name", *REACHED_BY})
+OWN: Mapping[str, frozenset[str]] = {
+    "persons": RECORD | {"im"},
+    "users": frozenset({"name", "email", "phone"}),
+}
+"""What other people share with the erased, such as a name or the number of an office, stays in
+their own records. Nested columns and lists are named by their first part."""
+
+RECORDS = frozenset({("deals_participants", "person")})
+"""Columns that hold the whole record of a person."""
+
+DEFINITIONS = frozenset({"custom_fields_mapping"})
+"""Tables that hold no data about persons, and that others are resolved by."""
+
+_STRUCTURE = frozenset(
+    {
+        *("id", "key", "type", "object", "status", "currency", "action", "field_key", "color"),
+        *("locale", "timestamp", "time", "folders", "visible_to", "key_string", "event_action"),
+        "event_object",
+    }
+)
+_STRUCTURE_ENDS = ("_id", "_ids", "_key", "_type", "_status", "_currency", "_time", "_hash")
+
+
+@lru_cache(maxsize=8192)
+def is_structure(name: str) -> bool:
+    """Whether a key or column is meant for ids, times or fixed words."""
+    leaf = name.rpartition("__")[2]
+    return leaf in _STRUCTURE or leaf.endswith(_STRUCTURE_ENDS)
+
+
+def is_fixed(name: str, value: Any) -> bool:
+    """Whether a value is an id, a time or a fixed word, which stay as they are."""
+    if not is_structure(name) or isinstance(value, dict):
+        return False
+    if isinstance(value, list):
+        return not any(isinstance(item, dict) for item in value)
+    if not isinstance(value, str):
+        return True
+    return "@" not in value and not (" " in value and any(map(str.isalpha, value)))
+
+
+@lru_cache(maxsize=8192)
+def may_name(table: str, key: Collection[str], column: str) -> bool:
+    """Whether a column of a table can hold something of a person that is not their own record.
+
+    Args:
+        table: The entity's name.
+        key: The columns of its key.
+        column: `name`, `outer__leaf` of a nested object, or a list and the column of its items.
+    """
+    if table in DEFINITIONS or column in key or column in EVERY_TABLE or column.startswith("_dlt"):
+        return False
+    if column.partition("__")[0] in OWN.get(table, ()):
+        return False
+    known = columns_of(table).columns.get(column)
+    return known is None or known.type in {"text", "json"}
+
+
+class Redactor:
+    """Takes the persons on the list of the erased out of values, by their ids and their words."""
+
+    def __init__(
+        self, words: Recognizer, persons: Collection[int], fields: Collection[str] = ()
+    ) -> None:
+        """`fields` are the keys of custom fields that hold a person."""
+        self._words, self.persons = words, frozenset(persons)
+        self.custom = frozenset(fields)
+        self.fields = PERSON_KEYS | self.custom
+        self._ids = frozenset(str(person) for person in persons)
+
+    def names(self, value: Any) -> bool:
+        """Whether a value names one of the persons, at any depth."""
+        return value is not None and self.redact(value) is not value
+
+    def names_in_change(self, field: Any, value: Any) -> bool:
+        """Whether the old or new value of a field names one of the persons."""
+        if field in self.fields and str(value).strip('"') in self._ids:
+            return True
+        return self.names(value)
+
+    def redact_cell(self, table: str, column: str, value: Any) -> Any:
+        """Return what `redact` returns; the record of another person keeps what is their own."""
+        if (table, column) not in RECORDS:
+            return value if is_fixed(column, value) else self.redact(value)
+        record = json.loads(value) if isinstance(value, str) else value
+        if not isinstance(record, dict) or self._is_person(record):
+            return self.redact(value)
+        others = {key: inner for key, inner in record.items() if key not in RECORD}
+        made = self.redact(others)
+        if made is others:
+            return value
+        made = {**record, **dict.fromkeys(others), **made}
+        return json.dumps(made, ensure_ascii=False) if isinstance(value, str) else made
+
+    def names_in_key(self, table: str, key: Collection[str], row: Mapping[str, Any]) -> bool:
+        """Whether a row is identified by a name of one of the persons, as a source of leads is."""
+        return table not in DEFINITIONS and any(
+            isinstance(row.get(name), str)
+            and not is_fixed(name, row[name])
+            and self.names(row[name])
+            for name in key
+        )
+
+    def redact(self, value: Any) -> Any:
+        """Return a value without the persons; the same object where it names none of them.
+
+        What is nothing but a person becomes None; in a longer text the words become `***`.
+        """
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, dict):
+            return self._object(value)
+        if isinstance(value, list):
+            return self._list(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return None if self._words.is_number(value) else value
+        return value
+
+    def _text(self, value: str) -> str | None:
+        if value[:1] not in ("{", "[", '"'):
+            return self._words.mask(value)
+        try:
+            parsed = json.loads(value)
+        except (ValueError, RecursionError):
+            return self._words.mask(value)
+        made = self.redact(parsed)
+        if made is parsed:
+            return value
+        return None if made is None else json.dumps(made, ensure_ascii=False)
+
+    def _list(self, value: list[Any]) -> list[Any]:
+        made = [self.redact(item) for item in value]
+        if all(one is other for one, other in zip(made, value, strict=True)):
+            return value
+        return [item for item in made if item is not None]
+
+    def _object(self, value: dict[str, Any]) -> dict[str, Any] | None:
+        if self._is_person(value):
+            return None
+        made = {
+            key: self._member(value, key, inner)
+            for key, inner in value.items()
+            if self._words.mask(key) is key
+        }
+        first, last = value.get("first_name"), value.get("last_name")
+        if first and last and self.names(f"{first} {last}"):
+            made.update(dict.fromkeys({"first_name", "last_name"} & made.keys()))
+        same = len(made) == len(value) and all(made[key] is value[key] for key in value)
+        return value if same else made
+
+    def _is_person(self, value: Mapping[str, Any]) -> bool:
+        return bool(REACHED_BY & value.keys()) and _id_of(value) in self.persons
+
+    def _member(self, value: Mapping[str, Any], key: str, inner: Any) -> Any:
+        if inner is None:
+            return None
+        if key in self.fields:
+            return self._person(inner)
+        if key in CHANGED and self.names_in_change(value.get("field_key"), inner):
+            return None
+        return inner if is_fixed(key, inner) else self.redact(inner)
+
+    def _person(self, value: Any) -> Any:
+        """What stands under a person's key: an id, a reference, or a list of them."""
+        if isinstance(value, list):
+            made = [self._person(item) for item in value]
+            same = all(one is other for one, other in zip(made, value, strict=True))
+            return value if same else [item for item in made if item is not None]
+        found = _id_of(value) if isinstance(value, dict) else value
+        if isinstance(found, (int, str)) and (found in self.persons or found in self._ids):
+            return None
+        return self.redact(value) if isinstance(value, (dict, str)) else value
+
+
+def _id_of(value: Mapping[str, Any]) -> Any:
+    found = value.get("value", value.get("id"))
+    return found if isinstance(found, (int, str)) else None
