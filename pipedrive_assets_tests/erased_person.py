@@ -69,6 +69,11 @@ def occurring(office: Office) -> int:
             last_message_timestamp=NOON.isoformat(),
         )
         world.add("mail_messages", mail_thread_id=thread, **{"from": [party], "subject": NAME})
+    world.add_option("deals", world.code("deals", "Priority"), f"Client of {NAME}")
+    lead, score = world.ids("leads")[0], world.code("deals", "Score")
+    whole = {"name": NAME, "value": person, "email": [{"value": ADDRESS}], "phone": []}
+    world.edit("leads", lead, custom_fields={champion: whole, score: whole})
+    world.edit("deals", deal, custom_fields={score: 49305559876})
     _merged_twin(office, person)
     plant(office, person)
     return person

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from pipedrive_assets.rows.columns import EVERY_TABLE, columns_of
-from pipedrive_assets.rows.erased_words import Recognizer
+from pipedrive_assets.rows.erased_words import MASK, Recognizer
 
 PERSON_KEYS = frozenset({"person_id", "linked_person_id", "person", "person_ids"})
 CHANGED = ("old_value", "new_value")
@@ -24,8 +24,8 @@ their own records. Nested columns and lists are named by their first part."""
 RECORDS = frozenset({("deals_participants", "person")})
 """Columns that hold the whole record of a person."""
 
-DEFINITIONS = frozenset({"custom_fields_mapping"})
-"""Tables that hold no data about persons, and that others are resolved by."""
+MAPPING, LABELS = "custom_fields_mapping", "options"
+"""Of the table that others are resolved by, only the labels of options are searched."""
 
 _STRUCTURE = frozenset(
     {
@@ -64,7 +64,9 @@ def may_name(table: str, key: Collection[str], column: str) -> bool:
         key: The columns of its key.
         column: `name`, `outer__leaf` of a nested object, or a list and the column of its items.
     """
-    if table in DEFINITIONS or column in key or column in EVERY_TABLE or column.startswith("_dlt"):
+    if table == MAPPING:
+        return column == LABELS
+    if column in key or column in EVERY_TABLE or column.startswith("_dlt"):
         return False
     if column.partition("__")[0] in OWN.get(table, ()):
         return False
@@ -96,6 +98,8 @@ class Redactor:
 
     def redact_cell(self, table: str, column: str, value: Any) -> Any:
         """Return what `redact` returns; the record of another person keeps what is their own."""
+        if table == MAPPING:
+            return self._labels(value)
         if (table, column) not in RECORDS:
             return value if is_fixed(column, value) else self.redact(value)
         record = json.loads(value) if isinstance(value, str) else value
@@ -108,9 +112,18 @@ class Redactor:
         made = {**record, **dict.fromkeys(others), **made}
         return json.dumps(made, ensure_ascii=False) if isinstance(value, str) else made
 
+    def _labels(self, value: Any) -> Any:
+        """Labels by option: each option keeps one."""
+        labels = json.loads(value) if isinstance(value, str) else value
+        made = self.redact(labels)
+        if made is labels:
+            return value
+        made = {key: MASK if label is None else label for key, label in made.items()}
+        return json.dumps(made, ensure_ascii=False) if isinstance(value, str) else made
+
     def names_in_key(self, table: str, key: Collection[str], row: Mapping[str, Any]) -> bool:
         """Whether a row is identified by a name of one of the persons, as a source of leads is."""
-        return table not in DEFINITIONS and any(
+        return table != MAPPING and any(
             isinstance(row.get(name), str)
             and not is_fixed(name, row[name])
             and self.names(row[name])

@@ -19,7 +19,8 @@ from pipedrive_assets.rows.fields import (
     label_changes,
     parse_mapping_record,
 )
-from pipedrive_assets.source import commit
+from pipedrive_assets.rows.redaction import LABELS, Redactor
+from pipedrive_assets.source import commit, erased_list
 from pipedrive_assets.source.commit import Written
 from pipedrive_assets.source.ledger import (
     Sql,
@@ -53,9 +54,10 @@ class WarehouseMapping:
         news: list[MappingRow] = []
         with self._warehouse.table_lock(MAPPING_TABLE), self._warehouse.exclusive():
             with self._warehouse.sql() as sql:
+                redactor = erased_list.redactor(sql)
                 for endpoint, update in updates.items():
                     known = stored_mapping(sql, endpoint)
-                    rows = update(known)
+                    rows = [_without_erased(row, redactor) for row in update(known)]
                     for change in label_changes(known, rows):
                         for entity in entities_with(endpoint):
                             relabel(sql, entity, change)
@@ -68,6 +70,13 @@ class WarehouseMapping:
                 records = [stored_record(row) for row in news]
                 commit.commit_rows(self._warehouse, BY_NAME[MAPPING_TABLE], records, Written())
         return mappings
+
+
+def _without_erased(row: MappingRow, redactor: Redactor | None) -> MappingRow:
+    """The row with `***` in place of an erased person in the labels of its options."""
+    if redactor is None:
+        return row
+    return replace(row, options=redactor.redact_cell(MAPPING_TABLE, LABELS, row.options))
 
 
 def stored_mapping(sql: Sql, endpoint: str) -> list[MappingRow]:

@@ -48,8 +48,8 @@ class Withheld:
             if entity.name == "persons":
                 self.left_out.append(row)
             return None
-        if entity.name == "persons" and _is_deleted_twin(row, redactor):
-            return None
+        if entity.name == "persons" and row.get("_deleted_at") is not None:
+            row = _clean_deleted(row, redactor)
         if redactor.names_in_key(entity.name, entity.key, row):
             return None
         if entity.name in HISTORIES:
@@ -66,13 +66,16 @@ def _is_persons(entity: Entity, row: Row, redactor: Redactor) -> bool:
     return whose is not None and row.get(whose) in redactor.persons
 
 
-def _is_deleted_twin(row: Row, redactor: Redactor) -> bool:
-    """Whether a deleted person has a name, an address or a number of the erased, as after a
-    merge.
-    """
-    if row.get("_deleted_at") is None:
-        return False
-    return redactor.names({name: row[name] for name in OWN["persons"] & row.keys()})
+def _clean_deleted(row: Row, redactor: Redactor) -> Row:
+    """A deleted person has nothing of their own that the erased have too: a merge leaves both."""
+    out = dict(row)
+    for name in OWN["persons"] & row.keys():
+        value = row[name]
+        if isinstance(value, list):
+            out[name] = [item for item in value if not redactor.names(item)]
+        else:
+            out[name] = redactor.redact(value)
+    return out
 
 
 def _clean_event(row: Row, redactor: Redactor, said: tuple[str, ...]) -> Row:

@@ -1,11 +1,14 @@
 """A person who occurs wherever an account can hold one is erased, and does not come back."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.source import Warehouse, forgive_person, purge_person, recognized
+from pipedrive_assets.source import Warehouse, erased_list, forgive_person, purge_person, recognized
+from pipedrive_assets.source.withheld import Withheld
 from pipedrive_assets_tests import erased_person as person_of
 from pipedrive_assets_tests.conftest import NOON
 
@@ -142,3 +145,43 @@ def test_a_person_whom_no_table_has_is_not_put_on_the_list(make_office):
         purge_person(office.warehouse, 987654, NOON)
 
     assert [] == office.query("SELECT * FROM _pipedrive_erased")
+
+
+def test_whole_objects_of_the_person_beside_a_column_go_now_and_in_later_loads(make_office):
+    office = make_office(deals=6)
+    person = office.world.add("persons", name="Zebulon Quatermass")
+    lead = office.world.ids("leads")[0]
+    office.load("persons", "leads")
+    whole = json.dumps({"name": "Zeb Q.", "value": person, "email": [], "phone": []})
+    other = json.dumps({"name": "Zebulon  QUATERMASS", "value": 1, "email": []})
+    with office.warehouse.sql() as sql:
+        for column, text in (("contact__v_text", whole), ("second__v_text", other)):
+            sql.execute_sql(f"ALTER TABLE leads ADD COLUMN {column} VARCHAR")
+            sql.execute_sql(f"UPDATE leads SET {column} = %s WHERE id = %s", text, lead)
+
+    purge_person(office.warehouse, person, NOON)
+    with office.warehouse.sql() as sql:
+        withheld = Withheld(redactor=erased_list.redactor(sql))
+    row = {"id": lead, "contact__v_text": whole, "second__v_text": other, "_deleted_at": None}
+
+    left = {"contact__v_text": None, "second__v_text": '{"name": null, "value": 1, "email": []}'}
+    assert [tuple(left.values())] == office.query(
+        f"SELECT contact__v_text, second__v_text FROM leads WHERE id = '{lead}'"
+    )
+    assert {**row, **left} == withheld.clean(BY_NAME["leads"], row, None)
+
+
+def test_the_row_that_a_merge_leaves_is_erased_as_well(make_office):
+    office = make_office(deals=6)
+    mail = [{"value": "zeb@firm.example", "primary": True, "label": "work"}]
+    person, twin = (
+        office.world.add("persons", name="Zebulon Quatermass", emails=mail) for _ in range(2)
+    )
+    office.load("persons")
+    office.world.merge("persons", twin, person)
+    office.reconcile("persons")
+
+    purge_person(office.warehouse, person, NOON)
+
+    assert [] == office.query(f"SELECT id FROM persons WHERE id IN ({person}, {twin})")
+    assert b"zeb@firm" not in office.warehouse.path.read_bytes()
