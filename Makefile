@@ -1,9 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
-SHARED ?= ../shared/pipedrive
+PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help try test e2e soak check lint format columns docs bench screenshots audit lock clean
+.PHONY: help try test slow e2e soak check lint format columns openapi docs bench screenshots audit lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,16 +19,19 @@ try: .venv/installed ## load an invented company into DuckDB; each time a day fu
 	@$(BIN)/python -m pipedrive_assets try
 
 test: .venv/installed ## everything that needs no process and no waiting
-	@$(BIN)/python -m pytest $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE))
+	@$(BIN)/python -m pytest $(PARALLEL) $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE))
+
+slow: .venv/installed ## the cases that make test leaves out
+	@$(BIN)/python -m pytest -m "slow and not e2e and not soak" $(PARALLEL)
 
 e2e: .venv/installed ## subprocesses, real ports, a browser
-	@$(BIN)/python -m pytest -m e2e -n 2
+	@$(BIN)/python -m pytest -m e2e -n 2 --dist worksteal
 
 soak: .venv/installed ## every refusal of every endpoint, and a simulated month with many seeds (SOAK_SEEDS=20): hours
-	@$(BIN)/python -m pytest -m soak
-	@SOAK_SEEDS=$${SOAK_SEEDS:-20} $(BIN)/python -m pytest -m e2e pipedrive_assets_tests/e2e/test_month.py
+	@$(BIN)/python -m pytest -m soak $(PARALLEL)
+	@SOAK_SEEDS=$${SOAK_SEEDS:-20} $(BIN)/python -m pytest -m e2e $(PARALLEL) pipedrive_assets_tests/e2e/test_month.py
 
-check: lint test ## all that CI runs but e2e
+check: lint test slow ## all that CI runs but e2e
 
 lint: .venv/installed ## lint, format, types, floors, dependencies, spelling, generated files
 	@$(BIN)/ruff check .
@@ -37,15 +40,19 @@ lint: .venv/installed ## lint, format, types, floors, dependencies, spelling, ge
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/deptry .
 	@$(BIN)/codespell
-	@test ! -d $(SHARED) || $(BIN)/python tools/columns.py --check $(SHARED)
+	@$(BIN)/python tools/columns.py --check
 	@$(BIN)/python tools/docs.py --check
 
 format: .venv/installed ## sort imports, format
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format .
 
-columns: .venv/installed ## column files anew, from Pipedrive's official documents in $(SHARED)
-	@$(BIN)/python tools/columns.py $(SHARED)
+columns: .venv/installed ## column files anew, from tools/openapi.json and tools/column_overrides.toml
+	@$(BIN)/python tools/columns.py
+
+openapi: .venv/installed ## tools/openapi.json anew, from Pipedrive's official documents (FROM=folder)
+	@test -n "$(FROM)" || { echo "Say where the documents are: make openapi FROM=folder"; exit 2; }
+	@$(BIN)/python tools/openapi.py "$(FROM)"
 
 screenshots: .venv/installed ## the pictures in docs anew (needs Debian's chromium)
 	@SCREENSHOTS=docs/pictures $(BIN)/python -m pytest -n 0 -m e2e pipedrive_assets_tests/e2e/test_browser.py

@@ -1,7 +1,9 @@
 """What every test stands on: an account that is invented, time that is given, a warehouse that is
 thrown away."""
 
+import importlib.util
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,6 +29,7 @@ from pipedrive_assets.source import (
     reconcile,
 )
 from pipedrive_assets.windows import Window
+from pipedrive_assets_tests import kept_loads, samples
 from pipedrive_assets_tests.truth import account_rows, custom_differences, differences, opened
 
 # In CI every run tries the same examples; at a desk each run tries others.
@@ -34,21 +37,51 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("desk", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
+
+class NoPandas:
+    """Answers at once that pandas is not installed: DuckDB looks for it with every statement, and
+    each search of the whole path takes longer than most of them.
+    """
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("No module named 'pandas'", name=name)
+
+
+if importlib.util.find_spec("pandas") is None:
+    sys.meta_path.insert(0, NoPandas())
+
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 NO_LIMIT = Limits(burst=1_000_000)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    samples.apply(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    kept_loads.begin(getattr(item, "fixturenames", []))
+
+
+def pytest_sessionfinish() -> None:
+    kept_loads.STORE.close()
+
+
 @pytest.fixture(autouse=True)
-def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_place(tmp_path: Path) -> Iterator[None]:
     """No test sees this machine's settings, files or history."""
-    monkeypatch.chdir(tmp_path)
-    for name in (
-        "PIPEDRIVE_API_TOKEN",
-        "PIPEDRIVE_BASE_URL",
-        "PIPEDRIVE_WAREHOUSE",
-        "DAGSTER_HOME",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        for name in (
+            "PIPEDRIVE_API_TOKEN",
+            "PIPEDRIVE_BASE_URL",
+            "PIPEDRIVE_WAREHOUSE",
+            "DAGSTER_HOME",
+        ):
+            patch.delenv(name, raising=False)
+        yield
 
 
 class Office:
@@ -59,6 +92,7 @@ class Office:
         self.sandbox = Sandbox(self.world, limits=NO_LIMIT)
         self.warehouse = Warehouse(folder / "warehouse.duckdb", "pipedrive_data")
         self.slept: list[float] = []
+        self.lineage = kept_loads.Lineage(self.warehouse)
 
     @property
     def connection(self) -> Connection:
@@ -85,8 +119,13 @@ class Office:
                 replace(entity, page_rows=min(page_rows, entity.page_rows)) for entity in entities
             )
         request = LoadRequest(entities=entities, window=Window(start=start, end=end), **how)
-        reports = load(self.connection, self.warehouse, request)
-        return {report.entity.name: report for report in reports}
+
+        def take() -> dict[str, TableReport]:
+            reports = load(self.connection, self.warehouse, request)
+            return {report.entity.name: report for report in reports}
+
+        asked = repr((names, day, page_rows, sorted(how.items())))
+        return kept_loads.STORE.through(self, asked, take)
 
     def reconcile(
         self, *names: str, page_rows: int | None = None, **how: Any

@@ -1,9 +1,9 @@
-"""Write the column files, each with its page in Pipedrive's reference, from the official documents.
+"""Write the column files, each with its page in Pipedrive's reference.
 
-    .venv/bin/python tools/columns.py ../shared/pipedrive [--check]
+    .venv/bin/python tools/columns.py [--check]
 
-The folder holds `openapi-v1.yaml`, `openapi-v2.yaml` and `examples/` with its INDEX.json. What the
-documents leave out or get wrong stands in `column_overrides.toml` beside this file.
+It reads `openapi.json` beside this file, which holds the facts of the official documents
+(`make openapi`). `column_overrides.toml` has what the documents leave out or get wrong.
 """
 
 import argparse
@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipedrive_assets.entities import ENTITIES, Entity, Listing
 
 if sys.version_info >= (3, 11):
@@ -27,6 +25,7 @@ else:
     except ImportError:
         sys.exit("Python 3.10 reads no TOML by itself: pip install tomli.")
 
+FACTS = Path(__file__).with_name("openapi.json")
 OVERRIDES = Path(__file__).with_name("column_overrides.toml")
 TARGET = Path(__file__).parents[1] / "pipedrive_assets" / "rows" / "columns"
 
@@ -77,58 +76,41 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """The official documents, read once."""
+    """The facts of the official documents, read once."""
 
-    specs: Mapping[str, Json]
-    examples: Mapping[tuple[str, str], Json]
+    operations: Mapping[str, Json]
 
     def operation(self, listing: Listing) -> Json:
-        """Find the description of a list's GET."""
-        version, path = _address(listing)
-        operation: Json = self.specs[version]["paths"][path]["get"]
-        return operation
+        """Find the facts of a list's GET."""
+        return self.operations[listing.path.removeprefix("api/")]
 
     def page(self, entity: Entity) -> str:
         """Name the page of Pipedrive's API reference that tells of an entity's list."""
-        operation = self.operation(entity.listings[0])
-        return f"{operation['tags'][0]}#{operation['operationId']}"
+        page: str = self.operation(entity.listings[0])["page"]
+        return page
 
     def example_rows(self, listing: Listing, nested: str | None) -> list[Any]:
         """Find the rows of the official example answer; none when there is no example."""
-        rows = self.examples.get(_address(listing), {}).get("data")
+        rows = self.operation(listing).get("example", {}).get("data")
         if nested and isinstance(rows, dict):
             rows = rows.get(nested)
         return rows if isinstance(rows, list) else []
 
 
-def _address(listing: Listing) -> tuple[str, str]:
-    version, path = re.fullmatch(r"(?:api/)?(v\d)(/.*)", listing.path).groups()  # type: ignore[union-attr]
-    return version, path
-
-
-def read_documents(folder: Path) -> Documents:
-    """Read the documents in a folder; a missing one ends the run with a sentence."""
-    wanted = {_address(listing) for entity in ENTITIES for listing in entity.listings}
+def read_documents(file: Path) -> Documents:
+    """Read the facts; where a list is missing, the run ends with a sentence."""
     try:
-        index = json.loads((folder / "examples" / "INDEX.json").read_text("utf-8"))
-        examples = {
-            address: json.loads((folder / "examples" / entry["file"]).read_text("utf-8"))
-            for entry in index
-            if (address := (entry["version"], entry["path"])) in wanted
-        }
-        specs = {
-            version: _yaml((folder / f"openapi-{version}.yaml").read_text("utf-8"))
-            for version in ("v1", "v2")
-        }
-    except FileNotFoundError as missing:
-        sys.exit(f"{missing.filename} is missing: name the folder that holds the documents.")
-    return Documents(specs=specs, examples=examples)
-
-
-def _yaml(text: str) -> Json:
-    """Read YAML with libyaml where there is one: a second instead of ten."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return dict(yaml.load(text, loader))  # noqa: S506 - both are safe loaders
+        operations = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        sys.exit(f"{file} is missing: run make openapi FROM=folder-with-the-documents.")
+    for entity in ENTITIES:
+        for listing in entity.listings:
+            if listing.path.removeprefix("api/") not in operations:
+                sys.exit(
+                    f"{file.name} does not have {listing.path}, the list of {entity.name}: "
+                    "run make openapi FROM=folder-with-the-documents."
+                )
+    return Documents(operations=operations)
 
 
 def resolved(schema: Json) -> dict[str, Any]:
@@ -144,7 +126,7 @@ def resolved(schema: Json) -> dict[str, Any]:
 
 def item_properties(operation: Json, nested: str | None) -> dict[str, Any]:
     """List what the schema says a row of the answer holds."""
-    answer = resolved(operation["responses"]["200"]["content"]["application/json"]["schema"])
+    answer = resolved(operation["answer"])
     rows = resolved(answer["properties"]["data"])
     if nested:
         rows = resolved(rows["properties"][nested])
@@ -153,12 +135,8 @@ def item_properties(operation: Json, nested: str | None) -> dict[str, Any]:
 
 def included(operation: Json) -> list[str]:
     """List the names `include_fields` takes."""
-    return [
-        name
-        for parameter in operation.get("parameters", ())
-        if parameter.get("name") == "include_fields"
-        for name in parameter["schema"].get("enum", ())
-    ]
+    names: list[str] = operation["parameters"].get("include_fields", {}).get("enum", [])
+    return names
 
 
 def sampled(name: str, value: object) -> Json:
@@ -269,9 +247,9 @@ def file_text(content: Any, *, depth: int = 0) -> str:
     return "{\n" + ",\n".join(lines) + f"\n{pad}}}"
 
 
-def expected_files(folder: Path) -> dict[Path, str]:
+def expected_files() -> dict[Path, str]:
     """Make every column file's text."""
-    documents = read_documents(folder)
+    documents = read_documents(FACTS)
     overrides = tomllib.loads(OVERRIDES.read_text("utf-8"))
     files = {}
     for entity in ENTITIES:
@@ -293,11 +271,10 @@ def differing(files: Mapping[Path, str]) -> list[Path]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the files, or with `--check` say which ones differ."""
-    parser = argparse.ArgumentParser(description="Write the column files from the documents.")
-    parser.add_argument("documents", type=Path, help="folder with the official documents")
+    parser = argparse.ArgumentParser(description="Write the column files from openapi.json.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 on differences")
     options = parser.parse_args(arguments)
-    files = expected_files(options.documents)
+    files = expected_files()
     changed = differing(files)
     for path in changed:
         done = "written" if path in files else "removed"

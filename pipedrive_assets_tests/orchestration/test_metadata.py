@@ -112,6 +112,7 @@ def test_the_preview_shows_the_newest_rows(office):
     assert [str(row[0]) for row in newest] == [row["id"] for row in rows]
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("table", ["persons", "deals", "users", "notes", "files", "leads"])
 def test_a_masked_preview_has_nothing_that_tells_of_a_person(office, table):
     report = office.load(table)[table]

@@ -50,6 +50,7 @@ def run(office):
     return execute
 
 
+@pytest.mark.slow
 def test_children_are_read_again_where_the_run_config_says_so(run, office):
     office.load("deals", "deals_products")
     line = office.world.ids("deal_products")[0]

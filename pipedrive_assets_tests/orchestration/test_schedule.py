@@ -63,6 +63,7 @@ def test_it_closes_the_newest_day_that_has_ended(settings, tmp_path):
     }
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("hour", [0, 2, 23])
 def test_its_hour_moves_the_tick_and_not_the_day(hour):
     plant = loaded()

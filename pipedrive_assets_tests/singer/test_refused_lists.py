@@ -119,6 +119,7 @@ def test_messages_of_a_mail_folder_that_was_empty_by_mistake_are_read_by_the_nex
     assert [] == bench.differences("mail_messages")
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize("fault", PROJECT_FAULTS)
 def test_children_of_a_snapshot_of_two_lists_are_sent_once_both_answer(bench, fault, is_first):

@@ -143,6 +143,7 @@ def test_a_wrong_state_is_refused_before_anything_is_asked(bench):
     assert [] == bench.office.sandbox.log
 
 
+@pytest.mark.samples(3)
 @pytest.mark.parametrize("stream", ["persons", "files", "notes", "dealflow", "deal_products"])
 @pytest.mark.parametrize("is_old", [True, False])
 def test_a_bookmark_from_the_future_passes_no_later_change_over(bench, stream, is_old):
@@ -172,6 +173,7 @@ def bookmark_of(bench, stream):
     )
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("stream", ["persons", "files", "deals", "dealflow", "deal_products"])
 def test_a_start_date_that_nothing_has_reached_is_no_bookmark(bench, stream):
     catalog, office = bench.catalog(stream), bench.office

@@ -69,6 +69,7 @@ def test_a_run_takes_its_cap_and_no_more_and_the_next_ones_go_on(office):
     assert [] == office.differences(*SMALL)
 
 
+@pytest.mark.slow
 def test_a_call_that_failed_is_reported_as_unread_though_the_cap_ends_the_load(office):
     office.load("deals")
     order = "ORDER BY update_time DESC NULLS LAST, id DESC LIMIT 1"
@@ -85,6 +86,7 @@ def test_a_call_that_failed_is_reported_as_unread_though_the_cap_ends_the_load(o
     assert [] == office.differences("deals", "deals_flow")
 
 
+@pytest.mark.slow
 def test_what_is_read_for_a_list_that_waits_waits_with_it(office):
     held_back = office.load("stages", "mail_threads", "mail_messages", caps=caps(per_run=60))
 
@@ -103,6 +105,7 @@ def test_the_most_recent_changes_come_first(office):
     )
 
 
+@pytest.mark.slow
 def test_what_is_held_is_told_truly_while_older_changes_wait(office):
     office.load(*SMALL)
     before = office.sandbox.now
@@ -117,6 +120,7 @@ def test_what_is_held_is_told_truly_while_older_changes_wait(office):
     assert office.sandbox.now == office.load(*SMALL)["deals_flow"].complete_until
 
 
+@pytest.mark.slow
 def test_a_cap_below_one_call_sends_none_and_says_that_it_will_never_end(office):
     report = office.load(*SMALL, caps=caps(per_day=9))["deals_flow"]
 
@@ -136,6 +140,7 @@ def test_a_full_load_that_a_cap_cuts_short_says_how_many_it_did_not_read_again(o
     assert deals - 3 == report.waiting.count
 
 
+@pytest.mark.slow
 def test_nothing_is_held_back_without_a_cap(office):
     limit(office, daily_tokens=5_000)
 
@@ -145,6 +150,7 @@ def test_nothing_is_held_back_without_a_cap(office):
     assert [] == office.differences(*SMALL)
 
 
+@pytest.mark.slow
 def test_runs_of_one_day_share_its_cap_and_the_next_day_has_its_own(office):
     day = caps(per_day=300)
     office.load(*SMALL, caps=day)
@@ -184,6 +190,7 @@ def test_tables_under_way_count_for_the_day_as_for_the_run(office):
         assert report.tokens.by_run <= report.tokens.today
 
 
+@pytest.mark.slow
 def test_half_of_a_told_limit_is_the_default_and_core_tables_stay_fresh(office):
     limit(office, daily_tokens=800)
 
@@ -198,6 +205,7 @@ def test_half_of_a_told_limit_is_the_default_and_core_tables_stay_fresh(office):
     assert takes_all_of(400, office)
 
 
+@pytest.mark.slow
 def test_the_last_tenth_of_a_day_is_left_to_others_by_default(office):
     limit(office, daily_tokens=3_000)
     office.sandbox.allowance.begin(office.sandbox.now.date().isoformat())
@@ -209,6 +217,7 @@ def test_the_last_tenth_of_a_day_is_left_to_others_by_default(office):
     assert 2_700 - 40 < office.sandbox.allowance.spent_today <= 2_700
 
 
+@pytest.mark.slow
 def test_an_unknown_limit_means_15000_tokens_and_one_warning(office, caplog):
     limit(office, daily_headers=False)
 
@@ -222,6 +231,7 @@ def test_an_unknown_limit_means_15000_tokens_and_one_warning(office, caplog):
     assert not reports["deals_flow"].waiting
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [True, False])
 def test_capped_tables_wait_for_the_others_where_tokens_are_scarce_or_not_told(office, told):
     limit(office, daily_tokens=15_000, daily_headers=told)
@@ -253,6 +263,7 @@ def test_a_list_is_not_begun_again_where_the_cap_cut_it_short(office):
     assert 60 == tokens_of(office, "api/v2/project")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [True, False])
 def test_a_load_bigger_than_a_day_ends_in_days_and_pays_nothing_twice(make_office, told):
     tables = ("deals", "persons", "deals_flow", "deals_participants")

@@ -179,6 +179,7 @@ def test_a_deal_that_was_deleted_does_not_convert_a_lead_that_may_be_listed(offi
     assert (None, None, None) == mark_of(office, lead)
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("column", ["deals.source_lead_id", "leads.converted_deal_id"])
 def test_nothing_is_converted_where_a_column_it_needs_is_excluded(make_office, column):
     office = make_office(deals=10)

@@ -200,6 +200,7 @@ def test_the_flow_speaks_in_names(office):
     assert [(changes,)] == office.query("SELECT count(*) FROM deals_flow_deal_change")
 
 
+@pytest.mark.slow
 def test_fields_that_pipedrive_refuses_to_tell_for_once_are_not_taken_for_deleted(office):
     tables = ("fields", "custom_fields_mapping")
     held = "SELECT entity, field_code, _deleted_at FROM fields ORDER BY 1, 2"

@@ -56,6 +56,7 @@ CHANGES = {
 EVENT = {"activities": "activity", "notes": "note", "files": "file"}
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("table", CHANGES)
 def test_an_edited_record_is_shown_in_its_deals_history(settled, table):
     deal, key = deal_of(settled, table)
@@ -73,6 +74,7 @@ def test_an_edited_record_is_shown_in_its_deals_history(settled, table):
     assert [] == flows(settled)
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("table", CHANGES)
 def test_a_record_that_moves_to_another_deal_leaves_the_history_of_the_first(settled, table):
     deal, key = deal_of(settled, table)
@@ -87,6 +89,7 @@ def test_a_record_that_moves_to_another_deal_leaves_the_history_of_the_first(set
     assert [] == settled.differences("deals_flow")
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("purge_deleted", [False, True])
 @pytest.mark.parametrize("table", CHANGES)
 def test_a_deleted_record_leaves_the_history_of_its_deal(settled, table, purge_deleted):
@@ -102,6 +105,7 @@ def test_a_deleted_record_leaves_the_history_of_its_deal(settled, table, purge_d
     assert [] == settled.query(f"SELECT * FROM deals_flow WHERE event_key = '{event}'")
 
 
+@pytest.mark.slow
 def test_a_record_with_a_change_time_in_the_future_is_not_read_for_again_and_again(settled):
     _, key = deal_of(settled, "notes")
     settled.world.touch("notes", key, "2031-01-01T00:00:00Z")
@@ -125,6 +129,7 @@ def test_changes_are_found_with_some_of_the_tables_only_and_in_a_later_run(settl
     assert [] == settled.differences("deals_flow")
 
 
+@pytest.mark.slow
 def test_a_cap_leaves_the_deal_to_the_next_run(settled):
     deals = settled.query(
         "SELECT DISTINCT n.deal_id, n.id FROM notes n JOIN deals d ON d.id = n.deal_id "

@@ -90,6 +90,7 @@ def test_a_loss_that_is_accepted_marks_rows_that_were_not_asked_for(many, monkey
     assert {"vanished", "unlisted"} == {found[key] for key in keys}
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("status", [400, 402, 403, 404, 410, 415])
 def test_an_endpoint_that_refuses_every_record_marks_nothing(office, status):
     office.load("persons")
@@ -158,6 +159,7 @@ def test_an_empty_list_of_a_small_table_is_not_believed_by_itself(office, refuse
 # Rows that still answer by id
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize(
     ("table", "paths"), [("leads", ["v1/leads"]), ("persons", ["api/v2/persons"])]
 )

@@ -138,7 +138,7 @@ def cells() -> Iterator[Any]:
             )
             yield pytest.param(
                 *(target, name, place),
-                marks=() if every_time else (pytest.mark.e2e,),
+                marks=() if every_time else (pytest.mark.soak,),
                 id=f"{target.table}-{name}-{place}".replace(" ", "_"),
             )
 

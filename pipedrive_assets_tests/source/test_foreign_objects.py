@@ -124,6 +124,7 @@ DROPS = {
 }
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("what", DROPS)
 def test_what_was_dropped_by_hand_is_named_and_a_full_load_restores_it(office, what):
     office.load("persons", "stages")

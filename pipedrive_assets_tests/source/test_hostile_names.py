@@ -39,6 +39,7 @@ def add_fields(office: Office, names: list[str]) -> dict[str, dict[str, int]]:
     return chosen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [NASTY], ids=["all"])
 def test_hostile_labels_options_and_company_names_are_loaded_as_they_are(office, names):
     chosen = add_fields(office, list(names))

@@ -143,6 +143,7 @@ def settings(tmp_path, columns):
     return Settings.from_env({"PIPEDRIVE_EXCLUDE_COLUMNS": columns}, root=tmp_path)
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("same_process", [True, False])
 def test_an_excluded_column_is_in_no_table_and_no_file(
     make_office, tmp_path, monkeypatch, same_process
@@ -190,6 +191,7 @@ def test_a_column_that_does_not_exist_is_named(office, tmp_path, monkeypatch, co
         office.load(columns.partition(".")[0])
 
 
+@pytest.mark.slow
 def test_deleted_rows_are_purged_where_the_setting_says_so(make_office):
     office = make_office(deals=12)
     tables = ("deals", "persons", "deals_participants", "stages")

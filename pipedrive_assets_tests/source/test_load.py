@@ -169,6 +169,7 @@ def test_rows_without_a_change_date_are_loaded_the_first_time_and_when_new(offic
     assert [("Quiet Newcomer",)] == office.query(f"SELECT name FROM persons WHERE id = {new}")
 
 
+@pytest.mark.samples(3)
 @pytest.mark.parametrize(
     ("table", "page"),
     [("deals", 1), ("deals", 2), ("products", 2), ("leads", 2), ("notes", 1), ("files", 2)],
@@ -252,6 +253,7 @@ def test_an_old_row_never_replaces_a_newer_one(office):
     assert 0 == written.loaded
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("how", ["reconcile", "full", "read whole"])
 @pytest.mark.parametrize("table", ["deals", "persons", "files"])
 def test_a_complete_walk_repairs_a_row_with_a_change_time_in_the_future(office, table, how):
@@ -485,6 +487,7 @@ def test_an_endpoint_that_fails_for_every_deal_is_left_alone_soon(office):
     assert len({line.path for line in office.sandbox.calls("/flow")}) == FAILURES
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("odd", [{}, {"id": {"a": 1}}])
 @pytest.mark.parametrize("table", ["persons", "stages"])
 def test_a_row_that_nothing_identifies_fails_its_table_with_a_sentence(office, table, odd):
@@ -615,6 +618,7 @@ def test_one_tables_failure_leaves_the_others_loaded(office):
     assert [] == office.differences("stages", "users")
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("status", [402, 404])
 def test_a_refused_table_that_an_account_may_lack_is_skipped_and_keeps_its_rows(office, status):
     tables = ("leads", "deals_products", "stages", "deals")

@@ -51,6 +51,7 @@ def test_a_warehouse_survives_odd_values_and_is_right_after_one_healthy_run(make
     assert [] == office.differences(*TABLES)
 
 
+@pytest.mark.slow
 def test_keys_that_come_as_text_are_numbers_everywhere(make_office):
     office = make_office(deals=12)
     inject(office, numbers_as_text())
@@ -76,6 +77,7 @@ def test_lines_whose_deal_comes_as_text_are_loaded_and_stay(office):
     assert [] == office.differences("deals_products")
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("table", ["files", "leads", "notes", "pipelines", "deals"])
 def test_one_zero_date_does_not_stop_a_table(office, table):
     office.load(table)
@@ -207,6 +209,7 @@ def test_a_change_without_an_id_is_an_error_of_its_stream(make_office):
     assert [] == bench.differences("pipelines")
 
 
+@pytest.mark.slow
 def test_the_plain_source_loads_odd_values(make_office, plain_of):
     office = make_office(deals=12)
     plain = plain_of(office)
@@ -222,6 +225,7 @@ def test_the_plain_source_loads_odd_values(make_office, plain_of):
     assert [] == plain.differences(*PLAIN)
 
 
+@pytest.mark.slow
 def test_the_plain_source_reads_keys_that_come_as_text(make_office, plain_of):
     office = make_office(deals=12)
     plain = plain_of(office)

@@ -81,6 +81,7 @@ def test_stages_count_only_in_pipelines_known_to_use_probabilities(make_office):
     )
 
 
+@pytest.mark.slow
 def test_the_next_activity_is_right_between_reconciliations(make_office):
     office = make_office(deals=40)
     office.load(*INPUTS)

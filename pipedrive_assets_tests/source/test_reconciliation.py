@@ -27,6 +27,7 @@ def mark_of(office, table, key):
     return rows[0] if rows else None
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("table", WINDOWED)
 def test_a_row_deleted_behind_our_back_is_marked_with_reason_and_time(office, table):
     office.load(table)
@@ -41,6 +42,7 @@ def test_a_row_deleted_behind_our_back_is_marked_with_reason_and_time(office, ta
     assert [] == office.differences(table)
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("table", WINDOWED)
 def test_a_row_that_left_the_view_is_marked_and_loses_the_mark_when_it_comes_back(office, table):
     office.load(table)
@@ -70,6 +72,7 @@ def test_a_row_that_comes_back_with_a_change_loses_its_mark_by_a_window(office):
     assert (None, None) == mark_of(office, "persons", 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["persons", "organizations"])
 def test_a_merged_row_is_marked_and_what_it_owned_is_the_winners(office, table):
     office.load(table, "deals", "activities")
@@ -94,6 +97,7 @@ def test_a_merge_is_called_so_where_pipedrive_tells(office):
     assert "merged" == mark_of(office, "persons", 12)[0]
 
 
+@pytest.mark.slow
 def test_deals_deleted_longer_ago_than_they_are_listed_are_found_with_their_children(make_office):
     office = make_office(deals=12)
     tables = ("deals", "deals_participants", "deals_flow", "deals_products")
@@ -137,6 +141,7 @@ def test_a_deal_seen_as_deleted_by_a_window_takes_its_children_along_and_back(ma
     assert [(None,)] == office.query(reasons)
 
 
+@pytest.mark.slow
 def test_rows_that_no_window_can_show_are_loaded(office):
     office.load(*WINDOWED)
     for table in ("deals", "persons", "activities"):
@@ -265,6 +270,7 @@ def test_more_missing_rows_than_are_asked_for_are_marked_without_a_reason(office
     assert [("deleted",), ("deleted",), ("vanished",)] == reasons
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("killed_after", [1, 2])
 def test_a_killed_reconciliation_goes_on_where_it_stood(make_office, monkeypatch, killed_after):
     office = make_office(deals=40)
@@ -317,6 +323,7 @@ def untouched_participant(office):
     return deal
 
 
+@pytest.mark.slow
 def test_children_that_changed_without_their_deal_are_found_within_the_days_set(make_office):
     office = make_office(deals=20)
     tables = ("deals", "deals_participants", "deals_products", "deals_installments")
@@ -335,6 +342,7 @@ def test_children_that_changed_without_their_deal_are_found_within_the_days_set(
     assert [] == [each for each in found if ".person:" not in each]
 
 
+@pytest.mark.slow
 def test_what_drifts_is_found_within_the_days_set(make_office):
     office = make_office(deals=8)
     tables = ("products", "products_variations", "notes", "note_comments")
@@ -367,6 +375,7 @@ def participants(office):
     return [each for each in found if ".person:" not in each]
 
 
+@pytest.mark.slow
 def test_a_swap_of_participants_that_no_counter_shows_is_found_within_the_days_set(make_office):
     office = make_office(deals=20)
     tables = ("deals", "deals_participants")
@@ -384,6 +393,7 @@ def test_a_swap_of_participants_that_no_counter_shows_is_found_within_the_days_s
     assert max(calls) < sum(calls)
 
 
+@pytest.mark.slow
 def test_a_reconciliation_reads_all_children_again_where_that_is_asked_for(make_office):
     office = make_office(deals=20)
     tables = ("deals", "deals_participants", "deals_products", "deals_flow")
@@ -398,6 +408,7 @@ def test_a_reconciliation_reads_all_children_again_where_that_is_asked_for(make_
     assert [] == participants(office)
 
 
+@pytest.mark.slow
 def test_children_that_a_cap_keeps_from_a_reconciliation_are_read_by_later_loads(make_office):
     office = make_office(deals=20)
     tables = ("deals", "deals_participants")
@@ -425,6 +436,7 @@ def test_children_whose_first_load_is_not_finished_are_skipped(make_office):
     assert 0 == reports["deals_participants"].tally.requests
 
 
+@pytest.mark.slow
 def test_a_recheck_takes_what_the_caps_leave_and_nothing_waits_for_it(make_office):
     office = make_office(deals=20)
     tables = ("deals", "deals_participants", "deals_flow")
@@ -445,6 +457,7 @@ def test_a_recheck_takes_what_the_caps_leave_and_nothing_waits_for_it(make_offic
     assert left > office.query(f"{held} read_at < TIMESTAMPTZ '{office.midnight.isoformat()}'")
 
 
+@pytest.mark.slow
 def test_histories_are_read_again_in_their_turn_where_the_setting_says_so(make_office):
     office = make_office(deals=8)
     office.load("deals", "deals_flow")
@@ -461,6 +474,7 @@ def test_histories_are_read_again_in_their_turn_where_the_setting_says_so(make_o
     assert 0 == office.load("deals", "deals_flow", recheck_flow_days=2)["deals_flow"].tally.requests
 
 
+@pytest.mark.slow
 def test_rechecks_are_spread_over_the_days_and_made_up_for(make_office):
     office = make_office(deals=40)
     office.load("deals", "deals_products")
@@ -477,6 +491,7 @@ def test_rechecks_are_spread_over_the_days_and_made_up_for(make_office):
     assert [(4,)] == office.query(days)
 
 
+@pytest.mark.slow
 def test_the_history_of_an_unchanged_deal_is_not_read_again(make_office):
     office = make_office(deals=10)
     office.load("deals", "deals_flow")
@@ -500,6 +515,7 @@ def test_a_full_load_reads_every_deals_children_again(make_office):
     assert [] == [each for each in found if ".person:" not in each]
 
 
+@pytest.mark.slow
 def test_a_full_load_of_children_that_was_stopped_is_finished_by_the_next_run(make_office):
     office = make_office(deals=30)
     office.load("deals", "deals_flow")
@@ -573,6 +589,7 @@ def test_rows_that_another_run_loads_behind_a_killed_walk_are_not_taken_for_gone
     assert [] == office.differences("persons")
 
 
+@pytest.mark.slow
 def test_a_resumed_reconciliation_says_so_and_an_old_one_begins_anew(office):
     office.load("persons", page_rows=5)
     begun = office.sandbox.now.strftime("%Y-%m-%dT%H:%M")

@@ -66,6 +66,7 @@ def office(make_office):
     return make_office(deals=12)
 
 
+@pytest.mark.samples(3)
 @pytest.mark.parametrize(
     ("table", "status", "nth"),
     [
@@ -106,6 +107,7 @@ def test_a_402_of_a_single_record_concerns_the_account_and_stops_the_table(offic
     assert 2 == len(calls(office, "deals/"))
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize(("status", "record"), [(400, None), (403, 415), (405, 400)])
 def test_a_refusal_of_one_deal_is_that_deals_in_every_run(office, status, record):
     office.load("deals")
@@ -198,6 +200,7 @@ def test_a_record_that_fails_for_good_says_nothing_about_its_deal(office):
 # Parents that are not found
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize(("status", "runs"), [(404, 1), (410, 3)])
 def test_a_deal_that_is_not_found_for_an_hour_is_read_afterwards(office, status, runs):
     office.load("deals")
@@ -263,6 +266,7 @@ def test_a_record_that_shows_another_deal_is_not_the_one_that_was_asked_for(offi
 # Empty replies
 
 
+@pytest.mark.samples(3)
 @pytest.mark.parametrize(("table", "data"), EMPTY)
 def test_empty_replies_in_one_run_take_nothing_away_and_hide_nothing(office, table, data):
     entity = BY_NAME[table]
@@ -283,6 +287,7 @@ def test_empty_replies_in_one_run_take_nothing_away_and_hide_nothing(office, tab
     assert [] == office.differences(table)
 
 
+@pytest.mark.samples(3)
 @pytest.mark.parametrize(("table", "data"), EMPTY)
 def test_a_first_load_of_nothing_but_empty_replies_is_not_believed(office, table, data):
     entity = BY_NAME[table]

@@ -58,6 +58,7 @@ def archive_one(office, table):
     office.world.archive(table, key)
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("table", ARCHIVES)
 def test_a_refused_second_list_does_not_stop_the_first(office, table, status):
@@ -86,6 +87,7 @@ def is_archived(office, table, key):
     return office.world.row(table, key)["is_archived"]
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("table", ARCHIVES)
 @pytest.mark.parametrize("nth", [1, 2])
 def test_a_second_list_refused_for_days_is_read_from_where_it_was(office, table, nth):
@@ -220,6 +222,7 @@ def test_a_look_at_the_newest_ids_that_is_empty_by_mistake_proves_nothing(office
     assert [] == visible_differences(office, "persons")
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("fault", [*map(empty_folder, ("inbox", "sent")), *PROJECT_FAULTS])
 @pytest.mark.parametrize("is_first", [True, False])
 def test_children_of_a_snapshot_are_read_once_all_its_lists_answer(office, fault, is_first):

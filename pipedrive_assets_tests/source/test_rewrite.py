@@ -37,6 +37,7 @@ def named(office):
     return make
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("name", NAMES)
 def test_purging_a_person_takes_one_row_whatever_the_file_is_called(named, tmp_path, name):
     office = named(tmp_path / f"{name}.duckdb")

@@ -46,6 +46,7 @@ def paths_of(name):
     return [listing.path for listing in owner.listings]
 
 
+@pytest.mark.samples(4)
 @pytest.mark.parametrize("purge", [False, True])
 @pytest.mark.parametrize("data", [None, []])
 @pytest.mark.parametrize("table", ["users", "activity_types", "role_assignments"])
@@ -147,6 +148,7 @@ def test_the_share_that_may_vanish_is_the_settings(office):
     assert 20 == office.load("filters", max_share=0.9)["filters"].written.marked_deleted
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize(
     ("table", "path"),
     [
@@ -187,6 +189,7 @@ def test_an_empty_list_that_recovers_in_between_is_forgotten(office):
     assert [] == office.query("SELECT * FROM _pipedrive_unlisted")
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("data", [None, []])
 @pytest.mark.parametrize("field_list", ["dealFields", "personFields"])
 def test_field_lists_that_are_empty_mark_no_field(office, field_list, data):
@@ -210,6 +213,7 @@ def test_a_field_that_one_reply_leaves_out_is_not_marked_and_a_deleted_one_is(of
     assert (0, 2) == (once, twice)
 
 
+@pytest.mark.samples(6)
 @pytest.mark.parametrize("table", SNAPSHOTS)
 def test_no_snapshot_can_be_emptied(office, table):
     office.load(table)

@@ -41,6 +41,7 @@ def settled(plain):
     return plain
 
 
+@pytest.mark.slow
 def test_a_record_that_changed_has_its_deals_history_read_in_the_same_run_and_once(settled):
     deals = {edit(settled, table) for table in CHANGES}
 

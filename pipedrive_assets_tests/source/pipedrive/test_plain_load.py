@@ -57,6 +57,7 @@ def test_later_runs_bring_what_changed_and_only_that(plain, twin):
     assert asked <= changed["deals"]
 
 
+@pytest.mark.slow
 def test_children_of_a_list_that_is_read_whole_are_read_where_their_parent_changed(plain):
     names = ("mail_messages", "project_changelog", "phases", "role_assignments")
     plain.run(*names)
@@ -92,6 +93,7 @@ def test_a_child_selected_later_gets_the_children_of_all_parents(plain):
     assert len(asked) < 10
 
 
+@pytest.mark.slow
 def test_a_child_deselected_for_a_while_loses_nothing(plain):
     plain.run(*PAIR)
     plain.office.advance(days=2)
@@ -119,6 +121,7 @@ def test_deals_selected_after_a_child_are_loaded_whole(plain):
     assert [] == plain.differences("deals", "deals_products")
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("counter", ["participants_count", None])
 def test_a_participant_who_left_disappears_also_when_nobody_is_left(plain, counter, monkeypatch):
     """Whether the deal's own counter tells, or an empty answer."""
@@ -245,6 +248,7 @@ def test_a_start_after_the_last_run_leaves_no_gap(plain):
     assert [] == plain.differences("deals")
 
 
+@pytest.mark.slow
 def test_a_source_may_be_run_again_and_again(plain):
     source, pipeline = plain.source("deals"), plain.pipeline
     pipeline.run(source)
@@ -261,6 +265,7 @@ def test_rows_are_read_without_a_pipeline_too(plain):
     assert set(plain.office.world.ids("deals")) <= {row["id"] for row in found}
 
 
+@pytest.mark.slow
 def test_what_the_account_lacks_is_skipped_and_loaded_whole_once_it_is_there(plain):
     names = ("deals", "deals_products", "leads")
     plain.office.sandbox.inject(
@@ -301,6 +306,7 @@ def test_a_deal_refused_by_itself_is_asked_for_again(plain):
     assert [] == plain.office.differences("deals_flow")
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_deal_that_is_refused_in_every_run_is_asked_for_again_and_hinders_no_other(plain, status):
     deal = min(plain.office.world.ids("deals"))
@@ -332,6 +338,7 @@ def test_a_table_whose_endpoint_closes_in_mid_run_fails_and_is_read_whole_afterw
     assert [] == plain.office.differences("deals_flow")
 
 
+@pytest.mark.samples(3)
 @pytest.mark.parametrize("at_first", [True, False])
 @pytest.mark.parametrize("name", ["deals_participants", "deals_flow", "deals_products"])
 def test_empty_replies_in_one_run_take_nothing_away_and_hide_nothing(plain, name, at_first):
@@ -408,6 +415,7 @@ def test_with_keep_partial_a_spent_day_costs_nothing_that_was_read(plain, small_
     assert [] == plain.differences("deals", "deals_flow")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "names"), [(1, ["organizations"]), (3, PAIR)])
 def test_with_keep_partial_a_list_goes_on_where_it_had_to_stop(plain, small_pages, page, names):
     plain.office.sandbox.inject(faults.spent(f"api/v2/{names[0]}").at(page, times=None))

@@ -15,6 +15,7 @@ from pipedrive_assets_tests.source.test_refused_lists import (
 )
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("table", ARCHIVES)
 def test_a_refused_second_list_stops_neither_the_first_nor_the_next_run(plain, table):
     plain.office.sandbox.inject(faults.refused(ARCHIVES[table], 403))
@@ -40,6 +41,7 @@ def test_children_of_rows_that_only_a_refused_list_returns_are_read_once_it_answ
     assert [] == plain.differences("deals", "deals_flow")
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("path", [*ARCHIVES.values(), "api/v2/deals", "v1/leads"])
 def test_a_list_that_was_empty_by_mistake_is_read_whole_by_the_next_run(plain, path):
     table = "leads" if "leads" in path else "deals"
@@ -111,6 +113,7 @@ def test_a_resource_that_this_user_may_not_read_is_skipped(plain):
     assert [] == plain.differences("stages")
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("folder", ["inbox", "drafts", "sent", "archive"])
 def test_messages_of_a_mail_folder_that_was_empty_by_mistake_are_read_by_the_next_run(
     plain, folder
@@ -126,6 +129,7 @@ def test_messages_of_a_mail_folder_that_was_empty_by_mistake_are_read_by_the_nex
     assert [] == plain.differences(*tables)
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize("fault", PROJECT_FAULTS)
 def test_children_of_a_snapshot_of_two_lists_are_read_once_both_answer(plain, fault, is_first):
