@@ -35,6 +35,7 @@ holds the api token.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NoReturn
 
 
 class PipedriveError(Exception):
@@ -404,3 +405,15 @@ class LoadFailed(PipedriveError):
         self.failures = dict(failures)
         self.exit_code = next(iter(self.failures.values())).exit_code
         super().__init__("\n".join(f"{name}: {error}" for name, error in self.failures.items()))
+
+
+def raise_alone(error: BaseException) -> NoReturn:
+    """Raise an error without a reference to the one that is being handled.
+
+    Texts of libraries may quote rows. `from None` only hides such a text from tracebacks: it stays
+    in `__context__`, where loggers and error trackers find it.
+    """
+    try:
+        raise error
+    finally:
+        error.__cause__ = error.__context__ = None

@@ -20,6 +20,7 @@ import requests
 from pipedrive_assets import errors
 from pipedrive_assets.api.allowance import DailyTokens
 from pipedrive_assets.api.budget import Pace, Tally, growing_pause
+from pipedrive_assets.api.nul import may_have_nul, without_nul
 from pipedrive_assets.api.paging import (
     IncompletePage,
     Page,
@@ -101,6 +102,10 @@ class Client:
         self.tally, self.daily = Tally(), DailyTokens()
         self.pace = Pace(sleep=sleep, monotonic=monotonic)
         self.now, self._sleep, self._monotonic, self._jitter = now, sleep, monotonic, jitter
+        self.removes_nul = False
+        """Whether NUL characters are removed from replies: set where the destination of the rows
+        cannot store them."""
+
         self.latest: Reply | None = None
         """Status and headers of the latest reply, without its body."""
         self._final: Callable[[], errors.ApiError] | None = None
@@ -181,7 +186,7 @@ class Client:
             reply, verdict = self._try(call)
             if verdict.action is Action.GO_ON:
                 try:
-                    return read(verdict.body), _read_at(reply, self.now)
+                    return read(self._storable(reply, verdict.body)), _read_at(reply, self.now)
                 except IncompletePage as found:
                     verdict = Verdict(action=Action.RETRY, error=found.error, quote=str(found))
             lasting = self._monotonic() - began
@@ -194,6 +199,11 @@ class Client:
                 self._back_off(call, verdict, attempts)
                 continue
             raise self._stop(call, reply, verdict, attempts + waits)
+
+    def _storable(self, reply: Reply | None, body: Any) -> Any:
+        if self.removes_nul and reply and may_have_nul(reply.content):
+            return without_nul(body)
+        return body
 
     def _try(self, call: Call) -> tuple[Reply | None, Verdict]:
         with call.tally.allowance.call(call.cost) if call.tally.allowance else nullcontext():

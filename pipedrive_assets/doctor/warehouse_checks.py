@@ -12,7 +12,7 @@ import duckdb
 import filelock
 
 from pipedrive_assets.doctor.finding import Finding, broken, doubtful, fine, of_error
-from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.source.file_lock import explain
 
 TOPIC = "warehouse"
@@ -121,7 +121,7 @@ def holder_of(path: Path, dataset: str) -> Holder | None:
     except duckdb.CatalogException:
         return None
     except duckdb.Error as error:
-        raise explain(error, path) from error
+        raise_alone(explain(error, path))
     return Holder(*found) if found else None
 
 

@@ -15,6 +15,7 @@ import dagster as dg
 
 from pipedrive_assets.connect import caps_of
 from pipedrive_assets.entities import DEFAULT_ENTITIES, Entity
+from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.orchestration.alerts import tell
 from pipedrive_assets.orchestration.checks import check_results, check_specs
 from pipedrive_assets.orchestration.covered_days import covered_days, record_covered
@@ -103,7 +104,7 @@ def _materialize(
         loaded = {report.entity.name for report in reports if not report.error}
         note_failure(context, error, unloaded=_selected(context) - loaded)
         tell(context.run, settings, error)
-        raise failure(error) from None
+        raise_alone(failure(error))
     finally:
         warehouse.close()
 

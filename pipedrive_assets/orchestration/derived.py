@@ -10,6 +10,7 @@ import dagster as dg
 
 from pipedrive_assets.derived import DERIVED_TABLES, OVERVIEW, DerivedTable
 from pipedrive_assets.entities import Entity
+from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure
 from pipedrive_assets.orchestration.partitions import beta_accepted
 from pipedrive_assets.orchestration.preview import as_table
@@ -93,7 +94,7 @@ def failing_alone(context: dg.AssetExecutionContext) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - a bug ends the step with a sentence
         names = ",".join(sorted(key.to_user_string() for key in context.selected_asset_keys))
         context.instance.add_run_tags(context.run.run_id, {FAILED_TAG: names})
-        raise failure(of_ours(error, f"making {names}")) from None
+        raise_alone(failure(of_ours(error, f"making {names}")))
 
 
 def sentence(derivation: Derivation) -> str:

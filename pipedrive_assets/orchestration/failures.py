@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
-from pipedrive_assets.errors import InternalError, LoadFailed, PipedriveError
+from pipedrive_assets.errors import InternalError, LoadFailed, PipedriveError, raise_alone
 from pipedrive_assets.reading.unexpected import foreseen
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ def or_failure(act: Callable[[], T]) -> T:
     try:
         return act()
     except Exception as error:  # noqa: BLE001 - a bug is one sentence
-        raise failure(of_ours(error, "preparing the run")) from None
+        raise_alone(failure(of_ours(error, "preparing the run")))
 
 
 def of_ours(error: Exception, doing: str) -> PipedriveError:
@@ -40,7 +40,7 @@ def ticking(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - a bug is one sentence
-        raise of_ours(error, f"evaluating {what}") from None
+        raise_alone(of_ours(error, f"evaluating {what}"))
 
 
 def failure(error: PipedriveError) -> dg.Failure:

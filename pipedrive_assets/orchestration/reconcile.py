@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from pipedrive_assets.connect import caps_of
+from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.orchestration import pauses, run_notes, runs
 from pipedrive_assets.orchestration.alerts import tell
 from pipedrive_assets.orchestration.facts import facts_of
@@ -76,7 +77,7 @@ def reconcile_op(
         error = of_ours(caught, "reconciling")
         run_notes.note_failure(context, error, unloaded=set())
         tell(context.run, settings, error)
-        raise failure(error) from None
+        raise_alone(failure(error))
     finally:
         warehouse.close()
 

@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipedrive_assets.errors import InternalError, PipedriveError
+from pipedrive_assets.errors import InternalError, PipedriveError, raise_alone
 from pipedrive_assets.fault_text import causes, described
 
 log = logging.getLogger(__name__)
@@ -32,10 +32,11 @@ def foreseen(error: Exception, doing: str) -> PipedriveError:
         doing: What was going on, such as `loading deals`.
 
     Returns:
-        `error` itself where it belongs to this project, else an InternalError that does not refer
-        to it: its text may quote rows.
+        `error` itself where it belongs to this project, else an InternalError. Neither refers to
+        the exception that caused it: its text may quote rows.
     """
     if isinstance(error, PipedriveError):
+        error.__cause__ = error.__context__ = None
         return error
     trace = trace_of(error)
     log.error("Unexpected error while %s:\n%s", doing, trace)
@@ -48,7 +49,7 @@ def only_foreseen(doing: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - a bug is one sentence
-        raise foreseen(error, doing) from None
+        raise_alone(foreseen(error, doing))
 
 
 def trace_of(error: BaseException) -> str:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.source.dialect import Sql
 
 POLL_SECONDS = 0.2
@@ -129,7 +129,7 @@ class AdvisoryLocks:
                 raise
             except Exception as error:  # noqa: BLE001 - one sentence for all
                 self.close()
-                raise self._explain(error) from None
+                raise_alone(self._explain(error))
 
     def _begin(self) -> Sql:
         if any(self._tables.values()):

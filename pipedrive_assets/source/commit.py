@@ -10,6 +10,7 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from pipedrive_assets.entities import Entity
+from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.reading.chunk import batches
 from pipedrive_assets.reading.plan import Held
 from pipedrive_assets.rows.columns import EVERY_TABLE, WAREHOUSE_COLUMNS
@@ -281,4 +282,22 @@ def _empty(warehouse: Warehouse, entity: Entity, parents: Sequence[int]) -> None
 def _load(warehouse: Warehouse, entity: Entity, rows: list[Row], written: Written) -> None:
     if rows:
         written.last_run = load_rows(warehouse, entity, rows, written.custom)
+        _check_arrival(warehouse, entity, rows)
         written.loaded += len(rows)
+
+
+def _check_arrival(warehouse: Warehouse, entity: Entity, rows: Sequence[Row]) -> None:
+    """Raise WarehouseError where the table does not have what was loaded just now: nothing of it
+    may then count as complete.
+    """
+    these, values = among([rows[-1][entity.key[0]]])
+    with warehouse.sql() as sql:
+        key = sql.escape_column_name(entity.key[0])
+        query = f"SELECT 1 FROM {table(sql, entity.name)} WHERE {key} IN ({these}) LIMIT 1"
+        if table_exists(sql, entity.name) and sql.execute_sql(query, *values):
+            return
+    raise WarehouseError(
+        f"{len(rows):,} rows of {entity.name} were loaded, but the table in {warehouse} does not "
+        "have them, so nothing of this load counts as complete. Check that no other program "
+        "changes the dataset or its tables; then run again."
+    )

@@ -1,6 +1,7 @@
 """Rows into a table by dlt: written by us where its schema knows them, else by the whole of dlt."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -10,6 +11,7 @@ from dlt.common.pipeline import LoadInfo
 from dlt.extract import DltResource
 
 from pipedrive_assets.entities import Entity
+from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.source.duckdb_file import DuckDbFile
 from pipedrive_assets.source.file_lock import WAREHOUSE_FAULTS
@@ -85,12 +87,9 @@ def _load_plain(
     warehouse: Warehouse, entity: Entity, groups: list[Group], custom: FieldSet | None
 ) -> tuple[list[Group], DltRun | None]:
     name = f"pipedrive_{entity.name}"
-    try:
+    with _one_run(warehouse, name):
         pipeline = warehouse.pipeline(name)
         left, info = load_plain(pipeline, entity, groups, custom)
-    except WAREHOUSE_FAULTS as error:
-        warehouse.forget(name)
-        raise warehouse.explain(_cause(error)) from error
     if info is None:
         return left, None
     resource = table_source(entity, None, custom).resources[entity.name]
@@ -100,18 +99,29 @@ def _load_plain(
 def _run(
     warehouse: Warehouse, entity: Entity, groups: Iterable[Group] | None, custom: FieldSet | None
 ) -> DltRun:
-    """One dlt run; whatever it raises becomes one sentence, and nothing of it is left pending."""
     rows = None if groups is None else list(chain.from_iterable(groups))
     source = table_source(entity, rows, custom)
     name = f"pipedrive_{entity.name}"
-    try:
+    with _one_run(warehouse, name):
         pipeline = warehouse.pipeline(name)
         info = pipeline.run(source, loader_file_format=warehouse.file_format)
         info.raise_on_failed_jobs()
+    return DltRun(pipeline=pipeline, resource=source.resources[entity.name], info=info)
+
+
+@contextmanager
+def _one_run(warehouse: Warehouse, name: str) -> Iterator[None]:
+    """Turn what dlt raises into one sentence, and remove the files of a run that failed: they
+    contain rows, and dlt would load them with the next run.
+    """
+    try:
+        yield
     except WAREHOUSE_FAULTS as error:
         warehouse.forget(name)
-        raise warehouse.explain(_cause(error)) from error
-    return DltRun(pipeline=pipeline, resource=source.resources[entity.name], info=info)
+        raise_alone(warehouse.explain(_cause(error)))
+    except BaseException:
+        warehouse.forget(name)
+        raise
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -6,6 +6,7 @@ this project's values, and of the user's own only the credentials of the warehou
 """
 
 import contextlib
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -96,6 +97,21 @@ class WarehouseSettings(ConfigProvider):
         return "pipedrive_assets"
 
 
+class WithoutRows(logging.Filter):
+    """Keeps rows out of dlt's log: its warnings and errors quote what a database refused."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Replace the text of a warning or error by the place in dlt that it comes from."""
+        if record.levelno >= logging.WARNING or record.exc_info:
+            record.msg = (
+                "dlt reports a problem in %s, line %d. Its text may quote rows and is left out; "
+                "the error of the load names the cause."
+            )
+            record.args = (record.filename, record.lineno)
+            record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
 class _Switch:
     """The user's providers and active pipeline, put aside while a thread works for a warehouse."""
 
@@ -105,6 +121,7 @@ class _Switch:
         self._servers: set[str] = set()
         self._theirs: ConfigProvidersContainer | None = None
         self._pipeline: SupportsPipeline | None = None
+        self._log, self._filter = logging.getLogger(), WithoutRows()
 
     def on(self, server: str | None) -> None:
         with self._lock:
@@ -117,12 +134,16 @@ class _Switch:
                     self._theirs.providers, self._servers, destination_lines(Path.cwd())
                 )
                 context.providers = ConfigProvidersContainer([ours])
+                # dlt's logger has the name of its run context.
+                self._log = logging.getLogger(context.context.name)
+                self._log.addFilter(self._filter)
             self._depth += 1
 
     def off(self) -> None:
         with self._lock:
             self._depth -= 1
             if not self._depth and self._theirs is not None:
+                self._log.removeFilter(self._filter)
                 Container()[PluggableRunContext].providers = self._theirs
                 self._theirs = None
                 self._servers.clear()

@@ -6,7 +6,7 @@ touched.
 
 import contextlib
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import filelock
 
-from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.source import read_copy
 from pipedrive_assets.source.dialect import Sql
 from pipedrive_assets.source.duckdb_destination import typed_duckdb
@@ -29,6 +29,7 @@ class DuckDbFile:
 
     file_format: Any = "jsonl"
     server: str | None = None
+    stores_nul = True
 
     def __init__(
         self, path: Path, *, read_copy: Path | None = None, file_mode: int = FILE_MODE
@@ -75,7 +76,7 @@ class DuckDbFile:
             if is_new:
                 self.path.unlink(missing_ok=True)
             if isinstance(error, duckdb.Error | OSError):
-                raise self.explain(error) from error
+                raise_alone(self.explain(error))
             raise
 
     def _make(self) -> None:
@@ -114,7 +115,9 @@ class DuckDbFile:
             rest()
             read_copy.renew(self.path, self._read_copy, self._mode)
 
-    def rewrite(self, sql: Sql, rest: Callable[[], None]) -> None:
+    def rewrite(
+        self, sql: Sql, rest: Callable[[], None], entities: Collection[str] | None = None
+    ) -> None:
         """Put a fresh copy in place of the file: DuckDB leaves deleted rows in it until it needs
         their room. The copy takes its place only where it has every row.
         """
@@ -134,7 +137,7 @@ class DuckDbFile:
                 replace_file(fresh, target)
             Path(f"{target}.wal").unlink(missing_ok=True)
         except (duckdb.Error, OSError) as error:
-            raise self.explain(error) from error
+            raise_alone(self.explain(error))
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, fresh: Path) -> list[str]:

@@ -55,6 +55,33 @@ def expire_histories(sql: Sql, entity: Entity) -> None:
             )
 
 
+def events_of_marked(sql: Sql, entity: Entity) -> Iterator[tuple[str, str]]:
+    """The events in histories that show marked rows of a table.
+
+    Yields:
+        A history, such as `deals_flow`, and a condition that is true for those of its rows.
+    """
+    for child in ENTITIES:
+        kinds = dict(child.embeds).get(entity.name)
+        if kinds is None or not table_exists(sql, entity.name):
+            continue
+        if _shows_records(sql, child):
+            marked = (
+                f"SELECT CAST(id AS VARCHAR) FROM {table(sql, entity.name)} "
+                "WHERE _deleted_at IS NOT NULL"
+            )
+            yield child.name, f"{_is_of_kind(sql, kinds)} AND event_id IN ({marked})"
+
+
+def _shows_records(sql: Sql, child: Entity) -> bool:
+    return table_exists(sql, child.name) and {"object", "event_id"} <= columns_in(sql, child.name)
+
+
+def _is_of_kind(sql: Sql, kinds: tuple[str, ...]) -> str:
+    listed = ", ".join(f"'{each}'" for each in kinds)
+    return f"{sql.escape_column_name('object')} IN ({listed})"
+
+
 def _links(
     sql: Sql, child: Entity, name: str, kinds: tuple[str, ...], *, only_marked: bool = False
 ) -> Iterator[str]:
@@ -72,12 +99,9 @@ def _links(
         f"SELECT r.{key} AS parent_id, {moment} AS changed_at FROM {table(sql, name)} r "
         f"WHERE r.{key} IS NOT NULL AND {marked}"
     )
-    shown = columns_in(sql, child.name) if table_exists(sql, child.name) else set()
-    if {"object", "event_id"} <= shown:
-        kind = sql.escape_column_name("object")
-        listed = ", ".join(f"'{each}'" for each in kinds)
+    if _shows_records(sql, child):
         yield (
             f"SELECT e.{key}, {moment} FROM {table(sql, child.name)} e "
             f"JOIN {table(sql, name)} r ON e.event_id = CAST(r.id AS VARCHAR) "
-            f"WHERE e.{kind} IN ({listed}) AND r.{key} IS DISTINCT FROM e.{key} AND {marked}"
+            f"WHERE e.{_is_of_kind(sql, kinds)} AND r.{key} IS DISTINCT FROM e.{key} AND {marked}"
         )

@@ -15,7 +15,7 @@ import filelock
 from dlt.common.destination.exceptions import DestinationException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.fault_text import causes, described
 from pipedrive_assets.source.private_files import FILE_MODE, make_file, make_folder
 
@@ -50,7 +50,7 @@ def hold(
             "Nothing was lost; run again when it has finished."
         ) from None
     except OSError as error:
-        raise explain(error, warehouse) from error
+        raise_alone(explain(error, warehouse))
     try:
         if lock.lock_counter == 1:
             _leave_note(note)

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from dlt.common.destination.exceptions import DestinationException as DatabaseException
 
 from pipedrive_assets.entities import ENTITIES, Entity, Kind
-from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.source import views
+from pipedrive_assets.source.cleanup import drop_staged
 from pipedrive_assets.source.dialect import (
     TYPES,
     converts_columns,
@@ -251,11 +252,13 @@ def _alter(sql: Sql, entity: Entity, statement: str) -> None:
         sql.execute_sql(statement)
     except DatabaseException as error:
         if obstacle := dependent(error) or "; ".join(indexes_on(sql, entity.name)):
-            raise WarehouseError(
-                f"The table {entity.name} cannot be changed, because something that this project "
-                f"did not make depends on it: {obstacle}. No row was changed. Drop that object, "
-                "run again, and create it again afterwards."
-            ) from None
+            raise_alone(
+                WarehouseError(
+                    f"The table {entity.name} cannot be changed, because something that this "
+                    f"project did not make depends on it: {obstacle}. No row was changed. Drop "
+                    "that object, run again, and create it again afterwards."
+                )
+            )
         raise
 
 
@@ -280,9 +283,3 @@ def _forget_schema(sql: Sql, entity: Entity) -> None:
         f"pipedrive_{entity.name}",
     )
     drop_staged(sql)
-
-
-def drop_staged(sql: Sql) -> None:
-    """Drop dlt's staging dataset: copies of the rows that each table loaded last."""
-    staging = sql.escape_column_name(f"{sql.dataset_name}_staging")
-    sql.execute_sql(f"DROP SCHEMA IF EXISTS {staging} CASCADE")

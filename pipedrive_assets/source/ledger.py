@@ -63,6 +63,7 @@ TABLES = {
     ),
     "_pipedrive_listed_leads": "lead_id VARCHAR",
     "_pipedrive_views": "name VARCHAR",
+    "_pipedrive_purged": "entity VARCHAR",
     "_pipedrive_erased": "entity VARCHAR, id BIGINT, erased_at TIMESTAMP WITH TIME ZONE",
     "_pipedrive_erased_values": (
         "entity VARCHAR, id BIGINT, salt VARCHAR, kind VARCHAR, words BIGINT, first_word BIGINT, "

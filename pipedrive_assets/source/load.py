@@ -18,6 +18,7 @@ from pipedrive_assets.reading.field_memory import FieldMemory
 from pipedrive_assets.reading.unexpected import explained
 from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.source import layout, ledger, views
+from pipedrive_assets.source.cleanup import cleaned_up, drop_staged
 from pipedrive_assets.source.context import Context
 from pipedrive_assets.source.field_store import WarehouseMapping
 from pipedrive_assets.source.handover import Event, HandOver
@@ -66,6 +67,7 @@ def run_tables(
     for entity in request.entities:
         check_excluded(entity)
     warehouse.check_copy()
+    connection.client.removes_nul = not warehouse.store.stores_nul
     account, now = connection.account()
     _prepare(warehouse, request, account, now)
     with warehouse.sql() as sql:
@@ -88,11 +90,12 @@ def run_tables(
     )
     with warehouse.lingering():
         good = True
-        for report in settled(_Load(context, make, Meter(context, watch)).tables()):
-            good = good and not report.error
-            yield report
-        with warehouse.sql() as sql:
-            views.rebuild(sql)
+        with cleaned_up(warehouse):
+            for report in settled(_Load(context, make, Meter(context, watch)).tables()):
+                good = good and not report.error
+                yield report
+            with warehouse.sql() as sql:
+                views.rebuild(sql)
         if good:
             warehouse.renew_copy()
 
@@ -102,6 +105,7 @@ def _prepare(warehouse: Warehouse, request: LoadRequest, account: Account, now: 
     with warehouse.sql() as sql:
         ledger.prepare(sql)
         ledger.claim(sql, account, now)
+        drop_staged(sql)
         if changed := layout.settle(sql, request.entities):
             for name in changed:
                 warehouse.forget(f"pipedrive_{name}")

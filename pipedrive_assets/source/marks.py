@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pipedrive_assets.entities import Entity, Kind, children_of
 from pipedrive_assets.reading.chunk import batches
-from pipedrive_assets.source.embedded import expire_histories
+from pipedrive_assets.source.cleanup import note_purge
+from pipedrive_assets.source.embedded import events_of_marked, expire_histories
 from pipedrive_assets.source.ledger import STATEMENT_ROWS, Sql, all_columns, table, table_exists
 
 Key = tuple[Any, ...]
@@ -73,28 +74,38 @@ def _settle(sql: Sql, child: Entity, parent: str) -> None:
 
 
 def purge(sql: Sql, entity: Entity) -> None:
-    """Take marked rows away, with their lists and their children, as if never loaded.
+    """Take marked rows away, with their lists, their children and the events that show them, as if
+    never loaded.
 
     Converted leads stay: they answer how many leads became deals.
     """
     expire_histories(sql, entity)
-    gone = (
-        f"FROM {table(sql, entity.name)} WHERE _deleted_at IS NOT NULL "
-        f"AND _deleted_reason IS DISTINCT FROM '{CONVERTED}'"
-    )
-    for name in (name for name in all_columns(sql) if name.startswith(f"{entity.name}__")):
-        sql.execute_sql(
-            f"DELETE FROM {table(sql, name)} WHERE _dlt_root_id IN (SELECT _dlt_id {gone})"
-        )
+    for history, events in events_of_marked(sql, entity):
+        _delete(sql, history, events)
+    gone = f"_deleted_at IS NOT NULL AND _deleted_reason IS DISTINCT FROM '{CONVERTED}'"
     for child in children_of(entity.name):
         if table_exists(sql, child.name):
             purge(sql, child)
         sql.execute_sql(
-            f"DELETE FROM {table(sql, '_pipedrive_children')} "
-            f"WHERE entity = %s AND parent_id IN (SELECT id {gone})",
+            f"DELETE FROM {table(sql, '_pipedrive_children')} WHERE entity = %s "
+            f"AND parent_id IN (SELECT id FROM {table(sql, entity.name)} WHERE {gone})",
             child.name,
         )
-    sql.execute_sql(f"DELETE {gone}")
+    _delete(sql, entity.name, gone)
+
+
+def _delete(sql: Sql, name: str, gone: str) -> None:
+    """Delete the rows of a table for which `gone` is true, with their lists."""
+    rows = f"FROM {table(sql, name)} WHERE {gone}"
+    if not sql.execute_sql(f"SELECT 1 {rows} LIMIT 1"):
+        return
+    # First: a run that is killed in between has the bytes removed by the next one.
+    note_purge(sql, name)
+    for each in (each for each in all_columns(sql) if each.startswith(f"{name}__")):
+        sql.execute_sql(
+            f"DELETE FROM {table(sql, each)} WHERE _dlt_root_id IN (SELECT _dlt_id {rows})"
+        )
+    sql.execute_sql(f"DELETE {rows}")
 
 
 def key_columns(sql: Sql, entity: Entity) -> list[str]:

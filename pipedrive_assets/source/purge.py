@@ -6,8 +6,8 @@ from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.rows.erased_words import Recognizer
 from pipedrive_assets.rows.redaction import Redactor
 from pipedrive_assets.source import erased_list, erasure, ledger, views
+from pipedrive_assets.source.cleanup import drop_staged
 from pipedrive_assets.source.known_values import values_of
-from pipedrive_assets.source.layout import drop_staged
 from pipedrive_assets.source.ledger import Sql
 from pipedrive_assets.source.warehouse import Warehouse
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -24,7 +24,7 @@ from pipedrive_assets.source.store import Locks
 class Server:
     """A Store on a server. Its credentials are asked for anew whenever it is connected to."""
 
-    has_copy, megabytes = False, None
+    has_copy, megabytes, stores_nul = False, None, False
 
     def __init__(self, name: str) -> None:
         """`name` is dlt's for the destination, its own or one configured.
@@ -112,11 +112,17 @@ class Server:
     def renew_copy(self, sql: Sql, rest: Callable[[], None]) -> None:
         """There is none."""
 
-    def rewrite(self, sql: Sql, rest: Callable[[], None]) -> None:  # noqa: ARG002 - for files
+    def rewrite(
+        self,
+        sql: Sql,
+        rest: Callable[[], None],  # noqa: ARG002 - for files
+        entities: Collection[str] | None = None,
+    ) -> None:
         """PostgreSQL keeps deleted rows until it is told; of others their own means are
         documented.
         """
         if sql.capabilities.sqlglot_dialect != POSTGRES:
             return
         for name in all_columns(sql):
-            sql.execute_sql(f"VACUUM FULL {sql.make_qualified_table_name(name)}")
+            if entities is None or name.partition("__")[0] in entities:
+                sql.execute_sql(f"VACUUM FULL {sql.make_qualified_table_name(name)}")

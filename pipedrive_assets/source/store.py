@@ -3,7 +3,7 @@
 What a `Warehouse` needs of either, and nothing else: all its SQL is the same for both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -44,6 +44,10 @@ class Store(Protocol):
     def file_format(self) -> Any:
         """In which form dlt hands rows over; None: the one it prefers for the place."""
 
+    @property
+    def stores_nul(self) -> bool:
+        """Whether texts and JSON may contain the NUL character."""
+
     def destination(self) -> Any:
         """The dlt destination, made anew."""
 
@@ -81,7 +85,10 @@ class Store(Protocol):
     def renew_copy(self, sql: Sql, rest: Callable[[], None]) -> None:
         """Renew the read copy; `rest` closes `sql`. Call it with the warehouse held."""
 
-    def rewrite(self, sql: Sql, rest: Callable[[], None]) -> None:
-        """Write everything anew, so that nothing deleted remains; `rest` closes `sql`. Call it with
-        the warehouse held. Raises WarehouseError.
+    def rewrite(
+        self, sql: Sql, rest: Callable[[], None], entities: Collection[str] | None = None
+    ) -> None:
+        """Write everything anew, so that nothing deleted remains; `rest` closes `sql`. A server
+        rewrites the tables of `entities` only (None: all). Call it with the warehouse held. Raises
+        WarehouseError.
         """

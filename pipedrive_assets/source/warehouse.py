@@ -8,7 +8,7 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import dlt
 from dlt.common.schema import Schema
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.source.dialect import Sql
 from pipedrive_assets.source.dlt_settings import dlt_settings
 from pipedrive_assets.source.duckdb_file import DuckDbFile
@@ -110,12 +110,12 @@ class Warehouse:
             with self.sql() as sql:
                 self.store.renew_copy(sql, self._close_connection)
 
-    def rewrite(self) -> None:
+    def rewrite(self, entities: Collection[str] | None = None) -> None:
         """Write everything anew, so that nothing deleted remains; SQL clients taken before are
-        closed. Raises WarehouseError.
+        closed. On a server only the tables of these entities (None: all). Raises WarehouseError.
         """
         with self.sql() as sql:
-            self.store.rewrite(sql, self._close_connection)
+            self.store.rewrite(sql, self._close_connection, entities)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -130,7 +130,7 @@ class Warehouse:
                 yield
             except WAREHOUSE_FAULTS as error:
                 self.let_go()
-                raise self.explain(error) from error
+                raise_alone(self.explain(error))
 
     @contextlib.contextmanager
     def lingering(self) -> Iterator[None]:
@@ -187,7 +187,7 @@ class Warehouse:
                 client.open_connection()
                 yield client
             except Exception as error:  # noqa: BLE001 - one sentence for all
-                raise self.explain(error) from None
+                raise_alone(self.explain(error))
             finally:
                 client.close_connection()
 
@@ -221,11 +221,11 @@ class Warehouse:
                     client.open_connection()
                     if not client.has_dataset():
                         client.create_dataset()
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - one sentence for all
                     with contextlib.suppress(Exception):
                         client.close_connection()
                     if not self.store.is_busy(error) or time.monotonic() > give_up:
-                        raise self.explain(error) from error
+                        raise_alone(self.explain(error))
                     time.sleep(POLL_SECONDS)
                 else:
                     return client

@@ -815,3 +815,21 @@ def test_what_the_sensor_asks_for_costs_little_when_nothing_has_changed(office):
     assert {"leads": 2, "notes": 1, "deals_products": 0} == {
         name: reports[name].tally.requests for name in ("leads", "notes", "deals_products")
     }
+
+
+@pytest.mark.parametrize("tables", [("stages",), ("deals", "deals_participants")])
+def test_rows_that_do_not_arrive_in_the_table_are_a_failure(office, monkeypatch, tables):
+    """Whatever sends them elsewhere: an empty table is never complete."""
+    *before, name = tables
+    if before:
+        office.load(*before)
+    with monkeypatch.context() as patched:
+        patched.setattr(commit, "load_rows", lambda *_: None)
+        with pytest.raises(LoadFailed, match=rf"rows of {name} were loaded, but the table in"):
+            office.load(name)
+
+    assert [] == office.query(
+        f"SELECT 1 FROM _pipedrive_coverage WHERE entity = '{name}' AND complete_until IS NOT NULL"
+    )
+    office.load(name)
+    assert [] == office.differences(name)

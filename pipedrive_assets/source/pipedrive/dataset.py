@@ -1,4 +1,4 @@
-"""A plain pipeline and the Dagster project keep different memories: they do not share a dataset."""
+"""The dataset of a plain pipeline: not shared with the Dagster project, and maybe without NUL."""
 
 import contextlib
 
@@ -8,6 +8,7 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.source.dialect import DUCKDB
 from pipedrive_assets.source.ledger import table, table_exists
 
 LEDGER = "_pipedrive_account"
@@ -34,3 +35,18 @@ def refuse_shared_dataset(pipeline: SupportsPipeline | None) -> None:
             f"The dataset {pipeline.dataset_name} is loaded by the Dagster project, which keeps "
             "its memory there. Nothing was loaded. Give dlt.pipeline another dataset_name."
         )
+
+
+def stores_nul(pipeline: SupportsPipeline | None) -> bool:
+    """Whether what this pipeline loads into can store the NUL character.
+
+    Files and DuckDB can, and so can whoever reads the resources without a pipeline. A destination
+    that is not known yet may be a database that cannot.
+    """
+    if not isinstance(pipeline, Pipeline):
+        return pipeline is None
+    if pipeline.destination is None:
+        return False
+    if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
+        return True
+    return pipeline.destination.capabilities().sqlglot_dialect == DUCKDB

@@ -14,7 +14,7 @@ from dlt.common.pipeline import current_pipeline
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.entities import ENTITIES, Entity
-from pipedrive_assets.errors import PipedriveError, WrongAccountError
+from pipedrive_assets.errors import PipedriveError, WrongAccountError, raise_alone
 from pipedrive_assets.reading.child_calls import Answered, ChildCalls
 from pipedrive_assets.reading.chunk import Chunk, Parent
 from pipedrive_assets.reading.field_memory import FieldMemory, StateMapping
@@ -25,7 +25,7 @@ from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.shape import shape
 from pipedrive_assets.source.pipedrive.arguments import Request
-from pipedrive_assets.source.pipedrive.dataset import refuse_shared_dataset
+from pipedrive_assets.source.pipedrive.dataset import refuse_shared_dataset, stores_nul
 from pipedrive_assets.source.pipedrive.progress import (
     COMPLETE,
     State,
@@ -251,7 +251,7 @@ class Run:
             error = explained(caught, entity.name)
             is_lacking = skips(entity, error)
             if not (is_lacking or self.request.keep_partial):
-                raise error from error.__cause__
+                raise_alone(error)
             log.warning("%s is not read: %s", entity.name, error)
             if not is_lacking:
                 self.state[UNFINISHED][entity.name] = str(error)
@@ -275,6 +275,7 @@ class Session:
     def _begun(self, state: State) -> Run:
         refuse_shared_dataset(current_pipeline())
         connection = self._connect()
+        connection.client.removes_nul = not stores_nul(current_pipeline())
         account, now = connection.account()
         known = state.setdefault(ACCOUNT, {"id": account.company_id, "name": account.company_name})
         if known["id"] != account.company_id:

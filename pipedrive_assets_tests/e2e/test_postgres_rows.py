@@ -1,0 +1,212 @@
+"""Rows in PostgreSQL: whatever they contain, they arrive; deleted ones leave nothing behind."""
+
+from pathlib import Path
+
+import dagster as dg
+import dlt
+import psycopg2
+import pytest
+
+from pipedrive_assets.entities import DEFAULT_ENTITIES
+from pipedrive_assets.errors import LoadFailed
+from pipedrive_assets.orchestration.assets import build_assets
+from pipedrive_assets.orchestration.partitions import daily_partitions
+from pipedrive_assets.orchestration.resources import WarehouseResource
+from pipedrive_assets.settings import Settings
+from pipedrive_assets.source import pipedrive_source
+from pipedrive_assets.source.pipedrive import source as source_module
+from pipedrive_assets.source.table_load import TableLoad
+from pipedrive_assets_tests.conftest import Office
+from pipedrive_assets_tests.e2e import postgres
+from pipedrive_assets_tests.e2e.test_postgres import make_office, server
+from pipedrive_assets_tests.nul_replies import with_nul
+from pipedrive_assets_tests.row_content import everything_of, files_with, logged
+from pipedrive_assets_tests.source.test_staged_copies import SECRET, fail, staged
+from pipedrive_assets_tests.test_unforeseen import OFFICES, OfficeResource
+
+__all__ = ["logged", "make_office", "server"]
+
+pytestmark = [
+    pytest.mark.skipif(bool(postgres.reason_to_skip()), reason=postgres.reason_to_skip()),
+]
+
+DEFAULT = tuple(entity.name for entity in DEFAULT_ENTITIES)
+
+
+def counts(office):
+    return {name: office.query(f"SELECT count(*) FROM {name}") for name in DEFAULT}
+
+
+# NUL
+
+
+def test_nul_in_any_text_or_key_blocks_no_table(make_office, tmp_path):
+    there, twin = make_office(deals=4), Office(tmp_path / "duckdb", deals=4)
+    there.sandbox.inject(with_nul())
+
+    reports = there.load(*DEFAULT)
+    again = there.load(*DEFAULT)
+    twin.load(*DEFAULT)
+    for office in (there, twin):
+        office.advance(days=1)
+        office.load(*DEFAULT)
+        office.reconcile()
+
+    assert not any(report.unread for report in reports.values())
+    assert [] == [name for name, report in again.items() if report.written.updated]
+    names = "SELECT id, name FROM persons ORDER BY id"
+    assert twin.query(names) == there.query(names)
+    assert counts(twin) == counts(there)
+    twin.warehouse.close()
+
+
+def test_a_plain_pipeline_loads_nul_into_postgres(server, tmp_path, monkeypatch):
+    office, url = Office(tmp_path, deals=4), server.new_database()
+    office.sandbox.inject(with_nul())
+    monkeypatch.setattr(source_module, "connect", lambda _settings: office.connection)
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    pipeline = dlt.pipeline(
+        "plain",
+        pipelines_dir=str(tmp_path / "pipelines"),
+        destination=dlt.destinations.postgres(url),
+        dataset_name="plain",
+    )
+    for _ in range(2):
+        pipeline.run(pipedrive_source("x" * 40)).raise_on_failed_jobs()
+        office.advance(minutes=5)
+
+    with psycopg2.connect(url) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT count(*) FROM plain.deals_flow")
+        assert cursor.fetchone()[0]
+        cursor.execute("SELECT count(*) FROM plain.persons WHERE name <> ''")
+        assert cursor.fetchone()[0]
+
+
+# Row content in logs and exceptions
+
+
+def refused_row(office):
+    """Have the database refuse a row: it quotes the row in its message."""
+    office.load("persons")
+    office.world.add("persons", name=SECRET, job_title=SECRET)
+    refuse = f"ADD CONSTRAINT ours CHECK (name NOT LIKE '{SECRET[:7]}%%')"
+    with office.warehouse.sql() as sql:
+        sql.execute_sql(f"ALTER TABLE pipedrive_data.persons {refuse}")
+    office.advance(minutes=5)
+
+
+def test_a_row_that_the_database_refuses_is_quoted_nowhere(make_office, logged):
+    office = make_office(deals=4)
+    refused_row(office)
+    logged.text = ""
+
+    with pytest.raises(LoadFailed) as caught:
+        office.load("persons", "stages")
+
+    (error,) = caught.value.failures.values()
+    assert "SQLSTATE 23514 table persons" in str(error)
+    assert "dlt reports a problem in" in logged.text
+    assert SECRET not in logged.text + everything_of(caught.value) + everything_of(error)
+    assert [] == files_with(SECRET, Path(office.warehouse._work.name))
+    assert [] == staged(office)
+
+
+def test_a_row_that_the_database_refuses_is_not_in_dagsters_events(make_office, logged):
+    office = make_office(deals=4)
+    refused_row(office)
+    OFFICES["one"] = office
+    logged.text = ""
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [build_assets(daily_partitions(Settings.from_env({}).first_partition))],
+            selection="persons",
+            partition_key="2026-03-10",
+            resources={
+                "pipedrive": OfficeResource(),
+                "duckdb": WarehouseResource(
+                    database="", destination="postgres", dataset="pipedrive_data"
+                ),
+            },
+            instance=instance,
+            raise_on_error=False,
+        )
+        events = instance.all_logs(result.run_id)
+
+    assert not result.success
+    assert "SQLSTATE 23514" in str(events)
+    assert SECRET not in str(events) + str(result.all_events) + logged.text
+
+
+# Staged copies and purged rows
+
+
+def test_no_staged_copy_outlives_a_load(make_office, monkeypatch):
+    office = make_office(deals=4)
+    office.load("persons", "deals")
+    assert [] == staged(office)
+    assert [(1,)] == office.query(
+        "SELECT 1 FROM information_schema.schemata WHERE schema_name = 'pipedrive_data_staging'"
+    )
+    office.world.add("persons", name=SECRET)
+    office.advance(minutes=5)
+    with monkeypatch.context() as patched:
+        patched.setattr(TableLoad, "finish", fail)
+        with pytest.raises(LoadFailed):
+            office.load("persons")
+    assert [] == staged(office)
+    office.load("persons")
+    assert [] == office.differences("persons", "deals")
+
+
+def test_a_staged_table_that_a_view_of_the_users_reads_is_emptied(make_office, monkeypatch):
+    office = make_office(deals=4)
+    with monkeypatch.context() as patched:
+        patched.setattr("pipedrive_assets.source.cleanup.clean_up", lambda _: None)
+        office.load("stages")
+    with office.warehouse.sql() as sql:
+        sql.execute_sql("CREATE VIEW mine AS SELECT name FROM pipedrive_data_staging.stages")
+
+    office.load("users")
+
+    assert ["stages"] == staged(office)
+    assert [(0,)] == office.query("SELECT count(*) FROM mine")
+    office.world.edit("stages", office.world.ids("stages")[0], name="Renamed")
+    office.advance(minutes=5)
+    office.load("stages")
+    assert [] == office.differences("stages")
+
+
+def test_purged_rows_leave_no_byte_in_the_tables(make_office, server):
+    office = make_office(deals=4)
+    person = office.world.add("persons", name=SECRET)
+    deal = office.world.ids("deals")[0]
+    note = office.world.add("notes", content=f"Call {SECRET}", deal_id=deal)
+    tables = ("persons", "notes", "deals", "deals_flow")
+    for _ in range(2):
+        office.load(*tables, purge_deleted=True)
+        office.advance(minutes=10)
+    office.world.edit("persons", person, job_title=SECRET)
+    office.load(*tables, purge_deleted=True)
+    office.world.purge("persons", person)
+    office.world.purge("notes", note)
+    assert pages_with(office, server, SECRET)
+
+    office.reconcile("persons", "notes", purge_deleted=True)
+
+    assert [] == pages_with(office, server, SECRET)
+    assert [(0,)] == office.query("SELECT count(*) FROM _pipedrive_purged")
+    office.load("deals", "deals_flow", purge_deleted=True)
+    assert [] == pages_with(office, server, SECRET)
+
+
+def pages_with(office, server, secret):
+    """The relations of the office's database in whose files the secret is."""
+    database = office.url.rpartition("/")[2]
+    server.execute(database, "CHECKPOINT")
+    found = office.query(
+        "SELECT c.relname, pg_relation_filepath(c.oid), current_setting('data_directory') "
+        "FROM pg_class c WHERE c.relkind IN ('r', 't') AND c.relnamespace::regnamespace::text "
+        "IN ('pipedrive_data', 'pipedrive_data_staging', 'pg_toast')"
+    )
+    return [name for name, path, root in found if secret.encode() in Path(root, path).read_bytes()]
