@@ -17,6 +17,7 @@ from pipedrive_assets.orchestration.preview import as_table
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.orchestration.runs import FAILED_TAG
 from pipedrive_assets.orchestration.table_schema import table_schema
+from pipedrive_assets.rows.redaction import is_fixed
 from pipedrive_assets.settings import FILE_DESTINATION
 from pipedrive_assets.source import Derivation, derive
 
@@ -133,8 +134,12 @@ def _preview(derivation: Derivation, preview: str) -> str | None:
     """By the setting: masked, full or off; invented data is never masked."""
     columns = derivation.table.columns
     masked = preview == "masked" and not derivation.is_sandbox
-    hidden = {name for name, column in columns.items() if column.personal and masked}
-    return None if preview == "off" else as_table(columns, derivation.content, hidden)
+
+    def is_masked(name: str, value: Any) -> bool:
+        is_text = isinstance(value, str) and not is_fixed(name, value)
+        return masked and (columns[name].personal or is_text)
+
+    return None if preview == "off" else as_table(columns, derivation.content, is_masked)
 
 
 def derived_from(tables: Collection[str]) -> list[str]:

@@ -1,16 +1,18 @@
 """A few rows as a Markdown table.
 
-Dagster's event log keeps every preview for ever, those of persons who were erased since too. So
-what may tell of a natural person is masked, unless the settings ask for everything.
+Dagster's event log keeps every preview, also those of persons who were erased later. So every
+value that can name a person is masked, unless the settings ask for everything: the columns that
+are tagged `personal`, and all texts that an erasure searches.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.rows.columns import Column, columns_of
+from pipedrive_assets.rows.redaction import is_fixed, is_structure, may_name
 from pipedrive_assets.source import Glimpse
 
 COLUMNS = 14
@@ -24,13 +26,24 @@ SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&:@.-])")
 
 def markdown(entity: Entity, glimpse: Glimpse, *, masked: bool) -> str | None:
     """The rows as a table; None where there are none. Columns without a value are left out."""
-    return as_table(glimpse.columns, glimpse.rows, _hidden(entity, glimpse) if masked else set())
+    hidden = _hidden(entity, glimpse)
+    return as_table(
+        glimpse.columns,
+        glimpse.rows,
+        lambda name, value: masked and (name in hidden or not may_be_shown(name, value)),
+    )
 
 
 def as_table(
-    columns: Collection[str], rows: Sequence[Sequence[Any]], hidden: Collection[str]
+    columns: Collection[str], rows: Sequence[Sequence[Any]], is_masked: Callable[[str, Any], bool]
 ) -> str | None:
-    """The same of any rows; values of `hidden` columns are masked."""
+    """Return rows as a Markdown table; None where there are none.
+
+    Args:
+        columns: The names of the columns. Columns without a value are left out.
+        rows: The rows, a value for each column.
+        is_masked: Whether a column's value is masked.
+    """
     filled = [
         (place, name)
         for place, name in enumerate(columns)
@@ -38,21 +51,31 @@ def as_table(
     ][:COLUMNS]
     if not filled:
         return None
-    lines = [[_cell(row[place], hide=name in hidden) for place, name in filled] for row in rows]
+    lines = [
+        [_cell(row[place], hide=is_masked(name, row[place])) for place, name in filled]
+        for row in rows
+    ]
     head = [[name for _, name in filled], ["---"] * len(filled)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (*head, *lines))
 
 
 def _hidden(entity: Entity, glimpse: Glimpse) -> set[str]:
-    """What may tell of a person: columns tagged so, and whatever an account writes into custom
-    fields.
+    """Columns whose values can name a person: those tagged so, texts, and custom fields of most
+    types.
     """
     known = columns_of(entity.name).columns
     return {
         name
         for name, column in glimpse.columns.items()
-        if column.personal or (name not in known and _may_tell(column))
+        if column.personal
+        or (name not in known and _may_tell(column))
+        or (may_name(entity.name, (), name) and not is_structure(name))
     }
+
+
+def may_be_shown(name: str, value: Any) -> bool:
+    """Whether a value of a column for ids, times or fixed words is one."""
+    return not isinstance(value, str) or not is_structure(name) or is_fixed(name, value)
 
 
 def _may_tell(column: Column) -> bool:

@@ -124,9 +124,15 @@ def test_a_masked_preview_has_nothing_that_tells_of_a_person(office, table):
     full = cells(told(office, report, "full")["preview"].value)
 
     assert {"", "•••"} >= {row[name] for row in masked for name in row.keys() & personal}
-    assert [
-        {name: value for name, value in row.items() if name not in personal} for row in full
-    ] == [{name: value for name, value in row.items() if name not in personal} for row in masked]
+    typed = {
+        name
+        for name, column in columns_of(table).columns.items()
+        if column.type not in {"text", "json"} and name not in personal
+    }
+    assert typed & masked[0].keys()
+    assert [{name: row[name] for name in row.keys() & typed} for row in full] == [
+        {name: row[name] for name in row.keys() & typed} for row in masked
+    ]
     assert [row for row in full if personal & row.keys()] != [
         row for row in masked if personal & row.keys()
     ]
