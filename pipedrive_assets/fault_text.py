@@ -4,6 +4,7 @@ Texts of libraries quote rows: a value that does not fit a column, a key that ex
 personal data and belong in no log, exception or history.
 """
 
+import json
 import os
 import re
 
@@ -52,6 +53,14 @@ def described(error: BaseException) -> str:
     """An exception in a few words that hold no row content, such as `KeyError: 'x'`."""
     name, text = type(error).__name__, _safe_text(error)
     return f"{name}: {text}" if text else name
+
+
+def shown(value: object) -> str:
+    """A value of a row as an error message may quote it: numbers, and the kind of anything else."""
+    if value is None or isinstance(value, bool | int | float):
+        return json.dumps(value)
+    kinds: dict[type, str] = {str: "a text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), type(value).__name__)
 
 
 def _safe_text(error: BaseException) -> str:

@@ -5,7 +5,7 @@ import errno
 import duckdb
 import pytest
 
-from pipedrive_assets.fault_text import causes, described
+from pipedrive_assets.fault_text import causes, described, shown
 
 
 class HasCode(Exception):
@@ -47,3 +47,19 @@ def test_everything_that_an_error_wraps_is_found():
     inner.__cause__ = outer
 
     assert [outer, inner, inner.dbapi_exception] == causes(outer)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (7, "7"),
+        (1.5, "1.5"),
+        (None, "null"),
+        (True, "true"),
+        ("Anna Li", "a text"),
+        (["Anna Li"], "a list"),
+        ({"name": "Anna Li"}, "an object"),
+    ],
+)
+def test_of_a_value_only_a_number_is_quoted(value, expected):
+    assert expected == shown(value)

@@ -19,6 +19,7 @@ from pipedrive_assets.errors import (
     Refused,
     TransientApiError,
 )
+from pipedrive_assets.fault_text import shown
 from pipedrive_assets.reading.chunk import Parent, Row
 from pipedrive_assets.reading.coerce import coerced_row
 from pipedrive_assets.reading.list_pages import whole_list
@@ -173,7 +174,7 @@ def of_parents(entity: Entity, batch: Batch, rows: list[Row]) -> list[tuple[int 
 
 def _foreign(entity: Entity, column: str, value: object) -> DataError:
     return DataError(
-        f"Pipedrive returned a row of {entity.name} whose {column} is {value!r}, which was not "
-        "asked for. The reply was not loaded; rows held stay as they are. "
+        f"Pipedrive returned a row of {entity.name} whose {column} is {shown(value)}, which was "
+        "not asked for. The reply was not loaded; rows held stay as they are. "
         "Run again; if the message stays the same, report it."
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipedrive_assets.entities import BY_NAME, Entity, Kind, children_of
 from pipedrive_assets.errors import DataError
+from pipedrive_assets.fault_text import shown
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_timestamp
 from pipedrive_assets.rows.references import fit_reference, is_reference
@@ -29,8 +30,6 @@ KEYLESS_SHAPES = frozenset({"flow", "changelog", "definition", "mapping"})
 
 YEARS = ("1970", "2100")
 """From the first of these years on, and before the second, a change time is plausible."""
-
-QUOTED_SIGNS = 40
 
 
 def coerced_rows(entity: Entity, path: str, rows: Iterable[Row]) -> list[Row]:
@@ -106,7 +105,7 @@ def _fit_change(value: object) -> object:
 
 
 def _no_key(entity: Entity, path: str, row: Mapping[str, Any], name: str) -> DataError:
-    found = f"it is {as_text(row[name])[:QUOTED_SIGNS]}" if name in row else "it is missing"
+    found = f"it is {shown(row[name])}" if name in row else "it is missing"
     return DataError(
         f"GET /{path} returned a row of {entity.name} without a usable {name} ({found}). Nothing "
         "of this reply was loaded; rows of earlier replies are kept. Run again; if the error "

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import DataError
+from pipedrive_assets.fault_text import shown
 from pipedrive_assets.rows.columns import Column
 from pipedrive_assets.rows.fit import FITS, MISFIT, as_text
 from pipedrive_assets.rows.flow import FIELD_CHANGE
@@ -55,7 +56,7 @@ def stage_change_row(event: Mapping[str, Any], deal_id: int | None) -> dict[str,
     if row.get("id") is None:
         raise DataError(
             f"GET /v1/deals/{deal_id}/flow returned a field change without a usable id "
-            f"({as_text(data.get('id'))[:40]}), so dealflow cannot identify it. Records sent "
+            f"({shown(data.get('id'))}), so dealflow cannot identify it. Records sent "
             "earlier are kept. Run again; if the error persists, report this message."
         )
     return row
