@@ -42,6 +42,7 @@ def weathered(office: Office, seed: int) -> list[str]:
     return office.differences(*TABLES)
 
 
+@pytest.mark.slow
 def test_a_load_in_a_storm_is_exact(make_office):
     assert [] == weathered(make_office(deals=20), seed=1)
 

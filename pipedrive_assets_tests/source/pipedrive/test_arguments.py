@@ -1,6 +1,7 @@
 """Where the key and the start come from, as in a plain folder with `.dlt/` in it."""
 
 import json
+import shutil
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     yield make
     monkeypatch.undo()
+    shutil.rmtree(tmp_path / ".dlt", ignore_errors=True)  # or the next test would read it
     Container()[PluggableRunContext].reload()
 
 
