@@ -90,7 +90,10 @@ def test_an_error_of_ours_refers_to_no_other():
     with pytest.raises(InternalError) as bug, only_foreseen("loading"):
         refuse()
     assert SECRET not in everything_of(bug.value)
-    assert bug.value is foreseen(bug.value, "loading")
+    with pytest.raises(WarehouseError) as chained:
+        explain_with_cause()
+    assert chained.value.__cause__
+    assert SECRET not in everything_of(foreseen(chained.value, "loading"))
 
 
 def test_dlts_log_is_left_alone_outside_of_our_work(logged):
