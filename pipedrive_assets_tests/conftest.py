@@ -62,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    kept_loads.begin(getattr(item, "fixturenames", []))
+    kept_loads.begin(item)
 
 
 def pytest_sessionfinish() -> None:

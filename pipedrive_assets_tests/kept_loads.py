@@ -2,7 +2,8 @@
 
 A load is taken from the store only where nothing can differ from running it: the same account, byte
 by byte, the same request, and a warehouse that is new or was last written by the same loads. Tests
-that patch the code or look at its log lines run every load. `KEPT_LOADS=0` switches the store off.
+that patch the code or look at its log lines run every load, and so do `e2e` and `soak`.
+`KEPT_LOADS=0` switches the store off.
 """
 
 import hashlib
@@ -17,6 +18,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import pytest
+
 from pipedrive_assets.sandbox import Limits, Sandbox
 from pipedrive_assets.sandbox.answer import LogLine
 from pipedrive_assets.source import TableReport, Warehouse
@@ -25,6 +28,9 @@ PATCHING = frozenset(
     {"monkeypatch", "caplog", "capsys", "capfd", "capsysbinary", "capfdbinary", "recwarn"}
 )
 """Fixtures of tests in which a load must really run."""
+
+REAL = frozenset({"e2e", "soak"})
+"""Markers of tests in which every load runs."""
 
 MOST_BYTES = 500_000_000
 """What the store of a worker may take; the copies that were not used for longest go first."""
@@ -191,6 +197,9 @@ STORE = Store(allowed=False)
 ENABLED = os.environ.get("KEPT_LOADS") != "0"
 
 
-def begin(fixtures: list[str]) -> None:
+def begin(item: pytest.Item) -> None:
     """Decide, before each test, whether its loads may be taken from the store."""
-    STORE.allowed = ENABLED and not PATCHING & set(fixtures)
+    patches = PATCHING & {*getattr(item, "fixturenames", ())}
+    STORE.allowed = (
+        ENABLED and not patches and not REAL & {each.name for each in item.iter_markers()}
+    )

@@ -46,6 +46,7 @@ def test_the_same_load_of_the_same_account_is_copied(store, loaded, make_office)
     assert [(1, "Moved")] == second.query("SELECT id, title FROM deals WHERE id = 1")
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize(
     "change",
     [

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
+import pytest
+
 from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.orchestration.target import WAREHOUSE_TAG, Target
 from pipedrive_assets_tests.orchestration.simulation import Plant
@@ -137,6 +139,7 @@ CHECKS = (
 )
 
 
+@pytest.mark.slow
 def test_two_weeks_of_outages_failures_midnights_and_another_account():
     plant = two_weeks()
     for check in CHECKS:

@@ -65,6 +65,7 @@ def test_killed_at_any_call_an_incremental_sync_loses_no_row(make_bench, small_p
     assert calls >= 1
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_a_whole_sync_arrives(make_bench, small_pages):
     bench = make_bench(deals=2)
     catalog, kills = bench.catalog(), 0

@@ -147,6 +147,7 @@ def test_a_cap_leaves_the_deal_to_the_next_run(settled):
     assert [] == settled.differences("deals_flow")
 
 
+@pytest.mark.slow
 def test_where_only_field_changes_are_kept_no_record_matters(settled):
     deal, key = deal_of(settled, "notes")
     settled.world.edit("notes", key, content="Edited")

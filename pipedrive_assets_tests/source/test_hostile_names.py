@@ -69,6 +69,7 @@ def flow(tmp_path_factory) -> Warehouse:
     return office.warehouse
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(kind=NAMES, keys=st.lists(NAMES, max_size=6))
 def test_events_of_any_kind_with_any_keys_are_a_view_of_their_own(flow, kind, keys):

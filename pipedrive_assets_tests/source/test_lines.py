@@ -49,6 +49,7 @@ def known(office: Office) -> dict[str, object]:
 MADE_UP = {"_dlt_id", "_dlt_load_id", "_dlt_parent_id", "_dlt_root_id"}
 
 
+@pytest.mark.slow
 def test_both_ways_load_the_same(make_office, monkeypatch):
     monkeypatch.setattr(dlt_run, "LESSON_ROWS", 3)
     monkeypatch.setattr(dlt_run, "WORTH_ROWS", 4)

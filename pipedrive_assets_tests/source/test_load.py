@@ -66,6 +66,7 @@ def test_the_first_load_brings_every_row_with_every_value(whole):
     assert {entity.name for entity in ENTITIES} == set(reports)
 
 
+@pytest.mark.slow
 def test_a_week_without_a_run_leaves_no_gap(office):
     office.load(*CRM)
     office.advance(days=7)

@@ -30,6 +30,7 @@ def inject(office, scripts):
         office.sandbox.inject(script)
 
 
+@pytest.mark.slow
 def test_a_warehouse_survives_odd_values_and_is_right_after_one_healthy_run(make_office):
     office = make_office(deals=12)
     inject(office, odd_columns())

@@ -124,6 +124,7 @@ def test_after_a_reconciliation_both_activities_are_those_of_the_counters(make_o
     assert 10 < sum(row[1] is not None for row in rows)
 
 
+@pytest.mark.slow
 def test_the_earliest_open_activity_is_next_and_the_latest_done_is_last(office):
     deal = office.world.add("deals", title="Followed")
     late = plan(office, deal, due_date="2026-04-02", due_time="09:00")

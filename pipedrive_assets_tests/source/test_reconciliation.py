@@ -119,6 +119,7 @@ def test_deals_deleted_longer_ago_than_they_are_listed_are_found_with_their_chil
         assert 0 == marked
 
 
+@pytest.mark.slow
 def test_a_deal_seen_as_deleted_by_a_window_takes_its_children_along_and_back(make_office):
     office = make_office(deals=12)
     tables = ("deals", "deals_participants")
