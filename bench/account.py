@@ -16,9 +16,9 @@ from threading import Lock
 from typing import Any
 
 from pipedrive_assets.api import Client, Tally
-from pipedrive_assets.entities import ENTITIES, Entity, Kind, Listing
-from pipedrive_assets.reading.plan import Walk
-from pipedrive_assets.reading.walks import read_windowed
+from pipedrive_assets.extract.plan import Walk
+from pipedrive_assets.extract.walks import read_windowed
+from pipedrive_assets.registry import ENTITIES, Entity, Kind, Listing
 from pipedrive_assets.sandbox import Limits, Sandbox, SandboxAdapter, World, serve
 from pipedrive_assets.sandbox.exchange import Call, Reply
 

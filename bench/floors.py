@@ -5,8 +5,8 @@ from math import ceil
 from typing import Any
 
 from pipedrive_assets.connect import ME_TOKENS
-from pipedrive_assets.entities import BULK_PARENTS, BY_NAME, DEFAULT_ENTITIES, Entity, Kind
-from pipedrive_assets.reading.field_memory import DEFINITION_COST, ENDPOINT_OF
+from pipedrive_assets.extract.custom_fields import DEFINITION_COST, ENDPOINT_OF
+from pipedrive_assets.registry import BULK_PARENTS, BY_NAME, DEFAULT_ENTITIES, Entity, Kind
 
 WITH_CHILDREN = {
     "deals_participants": "with_participants",

@@ -8,7 +8,7 @@ from unittest import mock
 import requests
 
 from bench.floors import cost_of
-from pipedrive_assets.entities import ENTITIES, Entity, Kind
+from pipedrive_assets.registry import ENTITIES, Entity, Kind
 
 
 def resources() -> list[Any]:

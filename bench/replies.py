@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipedrive_assets.entities import ENTITIES, Entity
+from pipedrive_assets.registry import ENTITIES, Entity
 from pipedrive_assets.rows.columns import EVERY_TABLE, Column, columns_of
 
 TYPES = {

@@ -18,9 +18,10 @@ API_TOKEN = "sandbox"  # noqa: S105 - opens nothing but the invented account
 
 def load(arguments: argparse.Namespace) -> Callable[[], Counts]:
     """A load of the windowed tables, or of all that are loaded by default."""
-    from pipedrive_assets.entities import DEFAULT_ENTITIES, Kind
-    from pipedrive_assets.source import LoadRequest, Warehouse
-    from pipedrive_assets.source import load as load_tables
+    from pipedrive_assets.load import LoadRequest
+    from pipedrive_assets.load import load as load_tables
+    from pipedrive_assets.registry import DEFAULT_ENTITIES, Kind
+    from pipedrive_assets.warehouse import Warehouse
     from pipedrive_assets.windows import Window
 
     entities = DEFAULT_ENTITIES
@@ -40,9 +41,10 @@ def load(arguments: argparse.Namespace) -> Callable[[], Counts]:
 
 def reconcile(arguments: argparse.Namespace) -> Callable[[], Counts]:
     """A reconciliation of the windowed tables."""
-    from pipedrive_assets.entities import DEFAULT_ENTITIES
-    from pipedrive_assets.source import ReconcileRequest, Warehouse, reconcilable
-    from pipedrive_assets.source import reconcile as reconcile_tables
+    from pipedrive_assets.load import ReconcileRequest, reconcilable
+    from pipedrive_assets.load import reconcile as reconcile_tables
+    from pipedrive_assets.registry import DEFAULT_ENTITIES
+    from pipedrive_assets.warehouse import Warehouse
 
     connection, warehouse = _account(arguments), Warehouse(arguments.warehouse, "pipedrive_data")
     request = ReconcileRequest(entities=reconcilable(DEFAULT_ENTITIES))
@@ -66,7 +68,7 @@ def job(arguments: argparse.Namespace) -> Callable[[], Counts]:
     import dagster as dg
 
     from pipedrive_assets.definitions import defs
-    from pipedrive_assets.orchestration.target import JOB
+    from pipedrive_assets.orchestration.automation.target import JOB
 
     definition = defs.resolve_job_def(JOB)
 

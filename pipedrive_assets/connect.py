@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipedrive_assets.api import READ_SECONDS, USER_AGENT, Caps, Client
+from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import DataError
-from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import utc_now
 
 log = logging.getLogger(__name__)

@@ -4,21 +4,24 @@ import os
 
 import dagster as dg
 
-from pipedrive_assets.orchestration.alerts import build_alerts
+from pipedrive_assets.config import Settings
 from pipedrive_assets.orchestration.assets import build_assets
-from pipedrive_assets.orchestration.derived import build_derived
-from pipedrive_assets.orchestration.freshness import build_sensor, with_freshness_policies
-from pipedrive_assets.orchestration.labels import with_labels
-from pipedrive_assets.orchestration.partitions import daily_partitions
-from pipedrive_assets.orchestration.reconcile import (
+from pipedrive_assets.orchestration.automation.alerts import build_alerts
+from pipedrive_assets.orchestration.automation.freshness import (
+    build_sensor,
+    with_freshness_policies,
+)
+from pipedrive_assets.orchestration.automation.partitions import daily_partitions
+from pipedrive_assets.orchestration.automation.reconcile import (
     build_reconcile_job,
     build_reconcile_schedule,
 )
+from pipedrive_assets.orchestration.automation.schedule import build_job, build_schedule
+from pipedrive_assets.orchestration.automation.target import Target
+from pipedrive_assets.orchestration.derived import build_derived
+from pipedrive_assets.orchestration.owners_and_tags import with_labels
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.orchestration.sales_overview import build_overview
-from pipedrive_assets.orchestration.schedule import build_job, build_schedule
-from pipedrive_assets.orchestration.target import Target
-from pipedrive_assets.settings import Settings
 
 EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 

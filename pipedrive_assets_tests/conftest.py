@@ -16,18 +16,18 @@ import pytest
 
 from pipedrive_assets.api import Client
 from pipedrive_assets.connect import Connection
-from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity
-from pipedrive_assets.reading.field_memory import OWN_SHAPES
-from pipedrive_assets.sandbox import Limits, Sandbox, SandboxAdapter, World
-from pipedrive_assets.source import (
+from pipedrive_assets.extract.custom_fields import OWN_SHAPES
+from pipedrive_assets.load import (
     LoadRequest,
     ReconcileRequest,
     TableReport,
-    Warehouse,
     load,
     reconcilable,
     reconcile,
 )
+from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity
+from pipedrive_assets.sandbox import Limits, Sandbox, SandboxAdapter, World
+from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets.windows import Window
 from pipedrive_assets_tests import kept_loads, samples
 from pipedrive_assets_tests.truth import account_rows, custom_differences, differences, opened

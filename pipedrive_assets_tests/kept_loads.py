@@ -20,9 +20,10 @@ from typing import Any
 
 import pytest
 
+from pipedrive_assets.load import TableReport
 from pipedrive_assets.sandbox import Limits, Sandbox
-from pipedrive_assets.sandbox.answer import LogLine
-from pipedrive_assets.source import TableReport, Warehouse
+from pipedrive_assets.sandbox.sandbox import LogLine
+from pipedrive_assets.warehouse import Warehouse
 
 PATCHING = frozenset(
     {"monkeypatch", "caplog", "capsys", "capfd", "capsysbinary", "capfdbinary", "recwarn"}

@@ -15,35 +15,27 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from pipedrive_assets.api import Client
 from pipedrive_assets.api.wire import Wire
 from pipedrive_assets.connect import Connection
-from pipedrive_assets.entities import BY_NAME
-from pipedrive_assets.source import (
-    LoadRequest,
-    ReconcileRequest,
-    Server,
-    Warehouse,
-    duckdb_destination,
-    ledger,
-    load,
-    marks,
-    reconcile,
-    seen,
-)
-from pipedrive_assets.source.table_load import TableLoad
+from pipedrive_assets.load import LoadRequest, ReconcileRequest, load, reconcile, soft_delete
+from pipedrive_assets.load.reconciliation import seen_ids
+from pipedrive_assets.load.table_load import TableLoad
+from pipedrive_assets.registry import BY_NAME
+from pipedrive_assets.warehouse import Server, Warehouse, ledger
+from pipedrive_assets.warehouse.duckdb import destination
 from pipedrive_assets.windows import Window, parse_stamp
 
 PLACES: dict[str, tuple[Any, str]] = {
     "request": (Wire, "get"),
     "commit": (TableLoad, "commit"),
     "note": (TableLoad, "_note"),
-    "copy": (duckdb_destination.TypedCopyJob, "run"),
-    "merge": (duckdb_destination.TypedDuckDbClient, "complete_load"),
+    "copy": (destination.TypedCopyJob, "run"),
+    "merge": (destination.TypedDuckDbClient, "complete_load"),
     "load": (SqlJobClientBase, "complete_load"),
     "coverage": (ledger, "record_coverage"),
     "children": (ledger, "record_children"),
-    "seen": (seen, "note"),
-    "mark": (marks, "mark"),
-    "marked": (marks, "settle_children"),
-    "done": (seen, "finish"),
+    "seen": (seen_ids, "note"),
+    "mark": (soft_delete, "mark"),
+    "marked": (soft_delete, "settle_children"),
+    "done": (seen_ids, "finish"),
 }
 """Where a run can end: before the nth call of one of these."""
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES, Kind
-from pipedrive_assets.source.table_load import TableLoad
+from pipedrive_assets.load.table_load import TableLoad
+from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES, Kind
 from pipedrive_assets_tests.conftest import Office
 
 CRM = tuple(entity.name for entity in ENTITIES if entity.kind is Kind.WINDOWED)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from pipedrive_assets.entities import ENTITIES, Entity, Kind
-from pipedrive_assets.reading.coerce import decisive
+from pipedrive_assets.extract.coerce import decisive
+from pipedrive_assets.registry import ENTITIES, Entity, Kind
 from pipedrive_assets.sandbox import Reply
 from pipedrive_assets.sandbox.exchange import json_reply
 from pipedrive_assets.sandbox.faults import Fault, changed

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import requests
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity
+from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity
 from pipedrive_assets.sandbox import Sandbox, faults, serve
 from pipedrive_assets.sandbox.exchange import Call, Dropped, Reply, gateway_reply, json_reply
 from pipedrive_assets.sandbox.faults import Fault, Script

@@ -6,7 +6,7 @@ from bench.account import Recorder, facts, live_a_day, walk_lists
 from bench.floors import Calls, of_lists
 from bench.replies import statements
 from bench.table import Line, write
-from pipedrive_assets.entities import DEFAULT_ENTITIES, ENTITIES, Kind
+from pipedrive_assets.registry import DEFAULT_ENTITIES, ENTITIES, Kind
 from pipedrive_assets_tests.conftest import Office
 
 WINDOWED = [entity.name for entity in ENTITIES if entity.kind is Kind.WINDOWED]

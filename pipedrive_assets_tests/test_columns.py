@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from pipedrive_assets.entities import ENTITIES, Entity
+from pipedrive_assets.registry import ENTITIES, Entity
 from pipedrive_assets.rows.columns import Column, columns_of
 
 REPOSITORY = Path(__file__).parents[1]

@@ -4,7 +4,7 @@ import pytest
 
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets_tests import kept_loads
-from pipedrive_assets_tests.source.test_layout import execute
+from pipedrive_assets_tests.load.test_layout import execute
 
 TABLES = ("stages", "deals")
 ROWS = "SELECT id, title, update_time FROM deals ORDER BY id"

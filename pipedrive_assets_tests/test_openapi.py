@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from pipedrive_assets.entities import ENTITIES
-from pipedrive_assets.sandbox.routes import ROUTES
+from pipedrive_assets.registry import ENTITIES
+from pipedrive_assets.sandbox.http.routes import ROUTES
 
 TOOLS = Path(__file__).parents[1] / "tools"
 SPEC = """

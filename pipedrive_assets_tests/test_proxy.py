@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from pipedrive_assets.entities import ENTITIES
+from pipedrive_assets.registry import ENTITIES
 from pipedrive_assets.sandbox import Sandbox, World, serve
 from pipedrive_assets_tests.conftest import NOON
 from pipedrive_assets_tests.proxy import KINDS, Proxy, at, places, rule, serve_proxy

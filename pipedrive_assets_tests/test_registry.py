@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipedrive_assets.api.wire import CONNECTIONS
-from pipedrive_assets.entities import BY_NAME, ENTITIES, Kind
-from pipedrive_assets.optional_entities import OPTIONAL_ENTITIES
-from pipedrive_assets.reading.child_walks import CHILD_THREADS
+from pipedrive_assets.extract.child_walks import CHILD_THREADS
+from pipedrive_assets.registry import BY_NAME, ENTITIES, Kind
+from pipedrive_assets.registry.optional import OPTIONAL_ENTITIES
 from pipedrive_assets.rows.columns import columns_of
 
 FACTS = Path(__file__).parents[1] / "tools" / "openapi.json"

@@ -11,12 +11,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
 from pipedrive_assets.orchestration.resources import PipedriveResource
 from pipedrive_assets.sandbox import Limits, Sandbox, World, faults, serve
+from pipedrive_assets.sandbox.company.generators_optional import WEBHOOK_PASSWORD
 from pipedrive_assets.sandbox.exchange import gateway_reply
-from pipedrive_assets.sandbox.side_births import WEBHOOK_PASSWORD
-from pipedrive_assets.settings import Settings
 from pipedrive_assets_tests.conftest import NOON
 
 TOKEN = "5ecre7-0f-n0b0dy-e15e-0123456789abcdef00"
@@ -160,7 +160,7 @@ def test_the_api_token_is_in_no_state_trace_or_file_of_a_plain_dlt_pipeline(
 ):
     import dlt
 
-    from pipedrive_assets.source import pipedrive_source
+    from pipedrive_assets.dlt_source import pipedrive_source
 
     sandbox, url = account
     monkeypatch.setenv("PIPEDRIVE_BASE_URL", url)
@@ -208,7 +208,7 @@ def test_the_api_token_is_in_no_message_state_or_catalog_of_the_tap(account, sai
 
 def traces(folder: Path) -> bool:
     """Whether dlt keeps a trace of what it loads into the warehouse."""
-    from pipedrive_assets.source import Warehouse
+    from pipedrive_assets.warehouse import Warehouse
 
     warehouse = Warehouse(folder / "warehouse.duckdb", "pipedrive_data")
     with warehouse.exclusive():

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipedrive_assets.entities import DEFAULT_ENTITIES, ENTITIES
+from pipedrive_assets.config.selection import select
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.selection import select
+from pipedrive_assets.registry import DEFAULT_ENTITIES, ENTITIES
 
 USUAL = {entity.name for entity in DEFAULT_ENTITIES}
 

@@ -4,10 +4,10 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
+from pipedrive_assets.config import Settings
+from pipedrive_assets.config.table import SETTINGS
 from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
-from pipedrive_assets.setting_table import SETTINGS
-from pipedrive_assets.settings import Settings
 from pipedrive_assets.singer.config import Config
 
 

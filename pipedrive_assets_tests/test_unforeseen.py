@@ -6,16 +6,16 @@ import dagster as dg
 import pytest
 
 from pipedrive_assets.cli import main
+from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import InternalError, LoadFailed
-from pipedrive_assets.orchestration import freshness
+from pipedrive_assets.extract.unexpected import foreseen, only_foreseen
+from pipedrive_assets.load import table_load
+from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.orchestration.assets import build_assets
+from pipedrive_assets.orchestration.automation import freshness
+from pipedrive_assets.orchestration.automation.partitions import daily_partitions
 from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure, ticking
-from pipedrive_assets.orchestration.partitions import daily_partitions
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
-from pipedrive_assets.reading.unexpected import foreseen, only_foreseen
-from pipedrive_assets.settings import Settings
-from pipedrive_assets.source import table_load
-from pipedrive_assets.source.table_load import TableLoad
 
 PERSON = "Anna Li"
 OFFICES = {}
@@ -93,13 +93,13 @@ class OfficeResource(PipedriveResource):
 @pytest.mark.parametrize(
     "place",
     [
-        "table_load.TableLoad.commit",
-        "views.rebuild",
+        "load.table_load.TableLoad.commit",
+        "views.readable.rebuild",
     ],
 )
 def test_in_dagster_the_run_fails_with_the_sentence_and_the_traceback(office, monkeypatch, place):
     OFFICES["one"] = office
-    monkeypatch.setattr(f"pipedrive_assets.source.{place}", stumble)
+    monkeypatch.setattr(f"pipedrive_assets.{place}", stumble)
     result = dg.materialize(
         [build_assets(daily_partitions(Settings.from_env({}).first_partition))],
         selection="stages",
@@ -150,7 +150,7 @@ def test_a_tick_fails_with_the_sentence(monkeypatch):
 
 
 def test_a_command_ends_with_the_sentence_and_an_exit_code_of_its_own(monkeypatch, capsys, caplog):
-    monkeypatch.setattr("pipedrive_assets.source.spending.Spending.__init__", stumble)
+    monkeypatch.setattr("pipedrive_assets.load.tokens.usage.Spending.__init__", stumble)
 
     assert 7 == main(["load", "stages"])
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from pipedrive_assets.entities import BY_NAME, Entity
+from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.rows.flow import content_key, event_key
 from pipedrive_assets.sandbox import Limits, Sandbox, call
 

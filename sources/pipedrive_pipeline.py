@@ -4,7 +4,7 @@ import sys
 
 import dlt
 
-from pipedrive_assets.source import pipedrive_source, unfinished
+from pipedrive_assets.dlt_source import pipedrive_source, unfinished
 
 
 def pipedrive_pipeline() -> dlt.Pipeline:

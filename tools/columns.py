@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipedrive_assets.entities import ENTITIES, Entity, Listing
+from pipedrive_assets.registry import ENTITIES, Entity, Listing
 
 if sys.version_info >= (3, 11):
     import tomllib

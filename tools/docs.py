@@ -11,17 +11,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pipedrive_assets.derived import DERIVED_TABLES, DerivedTable
-from pipedrive_assets.entities import (
-    BY_NAME,
-    DEFAULT_ENTITIES,
-    ENTITIES,
-    Entity,
-    Kind,
-    children_of,
-)
+from pipedrive_assets.config.table import SETTINGS
+from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES, Entity, Kind, children_of
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.setting_table import SETTINGS
+from pipedrive_assets.views.sql import DERIVED_TABLES, DerivedTable
 
 ROOT = Path(__file__).parents[1]
 PAGINATION = {"cursor": "cursor", "offset": "offset", "none": "one page"}
@@ -141,7 +134,7 @@ def _derived_page(table: DerivedTable) -> str:
             table.doc,
             "",
             f"- reads: {', '.join(f'`{name}`' for name in table.reads)}",
-            f"- query: [{table.name}.sql](../pipedrive_assets/derived/{table.name}.sql)",
+            f"- query: [{table.name}.sql](../pipedrive_assets/views/sql/{table.name}.sql)",
             "",
             "| column | type | meaning |",
             "|---|---|---|",

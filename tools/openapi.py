@@ -17,8 +17,8 @@ from typing import Any
 
 import yaml
 
-from pipedrive_assets.entities import ENTITIES
-from pipedrive_assets.sandbox.routes import ROUTES
+from pipedrive_assets.registry import ENTITIES
+from pipedrive_assets.sandbox.http.routes import ROUTES
 
 TARGET = Path(__file__).with_name("openapi.json")
 Json = Mapping[str, Any]

@@ -7,12 +7,7 @@ Official docs, pagination. A walk ends only where the envelope says so: never on
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pipedrive_assets.errors import (
-    ApiError,
-    DataError,
-    PipedriveNull200Error,
-    TransientApiError,
-)
+from pipedrive_assets.errors import ApiError, DataError, PipedriveNull200Error, TransientApiError
 
 Paging = Literal["cursor", "offset", "none"]
 

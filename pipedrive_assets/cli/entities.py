@@ -4,7 +4,7 @@ import argparse
 
 from pipedrive_assets.cli.command import Command
 from pipedrive_assets.cli.text_table import print_table
-from pipedrive_assets.entities import ENTITIES
+from pipedrive_assets.registry import ENTITIES
 
 
 def list_entities(_arguments: argparse.Namespace) -> None:

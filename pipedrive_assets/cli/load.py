@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipedrive_assets.cli.command import Command
-from pipedrive_assets.entities import BY_NAME, Entity
+from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.reading.unexpected import foreseen
-from pipedrive_assets.settings import Settings
+from pipedrive_assets.extract.unexpected import foreseen
+from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.windows import Window, utc_now
 
 if TYPE_CHECKING:
-    from pipedrive_assets.source import TableReport
+    from pipedrive_assets.load import TableReport
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def load_tables(arguments: argparse.Namespace) -> None:
     """Load with the settings found; today's window."""
     from pipedrive_assets.cli.table_lines import print_lines
     from pipedrive_assets.connect import caps_of
-    from pipedrive_assets.source import LoadRequest, load_tables, raise_failures
+    from pipedrive_assets.load import LoadRequest, load_tables, raise_failures
 
     settings = Settings.from_env()
     midnight = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
@@ -53,8 +53,8 @@ def load_tables(arguments: argparse.Namespace) -> None:
 
 def _draw_overview(settings: Settings, loaded: Sequence[str]) -> None:
     """Draw the sales overview; a failure is a warning, for the tables are loaded."""
-    from pipedrive_assets.source import warehouse_of
-    from pipedrive_assets.source.overview_page import draw_page
+    from pipedrive_assets.views.overview_page import draw_page
+    from pipedrive_assets.warehouse import warehouse_of
 
     warehouse = warehouse_of(settings)
     try:

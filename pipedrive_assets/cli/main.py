@@ -17,9 +17,9 @@ from pipedrive_assets.cli import (
     singer,
     try_sandbox,
 )
+from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import LoadFailed, PipedriveError
-from pipedrive_assets.reading.unexpected import foreseen
-from pipedrive_assets.settings import Settings
+from pipedrive_assets.extract.unexpected import foreseen
 
 COMMANDS = (
     try_sandbox.COMMAND,

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 from pipedrive_assets.cli.command import Command
 from pipedrive_assets.cli.text_table import print_table
-from pipedrive_assets.entities import Entity
-from pipedrive_assets.settings import Settings
+from pipedrive_assets.config import Settings
+from pipedrive_assets.registry import Entity
 from pipedrive_assets.windows import Window, utc_now
 
 if TYPE_CHECKING:
-    from pipedrive_assets.source.estimate import AccountNote, Estimate
-    from pipedrive_assets.source.report import LoadRequest
+    from pipedrive_assets.load.report import LoadRequest
+    from pipedrive_assets.load.tokens.estimate import AccountNote, Estimate
 
 
 def show_plan(arguments: argparse.Namespace) -> None:
     """Tokens per table, then what they mean for the account."""
     from pipedrive_assets.cli.load import chosen
     from pipedrive_assets.connect import caps_of
-    from pipedrive_assets.source import LoadRequest
+    from pipedrive_assets.load import LoadRequest
 
     settings = Settings.from_env()
     request = LoadRequest(
@@ -50,8 +50,8 @@ def show_plan(arguments: argparse.Namespace) -> None:
 
 def _look_up(settings: Settings, request: "LoadRequest") -> tuple[list["Estimate"], "AccountNote"]:
     """From the warehouse, if there is one; none is made."""
-    from pipedrive_assets.source import ledger, warehouse_of
-    from pipedrive_assets.source.estimate import account_note, estimate
+    from pipedrive_assets.load.tokens.estimate import account_note, estimate
+    from pipedrive_assets.warehouse import ledger, warehouse_of
 
     now = utc_now()
     warehouse = warehouse_of(settings)
@@ -69,7 +69,7 @@ def sentences(
     estimates: list["Estimate"], note: "AccountNote", request: "LoadRequest"
 ) -> list[str]:
     """What the numbers mean: what comes at once, what waits, and how many days."""
-    from pipedrive_assets.source.estimate import total
+    from pipedrive_assets.load.tokens.estimate import total
 
     core, open_end = total(estimates, capped=False)
     capped, open_end_too = total(estimates, capped=True)
@@ -113,7 +113,7 @@ def _account_line(note: "AccountNote") -> str:
 
 
 def _cap_line(request: "LoadRequest", note: "AccountNote", tokens: int) -> str:
-    from pipedrive_assets.source.waiting import tokens_a_day
+    from pipedrive_assets.load.tokens.backlog import tokens_a_day
 
     a_day = tokens_a_day(request.caps.per_run, request.caps.day_cap(note.limit))
     if a_day is None:
@@ -126,7 +126,7 @@ def _cap_line(request: "LoadRequest", note: "AccountNote", tokens: int) -> str:
 def _per_parent_line(
     parent: str, children: list[Entity], request: "LoadRequest", note: "AccountNote"
 ) -> str:
-    from pipedrive_assets.source.estimate import tokens_per_thousand
+    from pipedrive_assets.load.tokens.estimate import tokens_per_thousand
 
     per_table = list(tokens_per_thousand(children))
     named = ", ".join(f"{entity.name} {tokens:,}" for entity, tokens in per_table)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from pipedrive_assets.cli.progress_bar import drawn
-from pipedrive_assets.source.progress import Lines, Watch
+from pipedrive_assets.load.progress import Lines, Watch
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout, suppress
 from typing import Any, TextIO, cast
 
-from pipedrive_assets.source.progress import Pace, Progress, duration
+from pipedrive_assets.load.progress import Pace, Progress, duration
 
 DRAW_SECONDS = 0.2
 """No eye sees more, and a slow line carries no more."""

@@ -5,14 +5,15 @@ import sys
 from collections.abc import Mapping
 
 from pipedrive_assets.cli.command import Command
+from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import utc_now
 
 
 def purge(arguments: argparse.Namespace) -> None:
     """Erase a person and say what was touched; nothing is asked of Pipedrive."""
-    from pipedrive_assets.source import forgive_person, purge_person, recognized, warehouse_of
+    from pipedrive_assets.load import forgive_person, purge_person, recognized
+    from pipedrive_assets.warehouse import warehouse_of
 
     settings = Settings.from_env()
     warehouse = warehouse_of(settings)

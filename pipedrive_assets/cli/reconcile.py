@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 
 from pipedrive_assets.cli.command import Command
 from pipedrive_assets.cli.load import chosen
-from pipedrive_assets.settings import Settings
+from pipedrive_assets.config import Settings
 
 if TYPE_CHECKING:
-    from pipedrive_assets.source import TableReport
+    from pipedrive_assets.load import TableReport
 
 
 def reconcile_tables(arguments: argparse.Namespace) -> None:
     """Reconcile with the settings found, a line per table."""
     from pipedrive_assets.cli.table_lines import print_lines
     from pipedrive_assets.connect import caps_of
-    from pipedrive_assets.source import (
+    from pipedrive_assets.load import (
         ReconcileRequest,
         children_to_read_again,
         raise_failures,

@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable, Iterator
 
 from pipedrive_assets.cli.progress import watched
+from pipedrive_assets.config import Settings
 from pipedrive_assets.connect import Connection, connect
-from pipedrive_assets.settings import Settings
-from pipedrive_assets.source import TableReport, Warehouse, warehouse_of
-from pipedrive_assets.source.progress import Watch
+from pipedrive_assets.load import TableReport
+from pipedrive_assets.load.progress import Watch
+from pipedrive_assets.warehouse import Warehouse, warehouse_of
 
 Run = Callable[[Connection, Warehouse, Watch], Iterator[TableReport]]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from pipedrive_assets.cli.command import Command
 from pipedrive_assets.cli.text_table import print_table
-from pipedrive_assets.entities import BY_NAME
-from pipedrive_assets.settings import SANDBOX_WAREHOUSE, Settings
+from pipedrive_assets.config import SANDBOX_WAREHOUSE, Settings
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.windows import utc_now
 
 FIRST_TRY_DAYS_AGO = 7
@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 def try_sandbox(_arguments: argparse.Namespace) -> None:
     """Run the project's main job on the sandbox, seen a day later than the last time."""
     from pipedrive_assets.connect import SANDBOX_NOTICE
-    from pipedrive_assets.source.overview_page import SANDBOX_FILE
+    from pipedrive_assets.views.overview_page import SANDBOX_FILE
 
     settings = Settings(root=Path.cwd(), warehouse=Path.cwd() / SANDBOX_WAREHOUSE)
     instant = _next_instant(settings, utc_now())
@@ -42,7 +42,7 @@ def try_sandbox(_arguments: argparse.Namespace) -> None:
 
 def _ignored_account(root: Path) -> str:
     """What is said where an api token is set: `try` does not use it; empty: none is set."""
-    from pipedrive_assets.setting_files import API_TOKEN, found
+    from pipedrive_assets.config.files import API_TOKEN, found
 
     values = found(os.environ, root)
     if API_TOKEN not in values:
@@ -60,8 +60,8 @@ def _next_instant(settings: Settings, now: datetime) -> datetime:
     """A day after what the sandbox's warehouse holds, else a week ago; never before the first
     partition.
     """
-    from pipedrive_assets.source import Warehouse
-    from pipedrive_assets.source.ledger import coverage, prepare
+    from pipedrive_assets.warehouse import Warehouse
+    from pipedrive_assets.warehouse.ledger import coverage, prepare
 
     first = datetime.combine(settings.first_partition, datetime.min.time(), timezone.utc)
     reached = None
@@ -81,9 +81,9 @@ def _run_job(settings: Settings, instant: datetime) -> Any:
 
     from pipedrive_assets.cli.progress import watched
     from pipedrive_assets.definitions import build
+    from pipedrive_assets.load.progress import Watch
+    from pipedrive_assets.orchestration.automation.target import JOB
     from pipedrive_assets.orchestration.resources import PipedriveResource
-    from pipedrive_assets.orchestration.target import JOB
-    from pipedrive_assets.source.progress import Watch
 
     day: date = min(instant.date(), utc_now().date())
     with (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from pipedrive_assets.config import FILE_DESTINATION, Settings
 from pipedrive_assets.connect import ME_TOKENS, Connection, connect
 from pipedrive_assets.doctor.account_checks import check_clock, check_limits, check_user
 from pipedrive_assets.doctor.dagster_checks import check_home
@@ -13,7 +14,6 @@ from pipedrive_assets.doctor.server_checks import check_server, check_server_hol
 from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.doctor.warehouse_checks import check_holder, check_warehouse
 from pipedrive_assets.errors import PipedriveError
-from pipedrive_assets.settings import FILE_DESTINATION, Settings
 from pipedrive_assets.windows import utc_now
 
 

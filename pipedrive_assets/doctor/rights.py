@@ -6,7 +6,6 @@ from functools import partial
 
 from pipedrive_assets.api import Client
 from pipedrive_assets.doctor.finding import Finding, broken, doubtful, fine
-from pipedrive_assets.entities import BY_NAME, Entity, Listing
 from pipedrive_assets.errors import (
     AuthenticationError,
     BadRequest,
@@ -16,9 +15,10 @@ from pipedrive_assets.errors import (
     Refused,
     TooManyRequests,
 )
-from pipedrive_assets.reading.omitted_fields import Names, fewer_fields
-from pipedrive_assets.reading.refusals import skips
-from pipedrive_assets.reading.walks import first_page
+from pipedrive_assets.extract.omitted_fields import Names, fewer_fields
+from pipedrive_assets.extract.refusals import skips
+from pipedrive_assets.extract.walks import first_page
+from pipedrive_assets.registry import BY_NAME, Entity, Listing
 
 TOPIC = "rights"
 OF_ALL = (AuthenticationError, Blocked, BudgetExhausted, TooManyRequests)

@@ -7,13 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipedrive_assets.config import Settings
 from pipedrive_assets.doctor.finding import Finding, broken, fine, of_error
 from pipedrive_assets.doctor.warehouse_checks import TOPIC, Holder, check_room, judge_holder
 from pipedrive_assets.errors import PipedriveError
-from pipedrive_assets.settings import Settings
-from pipedrive_assets.source import Warehouse, warehouse_of
-from pipedrive_assets.source.dialect import may_make_tables
-from pipedrive_assets.source.ledger import account_of
+from pipedrive_assets.warehouse import Warehouse, warehouse_of
+from pipedrive_assets.warehouse.dialect import may_make_tables
+from pipedrive_assets.warehouse.ledger import account_of
 
 
 def check_server(settings: Settings) -> Iterator[Finding]:

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from pipedrive_assets import setting_files
+from pipedrive_assets.config import SECRETS, Settings, files, parse
+from pipedrive_assets.config.table import SETTINGS, Setting
 from pipedrive_assets.doctor.finding import Finding, Level, broken, doubtful, fine, of_error
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.setting_table import SETTINGS, Setting
-from pipedrive_assets.settings import SECRETS, Settings, parse
 
 TOPIC = "settings"
 KNOWN_TO_OTHERS = ("PIPEDRIVE_DESTINATION",)
@@ -19,7 +18,7 @@ Found = Mapping[str, tuple[str, str]]
 def check_settings(environ: Mapping[str, str], root: Path) -> tuple[list[Finding], Settings | None]:
     """A line per setting, and the settings where they can be used."""
     try:
-        found = setting_files.found(environ, root)
+        found = files.found(environ, root)
     except ConfigurationError as error:
         return [of_error(TOPIC, error)], None
     lines = [*(_line(setting, found) for setting in SETTINGS), *_unknown(found)]

@@ -13,7 +13,7 @@ import filelock
 
 from pipedrive_assets.doctor.finding import Finding, broken, doubtful, fine, of_error
 from pipedrive_assets.errors import WarehouseError, raise_alone
-from pipedrive_assets.source.file_lock import explain
+from pipedrive_assets.warehouse.duckdb.file_lock import explain
 
 TOPIC = "warehouse"
 SCARCE_BYTES, NO_BYTES = 1 << 30, 100 << 20

@@ -13,23 +13,23 @@ from typing import Any
 
 import dagster as dg
 
+from pipedrive_assets.config import FILE_DESTINATION, Settings
 from pipedrive_assets.connect import caps_of
-from pipedrive_assets.entities import DEFAULT_ENTITIES, Entity
 from pipedrive_assets.errors import raise_alone
-from pipedrive_assets.orchestration.alerts import tell
+from pipedrive_assets.extract.unexpected import foreseen
+from pipedrive_assets.load import LoadRequest, TableReport, load_tables, raise_failures
+from pipedrive_assets.orchestration.automation.alerts import tell
+from pipedrive_assets.orchestration.automation.backfill_events import covered_days, record_covered
+from pipedrive_assets.orchestration.automation.last_materialization import closed_until, facts_of
+from pipedrive_assets.orchestration.automation.partitions import beta_accepted, window_of
+from pipedrive_assets.orchestration.automation.run_tags import note_failure, note_start
+from pipedrive_assets.orchestration.automation.target import Target
 from pipedrive_assets.orchestration.checks import check_results, check_specs
-from pipedrive_assets.orchestration.covered_days import covered_days, record_covered
-from pipedrive_assets.orchestration.facts import closed_until, facts_of
 from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure
 from pipedrive_assets.orchestration.metadata import glimpse_facts, metadata, schema_facts, sentence
-from pipedrive_assets.orchestration.partitions import beta_accepted, window_of
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
-from pipedrive_assets.orchestration.run_notes import note_failure, note_start
-from pipedrive_assets.orchestration.target import Target
 from pipedrive_assets.orchestration.translator import specs
-from pipedrive_assets.reading.unexpected import foreseen
-from pipedrive_assets.settings import FILE_DESTINATION, Settings
-from pipedrive_assets.source import LoadRequest, TableReport, load_tables, raise_failures
+from pipedrive_assets.registry import DEFAULT_ENTITIES, Entity
 from pipedrive_assets.windows import utc_now
 
 

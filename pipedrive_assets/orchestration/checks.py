@@ -5,9 +5,10 @@ from datetime import datetime
 
 import dagster as dg
 
-from pipedrive_assets.entities import Entity
-from pipedrive_assets.orchestration.target import DAILY_TOLERANCE, Target
-from pipedrive_assets.source import Finding, TableReport, Warehouse, examine, references
+from pipedrive_assets.load import TableReport
+from pipedrive_assets.orchestration.automation.target import DAILY_TOLERANCE, Target
+from pipedrive_assets.registry import Entity
+from pipedrive_assets.warehouse import Finding, Warehouse, examine, references
 
 READABLE, KEYS, REFERENCES = "readable", "keys", "references"
 BASELINE, FRESH, WAITING = "baseline", "fresh", "waiting"

@@ -8,18 +8,18 @@ from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.derived import DERIVED_TABLES, OVERVIEW, DerivedTable
-from pipedrive_assets.entities import Entity
+from pipedrive_assets.config import FILE_DESTINATION
 from pipedrive_assets.errors import raise_alone
+from pipedrive_assets.orchestration.automation.partitions import beta_accepted
+from pipedrive_assets.orchestration.automation.runs import FAILED_TAG
 from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure
-from pipedrive_assets.orchestration.partitions import beta_accepted
 from pipedrive_assets.orchestration.preview import as_table
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
-from pipedrive_assets.orchestration.runs import FAILED_TAG
 from pipedrive_assets.orchestration.table_schema import table_schema
+from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.redaction import is_fixed
-from pipedrive_assets.settings import FILE_DESTINATION
-from pipedrive_assets.source import Derivation, derive
+from pipedrive_assets.views import Derivation, derive
+from pipedrive_assets.views.sql import DERIVED_TABLES, OVERVIEW, DerivedTable
 
 GROUP = "sales"
 PREVIEW_ROWS = 10

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from pipedrive_assets.errors import InternalError, LoadFailed, PipedriveError, raise_alone
-from pipedrive_assets.reading.unexpected import foreseen
+from pipedrive_assets.extract.unexpected import foreseen
 
 T = TypeVar("T")
 DAGSTERS = (dg.DagsterError, dg.Failure, dg.RetryRequested)

@@ -5,9 +5,10 @@ from typing import Any
 
 import dagster as dg
 
+from pipedrive_assets.load import TableReport
 from pipedrive_assets.orchestration.preview import markdown
 from pipedrive_assets.orchestration.table_schema import column_schema, list_schemas
-from pipedrive_assets.source import TableReport, Warehouse, glimpse
+from pipedrive_assets.warehouse import Warehouse, glimpse
 
 PREVIEW_ROWS = 5
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from pipedrive_assets.entities import Entity
+from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import Column, columns_of
 from pipedrive_assets.rows.redaction import is_fixed, is_structure, may_name
-from pipedrive_assets.source import Glimpse
+from pipedrive_assets.warehouse import Glimpse
 
 COLUMNS = 14
 """More do not fit on a screen."""

@@ -14,14 +14,15 @@ import dlt
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
+from pipedrive_assets.config import FILE_DESTINATION, Settings
+from pipedrive_assets.config.files import is_filled_in
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.load import TableReport
+from pipedrive_assets.load.progress import Lines, Watch
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltResource
-from pipedrive_assets.setting_files import is_filled_in
-from pipedrive_assets.settings import FILE_DESTINATION, Settings
-from pipedrive_assets.source import Server, TableReport, Warehouse
-from pipedrive_assets.source.private_files import FILE_MODE
-from pipedrive_assets.source.progress import Lines, Watch
+from pipedrive_assets.warehouse import Server, Warehouse
+from pipedrive_assets.warehouse.private_files import FILE_MODE
 from pipedrive_assets.windows import parse_stamp
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.derived import OVERVIEW
-from pipedrive_assets.derived.page import Picture
-from pipedrive_assets.entities import Entity
+from pipedrive_assets.orchestration.automation.partitions import beta_accepted
 from pipedrive_assets.orchestration.derived import GROUP, READS, failing_alone
 from pipedrive_assets.orchestration.failures import or_failure
-from pipedrive_assets.orchestration.partitions import beta_accepted
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
-from pipedrive_assets.source import Overview, overview
-from pipedrive_assets.source.overview_page import FILE, SANDBOX_FILE, pictures_of, write_page
+from pipedrive_assets.registry import Entity
+from pipedrive_assets.views import Overview, overview
+from pipedrive_assets.views.overview_page import FILE, SANDBOX_FILE, pictures_of, write_page
+from pipedrive_assets.views.report.page import Picture
+from pipedrive_assets.views.sql import OVERVIEW
 
 MOST_DAYS = 7
 """A run over more days leaves the pictures out: Dagster would keep them once for each."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from pipedrive_assets.entities import Entity
+from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import Column, columns_of
+from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.rows.exclusion import is_left_out
-from pipedrive_assets.rows.field_set import FieldSet
 
 OF_DLT: dict[str, Column] = {
     "_dlt_load_id": Column(type="text", description="The load that wrote the row, in _dlt_loads."),

@@ -5,12 +5,12 @@ from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity, Kind
+from pipedrive_assets.config import FILE_DESTINATION
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltTranslator
 from pipedrive_assets.orchestration.table_schema import column_schema
+from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity, Kind
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.settings import FILE_DESTINATION
-from pipedrive_assets.source.tables import table_resource
+from pipedrive_assets.warehouse.dlt.hints import table_resource
 
 PARTITION_MEANING = {
     Kind.WINDOWED: (

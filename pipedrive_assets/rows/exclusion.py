@@ -3,8 +3,8 @@
 from collections.abc import Container
 from typing import Any
 
-from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import columns_of
 
 NESTED = "__"

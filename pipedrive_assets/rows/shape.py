@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from pipedrive_assets.entities import Entity
+from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.child import change_row, child_row
 from pipedrive_assets.rows.columns import Column, columns_of
 from pipedrive_assets.rows.exclusion import leave_out

@@ -1,13 +1,13 @@
 """An invented company behind Pipedrive's HTTP contract: deterministic, alive and demanding."""
 
-from . import faults
-from .adapter import SandboxAdapter
-from .answer import API_TOKEN, Sandbox
-from .exchange import Call, Reply, call
-from .limits import Limits
-from .lists import Habits
-from .server import Server, serve
-from .world import EPOCH, World
+from pipedrive_assets.sandbox import faults
+from pipedrive_assets.sandbox.adapter import SandboxAdapter
+from pipedrive_assets.sandbox.company.world import EPOCH, World
+from pipedrive_assets.sandbox.exchange import Call, Reply, call
+from pipedrive_assets.sandbox.http.v2_lists import Habits
+from pipedrive_assets.sandbox.limits import Limits
+from pipedrive_assets.sandbox.sandbox import API_TOKEN, Sandbox
+from pipedrive_assets.sandbox.server import Server, serve
 
 __all__ = [
     "API_TOKEN",

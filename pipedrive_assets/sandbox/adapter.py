@@ -11,8 +11,8 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
-from .answer import Sandbox
-from .exchange import Call, Dropped, Reply
+from pipedrive_assets.sandbox.exchange import Call, Dropped, Reply
+from pipedrive_assets.sandbox.sandbox import Sandbox
 
 
 class SandboxAdapter(BaseAdapter):

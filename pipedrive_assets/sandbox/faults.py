@@ -13,11 +13,19 @@ from fnmatch import fnmatchcase
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from .checks import CODE
-from .exchange import Call, Dropped, Refusal, Reply, gateway_reply, json_reply, refusal_reply
+from pipedrive_assets.sandbox.exchange import (
+    Call,
+    Dropped,
+    Refusal,
+    Reply,
+    gateway_reply,
+    json_reply,
+    refusal_reply,
+)
+from pipedrive_assets.sandbox.http.parameters import CODE
 
 if TYPE_CHECKING:
-    from .answer import Sandbox
+    from pipedrive_assets.sandbox.sandbox import Sandbox
 
 Serve = Callable[[], Reply]
 Act = Callable[["Sandbox", Call, Serve], Reply]

@@ -10,8 +10,8 @@ from threading import Thread
 from types import TracebackType
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from .answer import Sandbox
-from .exchange import Call, Dropped, Reply
+from pipedrive_assets.sandbox.exchange import Call, Dropped, Reply
+from pipedrive_assets.sandbox.sandbox import Sandbox
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

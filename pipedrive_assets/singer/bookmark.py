@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from pipedrive_assets.entities import Entity
+from pipedrive_assets.config.values import moment
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.reading.plan import Walk
+from pipedrive_assets.extract.plan import Walk
+from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.setting_values import moment
 from pipedrive_assets.singer.progress import Progress
 from pipedrive_assets.windows import parse_stamp, stamp
 

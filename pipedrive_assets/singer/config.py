@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipedrive_assets import setting_values as values
 from pipedrive_assets.api import READ_SECONDS
+from pipedrive_assets.config import Settings, values
+from pipedrive_assets.config.files import is_filled_in
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
-from pipedrive_assets.setting_files import is_filled_in
-from pipedrive_assets.settings import Settings
 from pipedrive_assets.windows import stamp
 
 DEFAULTS: dict[str, Any] = {

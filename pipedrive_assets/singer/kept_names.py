@@ -4,8 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from pipedrive_assets.reading.field_memory import FIELD_LISTS, stored_record
-from pipedrive_assets.rows.fields import MAPPING_COLUMNS, MappingRow, parse_mapping_record
+from pipedrive_assets.extract.custom_fields import FIELD_LISTS, stored_record
+from pipedrive_assets.rows.custom_fields.resolve import (
+    MAPPING_COLUMNS,
+    MappingRow,
+    parse_mapping_record,
+)
 
 Record = dict[str, Any]
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipedrive_assets.entities import Entity, Kind
-from pipedrive_assets.reading.chunk import Chunk, Parent
-from pipedrive_assets.reading.plan import Coverage, Held, Walk, plan
-from pipedrive_assets.rows.field_set import FieldSet
+from pipedrive_assets.extract.chunk import Chunk, Parent
+from pipedrive_assets.extract.plan import Coverage, Held, Walk, plan
+from pipedrive_assets.registry import Entity, Kind
+from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
 
 log = logging.getLogger(__name__)

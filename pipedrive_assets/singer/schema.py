@@ -6,8 +6,8 @@ from itertools import chain
 from typing import Any
 
 from pipedrive_assets.rows.columns import WAREHOUSE_COLUMNS, Column
+from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.rows.exclusion import is_left_out
-from pipedrive_assets.rows.field_set import FieldSet
 from pipedrive_assets.singer.stream import Stream
 
 Schema = dict[str, Any]

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pipedrive_assets.entities import Entity
 from pipedrive_assets.errors import DataError
 from pipedrive_assets.fault_text import shown
+from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import Column
 from pipedrive_assets.rows.fit import FITS, MISFIT, as_text
 from pipedrive_assets.rows.flow import FIELD_CHANGE

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.singer.bookmark import DAMAGE, read_progress
 from pipedrive_assets.singer.kept_names import Record, read_names, told_names
 from pipedrive_assets.singer.progress import Progress

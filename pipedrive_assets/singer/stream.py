@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity, Kind
+from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity, Kind
 from pipedrive_assets.rows.columns import Columns, columns_of
 from pipedrive_assets.rows.shape import shape
 from pipedrive_assets.singer.stage_changes import (

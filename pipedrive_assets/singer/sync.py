@@ -8,18 +8,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipedrive_assets.api import Client, Tally
-from pipedrive_assets.entities import Entity, Kind
 from pipedrive_assets.errors import BadRequest, Refused
-from pipedrive_assets.reading.child_calls import OF_ONE_CALL, RECORD_COST
-from pipedrive_assets.reading.child_walks import read_children
-from pipedrive_assets.reading.chunk import Chunk
-from pipedrive_assets.reading.field_memory import OWN_SHAPES, FieldMemory
-from pipedrive_assets.reading.omitted_fields import fields_to_omit
-from pipedrive_assets.reading.plan import Walk
-from pipedrive_assets.reading.snapshot_walks import parents_to_read, read_snapshot
-from pipedrive_assets.reading.walks import read_windowed
+from pipedrive_assets.extract.child_calls import OF_ONE_CALL, RECORD_COST
+from pipedrive_assets.extract.child_walks import read_children
+from pipedrive_assets.extract.chunk import Chunk
+from pipedrive_assets.extract.custom_fields import OWN_SHAPES, FieldMemory
+from pipedrive_assets.extract.omitted_fields import fields_to_omit
+from pipedrive_assets.extract.plan import Walk
+from pipedrive_assets.extract.snapshot_walks import parents_to_read, read_snapshot
+from pipedrive_assets.extract.walks import read_windowed
+from pipedrive_assets.registry import Entity, Kind
+from pipedrive_assets.rows.custom_fields.resolve import resolve
 from pipedrive_assets.rows.exclusion import leave_out
-from pipedrive_assets.rows.fields import resolve
 from pipedrive_assets.rows.fit import fit_timestamp
 from pipedrive_assets.singer.catalog import CatalogEntry
 from pipedrive_assets.singer.messages import Messages

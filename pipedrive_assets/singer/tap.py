@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any, TextIO
 
 from pipedrive_assets.api import Tally
+from pipedrive_assets.config import Settings
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.errors import DataError, InternalError, LoadFailed, PipedriveError, Refused
-from pipedrive_assets.reading.field_memory import FieldMemory, StateMapping
-from pipedrive_assets.reading.refusals import is_about_the_user, skips
-from pipedrive_assets.reading.unexpected import explained
-from pipedrive_assets.rows.label_name import label_name
-from pipedrive_assets.settings import Settings
+from pipedrive_assets.extract.custom_fields import FieldMemory, StateMapping
+from pipedrive_assets.extract.refusals import is_about_the_user, skips
+from pipedrive_assets.extract.unexpected import explained
+from pipedrive_assets.rows.custom_fields.label_name import label_name
 from pipedrive_assets.singer.catalog import Catalog, CatalogEntry, entry_of
 from pipedrive_assets.singer.config import DEFAULTS, Config
 from pipedrive_assets.singer.messages import Messages

@@ -5,7 +5,7 @@ import pytest
 from pipedrive_assets.cli import try_sandbox
 from pipedrive_assets.cli.main import main
 from pipedrive_assets.errors import WarehouseError
-from pipedrive_assets.source import overview_page
+from pipedrive_assets.views import overview_page
 
 PAGE = "data/sales_overview_sandbox.html"
 

@@ -13,7 +13,7 @@ import termios
 import pytest
 
 from pipedrive_assets.cli.progress import watched
-from pipedrive_assets.source.progress import Progress
+from pipedrive_assets.load.progress import Progress
 
 
 class Terminal(io.StringIO):

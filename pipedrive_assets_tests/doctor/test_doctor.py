@@ -10,6 +10,8 @@ import pytest
 
 from pipedrive_assets.api.verdict import Reply
 from pipedrive_assets.cli import doctor as command
+from pipedrive_assets.config import SECRETS
+from pipedrive_assets.config.table import SETTINGS
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.doctor import Finding, Level, examine
 from pipedrive_assets.doctor.account_checks import check_clock, check_limits, check_user
@@ -17,11 +19,9 @@ from pipedrive_assets.doctor.dagster_checks import check_home
 from pipedrive_assets.doctor.rights import check_rights, cost, probes
 from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.doctor.warehouse_checks import Usage, check_holder, check_warehouse
-from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES
+from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.sandbox import Sandbox, faults
-from pipedrive_assets.setting_table import SETTINGS
-from pipedrive_assets.settings import SECRETS
-from pipedrive_assets_tests.source.test_refused_fields import refuse
+from pipedrive_assets_tests.load.test_refused_fields import refuse
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)

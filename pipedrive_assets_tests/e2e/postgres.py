@@ -17,8 +17,8 @@ from typing import Any
 import duckdb
 from typing_extensions import Self
 
-from pipedrive_assets.source import Warehouse
-from pipedrive_assets.source import server as store
+from pipedrive_assets.warehouse import Warehouse
+from pipedrive_assets.warehouse.server import database as store
 from pipedrive_assets_tests.conftest import Office
 
 USER = "loader"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipedrive_assets.entities import DEFAULT_ENTITIES
+from pipedrive_assets.registry import DEFAULT_ENTITIES
 from pipedrive_assets_tests.e2e.test_dagster_dev import ask, dagster_dev, until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -7,10 +7,10 @@ import sys
 import time
 from datetime import timedelta
 
-from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES
-from pipedrive_assets.reading.field_memory import OWN_SHAPES
+from pipedrive_assets.extract.custom_fields import OWN_SHAPES
+from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES
 from pipedrive_assets.windows import utc_now
-from pipedrive_assets_tests.source.test_load import DERIVED
+from pipedrive_assets_tests.load.test_load import DERIVED
 from pipedrive_assets_tests.truth import account_rows, differences
 
 BARE = "dagster asset materialize --select deals+"

@@ -8,8 +8,8 @@ import time
 import urllib.request
 from contextlib import contextmanager
 
-from pipedrive_assets.entities import DEFAULT_ENTITIES
 from pipedrive_assets.orchestration.derived import READS
+from pipedrive_assets.registry import DEFAULT_ENTITIES
 
 QUERY = """{
   assetsOrError { ... on AssetConnection { nodes { key { path } } } }

@@ -7,8 +7,8 @@ from math import ceil
 import pytest
 
 from pipedrive_assets.api import Caps
-from pipedrive_assets.entities import DEFAULT_ENTITIES
 from pipedrive_assets.errors import BudgetExhausted, LoadFailed
+from pipedrive_assets.registry import DEFAULT_ENTITIES
 from pipedrive_assets.sandbox import Limits
 from pipedrive_assets.sandbox.limits import Allowance
 

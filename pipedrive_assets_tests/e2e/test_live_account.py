@@ -13,11 +13,12 @@ import pytest
 
 from pipedrive_assets.api import Client
 from pipedrive_assets.connect import Connection
-from pipedrive_assets.entities import DEFAULT_ENTITIES
+from pipedrive_assets.load import LoadRequest, load
+from pipedrive_assets.registry import DEFAULT_ENTITIES
 from pipedrive_assets.singer import PipedriveTap
-from pipedrive_assets.source import LoadRequest, Warehouse, load
+from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets.windows import Window, utc_now
-from pipedrive_assets_tests.source.pipedrive.conftest import Plain, source_module
+from pipedrive_assets_tests.dlt_source.conftest import Plain, source_module
 
 FOLDER = Path(__file__).parents[3] / "shared" / "pipedrive" / "live_account"
 MODES = ("plain,nulls,noinst", "bigflow,volatile", "bigflow,pinned", "gonestage", "reallike")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pipedrive_assets.entities import BY_NAME
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.windows import utc_now
 from pipedrive_assets_tests.e2e import postgres
 from pipedrive_assets_tests.e2e.conftest import ROOT

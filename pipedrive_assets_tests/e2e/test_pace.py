@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 
 from pipedrive_assets.api import Caps
+from pipedrive_assets.config import Settings
 from pipedrive_assets.connect import connect
-from pipedrive_assets.entities import DEFAULT_ENTITIES
+from pipedrive_assets.load import LoadRequest, load
+from pipedrive_assets.registry import DEFAULT_ENTITIES
 from pipedrive_assets.sandbox import Limits, Sandbox, World, serve
-from pipedrive_assets.settings import Settings
-from pipedrive_assets.source import LoadRequest, Warehouse, load
+from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets.windows import Window, utc_now
 
 LATENCY_SECONDS = 0.12

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES
-from pipedrive_assets.reading.field_memory import OWN_SHAPES
+from pipedrive_assets.extract.custom_fields import OWN_SHAPES
+from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES
 from pipedrive_assets_tests.e2e.conftest import ROOT
 from pipedrive_assets_tests.truth import account_rows, differences
 

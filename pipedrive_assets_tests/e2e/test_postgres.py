@@ -15,24 +15,16 @@ from random import Random
 import dlt
 import pytest
 
-from pipedrive_assets.derived import DERIVED_TABLES
-from pipedrive_assets.derived.charts import CHARTS
-from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES
+from pipedrive_assets.dlt_source.dataset import refuse_shared_dataset
 from pipedrive_assets.errors import ConfigurationError, WarehouseError
+from pipedrive_assets.load import LoadRequest, load, purge_person
+from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES
 from pipedrive_assets.sandbox import serve
-from pipedrive_assets.source import (
-    LoadRequest,
-    Server,
-    Warehouse,
-    derive,
-    examine,
-    ledger,
-    load,
-    overview,
-    purge_person,
-)
-from pipedrive_assets.source.dialect import translate
-from pipedrive_assets.source.pipedrive.dataset import refuse_shared_dataset
+from pipedrive_assets.views import derive, overview
+from pipedrive_assets.views.report.charts import CHARTS
+from pipedrive_assets.views.sql import DERIVED_TABLES
+from pipedrive_assets.warehouse import Server, Warehouse, examine, ledger
+from pipedrive_assets.warehouse.dialect import translate
 from pipedrive_assets.windows import Window, utc_now
 from pipedrive_assets_tests import erased_person, month
 from pipedrive_assets_tests.conftest import Office

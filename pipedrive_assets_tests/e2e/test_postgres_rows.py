@@ -7,21 +7,21 @@ import dlt
 import psycopg2
 import pytest
 
-from pipedrive_assets.entities import DEFAULT_ENTITIES
+from pipedrive_assets.config import Settings
+from pipedrive_assets.dlt_source import pipedrive_source
+from pipedrive_assets.dlt_source import source as source_module
 from pipedrive_assets.errors import LoadFailed
+from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.orchestration.assets import build_assets
-from pipedrive_assets.orchestration.partitions import daily_partitions
+from pipedrive_assets.orchestration.automation.partitions import daily_partitions
 from pipedrive_assets.orchestration.resources import WarehouseResource
-from pipedrive_assets.settings import Settings
-from pipedrive_assets.source import pipedrive_source
-from pipedrive_assets.source.pipedrive import source as source_module
-from pipedrive_assets.source.table_load import TableLoad
+from pipedrive_assets.registry import DEFAULT_ENTITIES
 from pipedrive_assets_tests.conftest import Office
 from pipedrive_assets_tests.e2e import postgres
 from pipedrive_assets_tests.e2e.test_postgres import make_office, server
+from pipedrive_assets_tests.load.test_staged_copies import SECRET, fail, staged
 from pipedrive_assets_tests.nul_replies import with_nul
 from pipedrive_assets_tests.row_content import everything_of, files_with, logged
-from pipedrive_assets_tests.source.test_staged_copies import SECRET, fail, staged
 from pipedrive_assets_tests.test_unforeseen import OFFICES, OfficeResource
 
 __all__ = ["logged", "make_office", "server"]
@@ -162,7 +162,7 @@ def test_no_staged_copy_outlives_a_load(make_office, monkeypatch):
 def test_a_staged_table_that_a_view_of_the_users_reads_is_emptied(make_office, monkeypatch):
     office = make_office(deals=4)
     with monkeypatch.context() as patched:
-        patched.setattr("pipedrive_assets.source.cleanup.clean_up", lambda _: None)
+        patched.setattr("pipedrive_assets.warehouse.cleanup.clean_up", lambda _: None)
         office.load("stages")
     with office.warehouse.sql() as sql:
         sql.execute_sql("CREATE VIEW mine AS SELECT name FROM pipedrive_data_staging.stages")

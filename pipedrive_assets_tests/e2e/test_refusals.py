@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES
-from pipedrive_assets.reading.field_memory import OWN_SHAPES
+from pipedrive_assets.extract.custom_fields import OWN_SHAPES
+from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets_tests.conftest import NO_LIMIT
 from pipedrive_assets_tests.e2e.conftest import ROOT, Project
 from pipedrive_assets_tests.proxy import Proxy, rule, serve_proxy
@@ -24,7 +24,7 @@ TABLES = [entity for entity in ENTITIES if entity.shape not in OWN_SHAPES]
 EVERY_TABLE = "default," + ",".join(f"+{entity.name}" for entity in ENTITIES if entity.optional)
 PLAIN = """
 import dlt
-from pipedrive_assets.source import pipedrive_source
+from pipedrive_assets.dlt_source import pipedrive_source
 pipeline = dlt.pipeline(
     "pipedrive", destination=dlt.destinations.duckdb("pipedrive.duckdb"),
     dataset_name="pipedrive_data",

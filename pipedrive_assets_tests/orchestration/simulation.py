@@ -9,16 +9,21 @@ from dagster._core.events import StepMaterializationData
 
 from pipedrive_assets.api import Tally
 from pipedrive_assets.connect import Account
-from pipedrive_assets.entities import BY_NAME, Kind
-from pipedrive_assets.orchestration.facts import closed_until, facts_of
-from pipedrive_assets.orchestration.freshness import freshness_tick
+from pipedrive_assets.load import TableReport
+from pipedrive_assets.load.merge import Written
+from pipedrive_assets.orchestration.automation.freshness import freshness_tick
+from pipedrive_assets.orchestration.automation.last_materialization import closed_until, facts_of
+from pipedrive_assets.orchestration.automation.partitions import DAY
+from pipedrive_assets.orchestration.automation.runs import FAILED_TAG, RESET_TAG
+from pipedrive_assets.orchestration.automation.schedule import RANGE_END, RANGE_START, daily_tick
+from pipedrive_assets.orchestration.automation.target import (
+    DAILY,
+    JOB,
+    REQUESTED_BY_TAG,
+    WAREHOUSE_TAG,
+)
 from pipedrive_assets.orchestration.metadata import metadata
-from pipedrive_assets.orchestration.partitions import DAY
-from pipedrive_assets.orchestration.runs import FAILED_TAG, RESET_TAG
-from pipedrive_assets.orchestration.schedule import RANGE_END, RANGE_START, daily_tick
-from pipedrive_assets.orchestration.target import DAILY, JOB, REQUESTED_BY_TAG, WAREHOUSE_TAG
-from pipedrive_assets.source import TableReport
-from pipedrive_assets.source.commit import Written
+from pipedrive_assets.registry import BY_NAME, Kind
 from pipedrive_assets.windows import Window
 
 ACCOUNT = Account(company_id=1, company_name="Acme", is_sandbox=False)

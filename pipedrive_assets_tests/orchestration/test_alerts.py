@@ -3,11 +3,11 @@
 import dagster as dg
 import pytest
 
+from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
 from pipedrive_assets.errors import LoadFailed, PermissionDenied
-from pipedrive_assets.orchestration import alerts
+from pipedrive_assets.orchestration.automation import alerts
 from pipedrive_assets.orchestration.failures import failure
-from pipedrive_assets.settings import Settings
 
 URL = "https://hooks.example.com/services/T0/B0/s3cret"
 

@@ -5,12 +5,12 @@ from datetime import datetime, timezone
 import dagster as dg
 import pytest
 
+from pipedrive_assets.config import Settings
+from pipedrive_assets.load import progress
 from pipedrive_assets.orchestration.assets import build_assets
-from pipedrive_assets.orchestration.partitions import daily_partitions
+from pipedrive_assets.orchestration.automation.partitions import daily_partitions
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.sandbox import faults
-from pipedrive_assets.settings import Settings
-from pipedrive_assets.source import progress
 
 OFFICES = {}
 

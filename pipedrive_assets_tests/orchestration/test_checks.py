@@ -6,13 +6,13 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from pipedrive_assets.api import Caps
-from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, ENTITIES
+from pipedrive_assets.orchestration.automation.target import Target
 from pipedrive_assets.orchestration.checks import _findings, check_names, check_specs
 from pipedrive_assets.orchestration.metadata import metadata, sentence
-from pipedrive_assets.orchestration.target import Target
+from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.sandbox import faults
-from pipedrive_assets.source import examine, references
-from pipedrive_assets.source.ledger import table
+from pipedrive_assets.warehouse import examine, references
+from pipedrive_assets.warehouse.ledger import table
 
 TARGET = Target(warehouse="w", sandbox=False, entities=ENTITIES)
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)

@@ -8,12 +8,12 @@ import dagster as dg
 import pytest
 
 import pipedrive_assets
+from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
-from pipedrive_assets.entities import DEFAULT_ENTITIES, Kind
+from pipedrive_assets.orchestration.automation.target import JOB
 from pipedrive_assets.orchestration.derived import READS, derived_from
 from pipedrive_assets.orchestration.resources import PipedriveResource
-from pipedrive_assets.orchestration.target import JOB
-from pipedrive_assets.settings import Settings
+from pipedrive_assets.registry import DEFAULT_ENTITIES, Kind
 
 PACKAGE = Path(pipedrive_assets.__file__).parent
 

@@ -3,18 +3,18 @@
 import dagster as dg
 import pytest
 
+from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
-from pipedrive_assets.derived import DERIVED_BY_NAME, DERIVED_TABLES
-from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.orchestration.automation.runs import RunFacts
+from pipedrive_assets.orchestration.automation.target import JOB
 from pipedrive_assets.orchestration.derived import derived_from, with_derived
 from pipedrive_assets.orchestration.resources import WarehouseResource
-from pipedrive_assets.orchestration.runs import RunFacts
-from pipedrive_assets.orchestration.target import JOB
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import faults
-from pipedrive_assets.settings import Settings
-from pipedrive_assets.source import Warehouse
-from pipedrive_assets.source.dialect import TYPES
+from pipedrive_assets.views.sql import DERIVED_BY_NAME, DERIVED_TABLES
+from pipedrive_assets.warehouse import Warehouse
+from pipedrive_assets.warehouse.dialect import TYPES
 from pipedrive_assets_tests.orchestration.test_assets import OFFICES, OfficeResource, facts
 
 RANGE = {

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import dagster as dg
 
+from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
-from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.orchestration.resources import WarehouseResource
-from pipedrive_assets.settings import Settings
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets_tests import erased_person
 from pipedrive_assets_tests.orchestration.test_assets import OFFICES, OfficeResource
 

@@ -11,14 +11,14 @@ import dagster as dg
 import pytest
 import time_machine
 
+from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
-from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES, Kind
-from pipedrive_assets.orchestration.freshness import freshness_tick
-from pipedrive_assets.orchestration.runs import PROCESS_TAG, bury
-from pipedrive_assets.orchestration.schedule import daily_tick
-from pipedrive_assets.orchestration.target import JOB, WAREHOUSE_TAG, Target
+from pipedrive_assets.orchestration.automation.freshness import freshness_tick
+from pipedrive_assets.orchestration.automation.runs import PROCESS_TAG, bury
+from pipedrive_assets.orchestration.automation.schedule import daily_tick
+from pipedrive_assets.orchestration.automation.target import JOB, WAREHOUSE_TAG, Target
 from pipedrive_assets.process_identity import ProcessIdentity
-from pipedrive_assets.settings import Settings
+from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, Kind
 from pipedrive_assets_tests.orchestration.simulation import Plant
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)

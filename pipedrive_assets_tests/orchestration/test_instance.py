@@ -3,15 +3,15 @@
 import dagster as dg
 import pytest
 
-from pipedrive_assets.entities import DEFAULT_ENTITIES
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.orchestration.instance import (
+from pipedrive_assets.orchestration.cli_completion import (
     check_names,
     check_partitions,
     check_selection,
     is_bare,
     spelled_out,
 )
+from pipedrive_assets.registry import DEFAULT_ENTITIES
 
 TODAY = "2026-03-10"
 LOCATION = ["-m", "pipedrive_assets"]
@@ -85,7 +85,7 @@ def test_other_code_locations_of_the_instance_start_whatever_our_settings_are(
     monkeypatch.setenv("PIPEDRIVE_FIRST_PARTITION", "someday")
     (tmp_path / "dagster.yaml").write_text(
         "instance_class:\n"
-        "  module: pipedrive_assets.orchestration.instance\n"
+        "  module: pipedrive_assets.orchestration.cli_completion\n"
         "  class: BareCommandInstance\n"
     )
 

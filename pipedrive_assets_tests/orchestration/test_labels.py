@@ -5,9 +5,8 @@ from dagster import DagsterInvalidDefinitionError
 from dagster._core.definitions.utils import is_valid_definition_owner
 from dagster._utils.tags import normalize_tags
 
-from pipedrive_assets import setting_values
+from pipedrive_assets.config import Settings, values
 from pipedrive_assets.definitions import build
-from pipedrive_assets.settings import Settings
 
 
 def specs(**values):
@@ -47,7 +46,7 @@ def test_what_an_asset_says_of_itself_stays_beside_the_labels():
     ],
 )
 def test_an_owner_is_taken_where_dagster_takes_it(owner):
-    assert is_valid_definition_owner(owner) == bool(setting_values.OWNER.fullmatch(owner))
+    assert is_valid_definition_owner(owner) == bool(values.OWNER.fullmatch(owner))
 
 
 @pytest.mark.parametrize(
@@ -67,4 +66,4 @@ def test_a_tag_is_taken_where_dagster_takes_it(tag):
             return False
         return True
 
-    assert taken() == bool(setting_values.TAG.fullmatch(tag))
+    assert taken() == bool(values.TAG.fullmatch(tag))

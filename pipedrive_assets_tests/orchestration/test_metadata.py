@@ -8,17 +8,12 @@ import dagster as dg
 import pytest
 
 from pipedrive_assets.cli.load import _line
-from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.errors import WarehouseError
-from pipedrive_assets.orchestration.metadata import (
-    glimpse_facts,
-    metadata,
-    schema_facts,
-    sentence,
-)
+from pipedrive_assets.load import purge_person
+from pipedrive_assets.orchestration.metadata import glimpse_facts, metadata, schema_facts, sentence
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.sandbox import faults
-from pipedrive_assets.source import purge_person
 from pipedrive_assets.windows import utc_now
 
 PLOTTED = (
@@ -219,7 +214,7 @@ def test_rows_that_could_not_be_counted_are_unknown_and_not_none(office, monkeyp
     def refuse(*_):
         raise WarehouseError("The disk went away.")
 
-    monkeypatch.setattr("pipedrive_assets.source.commit.count_rows", refuse)
+    monkeypatch.setattr("pipedrive_assets.load.merge.count_rows", refuse)
     report = office.load("stages")["stages"]
 
     assert (None, "The disk went away.") == (report.rows_total, report.rows_unknown)

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta, timezone
 import dagster as dg
 import pytest
 
-from pipedrive_assets.entities import BY_NAME
-from pipedrive_assets.orchestration.reconcile import build_reconcile_job, weekly_tick
+from pipedrive_assets.orchestration.automation.reconcile import build_reconcile_job, weekly_tick
+from pipedrive_assets.orchestration.automation.target import RECONCILE_JOB, Target
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
-from pipedrive_assets.orchestration.target import RECONCILE_JOB, Target
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets_tests.orchestration.simulation import Plant
 

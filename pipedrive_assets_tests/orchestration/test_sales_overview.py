@@ -8,17 +8,17 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
+from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
-from pipedrive_assets.derived.charts import CHARTS
-from pipedrive_assets.derived.page import Picture, page
 from pipedrive_assets.orchestration.resources import WarehouseResource
 from pipedrive_assets.orchestration.sales_overview import _told
-from pipedrive_assets.settings import Settings
-from pipedrive_assets.source import overview
-from pipedrive_assets.source.overview_page import pictures_of, write_page
+from pipedrive_assets.views import overview
+from pipedrive_assets.views.overview_page import pictures_of, write_page
+from pipedrive_assets.views.report.charts import CHARTS
+from pipedrive_assets.views.report.page import Picture, page
 from pipedrive_assets_tests.conftest import Office
-from pipedrive_assets_tests.derived import company_truth
 from pipedrive_assets_tests.orchestration.test_assets import OFFICES, OfficeResource, facts
+from pipedrive_assets_tests.views import company_truth
 
 INPUTS = ("deals", "deals_flow", "stages", "pipelines", "activities", "users", "activity_types")
 LOADS = re.compile(r"""(?:src|href|data)\s*=\s*["'](?!#)|url\((?!#)|@import|<script|<iframe""")

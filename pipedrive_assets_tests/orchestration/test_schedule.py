@@ -5,12 +5,12 @@ from datetime import date, datetime, timedelta, timezone
 import dagster as dg
 import pytest
 
+from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
-from pipedrive_assets.entities import BY_NAME, DEFAULT_ENTITIES
+from pipedrive_assets.orchestration.automation.schedule import daily_tick
+from pipedrive_assets.orchestration.automation.target import Target
 from pipedrive_assets.orchestration.derived import READS
-from pipedrive_assets.orchestration.schedule import daily_tick
-from pipedrive_assets.orchestration.target import Target
-from pipedrive_assets.settings import Settings
+from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES
 from pipedrive_assets_tests.orchestration.simulation import Plant
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES
 from pipedrive_assets.orchestration.table_schema import column_schema, list_schemas
 from pipedrive_assets.orchestration.translator import specs
+from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.rows.columns import columns_of
 
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from pipedrive_assets.entities import BY_NAME
-from pipedrive_assets.orchestration.target import WAREHOUSE_TAG, Target
+from pipedrive_assets.orchestration.automation.target import WAREHOUSE_TAG, Target
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets_tests.orchestration.simulation import Plant
 
 START = datetime(2026, 2, 20, 9, tzinfo=timezone.utc)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipedrive_assets.entities import DEFAULT_ENTITIES
+from pipedrive_assets.registry import DEFAULT_ENTITIES
+from pipedrive_assets_tests.dlt_source.conftest import plain_of
 from pipedrive_assets_tests.recorded.account import DEALS, FLOW, USER, replies
 from pipedrive_assets_tests.singer.conftest import Bench
-from pipedrive_assets_tests.source.pipedrive.conftest import plain_of
 
 __all__ = ["plain_of"]
 

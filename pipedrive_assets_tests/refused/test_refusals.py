@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES, Kind, children_of
-from pipedrive_assets.sandbox.answer import LogLine
+from pipedrive_assets.registry import BY_NAME, ENTITIES, Kind, children_of
 from pipedrive_assets.sandbox.faults import Fault
+from pipedrive_assets.sandbox.sandbox import LogLine
 from pipedrive_assets_tests.proxy import (
     CHANGED,
     FAILURES,

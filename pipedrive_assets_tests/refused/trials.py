@@ -16,18 +16,18 @@ from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity
+from pipedrive_assets.dlt_source import source as source_module
 from pipedrive_assets.errors import PipedriveError
-from pipedrive_assets.reading.field_memory import ENDPOINT_OF, OWN_SHAPES
+from pipedrive_assets.extract.custom_fields import ENDPOINT_OF, OWN_SHAPES
+from pipedrive_assets.load import reconcilable
+from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity
 from pipedrive_assets.sandbox import World
 from pipedrive_assets.sandbox.faults import Fault
 from pipedrive_assets.singer import Catalog
-from pipedrive_assets.source import reconcilable
-from pipedrive_assets.source.pipedrive import source as source_module
 from pipedrive_assets_tests.conftest import NOON, Office
+from pipedrive_assets_tests.dlt_source.conftest import Plain
 from pipedrive_assets_tests.singer.conftest import STREAMS, Bench
 from pipedrive_assets_tests.singer.conftest import differences as stream_differences
-from pipedrive_assets_tests.source.pipedrive.conftest import Plain
 from pipedrive_assets_tests.truth import (
     account_rows,
     custom_differences,

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES
+from pipedrive_assets.config.selection import OWN_TABLES, excluded_columns
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.rows.columns import EVERY_TABLE, columns_of
 from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.rows.shape import shape
-from pipedrive_assets.selection import OWN_TABLES, excluded_columns
 
 
 def without(table, *columns):

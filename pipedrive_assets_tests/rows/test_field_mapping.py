@@ -7,8 +7,8 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipedrive_assets.rows.field_layouts import LAYOUTS
-from pipedrive_assets.rows.fields import (
+from pipedrive_assets.rows.custom_fields.layouts import LAYOUTS
+from pipedrive_assets.rows.custom_fields.resolve import (
     LabelChange,
     columns_for,
     label_changes,

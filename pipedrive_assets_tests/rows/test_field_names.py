@@ -8,9 +8,9 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipedrive_assets.rows.field_definitions import parse_definition
-from pipedrive_assets.rows.field_layouts import LAYOUTS, LONGEST_SUFFIX, layout_of
-from pipedrive_assets.rows.field_names import NAME_LENGTH, give_names
+from pipedrive_assets.rows.custom_fields.definitions import parse_definition
+from pipedrive_assets.rows.custom_fields.layouts import LAYOUTS, LONGEST_SUFFIX, layout_of
+from pipedrive_assets.rows.custom_fields.names import NAME_LENGTH, give_names
 
 A, B, C = "a1b2c3" + "0" * 34, "b3f1a9" + "0" * 34, "b3f1a9" + "1" * 34
 normalize = NamingConvention().normalize_identifier

@@ -10,9 +10,10 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipedrive_assets.rows import field_layouts, shape
-from pipedrive_assets.rows.field_layouts import LAYOUTS, layout_of
-from pipedrive_assets.rows.fields import (
+from pipedrive_assets.rows import shape
+from pipedrive_assets.rows.custom_fields import layouts
+from pipedrive_assets.rows.custom_fields.layouts import LAYOUTS, layout_of
+from pipedrive_assets.rows.custom_fields.resolve import (
     columns_for,
     flow_field,
     lists_for,
@@ -269,7 +270,7 @@ def test_an_unknown_field_sent_twice_is_kept_twice():
 
 
 def test_misfits_stand_where_those_of_built_in_columns_do():
-    assert shape.MISFIT_SUFFIX == field_layouts.MISFIT_SUFFIX
+    assert shape.MISFIT_SUFFIX == layouts.MISFIT_SUFFIX
 
 
 @pytest.mark.parametrize(

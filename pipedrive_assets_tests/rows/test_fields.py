@@ -7,7 +7,7 @@ import duckdb
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.rows.fields import (
+from pipedrive_assets.rows.custom_fields.resolve import (
     columns_for,
     lists_for,
     parse_definition,
@@ -16,7 +16,7 @@ from pipedrive_assets.rows.fields import (
     update_mapping,
 )
 from pipedrive_assets.sandbox import World
-from pipedrive_assets.sandbox.v1_rows import lead
+from pipedrive_assets.sandbox.http.v1_rows import lead
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 

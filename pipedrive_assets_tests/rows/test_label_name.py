@@ -5,7 +5,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipedrive_assets.rows.label_name import label_name
+from pipedrive_assets.rows.custom_fields.label_name import label_name
 
 SIGNS = "aZ9 _-+*@|.ßÄ٣"
 

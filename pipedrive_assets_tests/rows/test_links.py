@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES
+from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.links import without_credentials
 from pipedrive_assets.rows.shape import shape

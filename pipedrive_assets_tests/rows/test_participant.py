@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipedrive_assets.entities import BY_NAME
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.rows.shape import shape
 
 PARTICIPANTS = BY_NAME["deals_participants"]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipedrive_assets.entities import BY_NAME
-from pipedrive_assets.reading.coerce import coerced_rows
-from pipedrive_assets.rows.field_values import link
+from pipedrive_assets.extract.coerce import coerced_rows
+from pipedrive_assets.registry import BY_NAME
+from pipedrive_assets.rows.custom_fields.values import link
 from pipedrive_assets.rows.fit import fit_bigint
 from pipedrive_assets.rows.shape import shape
 

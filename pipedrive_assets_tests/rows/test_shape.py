@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipedrive_assets.entities import BY_NAME, ENTITIES, Entity
+from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.rows.fields import plan_fields, resolve
+from pipedrive_assets.rows.custom_fields.resolve import plan_fields, resolve
 from pipedrive_assets.rows.fit import FITS, MISFIT
 from pipedrive_assets.rows.references import is_reference, reference
 from pipedrive_assets.rows.shape import fingerprint, shape

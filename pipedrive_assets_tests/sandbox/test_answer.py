@@ -1,7 +1,7 @@
 import pytest
 
 from pipedrive_assets.sandbox import Sandbox, World, call
-from pipedrive_assets.sandbox.routes import ROUTES
+from pipedrive_assets.sandbox.http.routes import ROUTES
 
 from .conftest import HEADERS, NOON
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pipedrive_assets.sandbox import API_TOKEN, Limits, Sandbox, World, call
-from pipedrive_assets.sandbox.optional import OPTIONAL
-from pipedrive_assets.sandbox.routes import ROUTES, Route
+from pipedrive_assets.sandbox.http.include_fields import OPTIONAL
+from pipedrive_assets.sandbox.http.routes import ROUTES, Route
 
 from .conftest import NOON
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipedrive_assets.sandbox import EPOCH, World
-from pipedrive_assets.sandbox.side_births import FOLLOWED
-from pipedrive_assets.sandbox.stock import ORPHAN_OPTION
+from pipedrive_assets.sandbox.company.generators_optional import FOLLOWED
+from pipedrive_assets.sandbox.company.initial_rows import ORPHAN_OPTION
 
 BIG_TABLES = ("deals", "persons", "organizations", "activities", "products")
 WINDOWED = (*BIG_TABLES, "notes", "files", "leads")

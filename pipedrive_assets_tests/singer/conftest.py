@@ -12,7 +12,7 @@ import pytest
 
 from pipedrive_assets.api import Client
 from pipedrive_assets.connect import Connection
-from pipedrive_assets.entities import BY_NAME
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import SandboxAdapter
 from pipedrive_assets.singer import Catalog, PipedriveTap
 from pipedrive_assets.singer.stream import ALL, Stream

@@ -7,8 +7,8 @@ import pytest
 from jsonschema import Draft7Validator
 
 from pipedrive_assets import singer
-from pipedrive_assets.entities import ENTITIES
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.registry import ENTITIES
 from pipedrive_assets.singer import Catalog, PipedriveTap
 from pipedrive_assets.singer.schema import UNMAPPED
 from pipedrive_assets.singer.stream import ALL

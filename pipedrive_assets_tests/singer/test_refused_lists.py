@@ -2,12 +2,11 @@
 
 import pytest
 
-from pipedrive_assets.entities import BY_NAME
 from pipedrive_assets.errors import LoadFailed
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import faults
-from pipedrive_assets_tests.singer.conftest import Killed
-from pipedrive_assets_tests.source.test_refused_fields import refuse
-from pipedrive_assets_tests.source.test_refused_lists import (
+from pipedrive_assets_tests.load.test_refused_fields import refuse
+from pipedrive_assets_tests.load.test_refused_lists import (
     ARCHIVES,
     PROJECT_FAULTS,
     archive_one,
@@ -15,7 +14,8 @@ from pipedrive_assets_tests.source.test_refused_lists import (
     empty,
     empty_folder,
 )
-from pipedrive_assets_tests.source.test_rights import paged_by_offset
+from pipedrive_assets_tests.load.test_rights import paged_by_offset
+from pipedrive_assets_tests.singer.conftest import Killed
 
 
 @pytest.mark.parametrize("table", ARCHIVES)

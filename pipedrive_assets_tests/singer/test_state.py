@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.reading.plan import Walk
+from pipedrive_assets.extract.plan import Walk
 from pipedrive_assets.singer.bookmark import YEARS
 from pipedrive_assets.singer.kept_names import read_names, told_names
 from pipedrive_assets.singer.state import State

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from jsonschema import Draft7Validator, FormatChecker
 
-from pipedrive_assets.reading.field_memory import OWN_SHAPES
+from pipedrive_assets.extract.custom_fields import OWN_SHAPES
 from pipedrive_assets.singer import PipedriveTap
 from pipedrive_assets.singer.stream import ALL
 from pipedrive_assets.windows import parse_stamp

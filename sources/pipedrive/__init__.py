@@ -1,6 +1,6 @@
 """Loads deals, persons, organizations, activities and all else that Pipedrive holds."""
 
-from pipedrive_assets.source import (
+from pipedrive_assets.dlt_source import (
     ENTITY_MAPPINGS,
     RECENTS_ENTITIES,
     pipedrive_source,

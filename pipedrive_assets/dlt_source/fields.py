@@ -1,0 +1,64 @@
+"""The resources made of field definitions: `create_state`, `custom_fields_mapping`, `fields`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dlt
+from dlt.extract import DltResource
+
+from pipedrive_assets.dlt_source.hints import empty_table, plain_hints, with_columns
+from pipedrive_assets.dlt_source.run import Row, Run, Session
+from pipedrive_assets.registry import BY_NAME
+
+MAPPING, DEFINITIONS = BY_NAME["custom_fields_mapping"], BY_NAME["fields"]
+
+
+def field_resources(session: Session) -> Iterator[DltResource]:
+    """`create_state` keeps the names in the source's state, for every resource and for ever;
+    `custom_fields_mapping` loads them, `fields` the definitions.
+    """
+    create_state = dlt.resource(_mapping(session), name="create_state", selected=False)
+    yield create_state
+    yield create_state | dlt.transformer(_mapping_rows(session), **plain_hints(MAPPING))
+    yield dlt.resource(_definitions(session), **plain_hints(DEFINITIONS))
+
+
+def _mapping(session: Session) -> Any:
+    def create_state() -> Iterator[list[Row]]:
+        run = session.run()
+        run.open(MAPPING)
+        with run.settled(MAPPING):
+            _ask(run)
+            yield run.fields.mapping_records()
+
+    return create_state
+
+
+def _mapping_rows(session: Session) -> Any:
+    def custom_fields_mapping(records: list[Row]) -> Iterator[Any]:
+        run = session.run()
+        yield empty_table(MAPPING)
+        rows = [run.shaped(MAPPING, record, None, None) for record in records]
+        yield with_columns(rows, MAPPING)
+
+    return custom_fields_mapping
+
+
+def _definitions(session: Session) -> Any:
+    def fields() -> Iterator[Any]:
+        run = session.run()
+        run.open(DEFINITIONS)
+        with run.settled(DEFINITIONS):
+            _ask(run)
+            yield empty_table(DEFINITIONS)
+            yield [run.shaped(DEFINITIONS, row, None, None) for row in run.fields.definition_rows()]
+
+    return fields
+
+
+def _ask(run: Run) -> None:
+    """Get the definitions of every entity, of the optional ones where they are loaded."""
+    run.fields.ask(MAPPING, run.tally)
+    for name in dlt.current.source().selected_resources:
+        if (entity := BY_NAME.get(name)) and entity.fields:
+            run.fields.ask(entity, run.tally)

@@ -1,0 +1,164 @@
+"""The resources that read a list: whole, or what changed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import dlt
+from dlt.extract import DltResource
+
+from pipedrive_assets.dlt_source.hints import empty_table, plain_hints, with_columns
+from pipedrive_assets.dlt_source.run import ChildReading, Row, Run, Session
+from pipedrive_assets.dlt_source.state import (
+    COMPLETE,
+    OMITTED,
+    State,
+    covering,
+    names_known_now,
+    note_finished,
+    note_rows,
+    note_unknown_fields,
+    planned,
+)
+from pipedrive_assets.errors import FieldsRefused, PipedriveError
+from pipedrive_assets.extract.omitted_fields import fields_to_omit
+from pipedrive_assets.extract.plan import Walk, restarted
+from pipedrive_assets.extract.snapshot_walks import parents_to_read, read_snapshot
+from pipedrive_assets.extract.walks import read_windowed
+from pipedrive_assets.registry import Entity, Kind, children_of
+from pipedrive_assets.rows.custom_fields.field_set import FieldSet
+
+BEGUN = "begun"
+CHUNK_PAGES = 1
+"""dlt writes each page to its file as it comes."""
+
+
+def list_resource(session: Session, entity: Entity) -> DltResource:
+    """The resource of an entity that is no child."""
+    read = _snapshot if entity.kind is Kind.SNAPSHOT else _windowed
+
+    def give() -> Iterator[Any]:
+        run = session.run()
+        run.open(entity)
+        with run.settled(entity):
+            yield from read(run, entity)
+
+    return dlt.resource(give, **plain_hints(entity))
+
+
+def _snapshot(run: Run, entity: Entity) -> Iterator[Any]:
+    """Its children, if it has any, hear of every row, and take those that changed."""
+    children, seen = _children(run, entity), Row()
+    run.fields.ask(entity, run.tally)
+    for chunk in read_snapshot(run.client, entity, run.tally):
+        rows = [row for _, row in chunk.rows]
+        custom = run.fields.fields_for(entity, rows, run.tally)
+        shaped = [run.shaped(entity, row, None, custom) for row in rows]
+        newest = {tuple(row.get(name) for name in entity.key): row for row in shaped}
+        note_rows(seen, newest.values(), entity.change_column, run.request.overlap)
+        finished: list[tuple[ChildReading, Walk]] = []
+        for child in children:
+            parents, walk = parents_to_read(entity, chunk, child.walk)
+            child.concerned = {row["id"] for _, row in parents}
+            finished.append((child, walk))
+        yield empty_table(entity, custom)
+        yield with_columns(list(newest.values()), entity, custom)
+        for child, walk in finished:
+            if child.counts:
+                note_finished(child.state, walk, seen, entity.list_names)
+
+
+def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
+    """Read once for the table and for every selected child; each has its own place in time."""
+    own: State = dlt.current.resource_state(entity.name)
+    paths = [listing.path for listing in entity.listings]
+    before = dict(own)
+    known: tuple[str, ...] = tuple(own.get(OMITTED, ()))
+    omitted = fields_to_omit(run.client, entity, run.tally, known)
+    is_first = not {COMPLETE, BEGUN} & own.keys()
+    custom = _fields(run, entity, own, paths)
+    hearers = _hearers(run, entity, own, omitted)
+    wanted = replace(covering(walk for _, walk in hearers.values()), omitted=omitted)
+    walk, seen = _begun(own, wanted, hearers)
+    cursor = entity.cursor or ""
+    yield empty_table(entity, custom)
+    try:
+        for chunk in read_windowed(run.client, entity, walk, run.tally, chunk_pages=CHUNK_PAGES):
+            if chunk.omitted and entity.name in hearers:
+                _omit(own, entity, chunk.omitted, None if is_first else known)
+            walk = chunk.walk or walk
+            rows = [row for _, row in chunk.rows]
+            custom = run.fields.fields_for(entity, rows, run.tally)
+            shaped = [run.shaped(entity, row, None, custom) for row in rows]
+            note_rows(seen, shaped, cursor, run.request.overlap)
+            if custom:
+                note_unknown_fields(own, custom, rows)
+            run.owe_histories(entity, shaped, before)
+            yield with_columns(shaped, entity, custom)
+    except PipedriveError:
+        # Saved only where the failure does not undo the whole load: with keep_partial.
+        own[BEGUN] = {"walk": walk.to_json(), "seen": seen, "hearers": sorted(hearers)}
+        raise
+    # Wakes the transformers once more: other lists may owe them parents by now.
+    yield empty_table(entity, run.fields.fields_of(entity))
+    for name, (state, _) in hearers.items():
+        if name not in run.children or run.children[name].counts:
+            note_finished(state, walk, seen, paths)
+    if entity.name in hearers:
+        _note_omitted(own, walk.omitted_after(known))
+
+
+def _fields(run: Run, entity: Entity, own: State, paths: Sequence[str]) -> FieldSet | None:
+    """The custom fields; a walk begins again where rows were loaded before they were known."""
+    run.fields.ask(entity, run.tally)
+    custom = run.fields.fields_of(entity)
+    if custom and names_known_now(own, custom, paths):
+        own.pop(BEGUN, None)
+    return custom
+
+
+def _note_omitted(own: State, left: Sequence[str]) -> None:
+    if left:
+        own[OMITTED] = list(left)
+    else:
+        own.pop(OMITTED, None)
+
+
+def _omit(own: State, entity: Entity, names: Sequence[str], known: Sequence[str] | None) -> None:
+    """Remember the fields that rows lack. dlt replaces whole rows, so a field that an earlier run
+    loaded would become null: raise FieldsRefused (`known`: those that it lacked; None: first run).
+    """
+    if known is not None and (lost := [name for name in names if name not in known]):
+        raise FieldsRefused(entity.name, lost)
+    own[OMITTED] = sorted(names)
+
+
+def _hearers(
+    run: Run, entity: Entity, own: State, omitted: Sequence[str]
+) -> dict[str, tuple[State, Walk]]:
+    """For whom the list is read: its own table and children that are selected, or whoever else
+    asks. A child that the account lacks hears what comes, and nothing is read for it alone.
+    """
+    children = _children(run, entity)
+    hearers = {child.name: (child.state, child.walk) for child in children if child.counts}
+    if entity.name in dlt.current.source().selected_resources or not hearers:
+        hearers[entity.name] = (own, planned(own, run.request, omitted))
+    return hearers
+
+
+def _children(run: Run, entity: Entity) -> list[ChildReading]:
+    selected = dlt.current.source().selected_resources
+    return [run.hear(child) for child in children_of(entity.name) if child.name in selected]
+
+
+def _begun(own: State, wanted: Walk, hearers: dict[str, Any]) -> tuple[Walk, Row]:
+    """The walk where an earlier run had to leave it, with what it saw; else the one wanted.
+
+    It is complete only as of that run; the next one reads what came since.
+    """
+    begun = own.pop(BEGUN, None)
+    if begun and set(hearers) <= set(begun["hearers"]):
+        walk = Walk.from_json(begun["walk"])
+        if restarted(walk) == wanted:
+            return walk, dict(begun["seen"])
+    return wanted, {}

@@ -1,0 +1,168 @@
+"""The warehouse's memory of custom fields: the table `custom_fields_mapping`.
+
+It is stored before any row that uses it, and labels in rows already loaded are changed before it
+is.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pipedrive_assets.extract.custom_fields import Update, entities_with, stored_record
+from pipedrive_assets.load import merge
+from pipedrive_assets.load.erase import erased_list
+from pipedrive_assets.load.merge import Written
+from pipedrive_assets.registry import BY_NAME, Entity, Kind
+from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.rows.custom_fields.resolve import (
+    NESTED,
+    LabelChange,
+    MappingRow,
+    label_changes,
+    parse_mapping_record,
+)
+from pipedrive_assets.rows.redaction import LABELS, Redactor
+from pipedrive_assets.warehouse.ledger import (
+    Sql,
+    columns_in,
+    coverage,
+    record_coverage,
+    table,
+    table_exists,
+)
+from pipedrive_assets.warehouse.warehouse import Warehouse
+from pipedrive_assets.windows import utc_now
+
+MAPPING_TABLE = "custom_fields_mapping"
+
+
+class WarehouseMapping:
+    """A MappingStore in the warehouse."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    def let_go(self) -> None:
+        """The file."""
+        self._warehouse.let_go()
+
+    def update(self, updates: Mapping[str, Update]) -> dict[str, list[MappingRow]]:
+        """In one commit. Labels in rows already loaded are changed first: what is killed in between
+        is done again.
+        """
+        mappings: dict[str, list[MappingRow]] = {}
+        news: list[MappingRow] = []
+        with self._warehouse.table_lock(MAPPING_TABLE), self._warehouse.exclusive():
+            with self._warehouse.sql() as sql:
+                redactor = erased_list.redactor(sql)
+                for endpoint, update in updates.items():
+                    known = stored_mapping(sql, endpoint)
+                    rows = [_without_erased(row, redactor) for row in update(known)]
+                    for change in label_changes(known, rows):
+                        for entity in entities_with(endpoint):
+                            relabel(sql, entity, change)
+                    fresh = [row for row in rows if row.hash_string not in _keys(known)]
+                    for entity in entities_with(endpoint):
+                        read_again(sql, entity, fresh)
+                    mappings[endpoint] = rows
+                    news += [row for row in rows if row not in known]
+            if news:
+                records = [stored_record(row) for row in news]
+                merge.commit_rows(self._warehouse, BY_NAME[MAPPING_TABLE], records, Written())
+        return mappings
+
+
+def _without_erased(row: MappingRow, redactor: Redactor | None) -> MappingRow:
+    """The row with `***` in place of an erased person in the labels of its options."""
+    if redactor is None:
+        return row
+    return replace(row, options=redactor.redact_cell(MAPPING_TABLE, LABELS, row.options))
+
+
+def stored_mapping(sql: Sql, endpoint: str) -> list[MappingRow]:
+    """The mapping of an entity as the warehouse holds it."""
+    if not table_exists(sql, MAPPING_TABLE):
+        return []
+    names = list(columns_of(MAPPING_TABLE).columns)
+    wanted = ", ".join(sql.escape_column_name(name) for name in names)
+    rows = sql.execute_sql(
+        f"SELECT {wanted} FROM {table(sql, MAPPING_TABLE)} WHERE endpoint = %s", endpoint
+    )
+    records = (dict(zip(names, row, strict=True)) for row in rows or ())
+    return sorted(
+        (parse_mapping_record(record) for record in records), key=lambda row: row.hash_string
+    )
+
+
+def _keys(rows: Iterable[MappingRow]) -> set[str]:
+    return {row.hash_string for row in rows}
+
+
+def read_again(sql: Sql, entity: Entity, fresh: Sequence[MappingRow]) -> None:
+    """Have a table read from its start where its rows hold values of fields that were unknown.
+
+    Pipedrive may refuse the definitions of custom fields while it returns the rows, or return none
+    by mistake. The values are then kept under `custom_fields`, and no window shows the rows again.
+    """
+    if not fresh or entity.kind is not Kind.WINDOWED or not table_exists(sql, entity.name):
+        return
+    if NESTED not in columns_in(sql, entity.name):
+        return
+    column = f"CAST({sql.escape_column_name(NESTED)} AS VARCHAR)"
+    held = " OR ".join([f"strpos({column}, %s) > 0"] * len(fresh))
+    rows = sql.execute_sql(
+        f"SELECT count(*) FROM {table(sql, entity.name)} WHERE {held}",
+        *(row.hash_string for row in fresh),
+    )
+    if rows and rows[0][0]:
+        known = coverage(sql, entity)
+        starts = {listing.path: None for listing in entity.listings}
+        record_coverage(sql, entity, replace(known, lists=starts, walk=None), utc_now())
+
+
+def relabel(sql: Sql, entity: Entity, change: LabelChange) -> None:
+    """Put an option's new label into the rows of a table that chose it."""
+    name = change.row.normalized_name
+    if not table_exists(sql, entity.name) or name not in columns_in(sql, entity.name):
+        return
+    if change.row.column_type == "enum":
+        sql.execute_sql(
+            f"UPDATE {table(sql, entity.name)} SET {sql.escape_column_name(name)} = %s "
+            f"WHERE {sql.escape_column_name(f'{name}_id')} = %s",
+            change.after,
+            int(change.option_id),
+        )
+    elif change.row.column_type == "set":
+        _relabel_set(sql, entity, change)
+
+
+def _relabel_set(sql: Sql, entity: Entity, change: LabelChange) -> None:
+    name, option = change.row.normalized_name, int(change.option_id)
+    labels, ids = sql.escape_column_name(name), sql.escape_column_name(f"{name}_ids")
+    key = sql.escape_column_name(entity.key[0])
+    rows = sql.execute_sql(
+        f"SELECT {key}, {labels}, {ids} FROM {table(sql, entity.name)} WHERE {ids} IS NOT NULL"
+    )
+    for row_key, old, chosen in rows or ():
+        options = _list(chosen)
+        if option in options:
+            new = [
+                change.after if each == option else label
+                for each, label in zip(options, _list(old), strict=False)
+            ]
+            sql.execute_sql(
+                f"UPDATE {table(sql, entity.name)} SET {labels} = %s WHERE {key} = %s",
+                json.dumps(new, ensure_ascii=False),
+                row_key,
+            )
+    child = f"{entity.name}__{name}_labels"
+    if table_exists(sql, child):
+        sql.execute_sql(
+            f"UPDATE {table(sql, child)} SET label = %s WHERE id = %s", change.after, option
+        )
+
+
+def _list(value: Any) -> list[Any]:
+    found = json.loads(value) if isinstance(value, str) else value
+    return found if isinstance(found, list) else []

@@ -1,0 +1,135 @@
+"""The list of erased persons, with the hashes by which later loads recognize them.
+
+Call every function with the warehouse held and its ledger prepared.
+"""
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime
+from functools import lru_cache
+
+from pipedrive_assets.extract.chunk import batches
+from pipedrive_assets.rows.erased_words import (
+    ErasedValue,
+    Kind,
+    Recognizer,
+    erased_values,
+    new_salt,
+)
+from pipedrive_assets.rows.redaction import Redactor
+from pipedrive_assets.warehouse.ledger import (
+    STATEMENT_ROWS,
+    Sql,
+    all_columns,
+    table,
+    table_exists,
+    tuples,
+)
+
+ERASED, VALUES = "_pipedrive_erased", "_pipedrive_erased_values"
+
+Known = Collection[tuple[Kind, str]]
+"""Values of a person: a kind and a text each."""
+
+
+def erased_ids(sql: Sql) -> list[int]:
+    """Return the persons on the list."""
+    rows = sql.execute_sql(
+        f"SELECT id FROM {table(sql, ERASED)} WHERE entity = 'persons' ORDER BY id"
+    )
+    return [row[0] for row in rows or ()]
+
+
+def remember(sql: Sql, person: int, now: datetime) -> None:
+    """Put a person on the list; hashes that it has for them stay."""
+    _remove(sql, ERASED, person)
+    sql.execute_sql(f"INSERT INTO {table(sql, ERASED)} VALUES ('persons', %s, %s)", person, now)
+
+
+def forgive(sql: Sql, person: int) -> None:
+    """Take a person off the list, and let the next full load write every row again."""
+    if person not in erased_ids(sql):
+        return
+    _remove(sql, ERASED, person)
+    _remove(sql, VALUES, person)
+    for name, columns in all_columns(sql).items():
+        if "_row_hash" in columns:
+            sql.execute_sql(f"UPDATE {table(sql, name)} SET _row_hash = 0")
+
+
+def _remove(sql: Sql, name: str, person: int) -> None:
+    sql.execute_sql(f"DELETE FROM {table(sql, name)} WHERE entity = 'persons' AND id = %s", person)
+
+
+def remember_values(sql: Sql, person: int, known: Known) -> int:
+    """Add the hashes of a person's values that the list does not have yet.
+
+    Returns:
+        How many hashes were added.
+    """
+    salt, held = _stored(sql)
+    salt = salt or new_salt()
+    before = {value for owner, value in held if owner == person}
+    found = {value for kind, text in known for value in erased_values(salt, kind, text)}
+    added = sorted(found - before)
+    for some in batches(added, STATEMENT_ROWS):
+        rows, parameters = tuples(
+            [
+                ("persons", person, salt, each.kind, each.words, each.first_word, each.digest)
+                for each in some
+            ]
+        )
+        sql.execute_sql(f"INSERT INTO {table(sql, VALUES)} VALUES {rows}", *parameters)
+    return len(added)
+
+
+def redactor(sql: Sql) -> Redactor | None:
+    """Return what recognizes everybody on the list; None where nobody is on it."""
+    persons = erased_ids(sql)
+    if not persons:
+        return None
+    salt, held = _stored(sql)
+    return _redactor(
+        salt,
+        tuple(sorted({value for owner, value in held if owner in persons})),
+        tuple(persons),
+        tuple(_fields_of_persons(sql)),
+    )
+
+
+def _fields_of_persons(sql: Sql) -> list[str]:
+    """The keys of the custom fields that hold a person."""
+    if not table_exists(sql, "custom_fields_mapping"):
+        return []
+    rows = sql.execute_sql(
+        f"SELECT DISTINCT hash_string FROM {table(sql, 'custom_fields_mapping')} "
+        "WHERE field_type = 'people' ORDER BY 1"
+    )
+    return [row[0] for row in rows or ()]
+
+
+def recognized_kinds(sql: Sql, person: int) -> Counter[str]:
+    """Return how many values later loads recognize a person by, by kind."""
+    return Counter(value.kind for owner, value in _stored(sql)[1] if owner == person)
+
+
+@lru_cache(maxsize=4)  # What it has found clean is remembered as long as the list is the same.
+def _redactor(
+    salt: str,
+    values: tuple[ErasedValue, ...],
+    persons: tuple[int, ...],
+    fields: tuple[str, ...],
+) -> Redactor:
+    return Redactor(Recognizer(salt, values), persons, fields)
+
+
+def _stored(sql: Sql) -> tuple[str, list[tuple[int, ErasedValue]]]:
+    rows = sql.execute_sql(
+        f"SELECT id, salt, kind, words, first_word, digest FROM {table(sql, VALUES)} "
+        "WHERE entity = 'persons'"
+    )
+    salt = rows[0][1] if rows else ""
+    return salt, [
+        (person, ErasedValue(kind, words, first, digest))
+        for person, _, kind, words, first, digest in rows or ()
+    ]

@@ -1,0 +1,285 @@
+"""Warehouses laid out otherwise: by an earlier version, by column files that have changed since, or
+before a column was excluded. What differs is mended before anything is loaded.
+
+Call every function with the file held.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+
+from dlt.common.destination.exceptions import DestinationException as DatabaseException
+
+from pipedrive_assets.errors import WarehouseError, raise_alone
+from pipedrive_assets.registry import ENTITIES, Entity, Kind
+from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.rows.exclusion import is_left_out
+from pipedrive_assets.views import readable
+from pipedrive_assets.warehouse.cleanup import drop_staged
+from pipedrive_assets.warehouse.dialect import (
+    TYPES,
+    converts_columns,
+    dependent,
+    indexes_on,
+    translate,
+)
+from pipedrive_assets.warehouse.ledger import (
+    LAYOUT,
+    Sql,
+    all_columns,
+    columns_in,
+    table,
+    table_exists,
+)
+
+log = logging.getLogger(__name__)
+
+Columns = dict[str, dict[str, str]]
+
+
+def settle(sql: Sql, entities: Sequence[Entity]) -> list[str]:
+    """Bring the warehouse to this version's layout, and the tables of `entities` to their columns.
+
+    Rows stay. Returns the tables whose columns dlt has to learn anew. Raises WarehouseError for a
+    warehouse that a later version has written.
+    """
+    _migrate(sql)
+    held = all_columns(sql)
+    _refuse_foreign(sql, entities, held)
+    changed = []
+    for entity in entities:
+        if entity.name not in held:
+            continue
+        mended = [_drop_excluded(sql, entity, held), _convert(sql, entity, held)]
+        if any(mended):
+            _forget_schema(sql, entity)
+            changed.append(entity.name)
+    return changed
+
+
+def _refuse_foreign(sql: Sql, entities: Sequence[Entity], held: Columns) -> None:
+    """Raise WarehouseError where a table of the user's has the name of one to be loaded."""
+    rows = sql.execute_sql(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = %s",
+        sql.dataset_name,
+    )
+    foreign = {row[0] for row in rows or ()} - held.keys()
+    if taken := sorted(foreign & {entity.name for entity in entities}):
+        raise WarehouseError(
+            f"The dataset {sql.dataset_name} has a table or view {', '.join(taken)} that this "
+            "project did not make. Nothing was written. Rename it, or set PIPEDRIVE_DATASET to "
+            "another schema."
+        )
+
+
+def _migrate(sql: Sql) -> None:
+    rows = sql.execute_sql(f"SELECT layout FROM {table(sql, '_pipedrive_account')}")
+    found = int(rows[0][0] or 1) if rows else LAYOUT
+    if found > LAYOUT:
+        raise WarehouseError(
+            f"A later version of pipedrive_assets has laid out this warehouse (layout {found}, "
+            f"this version knows {LAYOUT}). Nothing was written. Update pipedrive_assets."
+        )
+    if found < LAYOUT:
+        for version, step in _STEPS:
+            if found < version:
+                step(sql)
+        sql.execute_sql(f"UPDATE {table(sql, '_pipedrive_account')} SET layout = %s", LAYOUT)
+
+
+def _add_reasons(sql: Sql) -> None:
+    """Layout 2: rows say why they are marked."""
+    for entity in ENTITIES:
+        if not table_exists(sql, entity.name):
+            continue
+        name = table(sql, entity.name)
+        reason = "vanished" if entity.kind is Kind.SNAPSHOT else "deleted"
+        sql.execute_sql(f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS _deleted_reason VARCHAR")
+        sql.execute_sql(
+            f"UPDATE {name} SET _deleted_reason = '{reason}' "
+            "WHERE _deleted_at IS NOT NULL AND _deleted_reason IS NULL"
+        )
+
+
+def _identify_events(sql: Sql) -> None:
+    """Layout 3: events of deal histories have the key that `rows.flow.event_key` computes.
+
+    Rows get their new keys in place, so that no history is read again. The exception are deals with
+    two different events of the same kind and id: those keep their keys and are read again.
+    """
+    flow, ledger = "deals_flow", table(sql, "_pipedrive_children")
+    if not table_exists(sql, flow):
+        return
+    held = columns_in(sql, flow)
+    if not {"object", "event_id"} <= held:
+        return  # Excluded columns: the next reading of each deal replaces its keys.
+    name, quote = table(sql, flow), sql.escape_column_name
+    identity = f"deal_id, {quote('object')}, event_id"
+    has_identity = f"{quote('object')} <> '' AND event_id <> ''"
+    contents = ("timestamp", "field_key", "old_value", "new_value")
+    version = ", ".join([identity, *(quote(each) for each in contents if each in held)])
+    sql.execute_sql(
+        f"DELETE FROM {name} WHERE _dlt_id IN (SELECT _dlt_id FROM (SELECT _dlt_id, row_number() "
+        f"OVER (PARTITION BY {version} ORDER BY _dlt_load_id DESC, event_key) AS place "
+        f"FROM {name} WHERE {has_identity}) AS ranked WHERE place > 1)"
+    )
+    sql.execute_sql(
+        f"DELETE FROM {ledger} WHERE entity = '{flow}' AND parent_id IN (SELECT deal_id "
+        f"FROM {name} WHERE {has_identity} GROUP BY {identity} HAVING count(*) > 1)"
+    )
+    sql.execute_sql(
+        f"UPDATE {name} SET event_key = {quote('object')} || ':' || event_id, _row_hash = 0 "
+        "WHERE _dlt_id IN (SELECT _dlt_id FROM (SELECT _dlt_id, "
+        f"count(*) OVER (PARTITION BY {identity}) AS events FROM {name} WHERE {has_identity}) "
+        "AS counted WHERE events = 1)"
+    )
+
+
+def _doubt_childless_parents(sql: Sql) -> None:
+    """Layout 3: parents recorded as read that have no rows are asked again.
+
+    Earlier versions recorded parents whose children were refused. Tables that the daily re-check
+    covers are left to it.
+    """
+    for entity in ENTITIES:
+        is_rechecked = entity.counter or entity.drifts
+        if not entity.parent or is_rechecked or not table_exists(sql, entity.name):
+            continue
+        key = sql.escape_column_name(entity.key[0])
+        sql.execute_sql(
+            f"UPDATE {table(sql, '_pipedrive_children')} SET read_at = NULL WHERE entity = %s "
+            f"AND parent_id NOT IN (SELECT {key} FROM {table(sql, entity.name)})",
+            entity.name,
+        )
+
+
+_STEPS = (
+    (2, _add_reasons),
+    (3, _identify_events),
+    (3, _doubt_childless_parents),
+    (3, readable.adopt),
+)
+"""What each layout changed in the tables of the one before."""
+
+
+def missing_parts(sql: Sql, entity: Entity) -> list[str]:
+    """Return the tables and columns of an entity that were loaded once and are not there any more.
+
+    Returns:
+        Names such as `deals__labels` and `deals.title`; empty where nothing was dropped.
+    """
+    if not table_exists(sql, "_dlt_version"):
+        return []
+    rows = sql.execute_sql(
+        f"SELECT schema FROM {table(sql, '_dlt_version')} WHERE schema_name = %s "
+        "ORDER BY inserted_at DESC LIMIT 1",
+        f"pipedrive_{entity.name}",
+    )
+    if not rows:
+        return []
+    missing = []
+    for name, made in json.loads(rows[0][0])["tables"].items():
+        is_loaded = made.get("x-normalizer", {}).get("seen-data")
+        if name.partition("__")[0] != entity.name or not is_loaded:
+            continue
+        if not table_exists(sql, name):
+            missing.append(name)
+            continue
+        typed = {column for column, hint in made["columns"].items() if "data_type" in hint}
+        missing += [f"{name}.{column}" for column in sorted(typed - columns_in(sql, name))]
+    return missing
+
+
+def restore_parts(sql: Sql, entity: Entity) -> None:
+    """Let the next complete walk make what is missing of a table, and write every row again."""
+    _forget_schema(sql, entity)
+    if table_exists(sql, entity.name):
+        sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")
+    _forget_progress(sql, entity)
+
+
+def _forget_progress(sql: Sql, entity: Entity) -> None:
+    for ledger in ("_pipedrive_coverage", "_pipedrive_children"):
+        sql.execute_sql(f"DELETE FROM {table(sql, ledger)} WHERE entity = %s", entity.name)
+
+
+def _drop_excluded(sql: Sql, entity: Entity, held: Columns) -> bool:
+    """What was loaded of a column before it was excluded goes; tells whether there was any."""
+    columns = [name for name in held[entity.name] if is_left_out(entity, name)]
+    lists = [
+        name
+        for name in held
+        if name.startswith(f"{entity.name}__")
+        and is_left_out(entity, name.removeprefix(f"{entity.name}__"))
+    ]
+    if not columns and not lists:
+        return False
+    readable.drop(sql)
+    for name in columns:
+        column = sql.escape_column_name(name)
+        _alter(sql, entity, f"ALTER TABLE {table(sql, entity.name)} DROP COLUMN {column}")
+    for name in lists:
+        _alter(sql, entity, f"DROP TABLE {table(sql, name)}")
+    log.warning("%s: dropped %s, as the settings ask", entity.name, ", ".join([*columns, *lists]))
+    return True
+
+
+def _convert(sql: Sql, entity: Entity, held: Columns) -> bool:
+    """Columns whose type has changed are converted; what does not fit is null until the table has
+    been read whole, which is what the next load then does.
+    """
+    changed = [change for change in _wanted_types(entity) if _differs(held, *change)]
+    if not changed or not converts_columns(sql):
+        return False
+    readable.drop(sql)
+    for name, column, kind in changed:
+        quoted = sql.escape_column_name(column)
+        statement = (
+            f"ALTER TABLE {table(sql, name)} ALTER COLUMN {quoted} TYPE {kind} "
+            f"USING TRY_CAST({quoted} AS {kind})"
+        )
+        _alter(sql, entity, translate(sql, statement))
+    sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")
+    _forget_progress(sql, entity)
+    names = ", ".join(f"{name}.{column}" for name, column, _ in changed)
+    log.warning("%s changed their type; %s is read whole again", names, entity.name)
+    return True
+
+
+def _alter(sql: Sql, entity: Entity, statement: str) -> None:
+    """Change a table; raises WarehouseError naming what of the user's depends on it."""
+    try:
+        sql.execute_sql(statement)
+    except DatabaseException as error:
+        if obstacle := dependent(error) or "; ".join(indexes_on(sql, entity.name)):
+            raise_alone(
+                WarehouseError(
+                    f"The table {entity.name} cannot be changed, because something that this "
+                    f"project did not make depends on it: {obstacle}. No row was changed. Drop "
+                    "that object, run again, and create it again afterwards."
+                )
+            )
+        raise
+
+
+def _wanted_types(entity: Entity) -> Iterator[tuple[str, str, str]]:
+    """Table, column and type, by the column files."""
+    known = columns_of(entity.name)
+    for name, column in known.columns.items():
+        yield entity.name, name, TYPES[column.type]
+    for each, columns in known.lists.items():
+        for name, column in columns.items():
+            yield f"{entity.name}__{each}", name, TYPES[column.type]
+
+
+def _differs(held: Columns, name: str, column: str, kind: str) -> bool:
+    return held.get(name, {}).get(column, kind) != kind
+
+
+def _forget_schema(sql: Sql, entity: Entity) -> None:
+    """Let dlt learn a table's columns anew; its copies of rows that were staged go as well."""
+    sql.execute_sql(
+        f"DELETE FROM {table(sql, '_dlt_version')} WHERE schema_name = %s",
+        f"pipedrive_{entity.name}",
+    )
+    drop_staged(sql)

@@ -1,0 +1,1 @@
+"""Reconciliation: find deleted rows and changes without an update time."""

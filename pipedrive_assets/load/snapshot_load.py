@@ -1,0 +1,101 @@
+"""A snapshot while it is loaded: read as a whole, and marked only where that is certain."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from pipedrive_assets.api import Tally
+from pipedrive_assets.extract.chunk import Chunk
+from pipedrive_assets.extract.custom_fields import OWN_SHAPES
+from pipedrive_assets.extract.snapshot_walks import read_snapshot
+from pipedrive_assets.load import merge, soft_delete, unlisted
+from pipedrive_assets.load.context import Context
+from pipedrive_assets.load.plausible_loss import check_loss
+from pipedrive_assets.registry import Entity
+from pipedrive_assets.warehouse.ledger import Sql
+
+
+class SnapshotLoad:
+    """Reads a snapshot, and decides which held rows are gone.
+
+    Where rows are missing, Pipedrive is asked once more; only rows that both replies lack can be
+    marked.
+    """
+
+    def __init__(self, entity: Entity, context: Context) -> None:
+        self.entity, self.context = entity, context
+        self.asks_again = False
+        """Whether the table has to be read once more before anything is decided."""
+        self._missing: set[soft_delete.Key] | None = None
+
+    @property
+    def what(self) -> str:
+        """What is read, for people."""
+        return f"everything {'defined' if self.entity.shape in OWN_SHAPES else 'listed'}"
+
+    def read(self, tally: Tally) -> Iterator[Chunk]:
+        """Read everything; definitions are those that this load has already asked for."""
+        if self.entity.shape in OWN_SHAPES:
+            return iter([self._definitions()])
+        return read_snapshot(self.context.client, self.entity, tally)
+
+    def read_again(self, tally: Tally) -> Iterator[Chunk]:
+        """Ask Pipedrive for everything once more, in the reader's thread."""
+        if self.entity.shape in OWN_SHAPES:
+            self.context.fields.ask_again(tally)
+        yield from self.read(tally)
+
+    def _definitions(self) -> Chunk:
+        fields = self.context.fields
+        make = fields.mapping_records if self.entity.shape == "mapping" else fields.definition_rows
+        rows: list[tuple[int | None, dict[str, Any]]] = [(None, row) for row in make()]
+        return Chunk(rows=rows, read_at=self.context.now, whole=True)
+
+    def settle(self, sql: Sql, chunk: Chunk, moment: datetime) -> int:
+        """Mark the rows that are gone, or set `asks_again`.
+
+        Args:
+            sql: The warehouse, with the file held.
+            chunk: The whole snapshot, committed already.
+            moment: When it was read, UTC.
+
+        Returns:
+            How many rows were marked.
+
+        Raises:
+            ImplausibleLoss: Too many rows are missing to believe it; nothing is marked.
+        """
+        before, self._missing = self._missing, self._missing_from(sql, chunk)
+        self.asks_again = bool(self._missing) and before is None
+        if self.asks_again:
+            return 0
+        missing = self._missing & (before or set())
+        request = self.context.request
+        if missing and not request.accept_loss:
+            check_loss(
+                self.entity.name,
+                missing=len(missing),
+                held=len(soft_delete.alive_keys(sql, self.entity)),
+                max_share=request.max_share,
+                command="load",
+                nothing_listed=not chunk.rows,
+            )
+        doubted: set[soft_delete.Key] = set()
+        if chunk.has_empty_list and not request.accept_loss:
+            doubted = missing - unlisted.missing_before(sql, self.entity, missing)
+        unlisted.remember(sql, self.entity, doubted, moment)
+        gone = missing - doubted
+        soft_delete.mark(sql, self.entity, dict.fromkeys(gone, soft_delete.VANISHED), moment)
+        return len(gone)
+
+    def _missing_from(self, sql: Sql, chunk: Chunk) -> set[soft_delete.Key]:
+        """Held rows that the reply lacks, without those that it could not have returned."""
+        unread = chunk.refused or (chunk.doubtful and not self.context.request.accept_loss)
+        if unread or self.entity.shape == "mapping":
+            # A row may be in the list that was not read; names of fields are kept for ever.
+            return set()
+        listed = {merge.key_of(self.entity, row) for _, row in chunk.rows}
+        missing = soft_delete.alive_keys(sql, self.entity) - listed
+        if self.entity.shape == "definition":
+            missing = {key for key in missing if key[0] in self.context.fields.defined}
+        return missing

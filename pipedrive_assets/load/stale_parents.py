@@ -1,0 +1,126 @@
+"""Whose children are to be read: of parents that changed, and now and then of those that did not.
+
+Pipedrive may change a deal's children without moving its `update_time`. So the daily run reads
+each deal's children again once in a number of days, as far as the caps on tokens allow.
+"""
+
+from datetime import datetime, timedelta
+
+from pipedrive_assets.extract.chunk import Parent
+from pipedrive_assets.load.report import LoadRequest
+from pipedrive_assets.load.stale_histories import FIRST_DAY, has_changed_records
+from pipedrive_assets.registry import BY_NAME, Entity
+from pipedrive_assets.warehouse.ledger import Sql, coverage, table, table_exists
+
+HELD = "coalesce(h.rows_held, 0)"
+
+
+def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime) -> list[Parent]:
+    """The parents whose children are to be read, most recently changed first, then those whose turn
+    has come, the longest unread first; `now` is Pipedrive's.
+
+    Children count as held only if they were read at least the overlap after the parent's last
+    change: a second change within the same second leaves the same `update_time`. A full load
+    wants them all. Parents that an earlier run doubted come last. Call it with the file held.
+    """
+    parent = child.parent or ""
+    # A counter that Pipedrive refuses is as old as its row: it spares no call.
+    is_known = child.counter and child.counter not in coverage(sql, BY_NAME[parent]).omitted
+    counter = f"p.{sql.escape_column_name(child.counter or '')}" if is_known else "NULL"
+    due = _due(child, request, now, counter)
+    again = f"({due} OR ({request.full} AND {HELD} > 0))"
+    changed = (
+        f"({request.full} OR {_changed(request)} "
+        f"OR {has_changed_records(sql, child, request.overlap, now)})"
+    )
+    rows = sql.execute_sql(
+        f"SELECT p.id, p.update_time, {counter}, {again}, {changed}, {HELD} > 0, "
+        "c.parent_id IS NOT NULL AND c.read_at IS NULL AS doubted, p._deleted_at IS NOT NULL "
+        f"{_joined(sql, child)} WHERE {changed} OR {due} "
+        f"ORDER BY CASE WHEN {changed} THEN 0 ELSE 1 END, doubted, "
+        f"CASE WHEN {changed} THEN NULL ELSE c.read_at END, "
+        "p.update_time DESC NULLS LAST, p.id DESC",
+        child.name,
+    )
+    return [
+        Parent(
+            id=key,
+            update_time=moment,
+            empty=count == 0 and not is_asked,
+            filled=has_rows or bool(child.has_own_counter and count),
+            doubted=is_doubted,
+            rechecked=not has_changed,
+            deleted=is_deleted,
+        )
+        for key, moment, count, is_asked, has_changed, has_rows, is_doubted, is_deleted in rows
+        or ()
+    ]
+
+
+def witness(sql: Sql, child: Entity, request: LoadRequest) -> Parent | None:
+    """A living parent whose children are held and need not be read; None where there is none.
+
+    Call it with the file held.
+    """
+    rows = sql.execute_sql(
+        f"SELECT p.id, p.update_time {_joined(sql, child)} "
+        f"WHERE c.read_at IS NOT NULL AND p._deleted_at IS NULL AND NOT {_changed(request)} "
+        f"ORDER BY {HELD} > 0 DESC, c.read_at DESC, p.id DESC LIMIT 1",
+        child.name,
+    )
+    return Parent(id=rows[0][0], update_time=rows[0][1]) if rows else None
+
+
+def _joined(sql: Sql, child: Entity) -> str:
+    """SQL: the parents `p`, each with its line of the ledger `c` and the number of rows held `h`;
+    takes the child's name.
+    """
+    key, held = sql.escape_column_name(child.key[0]), "SELECT 0 AS id, 0 AS rows_held"
+    if table_exists(sql, child.name):
+        held = f"SELECT {key} AS id, count(*) AS rows_held FROM {table(sql, child.name)} GROUP BY 1"
+    return (
+        f"FROM {table(sql, child.parent or '')} p LEFT JOIN {table(sql, '_pipedrive_children')} c "
+        f"ON c.entity = %s AND c.parent_id = p.id LEFT JOIN ({held}) h ON h.id = p.id"
+    )
+
+
+def _changed(request: LoadRequest) -> str:
+    """SQL: whether a parent's children were not read since its last change, or are doubted."""
+    return (
+        "coalesce(c.read_at IS NULL OR c.parent_update_time IS DISTINCT FROM p.update_time "
+        f"OR c.read_at < p.update_time + INTERVAL '{_seconds(request.overlap)} seconds', FALSE)"
+    )
+
+
+def begin_anew(sql: Sql, child: Entity) -> None:
+    """Let every parent wait for its children to be read again, by however many runs that takes; the
+    rows held stay. Call it with the file held.
+    """
+    sql.execute_sql(
+        f"UPDATE {table(sql, '_pipedrive_children')} "
+        f"SET parent_update_time = TIMESTAMPTZ '{FIRST_DAY.isoformat()}' WHERE entity = %s",
+        child.name,
+    )
+
+
+def _due(child: Entity, request: LoadRequest, now: datetime, counter: str) -> str:
+    """SQL: whether a parent's turn has come since its children were read.
+
+    Turns are spread by id: deal 17 has its turn on each day whose number leaves the remainder of
+    17. A turn that no run saw is made up for by the next run.
+    """
+    is_history = child.shape == "flow"
+    days = request.recheck_flow_days if is_history else request.recheck_days
+    if not days or not (child.bulk or child.counter or child.drifts or is_history):
+        return "FALSE"
+    today = (now - FIRST_DAY).days
+    turn = f"{today} - mod({today % days} - mod(p.id, {days}) + {days}, {days})"
+    passed = f"c.read_at < TIMESTAMPTZ '{FIRST_DAY.isoformat()}' + INTERVAL '1 day' * ({turn})"
+    # A counter that agrees proves nothing: one child may have taken another's place.
+    has_any = f"({counter} IS DISTINCT FROM 0 OR {HELD} > 0)"
+    likely = has_any if child.counter and not child.bulk else "TRUE"
+    return f"(p._deleted_at IS NULL AND {passed} AND {likely})"
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds())

@@ -1,0 +1,38 @@
+"""Rows that a complete reading did not list, although it is not certain that they are gone.
+
+The table `_pipedrive_unlisted` of the ledger keeps them until the next complete reading of their
+table: rows that are missing twice in a row are marked. Call every function with the file held.
+"""
+
+import json
+from collections.abc import Collection
+from datetime import datetime
+
+from pipedrive_assets.extract.chunk import batches
+from pipedrive_assets.load.soft_delete import Key
+from pipedrive_assets.registry import Entity
+from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS, Sql, table
+
+
+def missing_before(sql: Sql, entity: Entity, keys: Collection[Key]) -> set[Key]:
+    """Return those of `keys` that the complete reading before this one did not list either."""
+    rows = sql.execute_sql(
+        f"SELECT id FROM {table(sql, '_pipedrive_unlisted')} WHERE entity = %s", entity.name
+    )
+    known = {row[0] for row in rows or ()}
+    return {key for key in keys if _text(key) in known}
+
+
+def remember(sql: Sql, entity: Entity, keys: Collection[Key], now: datetime) -> None:
+    """Replace what is remembered of a table by `keys`."""
+    name = table(sql, "_pipedrive_unlisted")
+    with sql.begin_transaction():
+        sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
+        for some in batches(sorted(map(_text, keys)), STATEMENT_ROWS):
+            values = [value for text in some for value in (entity.name, text, now)]
+            rows = ", ".join(["(%s, %s, %s)"] * len(some))
+            sql.execute_sql(f"INSERT INTO {name} VALUES {rows}", *values)
+
+
+def _text(key: Key) -> str:
+    return json.dumps(key, default=str)

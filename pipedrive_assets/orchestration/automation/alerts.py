@@ -1,0 +1,53 @@
+"""A failed run tells it to the webhook of PIPEDRIVE_ALERT_WEBHOOK.
+
+Runs that a daemon launched are told of by a sensor, which sees those that were killed as well;
+runs in a person's own process tell it themselves.
+"""
+
+import dagster as dg
+
+from pipedrive_assets.alert import failure_text, post
+from pipedrive_assets.config import Settings
+from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.orchestration.failures import named, ticking
+
+ALERT_SECONDS = 30
+
+
+def build_alerts(settings: Settings) -> list[dg.SensorDefinition]:
+    """The sensor that tells of failed runs of this code location; none without a webhook."""
+    if not settings.alert_webhook:
+        return []
+    url = settings.alert_webhook
+
+    @dg.run_failure_sensor(
+        name="pipedrive_alerts",
+        minimum_interval_seconds=ALERT_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Posts one sentence to the webhook when a run fails.",
+    )
+    def pipedrive_alerts(context: dg.RunFailureSensorContext) -> None:
+        with ticking("the alert sensor"):
+            post(url, run_text(context.dagster_run, said_by(context)))
+
+    return [pipedrive_alerts]
+
+
+def said_by(context: dg.RunFailureSensorContext) -> str:
+    """Why a run failed: what its step said, else what Dagster says of the run."""
+    for event in context.get_step_failure_events():
+        told = event.step_failure_data.user_failure_data
+        if told and told.description:
+            return told.description
+    return context.failure_event.message or ""
+
+
+def run_text(run: dg.DagsterRun, failure: str) -> str:
+    """The sentence for a run."""
+    return failure_text(f"run {run.run_id[:8]} ({run.job_name})", failure)
+
+
+def tell(run: dg.DagsterRun, settings: Settings, error: PipedriveError) -> None:
+    """For a run in a person's own process, which no sensor sees."""
+    if settings.alert_webhook and run.remote_job_origin is None:
+        post(settings.alert_webhook, run_text(run, named(error)))

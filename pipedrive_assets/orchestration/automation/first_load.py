@@ -1,0 +1,38 @@
+"""First loads: automation never starts one of a real account; it names the price instead."""
+
+from collections.abc import Collection, Sequence
+from math import ceil
+
+from pipedrive_assets.orchestration.automation.target import Target
+from pipedrive_assets.registry import BULK_PARENTS, Entity
+
+
+def split_by_first_load(
+    entities: Sequence[Entity], loaded: Collection[str], target: Target
+) -> tuple[list[Entity], list[Entity]]:
+    """Tables that automation may load, and those whose first load a person has to start.
+
+    On the sandbox every table may be loaded: its tokens cost nothing.
+    """
+    if target.sandbox:
+        return list(entities), []
+    ready = [entity for entity in entities if entity.name in loaded]
+    return ready, [entity for entity in entities if entity.name not in loaded]
+
+
+def first_load_sentence(waiting: Sequence[Entity]) -> str:
+    """What a first load would cost, and the command that starts it."""
+    pages = sum(
+        listing.cost for entity in waiting if not entity.parent for listing in entity.listings
+    )
+    children = [entity for entity in waiting if entity.parent]
+    each = {entity.parent_name: 0.0 for entity in children}
+    for entity in children:
+        each[entity.parent_name] += entity.cost / (BULK_PARENTS if entity.bulk else 1)
+    more = "".join(f", and up to {ceil(tokens)} per {name}" for name, tokens in each.items())
+    names = ",".join(entity.name for entity in waiting)
+    return (
+        f"Never loaded: {names}. A first load takes at least {pages} API tokens (one page of up to "
+        f"500 rows per list; each further page costs the same){more}. "
+        f"Start it with: dagster asset materialize --select {names}"
+    )

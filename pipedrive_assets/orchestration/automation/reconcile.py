@@ -1,0 +1,129 @@
+"""The weekly reconciliation: a job and its schedule."""
+
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from pipedrive_assets.config import Settings
+from pipedrive_assets.connect import caps_of
+from pipedrive_assets.errors import raise_alone
+from pipedrive_assets.load import (
+    ReconcileRequest,
+    TableReport,
+    children_to_read_again,
+    raise_failures,
+    reconcilable,
+    reconcile_tables,
+)
+from pipedrive_assets.orchestration.automation import backoff, run_tags, runs
+from pipedrive_assets.orchestration.automation.alerts import tell
+from pipedrive_assets.orchestration.automation.last_materialization import facts_of
+from pipedrive_assets.orchestration.automation.target import (
+    RECONCILE_JOB,
+    REQUESTED_BY_TAG,
+    WAREHOUSE_TAG,
+    WEEKLY,
+    Target,
+)
+from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure, ticking
+from pipedrive_assets.orchestration.metadata import metadata, sentence
+from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.windows import utc_now
+
+
+class ReconcileConfig(dg.Config):
+    """Run config of the op, as in the Launchpad."""
+
+    children: bool = False
+    """Also read every deal's participants, products and the like again, within the caps."""
+
+    accept_loss: bool = False
+    """Mark rows however many have vanished, where a run before said that these are too many."""
+
+
+@dg.op(name="reconcile", description="Walks every list; marks what is gone, loads what is missing.")
+def reconcile_op(
+    context: dg.OpExecutionContext,
+    config: ReconcileConfig,
+    pipedrive: PipedriveResource,
+    duckdb: WarehouseResource,
+) -> None:
+    """Each table's outcome is an observation of its asset."""
+    settings = or_failure(pipedrive.settings)
+    warehouse = or_failure(duckdb.warehouse)
+    run_tags.note_start(context, str(warehouse))
+    entities = reconcilable(settings.entities)
+    request = ReconcileRequest(
+        entities=entities,
+        children=children_to_read_again(entities, settings.entities) if config.children else (),
+        caps=caps_of(settings),
+        run_id=context.run_id,
+        max_share=settings.reconcile_max_share,
+        accept_loss=config.accept_loss,
+        since=settings.since,
+        purge_deleted=settings.purge_deleted,
+    )
+    reports: list[TableReport] = []
+    try:
+        connection, watch = or_failure(pipedrive.connect), pipedrive.watch(context.log)
+        for report in reconcile_tables(connection, warehouse, request, watch):
+            reports.append(report)
+            context.log.info(sentence(report))
+            said = metadata(report)
+            context.log_event(dg.AssetObservation(report.entity.name, metadata=said))
+        raise_failures(reports)
+    except Exception as caught:  # noqa: BLE001 - a bug ends the step with a sentence
+        error = of_ours(caught, "reconciling")
+        run_tags.note_failure(context, error, unloaded=set())
+        tell(context.run, settings, error)
+        raise_alone(failure(error))
+    finally:
+        warehouse.close()
+
+
+def build_reconcile_job(
+    executor: dg.ExecutorDefinition = dg.in_process_executor,
+) -> dg.JobDefinition:
+    """The job; it loads no partition, so it stands beside the job of all tables."""
+    return dg.GraphDefinition(name=RECONCILE_JOB, node_defs=[reconcile_op]).to_job(
+        description="Finds deletions, merges and whatever else no change date shows.",
+        executor_def=executor,
+    )
+
+
+def build_reconcile_schedule(settings: Settings, job: Any) -> list[dg.ScheduleDefinition]:
+    """Weekly; none where PIPEDRIVE_RECONCILE_AT is off."""
+    if settings.reconcile_at is None:
+        return []
+    target = Target.of(settings)
+    on = settings.schedule
+
+    @dg.schedule(
+        name="pipedrive_weekly_schedule",
+        job=job,
+        cron_schedule=settings.reconcile_at,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
+        description="Reconciles every table with Pipedrive once a week.",
+    )
+    def pipedrive_weekly_schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        with ticking("the weekly schedule"):
+            return weekly_tick(context.instance, target, utc_now())
+
+    return [pipedrive_weekly_schedule]
+
+
+def weekly_tick(
+    instance: dg.DagsterInstance, target: Target, now: datetime
+) -> dg.RunRequest | dg.SkipReason:
+    """One evaluation of the schedule at `now` (aware)."""
+    if any(run.job == RECONCILE_JOB for run in runs.under_way(instance, now)):
+        return dg.SkipReason("A reconciliation is queued or under way.")
+    if reset := backoff.budget_reset(runs.ended(instance, target), now):
+        return dg.SkipReason(f"{backoff.spent_sentence(reset)} The next tick reconciles.")
+    if not facts_of(instance, target):
+        return dg.SkipReason("Nothing was loaded yet, so there is nothing to reconcile.")
+    return dg.RunRequest(tags={REQUESTED_BY_TAG: WEEKLY, WAREHOUSE_TAG: target.tag})

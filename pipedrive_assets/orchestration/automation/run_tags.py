@@ -1,0 +1,64 @@
+"""What a run notes in its own tags, for automation to read."""
+
+from datetime import datetime, timedelta
+
+import dagster as dg
+
+from pipedrive_assets.errors import BudgetExhausted, LoadFailed, PipedriveError
+from pipedrive_assets.orchestration.automation.runs import FAILED_TAG, PROCESS_TAG, RESET_TAG
+from pipedrive_assets.orchestration.automation.target import WAREHOUSE_TAG, fingerprint
+from pipedrive_assets.orchestration.derived import READS
+from pipedrive_assets.process_identity import ProcessIdentity
+from pipedrive_assets.windows import utc_now
+
+GUESS_HELD = timedelta(hours=6)
+"""How long a reset time is relied on that Pipedrive did not tell."""
+
+IN_PROCESS = {"in_process", "execute_in_process_executor"}
+"""Dagster's executors that do all steps in the run's own process."""
+
+Context = dg.AssetExecutionContext | dg.OpExecutionContext
+
+
+def note_start(context: Context, warehouse: str) -> None:
+    """Tag a run with its warehouse and its process, however it was started.
+
+    A step that has a process of its own tells nothing of the run's, which goes on after it.
+    """
+    tags = {WAREHOUSE_TAG: fingerprint(warehouse)}
+    if context.job_def.executor_def.name in IN_PROCESS:
+        tags[PROCESS_TAG] = ProcessIdentity.current().to_json()
+    context.instance.add_run_tags(context.run.run_id, tags)
+
+
+def note_failure(context: Context, error: PipedriveError, *, unloaded: set[str]) -> None:
+    """Tag a run with the tables that failed, and with the budget's reset where that is known.
+
+    Where nothing was loaded and no table is to blame, the account is.
+    """
+    tags = {}
+    if isinstance(error, LoadFailed):
+        tags[FAILED_TAG] = ",".join(error.failures)
+    elif unloaded != _loads(context.run):
+        tags[FAILED_TAG] = ",".join(unloaded)
+    if back_at := budget_back_at(error, utc_now()):
+        tags[RESET_TAG] = back_at.isoformat()
+    if tags:
+        context.instance.add_run_tags(context.run.run_id, tags)
+
+
+def _loads(run: dg.DagsterRun) -> set[str]:
+    """The tables that a run was asked to load, without what it derives from them."""
+    return {key.to_user_string() for key in run.asset_selection or ()} - set(READS)
+
+
+def budget_back_at(error: PipedriveError, now: datetime) -> datetime | None:
+    """Before when no run should ask again, because the account's tokens are gone; None: they are
+    not. A reset that Pipedrive did not tell is a guess, and tried in between.
+    """
+    causes = error.failures.values() if isinstance(error, LoadFailed) else (error,)
+    spent = [cause for cause in causes if isinstance(cause, BudgetExhausted)]
+    if not spent:
+        return None
+    reset_at = max(cause.reset_at for cause in spent)
+    return reset_at if any(cause.is_told for cause in spent) else min(reset_at, now + GUESS_HELD)

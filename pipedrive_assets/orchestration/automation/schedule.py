@@ -1,0 +1,123 @@
+"""The job of all tables, and the daily schedule that closes the days that are over."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+import dagster as dg
+
+from pipedrive_assets.config import Settings
+from pipedrive_assets.orchestration.automation import backoff, runs
+from pipedrive_assets.orchestration.automation.first_load import (
+    first_load_sentence,
+    split_by_first_load,
+)
+from pipedrive_assets.orchestration.automation.last_materialization import Facts, facts_of
+from pipedrive_assets.orchestration.automation.partitions import DAY, newest_ended_day
+from pipedrive_assets.orchestration.automation.target import (
+    DAILY,
+    JOB,
+    REQUESTED_BY_TAG,
+    WAREHOUSE_TAG,
+    Target,
+)
+from pipedrive_assets.orchestration.derived import READS, with_derived
+from pipedrive_assets.orchestration.failures import ticking
+from pipedrive_assets.registry import Entity
+from pipedrive_assets.windows import utc_now
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+"""Dagster's own tags for one run over a range of partitions."""
+
+
+def build_job(entities: Iterable[Entity]) -> Any:
+    """The job of all tables, derived ones too."""
+    return dg.define_asset_job(
+        JOB,
+        selection=dg.AssetSelection.assets(*[entity.name for entity in entities], *READS),
+        description="Every table, up to now or for the partitions asked for.",
+    )
+
+
+def build_schedule(settings: Settings, job: Any) -> dg.ScheduleDefinition:
+    """Daily: closes the newest UTC day that has ended at tick time, and every day missed before."""
+    hour, minute = settings.daily_at.split(":")
+    target = Target.of(settings)
+    on = settings.schedule
+
+    @dg.schedule(
+        name="pipedrive_daily_schedule",
+        job=job,
+        cron_schedule=f"{int(minute)} {int(hour)} * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
+        description="Closes the UTC days that have ended, all tables, reference tables included.",
+    )
+    def pipedrive_daily_schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        newest = newest_ended_day(context.scheduled_execution_time)
+        with ticking("the daily schedule"):
+            tick = daily_tick(context.instance, target, newest, utc_now())
+        return tick if isinstance(tick, dg.SkipReason) else [with_derived(each) for each in tick]
+
+    return pipedrive_daily_schedule
+
+
+def daily_tick(
+    instance: dg.DagsterInstance, target: Target, newest: date, now: datetime
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """One evaluation of the schedule; `newest` is the last day that is over.
+
+    Tables that miss the same days share a run, so that after an outage there is one, and a table
+    that keeps failing does not make the others read its days again.
+    """
+    if newest < target.first_partition:
+        return dg.SkipReason(f"{newest} lies before the first partition, {target.first_partition}.")
+    if run := _closing(instance, target, now):
+        return dg.SkipReason(f"Run {run.id[:8]} closes days already; the next tick does the rest.")
+    if reset := backoff.budget_reset(runs.ended(instance, target), now):
+        return dg.SkipReason(f"{backoff.spent_sentence(reset)} The next tick closes the days.")
+    facts = facts_of(instance, target)
+    ready, waiting = split_by_first_load(target.entities, facts, target)
+    groups: dict[date, list[Entity]] = defaultdict(list)
+    for entity in ready:
+        first = first_missed(facts.get(entity.name), target, newest)
+        if first <= newest:
+            groups[first].append(entity)
+    if groups:
+        return [request(first, newest, groups[first], target) for first in sorted(groups)]
+    if ready:
+        return dg.SkipReason(f"Every table holds all days up to {newest}.")
+    return dg.SkipReason(first_load_sentence(waiting))
+
+
+def _closing(instance: dg.DagsterInstance, target: Target, now: datetime) -> runs.RunFacts | None:
+    """A run of an earlier tick: ticks that an outage held up come in a row."""
+    tags = {REQUESTED_BY_TAG: DAILY, WAREHOUSE_TAG: target.tag}
+    running = runs.under_way(instance, now, tags)
+    return next(iter(running), None)
+
+
+def first_missed(facts: Facts | None, target: Target, newest: date) -> date:
+    """The first day that is to be closed for a table.
+
+    Where it is not known up to where days are closed, as in a new Dagster instance, that is the
+    newest.
+    """
+    closed = facts.closed_until if facts else None
+    return max(closed + DAY if closed else newest, target.first_partition)
+
+
+def request(first: date, last: date, entities: Iterable[Entity], target: Target) -> dg.RunRequest:
+    """One run that closes the days from `first` to `last`."""
+    tags = {REQUESTED_BY_TAG: DAILY, WAREHOUSE_TAG: target.tag}
+    if first < last:
+        tags |= {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+    return dg.RunRequest(
+        run_key=f"{first}...{last}",
+        partition_key=last.isoformat() if first == last else None,
+        asset_selection=[dg.AssetKey(entity.name) for entity in entities],
+        tags=tags,
+    )

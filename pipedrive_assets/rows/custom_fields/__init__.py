@@ -1,0 +1,1 @@
+"""Custom fields: from their definitions to readable columns."""

@@ -1,0 +1,179 @@
+"""Values of custom fields put into their columns.
+
+Each function here makes, for one field, the function that puts a value into a row and returns how
+many values did not fit. What does not fit is kept: in a text column as JSON, else beside the
+column as text. Null never gets here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pipedrive_assets.rows.custom_fields.layouts import MISFIT_SUFFIX, Layout, layout_of
+from pipedrive_assets.rows.custom_fields.mapping import MappingRow
+from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_bigint, fit_text
+from pipedrive_assets.rows.references import OPTION_KEYS, fit_reference
+
+Row = dict[str, Any]
+Put = Callable[[Any, Row], int]
+
+
+def puts_of(row: MappingRow) -> tuple[Put, dict[str, Put]]:
+    """How a field's value is put, and each part that API v1 sends under a key of its own."""
+    layout, name = layout_of(row.column_type), row.normalized_name
+    fit = FITS[layout.column]
+    if layout.form == "link":
+        return link(name, fit), {}
+    if layout.form == "choice":
+        return choice(name, row.options), {}
+    if layout.form == "choices":
+        return choices(name, row.options), {}
+    parts = _parts(name, layout)
+    return (composite(name, fit, parts) if parts else plain(name, fit)), parts
+
+
+def _parts(name: str, layout: Layout) -> dict[str, Put]:
+    return {part: plain(f"{name}_{part}", FITS[kind]) for part, kind in layout.parts.items()}
+
+
+def plain(column: str, fit: Fit) -> Put:
+    """A value in a single column."""
+
+    def put(value: Any, out: Row) -> int:
+        if fit is fit_text and type(value) is str:
+            out[column] = value
+            return 0
+        fitted = fit(value)
+        if fitted is MISFIT:
+            out[column if fit is fit_text else column + MISFIT_SUFFIX] = as_text(value)
+            return 1
+        if fitted is not None:
+            out[column] = fitted
+        return 0
+
+    return put
+
+
+def composite(column: str, fit: Fit, parts: Mapping[str, Put]) -> Put:
+    """A value in parts, the main one called `value`; v1 sends the main one alone.
+
+    An object with parts that have no column is kept whole beside them.
+    """
+    main = plain(column, fit)
+    known = {**parts, "value": main}
+    formatted = f"{column}_formatted_address"
+
+    def put(value: Any, out: Row) -> int:
+        if type(value) is not dict:
+            return main(value, out)
+        misfits = sum(
+            known[part](each, out)
+            for part, each in value.items()
+            if each is not None and part in known
+        )
+        if formatted in out:
+            out.setdefault(column, out[formatted])
+        if any(each is not None and part not in known for part, each in value.items()):
+            misfits += 1
+            out[column + MISFIT_SUFFIX] = as_text(value)
+        return misfits
+
+    return put
+
+
+def link(column: str, fit: Fit) -> Put:
+    """Another row's id; of an object in the place of the id, nothing else is kept."""
+    main = plain(column, fit)
+
+    def put(value: Any, out: Row) -> int:
+        if type(value) is not dict:
+            return main(value, out)
+        fitted, misfit = fit_reference(value, fit)
+        if fitted is not None:
+            out[column] = fitted
+        if misfit is not None:
+            out[column + MISFIT_SUFFIX] = misfit
+        return int(fitted is None)
+
+    return put
+
+
+def choice(column: str, labels: Mapping[str, str]) -> Put:
+    """One option: its label, and its id beside it."""
+    ids = f"{column}_id"
+
+    def put(value: Any, out: Row) -> int:
+        chosen = list(_chosen(value, labels))
+        if len(chosen) > 1:
+            out[column] = as_text([label for _, label, _ in chosen])
+            out[ids + MISFIT_SUFFIX] = as_text([each for each, _, _ in chosen])
+        elif chosen:
+            each, out[column], fits = chosen[0]
+            out[ids if fits else ids + MISFIT_SUFFIX] = each
+        strange = _keep_strange(column, value, out)
+        return int(strange or len(chosen) > 1 or not all(fits for _, _, fits in chosen))
+
+    return put
+
+
+def choices(column: str, labels: Mapping[str, str]) -> Put:
+    """Any number of options: their labels, their ids, and both for the child table."""
+    ids, rows = f"{column}_ids", f"{column}_labels"
+
+    def put(value: Any, out: Row) -> int:
+        chosen = list(_chosen(value, labels))
+        if chosen or value == []:
+            out[column] = [label for _, label, _ in chosen]
+            out[ids] = [each for each, _, _ in chosen]
+            out[rows] = [
+                {"id": each if fits else None, "label": label} for each, label, fits in chosen
+            ]
+        misfits = sum(not fits for _, _, fits in chosen)
+        return misfits + _keep_strange(column, value, out)
+
+    return put
+
+
+def labels_in(value: Any, labels: Mapping[str, str]) -> list[str]:
+    """The labels of the options in a value."""
+    return [label for _, label, _ in _chosen(value, labels)]
+
+
+def _chosen(value: Any, labels: Mapping[str, str]) -> Iterator[tuple[Any, str, bool]]:
+    """Id and label of each option in a value, and whether the id is one.
+
+    A label that came with the value is at least as new as the one we know.
+    """
+    for item in _items(value):
+        given, label = item, None
+        if type(item) is dict:
+            given, label = item.get("id"), item.get("label")
+            if given is None and label is None and item:
+                label = as_text(item)
+        fitted = None if given is None else fit_bigint(given)
+        fits = fitted is not MISFIT
+        option = fitted if fits else as_text(given)
+        if label is not None:
+            yield option, as_text(label), fits
+        elif option is not None:
+            text = str(option)
+            yield option, labels.get(text, text), fits
+
+
+def _items(value: Any) -> list[Any]:
+    """The options in a value; v1 writes their ids with commas between."""
+    if type(value) is list:
+        return [item for item in value if item is not None]
+    if type(value) is not str or value.isdecimal():
+        return [value]
+    ids = [part for each in value.split(",") if (part := each.strip())]
+    are_ids = all(fit_bigint(part) is not MISFIT for part in ids)
+    return ids if (ids or not value) and are_ids else [value]
+
+
+def _keep_strange(column: str, value: Any, out: Row) -> bool:
+    """Keep a value whole whose options say more than id and label."""
+    items = value if type(value) is list else [value]
+    if any(type(item) is dict and item.keys() - OPTION_KEYS for item in items):
+        out[column + MISFIT_SUFFIX] = as_text(value)
+        return True
+    return False

@@ -1,0 +1,119 @@
+"""Numbers about a row that Pipedrive keeps beside it: counted from the other tables when asked.
+
+All of them leave `update_time` alone, as with Pipedrive.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pipedrive_assets.sandbox.company.tables import Row
+from pipedrive_assets.sandbox.company.world import World
+
+DOMAIN = "sandbox-stationery@pipedrivemail.example"
+
+
+def rows_of(world: World, table: str, column: str, key: object) -> list[Row]:
+    """The living rows of a table that point to a row."""
+    return list(world.tables[table].groups(column).get(key, ()))
+
+
+def activity_counters(world: World, column: str, key: object) -> Row:
+    """What one table's activities add up to."""
+    rows = rows_of(world, "activities", column, key)
+    done = [row for row in rows if row["done"]]
+    todo = [row for row in rows if not row["done"]]
+    return {
+        "next_activity_id": _edge(todo, min),
+        "last_activity_id": _edge(done, max),
+        "email_messages_count": 0,
+        "activities_count": len(rows),
+        "done_activities_count": len(done),
+        "undone_activities_count": len(todo),
+    }
+
+
+def _edge(rows: list[Row], edge: Callable[..., Any]) -> int | None:
+    if not rows:
+        return None
+    found: int = edge((row["due_date"] or "", row["id"]) for row in rows)[1]
+    return found
+
+
+def deal_counters(world: World, row: Row) -> Row:
+    """Everything `include_fields` can ask of a deal."""
+    key = row["id"]
+    return {
+        **activity_counters(world, "deal_id", key),
+        "first_won_time": row["first_won_time"],
+        "products_count": len(rows_of(world, "deal_products", "deal_id", key)),
+        "files_count": len(rows_of(world, "files", "deal_id", key)),
+        "notes_count": len(rows_of(world, "notes", "deal_id", key)),
+        "followers_count": len(rows_of(world, "followers", "deal_id", key)),
+        "participants_count": len(rows_of(world, "participants", "deal_id", key)),
+        "last_incoming_mail_time": None,
+        "last_outgoing_mail_time": None,
+        "smart_bcc_email": f"deal{key}.{DOMAIN}",
+        "source_lead_id": row["source_lead_id"],
+    }
+
+
+def _deal_counts(prefix: str, deals: list[Row]) -> Row:
+    def count(*statuses: str) -> int:
+        return sum(deal["status"] in statuses for deal in deals)
+
+    return {
+        f"{prefix}open_deals_count": count("open"),
+        f"{prefix}closed_deals_count": count("won", "lost"),
+        f"{prefix}won_deals_count": count("won"),
+        f"{prefix}lost_deals_count": count("lost"),
+    }
+
+
+def person_counters(world: World, row: Row) -> Row:
+    """Everything `include_fields` can ask of a person."""
+    key = row["id"]
+    own = rows_of(world, "deals", "person_id", key)
+    joined = [
+        world.row("deals", part["deal_id"])
+        for part in rows_of(world, "participants", "person_id", key)
+        if world.row("deals", part["deal_id"])["person_id"] != key
+    ]
+    part = _deal_counts("participant_", joined)
+    return {
+        **activity_counters(world, "person_id", key),
+        **_deal_counts("", own),
+        **_deal_counts("related_", joined),
+        "participant_open_deals_count": part["participant_open_deals_count"],
+        "participant_closed_deals_count": part["participant_closed_deals_count"],
+        "files_count": len(rows_of(world, "files", "person_id", key)),
+        "notes_count": len(rows_of(world, "notes", "person_id", key)),
+        "followers_count": len(rows_of(world, "person_followers", "person_id", key)),
+        "last_incoming_mail_time": None,
+        "last_outgoing_mail_time": None,
+        "marketing_status": "no_consent",
+        "doi_status": 1,
+        "smart_bcc_email": f"person{key}.{DOMAIN}",
+    }
+
+
+def organization_counters(world: World, row: Row) -> Row:
+    """Everything `include_fields` can ask of an organization."""
+    key = row["id"]
+    return {
+        **activity_counters(world, "org_id", key),
+        **_deal_counts("", rows_of(world, "deals", "org_id", key)),
+        **_deal_counts("related_", []),
+        "people_count": len(rows_of(world, "persons", "org_id", key)),
+        "files_count": len(rows_of(world, "files", "org_id", key)),
+        "notes_count": len(rows_of(world, "notes", "org_id", key)),
+        "followers_count": len(rows_of(world, "organization_followers", "org_id", key)),
+        "smart_bcc_email": f"organization{key}.{DOMAIN}",
+    }
+
+
+COUNTERS: dict[str, Callable[[World, Row], Row]] = {
+    "deals": deal_counters,
+    "persons": person_counters,
+    "organizations": organization_counters,
+    "activities": lambda _, row: {"attendees": row["attendees"]},
+}

@@ -1,0 +1,232 @@
+"""Answers about the long tail of tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipedrive_assets.sandbox.company.reference_rows import COMPANY
+from pipedrive_assets.sandbox.exchange import Body, Refusal
+from pipedrive_assets.sandbox.http import v1_flow
+from pipedrive_assets.sandbox.http.paging import keyset_page
+from pipedrive_assets.sandbox.http.v1_lists import data_of, paged
+from pipedrive_assets.sandbox.http.v1_rows import old_time, organization_link
+from pipedrive_assets.sandbox.http.v2_lists import Ask, body, children, found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipedrive_assets.sandbox.company.tables import Row
+
+V1_MOVES = "participant_moves"
+
+
+def followers(parent: str, table: str, column: str) -> Callable[[Ask], Body]:
+    """Who follows the record in the path."""
+
+    def answer(ask: Ask) -> Body:
+        key = found(ask, parent)["id"]
+        return children(ask, table, lambda row: bool(row[column] == key), paged=True)
+
+    return answer
+
+
+def moves(table: str) -> Callable[[Ask], Body]:
+    """Who joined a deal and left it, in either version's times; newest first."""
+
+    def answer(ask: Ask) -> Body:
+        deal_id = found(ask, "deals")["id"]
+        params = {**ask.params, "sort_direction": "desc"}
+        page = keyset_page(
+            ask.world.tables[table].ordered("id"), lambda row: row["deal_id"] == deal_id, params
+        )
+        return body(page, view)
+
+    def view(row: Row) -> Row:
+        shown = {name: value for name, value in row.items() if name not in {"id", "deal_id"}}
+        return {**shown, "time": old_time(row["time"])} if table == V1_MOVES else shown
+
+    return answer
+
+
+def project_changelog(ask: Ask) -> Body:
+    """Changes of a project, newest first; those of one moment in one row."""
+    changes = ask.world.histories["projects"].of(found(ask, "projects")["id"])
+    rows: dict[str, Row] = {}
+    for change in changes:
+        row = rows.setdefault(change.time, {"id": change.id, "old": {}, "new": {}})
+        row["old"][change.field_key] = change.old_value
+        row["new"][change.field_key] = change.new_value
+        row["change"] = change
+    ordered = [((True, row["id"], row["id"]), row) for row in reversed(rows.values())]
+    page = keyset_page(ordered, lambda _: True, {**ask.params, "sort_direction": "desc"})
+    return body(page, _project_change)
+
+
+def _project_change(row: Row) -> Row:
+    told = v1_flow.changelog_row(row["change"])
+    kept = ("actor_user_id", "change_source", "change_source_user_agent")
+    return {
+        **{name: told[name] for name in kept},
+        "time": row["change"].time,
+        "old_values": row["old"],
+        "new_values": row["new"],
+    }
+
+
+def whole_v2(table: str) -> Callable[[Ask], Body]:
+    """Everything, by cursor."""
+
+    def answer(ask: Ask) -> Body:
+        page = keyset_page(ask.world.tables[table].ordered("id"), lambda _: True, ask.params)
+        return body(page, dict)
+
+    return answer
+
+
+def variations(ask: Ask) -> Body:
+    """The variations of a product."""
+    product_id = found(ask, "products")["id"]
+    page = keyset_page(
+        ask.world.tables["variations"].ordered("id"),
+        lambda row: row["product_id"] == product_id,
+        ask.params,
+    )
+    return body(page, _variation)
+
+
+def _variation(row: Row) -> Row:
+    prices = [{"product_variation_id": row["id"], **price} for price in row["prices"]]
+    return {**row, "prices": prices}
+
+
+def comments(ask: Ask) -> Body:
+    """The comments on a note."""
+    note_id = found(ask, "notes")["id"]
+    rows = ask.world.tables["comments"].where("note_id", note_id)
+    return paged(ask, rows, _comment, named=True)
+
+
+def _comment(row: Row) -> Row:
+    shown = {name: value for name, value in row.items() if name not in {"id", "note_id"}}
+    return {
+        "uuid": row["id"],
+        **shown,
+        "company_id": COMPANY["company_id"],
+        "object_id": str(row["note_id"]),
+        "object_type": "note",
+    }
+
+
+def relationships(ask: Ask) -> Body:
+    """How the organization asked for belongs to others, as it sees it."""
+    key = ask.params["org_id"]
+    if key not in ask.world.tables["organizations"].rows:
+        raise Refusal(404, "Organization not found")
+    rows = [
+        _relationship(ask, row, key)
+        for row in ask.world.tables["relationships"].rows.values()
+        if key in {row["owner_org_id"], row["linked_org_id"]}
+    ]
+    pagination = {"start": 0, "limit": 100, "more_items_in_collection": False}
+    return {
+        "success": True,
+        "data": data_of(ask, rows),
+        "additional_data": {"pagination": pagination},
+        "related_objects": {},
+    }
+
+
+def _relationship(ask: Ask, row: Row, key: Any) -> Row:
+    is_owner = row["owner_org_id"] == key
+    other = row["linked_org_id"] if is_owner else row["owner_org_id"]
+    sides = {"parent": ("daughter", "parent"), "related": ("related", "related")}[row["type"]]
+    known = ask.world.tables["organizations"].rows.get(other)
+    kept = {name: row[name] for name in ("id", "type")}
+    return {
+        "related_organization_name": known and known["name"],
+        "calculated_type": sides[0] if is_owner else sides[1],
+        "calculated_related_org_id": other,
+        **kept,
+        "rel_owner_org_id": _side(ask, row["owner_org_id"]),
+        "rel_linked_org_id": _side(ask, row["linked_org_id"]),
+        "add_time": old_time(row["add_time"]),
+        "update_time": old_time(row["update_time"]),
+        "active_flag": "true",
+    }
+
+
+def _side(ask: Ask, key: Any) -> Row:
+    link = organization_link(ask.world, key) or {}
+    return {name: value for name, value in link.items() if name != "label_ids"}
+
+
+def call_logs(ask: Ask) -> Body:
+    """The calls of the api token's user; absent columns are left out, as in the example."""
+    rows = list(ask.world.tables["call_logs"].rows.values())
+    return paged(ask, rows, _call, named=True)
+
+
+def _call(row: Row) -> Row:
+    empty = {"activity_id", "org_id", "deal_id", "lead_id", "from_phone_number"}
+    if row["has_recording"]:
+        return dict(row)
+    return {name: value for name, value in row.items() if value is not None or name not in empty}
+
+
+def threads(ask: Ask) -> Body:
+    """The conversations in a folder, the latest first; nothing tells of further pages."""
+    rows = [
+        row
+        for row in ask.world.tables["mail_threads"].rows.values()
+        if ask.params["folder"] in row["folders"]
+    ]
+    rows.sort(key=lambda row: (row["last_message_timestamp"], row["id"]), reverse=True)
+    answer = paged(ask, rows, dict, named=False)
+    del answer["additional_data"]
+    return answer
+
+
+def messages(ask: Ask) -> Body:
+    """The messages of a conversation."""
+    thread_id = found(ask, "mail_threads")["id"]
+    rows = ask.world.tables["mail_messages"].where("mail_thread_id", thread_id)
+    return {"success": True, "data": data_of(ask, rows)}
+
+
+def webhooks(ask: Ask) -> Body:
+    """All webhooks of the company, with their passwords."""
+    rows = list(ask.world.tables["webhooks"].rows.values())
+    return {"status": "ok", "success": True, "data": data_of(ask, rows)}
+
+
+def role_assignments(ask: Ask) -> Body:
+    """Who has a role."""
+    role = found(ask, "roles")
+    rows = [
+        {
+            "user_id": user["id"],
+            "role_id": role["id"],
+            "parent_role_id": role["parent_role_id"],
+            "name": role["name"],
+            "active_flag": user["active_flag"],
+            "type": "1",
+        }
+        for user in ask.world.tables["users"].rows.values()
+        if user["role_id"] == role["id"]
+    ]
+    return paged(ask, rows, dict, named=False)
+
+
+def permission_set_assignments(ask: Ask) -> Body:
+    """Who has a set of permissions; 404 where nobody has."""
+    held = found(ask, "permission_sets")
+    rows = [
+        {"user_id": user["id"], "permission_set_id": held["id"], "name": held["name"]}
+        for user in ask.world.tables["users"].rows.values()
+        if any(access["permission_set_id"] == held["id"] for access in user["access"])
+    ]
+    if not rows:
+        raise Refusal(404, "Assignments not found")
+    answer = paged(ask, rows, dict, named=False)
+    del answer["additional_data"]
+    return answer

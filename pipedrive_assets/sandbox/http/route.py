@@ -1,0 +1,68 @@
+"""A route: one path of the API with its price, its parameters and what answers it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pipedrive_assets.sandbox.exchange import Body
+from pipedrive_assets.sandbox.http import parameters, v2_lists
+from pipedrive_assets.sandbox.http.parameters import Check
+
+Answer = Callable[[v2_lists.Ask], Body]
+
+CURSOR: Mapping[str, Check] = {"limit": parameters.limit_up_to(500), "cursor": parameters.text}
+OFFSET: Mapping[str, Check] = {"limit": parameters.limit_up_to(500), "start": parameters.whole}
+
+
+def numbers(*names: str) -> dict[str, Check]:
+    """Parameters that are whole numbers."""
+    return dict.fromkeys(names, parameters.whole)
+
+
+def sorted_by(*columns: str) -> dict[str, Check]:
+    """The sorting parameters of API v2."""
+    return {
+        "sort_by": parameters.one_of(*columns),
+        "sort_direction": parameters.one_of("asc", "desc"),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One path: `cost` is what a call takes from the daily budget."""
+
+    path: str
+    cost: int
+    answer: Answer
+    accepts: Mapping[str, Check] = field(default_factory=dict)
+    requires: tuple[str, ...] = ()
+
+    @property
+    def is_v1(self) -> bool:
+        """The path belongs to API v1."""
+        return self.path.startswith("v1/")
+
+
+def v2(
+    path: str,
+    cost: int,
+    answer: Answer,
+    accepts: Mapping[str, Check] | None = None,
+    *,
+    requires: tuple[str, ...] = (),
+) -> Route:
+    """A path of API v2."""
+    path, accepts = f"api/v2/{path}", accepts or {}
+    return Route(path=path, cost=cost, answer=answer, accepts=accepts, requires=requires)
+
+
+def v1(
+    path: str,
+    cost: int,
+    answer: Answer,
+    accepts: Mapping[str, Check] | None = None,
+    *,
+    requires: tuple[str, ...] = (),
+) -> Route:
+    """A path of API v1."""
+    path, accepts = f"v1/{path}", accepts or {}
+    return Route(path=path, cost=cost, answer=answer, accepts=accepts, requires=requires)

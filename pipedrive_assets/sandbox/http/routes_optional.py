@@ -1,0 +1,57 @@
+"""The paths of the long tail of tables."""
+
+from pipedrive_assets.sandbox.http import lists_optional, parameters, v1_lists, v2_lists
+from pipedrive_assets.sandbox.http.route import CURSOR, OFFSET, Route, numbers, v1, v2
+
+CALLS = {**OFFSET, "limit": parameters.limit_up_to(50)}
+FOLDER = parameters.one_of("inbox", "drafts", "sent", "archive")
+
+SIDE_ROUTES: tuple[Route, ...] = (
+    v2(
+        "persons/{id}/followers",
+        10,
+        lists_optional.followers("persons", "person_followers", "person_id"),
+        CURSOR,
+    ),
+    v2(
+        "organizations/{id}/followers",
+        10,
+        lists_optional.followers("organizations", "organization_followers", "org_id"),
+        CURSOR,
+    ),
+    v2(
+        "products/{id}/followers",
+        10,
+        lists_optional.followers("products", "product_followers", "product_id"),
+        CURSOR,
+    ),
+    v2("deals/{id}/followers/changelog", 10, lists_optional.moves("follower_moves"), CURSOR),
+    v1("deals/{id}/participantsChangelog", 10, lists_optional.moves("participant_moves"), CURSOR),
+    v1("persons/{id}/changelog", 20, v1_lists.changelog("persons"), CURSOR),
+    v1("organizations/{id}/changelog", 20, v1_lists.changelog("organizations"), CURSOR),
+    v2("projects/{id}/changelog", 10, lists_optional.project_changelog, CURSOR),
+    v2("projects/{id}", 1, v2_lists.single("projects")),
+    v2("projectTemplates", 10, lists_optional.whole_v2("project_templates"), CURSOR),
+    v2("products/{id}/variations", 10, lists_optional.variations, CURSOR),
+    v1("notes/{id}/comments", 20, lists_optional.comments, OFFSET),
+    v1(
+        "organizationRelationships",
+        20,
+        lists_optional.relationships,
+        numbers("org_id"),
+        requires=("org_id",),
+    ),
+    v1("callLogs", 20, lists_optional.call_logs, CALLS),
+    v1(
+        "mailbox/mailThreads",
+        20,
+        lists_optional.threads,
+        {"folder": FOLDER, **OFFSET},
+        requires=("folder",),
+    ),
+    v1("mailbox/mailThreads/{id}", 20, v1_lists.one("mail_threads", lambda _, row: row)),
+    v1("mailbox/mailThreads/{id}/mailMessages", 20, lists_optional.messages),
+    v1("webhooks", 10, lists_optional.webhooks),
+    v1("roles/{id}/assignments", 10, lists_optional.role_assignments, OFFSET),
+    v1("permissionSets/{id}/assignments", 20, lists_optional.permission_set_assignments, OFFSET),
+)

@@ -1,0 +1,186 @@
+"""The sandbox's mind: from a call to a reply, by way of limits, routes and checks.
+
+What is answered depends on the world and the call alone; the sandbox only keeps count.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import format_datetime
+from functools import partial
+from threading import RLock
+
+from pipedrive_assets.sandbox.company.world import World
+from pipedrive_assets.sandbox.exchange import (
+    Call,
+    Pairs,
+    Refusal,
+    Reply,
+    gateway_reply,
+    json_reply,
+    refusal_reply,
+)
+from pipedrive_assets.sandbox.faults import FIREWALL_PAGE, Fault, Script
+from pipedrive_assets.sandbox.http import parameters, routes
+from pipedrive_assets.sandbox.http.route import Route
+from pipedrive_assets.sandbox.http.v2_lists import Ask, Habits
+from pipedrive_assets.sandbox.limits import Allowance, Limits
+
+API_TOKEN = "sandbox"  # noqa: S105 -- opens nothing but an invented account
+SPENT_RETRY_AFTER = "3"
+"""Real accounts send this with a refusal for the day, hours before the day ends."""
+
+V1_ALIAS = re.compile(r"api/(v1/.*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One answered call; status 0 means that the line was dropped. Headers are never kept."""
+
+    method: str
+    path: str
+    params: Pairs
+    status: int
+    tokens: int
+
+
+class Sandbox:
+    """An account of the invented company: a world, an api token, limits and scripted trouble.
+
+    With a `clock` the world is as old as the clock says at each call; without one it stands
+    still unless somebody advances it. `monotonic` measures the two-second window.
+    """
+
+    def __init__(  # noqa: PLR0913 -- one argument per thing a test may want to set
+        self,
+        world: World,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        api_token: str = API_TOKEN,
+        limits: Limits | None = None,
+        habits: Habits | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        faults: tuple[Fault, ...] = (),
+    ) -> None:
+        self.world = world
+        self.api_token = api_token
+        self.allowance = Allowance(limits or Limits())
+        self.habits = habits or Habits()
+        self.log: list[LogLine] = []
+        self.is_revoked = False
+        self._clock = clock
+        self._monotonic = monotonic
+        self._scripts = [Script(fault) for fault in faults]
+        # A fault may ask the sandbox again from inside a call.
+        self._lock = RLock()
+
+    def inject(self, *faults: Fault) -> None:
+        """Add scripted trouble; counting starts with the next call."""
+        self._scripts += [Script(fault) for fault in faults]
+
+    def clear_faults(self) -> None:
+        """End all scripted trouble."""
+        self._scripts = []
+        self.is_revoked = False
+
+    @property
+    def tokens_spent(self) -> int:
+        """Tokens that all calls so far have cost."""
+        return sum(line.tokens for line in self.log)
+
+    @property
+    def now(self) -> datetime:
+        """The sandbox's time: its clock's, or else its world's."""
+        instant = self._clock() if self._clock else self.world.instant
+        return instant.astimezone(timezone.utc)
+
+    def calls(self, path: str = "") -> list[LogLine]:
+        """The logged calls whose path contains `path`."""
+        return [line for line in self.log if path in line.path]
+
+    def answer(self, call: Call) -> Reply:
+        """Answer a call; raises `Dropped` where a fault cuts the line before any reply."""
+        with self._lock:
+            now = self.now
+            self.world.advance(now)
+            before = self.allowance.spent_total
+            status = 0
+            try:
+                reply = self._reply(call, now)
+                status = reply.status
+            finally:
+                tokens = self.allowance.spent_total - before
+                self._note(call, status, tokens)
+        return reply
+
+    def _note(self, call: Call, status: int, tokens: int) -> None:
+        hidden = tuple(
+            (name, "***" if name == "api_token" else value) for name, value in call.params
+        )
+        self.log.append(
+            LogLine(method=call.method, path=call.path, params=hidden, status=status, tokens=tokens)
+        )
+
+    def _reply(self, call: Call, now: datetime) -> Reply:
+        due = [script.fault for script in self._scripts if script.is_due(call)]
+        serve: Callable[[], Reply] = partial(self._serve, call, now)
+        for fault in due:
+            serve = partial(fault.act, self, call, serve)
+        reply = serve()
+        headers = {"Date": format_datetime(now.replace(microsecond=0), usegmt=True)}
+        return Reply(
+            status=reply.status,
+            body=reply.body,
+            headers={**headers, **reply.headers},
+            cut=reply.cut,
+        )
+
+    def _serve(self, call: Call, now: datetime) -> Reply:
+        if self.is_revoked or not self._is_known(call):
+            return gateway_reply(401, "unauthorized access", {"x-401-by-gw": "1"})
+        moment = self._monotonic()
+        self.allowance.begin(now.date().isoformat())
+        admitted = self.allowance.admit(moment)
+        if self.allowance.is_blocked:
+            return firewall_reply()
+        if not admitted or self.allowance.is_spent:
+            headers = self.allowance.headers(moment)
+            if admitted:
+                headers["retry-after"] = SPENT_RETRY_AFTER
+            return gateway_reply(429, "request over limit", headers)
+        left = self.allowance.left_today
+        reply = self._route(call, now)
+        return Reply(
+            status=reply.status,
+            body=reply.body,
+            headers={**reply.headers, **self.allowance.headers(moment, left)},
+        )
+
+    def _is_known(self, call: Call) -> bool:
+        bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
+        return self.api_token in {call.headers.get("x-api-token"), bearer}
+
+    def _route(self, call: Call, now: datetime) -> Reply:
+        path = call.path.strip("/")
+        alias = V1_ALIAS.fullmatch(path)
+        path = alias[1] if alias else path
+        is_v1 = path.startswith("v1/")
+        try:
+            route, keys = routes.open_for(path, call.method, by_alias=alias is not None)
+            return self._ask(call, now, route, keys)
+        except Refusal as refusal:
+            return refusal_reply(refusal, v1=is_v1)
+
+    def _ask(self, call: Call, now: datetime, route: Route, keys: tuple[str, ...]) -> Reply:
+        # Whether refused calls cost tokens is not documented; here every routed call does.
+        self.allowance.spend(route.cost)
+        params = parameters.read(call.params, route.accepts, route.requires)
+        ask = Ask(world=self.world, now=now, habits=self.habits, params=params, keys=keys)
+        return json_reply(200, route.answer(ask))
+
+
+def firewall_reply() -> Reply:
+    """The page of the firewall in front of Pipedrive: HTML, no rate limit headers."""
+    return Reply(status=403, body=FIREWALL_PAGE, headers={"Content-Type": "text/html"})

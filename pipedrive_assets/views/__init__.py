@@ -1,0 +1,6 @@
+"""Views for people: readable names, live rows, derived tables, and the sales overview."""
+
+from pipedrive_assets.views.derived import Derivation, derive
+from pipedrive_assets.views.overview import Overview, overview
+
+__all__ = ["Derivation", "Overview", "derive", "overview"]

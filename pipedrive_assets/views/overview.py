@@ -1,0 +1,105 @@
+"""What the sales overview shows, asked of the warehouse."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+from pipedrive_assets.registry import BY_NAME
+from pipedrive_assets.views.derived import make_views
+from pipedrive_assets.views.report.charts import CHARTS
+from pipedrive_assets.views.sql import DERIVED_BY_NAME, loaded_tables
+from pipedrive_assets.warehouse import dialect
+from pipedrive_assets.warehouse.ledger import Sql, all_columns, coverage, prepare, table
+from pipedrive_assets.warehouse.warehouse import Warehouse
+
+HEADLINE_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Whose data it is, up to when it is complete, and by chart the rows, or why there are none.
+
+    `complete_until` is None where a table that a chart rests on was not loaded whole yet.
+    """
+
+    account: str = ""
+    invented: bool = False
+    complete_until: datetime | None = None
+    rows: Mapping[str, Sequence[tuple[Any, ...]]] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    days: Mapping[str, date] = field(default_factory=dict)
+    """By chart the day (UTC) up to which its tables are complete, where they were loaded whole."""
+
+    headline: Mapping[str, int] = field(default_factory=dict)
+    """Numbers of deals, by what they count."""
+
+
+def overview(warehouse: Warehouse) -> Overview | None:
+    """Ask for everything that the charts show; None where nothing was ever loaded.
+
+    Raises WarehouseError.
+    """
+    if not warehouse.exists():
+        return None
+    with warehouse.sql() as sql:
+        prepare(sql)
+        owner = sql.execute_sql(
+            f"SELECT company_name, is_sandbox FROM {table(sql, '_pipedrive_account')}"
+        )
+        if not owner:
+            return None
+        held = {name: list(columns) for name, columns in all_columns(sql).items()}
+        absent = make_views(sql, held)
+        return Overview(
+            account=str(owner[0][0]),
+            invented=bool(owner[0][1]),
+            complete_until=_complete_until(sql, DERIVED_BY_NAME),
+            days=_days(sql),
+            rows={
+                chart.name: _rows(sql, chart.query) for chart in CHARTS if chart.table not in absent
+            },
+            headline=_headline(sql, held.get("deals", ())),
+            missing={chart.name: absent[chart.table] for chart in CHARTS if chart.table in absent},
+        )
+
+
+def _rows(sql: Sql, query: str) -> Sequence[tuple[Any, ...]]:
+    named = query.format_map({name: table(sql, name) for name in DERIVED_BY_NAME})
+    return [tuple(row) for row in sql.execute_sql(dialect.translate(sql, named)) or ()]
+
+
+def _headline(sql: Sql, columns: Collection[str]) -> dict[str, int]:
+    """Deals open now, and closed in the month before the table's end; nothing where a column that
+    tells is kept out.
+    """
+    until = coverage(sql, BY_NAME["deals"]).complete_until
+    if until is None or not {"status", "is_archived", "close_time"} <= set(columns):
+        return {}
+    since = until - timedelta(days=HEADLINE_DAYS)
+    rows = sql.execute_sql(
+        "SELECT status, count(*) "
+        f"FROM {table(sql, 'deals')} WHERE _deleted_at IS NULL AND ("
+        "(status = 'open' AND NOT coalesce(is_archived, FALSE)) "
+        "OR (status IN ('won', 'lost') AND close_time > %s)) GROUP BY status",
+        since,
+    )
+    counts = {status: int(count) for status, count in rows or ()}
+    closed = f"in the last {HEADLINE_DAYS} days"
+    return {
+        "deals open": counts.get("open", 0),
+        f"won {closed}": counts.get("won", 0),
+        f"lost {closed}": counts.get("lost", 0),
+    }
+
+
+def _days(sql: Sql) -> dict[str, date]:
+    reached = {chart.name: _complete_until(sql, [chart.table]) for chart in CHARTS}
+    return {name: until.astimezone(timezone.utc).date() for name, until in reached.items() if until}
+
+
+def _complete_until(sql: Sql, derived: Iterable[str]) -> datetime | None:
+    """Up to when all that these derived tables read is complete."""
+    reads = {name for each in derived for name in loaded_tables(DERIVED_BY_NAME[each])}
+    reached = [coverage(sql, BY_NAME[name]).complete_until for name in sorted(reads)]
+    return None if None in reached else min(filter(None, reached))

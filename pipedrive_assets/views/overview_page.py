@@ -1,0 +1,99 @@
+"""The sales overview as a file: charts drawn from the warehouse, one HTML page."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.views.overview import Overview, overview
+from pipedrive_assets.views.report.charts import CHARTS, Chart
+from pipedrive_assets.views.report.page import Picture, page
+from pipedrive_assets.views.sql import loaded_tables
+from pipedrive_assets.views.sql.table import DERIVED_BY_NAME
+from pipedrive_assets.warehouse.private_files import make_file, make_folder
+from pipedrive_assets.warehouse.replace_file import replace_file
+from pipedrive_assets.warehouse.warehouse import Warehouse
+
+FILE = "sales_overview.html"
+SANDBOX_FILE = "sales_overview_sandbox.html"
+"""The page of invented data: it never replaces that of an account."""
+
+
+def pictures_of(seen: Overview) -> list[Picture]:
+    """Draw every chart that has rows."""
+    return [_picture(chart, seen) for chart in CHARTS]
+
+
+def _picture(chart: Chart, seen: Overview) -> Picture:
+    if chart.name in seen.missing:
+        return Picture(chart=chart, missing=seen.missing[chart.name])
+    if not (rows := seen.rows[chart.name]):
+        return Picture(chart=chart)
+    import vl_convert  # noqa: PLC0415 - 90 MB that nothing else needs
+
+    until = seen.days.get(chart.name)
+    svg = vl_convert.vegalite_to_svg(chart.spec(rows, until))
+    return Picture(chart=chart, rows=rows, svg=svg, note=chart.note(rows, until))
+
+
+def write_page(folder: Path, pictures: list[Picture], seen: Overview, *, file_mode: int) -> Path:
+    """Replace the page at once: whoever reads it meanwhile gets the old one whole.
+
+    Args:
+        folder: Where the page is written.
+        pictures: The charts, drawn.
+        seen: What they show.
+        file_mode: The permissions of a new file.
+
+    Returns:
+        The page's path: invented data has a file of its own.
+
+    Raises:
+        WarehouseError: The file cannot be written.
+    """
+    path = folder / (SANDBOX_FILE if seen.invented else FILE)
+    text = page(
+        seen.account,
+        pictures,
+        headline=seen.headline,
+        until=seen.complete_until,
+        invented=seen.invented,
+    )
+    fresh = path.with_name(f".{path.name}.fresh")
+    try:
+        make_folder(folder, file_mode)
+        fresh.unlink(missing_ok=True)
+        make_file(fresh, file_mode)
+        fresh.write_text(text, "utf-8")
+        replace_file(fresh, path)
+    except OSError as error:
+        raise WarehouseError(
+            f"The sales overview could not be written to {path} ({error}). Make room or give this "
+            "user the right to write there; the tables are loaded all the same."
+        ) from error
+    return path
+
+
+def draw_page(
+    warehouse: Warehouse, folder: Path, loaded: Iterable[str], *, file_mode: int
+) -> Path | None:
+    """Draw the page after a load.
+
+    Args:
+        warehouse: What was loaded.
+        folder: Where the page is written.
+        loaded: The names of the tables that were loaded.
+        file_mode: The permissions of a new page.
+
+    Returns:
+        The page's path; None where no chart shows a loaded table, or none can be drawn.
+
+    Raises:
+        WarehouseError: The warehouse cannot be read, or the file cannot be written.
+    """
+    shown = {name for chart in CHARTS for name in loaded_tables(DERIVED_BY_NAME[chart.table])}
+    if shown.isdisjoint(loaded) or not (seen := overview(warehouse)):
+        return None
+    pictures = pictures_of(seen)
+    if not any(picture.svg for picture in pictures):
+        return None
+    return write_page(folder, pictures, seen, file_mode=file_mode)

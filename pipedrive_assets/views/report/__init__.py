@@ -1,0 +1,1 @@
+"""The sales overview: charts on one HTML page."""

@@ -1,0 +1,114 @@
+"""The sales overview as one HTML page: everything it shows is in the file, and nothing runs."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from typing import Any
+
+from pipedrive_assets.views.report.charts import Chart
+from pipedrive_assets.views.report.drawings import Row
+
+MOST_ROWS = 200
+STYLE = """
+body { font: 16px/1.5 sans-serif; color: #222; max-width: 60rem; margin: 2rem auto }
+h1 { margin-bottom: 0 } h2 { margin-top: 2.5rem } .as-of { color: #666 }
+.invented { background: #fff3cd; padding: .5rem 1rem } svg { max-width: 100%; height: auto }
+.headline { display: flex; gap: 2rem; padding: 0; list-style: none } .headline b { font-size: 2rem }
+table { border-collapse: collapse; font-size: .85rem } th { text-align: left }
+td, th { border-bottom: 1px solid #ddd; padding: .15rem .8rem .15rem 0 }
+"""
+LABEL = re.compile(r'(<path aria-label="([^"]*)"[^>]*?)/>')
+NAMES = re.compile(r'(\bid="|url\(#|href="#)')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A chart, the rows it shows, and its drawing (SVG); where there is none, why not.
+
+    `note` says what the drawing leaves out.
+    """
+
+    chart: Chart
+    rows: Sequence[Row] = ()
+    svg: str = ""
+    missing: str = "Nothing to show yet."
+    note: str = ""
+
+
+def page(
+    account: str,
+    pictures: Sequence[Picture],
+    *,
+    headline: Mapping[str, int],
+    until: datetime | None,
+    invented: bool,
+) -> str:
+    """The page; `until` is the moment (UTC) up to which all that it shows is complete."""
+    reached = f"{until:%Y-%m-%d %H:%M} UTC" if until else "nothing yet: not all was loaded"
+    note = "Deleted records count nowhere; amounts are in the deals' own currencies."
+    warning = '<p class="invented">This data is INVENTED: it comes from the sandbox.</p>'
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>Sales overview: {escape(account)}</title><style>{STYLE}</style></head><body>",
+            f"<h1>Sales overview</h1><p>{escape(account)}</p>",
+            *([warning] if invented else []),
+            f'<p class="as-of">Complete until {reached}. {note}</p>',
+            _headline(headline),
+            *map(_section, pictures),
+            "</body></html>\n",
+        ]
+    )
+
+
+def _headline(numbers: Mapping[str, int]) -> str:
+    cells = (f"<li><b>{number:,}</b> {escape(what)}</li>" for what, number in numbers.items())
+    return f'<ul class="headline">{"".join(cells)}</ul>'
+
+
+def _section(picture: Picture) -> str:
+    chart = picture.chart
+    shown = f"<p>{escape(picture.missing)}</p>"
+    if picture.svg:
+        note = f"<p>{escape(picture.note)}</p>\n" if picture.note else ""
+        shown = f"{_inline(picture)}\n{note}{_figures(picture)}"
+    return (
+        f'<section id="{chart.name}"><h2>{escape(chart.title)}</h2>\n'
+        f"<p>{escape(chart.doc)} From <code>{chart.table}</code>.</p>\n{shown}</section>"
+    )
+
+
+def _inline(picture: Picture) -> str:
+    """The drawing, its marks with a text when pointed at, its inner names its own in the page."""
+    told = LABEL.sub(r"\1><title>\2</title></path>", picture.svg)
+    return NAMES.sub(rf"\g<1>{picture.chart.name}-", told)
+
+
+def _figures(picture: Picture) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in picture.chart.columns)
+    rows = [
+        "".join(f"<td>{escape(_text(value))}</td>" for value in row)
+        for row in picture.rows[:MOST_ROWS]
+    ]
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    left = len(picture.rows) - MOST_ROWS
+    more = f"<p>{left:,} more rows are not shown.</p>" if left > 0 else ""
+    table = f"<table><tr>{head}</tr>{body}</table>{more}"
+    return f"<details><summary>The figures</summary>{table}</details>"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else _number(value)
+
+
+def _number(value: Any) -> str:
+    try:
+        return f"{float(value):,.2f}".removesuffix(".00")
+    except TypeError:
+        return str(value)

@@ -1,0 +1,19 @@
+"""Derived tables: one query in a file each."""
+
+from pipedrive_assets.views.sql.table import (
+    DERIVED_BY_NAME,
+    DERIVED_TABLES,
+    OVERVIEW,
+    WEIGHTED_VALUE,
+    DerivedTable,
+    loaded_tables,
+)
+
+__all__ = [
+    "DERIVED_BY_NAME",
+    "DERIVED_TABLES",
+    "OVERVIEW",
+    "WEIGHTED_VALUE",
+    "DerivedTable",
+    "loaded_tables",
+]

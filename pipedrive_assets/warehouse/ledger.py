@@ -1,0 +1,306 @@
+"""The ledger: what the warehouse already holds, kept in the warehouse itself and nowhere else.
+
+Tables beside the data (their columns are described in docs/decisions.md). A row here is
+written after the load it speaks of has committed, so whatever is killed in between is loaded
+again, and loading is idempotent.
+"""
+
+import json
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+
+from pipedrive_assets.connect import Account
+from pipedrive_assets.errors import ConfigurationError, WrongAccountError
+from pipedrive_assets.extract.chunk import ChildrenRead, batches
+from pipedrive_assets.extract.plan import Coverage, Walk, lists_from_json
+from pipedrive_assets.registry import BY_NAME, Entity
+from pipedrive_assets.warehouse import dialect
+
+LAYOUT = 3
+"""Version of these tables, and of the columns that every table has."""
+
+STATEMENT_ROWS = 500
+
+_PLAIN = re.compile(r"[\w.:+-]*", re.ASCII)
+"""Text that means the same in every database between quotes: names and ids."""
+
+PLAIN_SCHEMA = "pipedrive"
+"""dlt's schema of a plain pipeline; each table loaded here has one of its own."""
+
+DLT_TABLES = ("_dlt_version", "_dlt_loads", "_dlt_pipeline_state")
+
+# A new column goes to the end of its table: that is where ALTER TABLE puts it.
+TABLES = {
+    "_pipedrive_account": (
+        "company_id BIGINT, company_name VARCHAR, is_sandbox BOOLEAN, "
+        "first_seen_at TIMESTAMP WITH TIME ZONE, layout BIGINT"
+    ),
+    "_pipedrive_coverage": (
+        "entity VARCHAR, baseline_at TIMESTAMP WITH TIME ZONE, "
+        "complete_until TIMESTAMP WITH TIME ZONE, ids_until BIGINT, walk VARCHAR, "
+        "updated_at TIMESTAMP WITH TIME ZONE, lists VARCHAR, omitted VARCHAR"
+    ),
+    "_pipedrive_children": (
+        "entity VARCHAR, parent_id BIGINT, parent_update_time TIMESTAMP WITH TIME ZONE, "
+        "read_at TIMESTAMP WITH TIME ZONE"
+    ),
+    "_pipedrive_loads": (
+        "entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, what VARCHAR, rows_loaded BIGINT, "
+        "requests BIGINT, tokens BIGINT, seconds DOUBLE PRECISION"
+    ),
+    "_pipedrive_reconciled": ("entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, walk VARCHAR"),
+    "_pipedrive_unlisted": "entity VARCHAR, id VARCHAR, missed_at TIMESTAMP WITH TIME ZONE",
+    "_pipedrive_seen": "entity VARCHAR, id VARCHAR",
+    "_pipedrive_tokens": (
+        "day_started_at TIMESTAMP WITH TIME ZONE, run_id VARCHAR, entity VARCHAR, "
+        "requests BIGINT, tokens BIGINT, account_limit BIGINT, account_left BIGINT, "
+        "day_ends_at TIMESTAMP WITH TIME ZONE, noted_at TIMESTAMP WITH TIME ZONE"
+    ),
+    "_pipedrive_listed_leads": "lead_id VARCHAR",
+    "_pipedrive_views": "name VARCHAR",
+    "_pipedrive_purged": "entity VARCHAR",
+    "_pipedrive_erased": "entity VARCHAR, id BIGINT, erased_at TIMESTAMP WITH TIME ZONE",
+    "_pipedrive_erased_values": (
+        "entity VARCHAR, id BIGINT, salt VARCHAR, kind VARCHAR, words BIGINT, first_word BIGINT, "
+        "digest VARCHAR"
+    ),
+}
+
+
+Sql = dialect.Sql
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadLine:
+    """History: what was read of a table, what it cost in requests, tokens and seconds."""
+
+    entity: str
+    what: str
+    rows_loaded: int
+    requests: int
+    tokens: int
+    seconds: float
+
+
+def prepare(sql: Sql) -> None:
+    """Make the ledger's tables, and their columns, where they are missing."""
+    for name, columns in TABLES.items():
+        sql.execute_sql(f"CREATE TABLE IF NOT EXISTS {table(sql, name)} ({columns})")
+        held = columns_in(sql, name)
+        for column in columns.split(", "):
+            if column.partition(" ")[0] not in held:
+                sql.execute_sql(f"ALTER TABLE {table(sql, name)} ADD COLUMN {column}")
+
+
+def claim(sql: Sql, account: Account, now: datetime) -> None:
+    """Tie the warehouse to its account on first use; raise WrongAccountError for any other
+    account, ConfigurationError for a dataset that a plain dlt pipeline loads.
+    """
+    rows = sql.execute_sql(
+        f"SELECT company_id, company_name, is_sandbox FROM {table(sql, '_pipedrive_account')}"
+    )
+    if not rows:
+        _refuse_plain(sql)
+        sql.execute_sql(
+            f"INSERT INTO {table(sql, '_pipedrive_account')} VALUES (%s, %s, %s, %s, %s)",
+            account.company_id,
+            account.company_name,
+            account.is_sandbox,
+            now,
+            LAYOUT,
+        )
+        return
+    company_id, company_name, is_sandbox = rows[0]
+    if (company_id, is_sandbox) != (account.company_id, account.is_sandbox):
+        raise WrongAccountError(
+            f"This warehouse holds the data of {company_name} ({company_id}), but the api token "
+            f"belongs to {account}. Nothing was written. Set PIPEDRIVE_WAREHOUSE to another file, "
+            "or use the other api token."
+        )
+
+
+def account_of(sql: Sql) -> tuple[int, str, bool] | None:
+    """Id, name and kind of the company that the warehouse belongs to; None: it has none yet."""
+    try:
+        rows = sql.execute_sql(
+            f"SELECT company_id, company_name, is_sandbox FROM {table(sql, '_pipedrive_account')}"
+        )
+    except DatabaseUndefinedRelation:
+        return None
+    return tuple(rows[0]) if rows else None
+
+
+def _refuse_plain(sql: Sql) -> None:
+    if table_exists(sql, "_dlt_version") and sql.execute_sql(
+        f"SELECT 1 FROM {table(sql, '_dlt_version')} WHERE schema_name = %s LIMIT 1", PLAIN_SCHEMA
+    ):
+        raise ConfigurationError(
+            f"The dataset {sql.dataset_name} is loaded by a plain dlt pipeline, which keeps its "
+            "memory elsewhere. Nothing was written. Set PIPEDRIVE_DATASET or PIPEDRIVE_WAREHOUSE "
+            "to another one."
+        )
+
+
+def coverage(sql: Sql, entity: Entity) -> Coverage:
+    """What is held of an entity; an empty Coverage where it was never loaded."""
+    rows = sql.execute_sql(
+        "SELECT baseline_at, complete_until, ids_until, walk, lists, omitted "
+        f"FROM {table(sql, '_pipedrive_coverage')} WHERE entity = %s",
+        entity.name,
+    )
+    if not rows:
+        return Coverage()
+    baseline_at, complete_until, ids_until, walk, lists, omitted = rows[0]
+    return Coverage(
+        baseline_at=baseline_at,
+        complete_until=complete_until,
+        ids_until=ids_until,
+        walk=Walk.from_json(walk) if walk else None,
+        lists=lists_from_json(lists) if lists else {},
+        omitted=tuple(json.loads(omitted)) if omitted else (),
+    )
+
+
+def record_coverage(sql: Sql, entity: Entity, held: Coverage, now: datetime) -> None:
+    """Put an entity's coverage in place of the one before, in one transaction: a run killed in
+    between must not forget what is held.
+    """
+    name = table(sql, "_pipedrive_coverage")
+    with sql.begin_transaction():
+        sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
+        sql.execute_sql(
+            f"INSERT INTO {name} (entity, baseline_at, complete_until, ids_until, walk, "
+            "updated_at, lists, omitted) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            entity.name,
+            held.baseline_at,
+            held.complete_until,
+            held.ids_until,
+            held.walk.to_json() if held.walk else None,
+            now,
+            json.dumps(held.lists, default=datetime.isoformat),
+            json.dumps(held.omitted) if held.omitted else None,
+        )
+
+
+def record_children(
+    sql: Sql,
+    entity: Entity,
+    reads: Sequence[ChildrenRead],
+    doubted: Sequence[ChildrenRead] = (),
+) -> None:
+    """Remember which parents' children are held, and as of when.
+
+    Those of doubted parents are not: they have no `read_at`.
+    """
+    name = table(sql, "_pipedrive_children")
+    made = [_child_row(entity, read, read.read_at) for read in reads]
+    made += [_child_row(entity, read, None) for read in doubted]
+    for some in batches(made, STATEMENT_ROWS):
+        these, ids = among([parent_id for _, parent_id, *_ in some])
+        sql.execute_sql(
+            f"DELETE FROM {name} WHERE entity = %s AND parent_id IN ({these})", entity.name, *ids
+        )
+        rows, values = tuples(some)
+        sql.execute_sql(f"INSERT INTO {name} VALUES {rows}", *values)
+
+
+def _child_row(entity: Entity, read: ChildrenRead, read_at: datetime | None) -> tuple[Any, ...]:
+    return entity.name, read.parent.id, read.parent.update_time, read_at
+
+
+def record_load(sql: Sql, now: datetime, line: LoadLine) -> None:
+    """Add one line of history."""
+    sql.execute_sql(
+        f"INSERT INTO {table(sql, '_pipedrive_loads')} VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        line.entity,
+        now,
+        line.what,
+        line.rows_loaded,
+        line.requests,
+        line.tokens,
+        line.seconds,
+    )
+
+
+def table(sql: Sql, name: str) -> str:
+    """A table's qualified, quoted name."""
+    return sql.make_qualified_table_name(name)
+
+
+def table_exists(sql: Sql, name: str) -> bool:
+    """Whether a table has been made."""
+    try:
+        sql.execute_sql(f"SELECT 1 FROM {table(sql, name)} LIMIT 0")
+    except DatabaseUndefinedRelation:
+        return False
+    return True
+
+
+def columns_in(sql: Sql, name: str) -> set[str]:
+    """The columns of a table that exists."""
+    with sql.execute_query(f"SELECT * FROM {table(sql, name)} LIMIT 0") as cursor:
+        return {column[0] for column in cursor.description}
+
+
+def all_columns(sql: Sql) -> dict[str, dict[str, str]]:
+    """The columns of every table of this project that exists, with their types as DuckDB shows
+    them; tables that somebody else made in the dataset are not among them.
+    """
+    rows = sql.execute_sql(
+        "SELECT table_name, column_name, c.data_type FROM information_schema.columns c "
+        "JOIN information_schema.tables t USING (table_schema, table_name) "
+        "WHERE table_schema = %s AND t.table_type = 'BASE TABLE' "
+        "ORDER BY table_name, c.ordinal_position",
+        sql.dataset_name,
+    )
+    found: dict[str, dict[str, str]] = {}
+    for name, column, kind in rows or ():
+        found.setdefault(name, {})[column] = dialect.shown_type(sql, kind)
+    return {name: columns for name, columns in found.items() if is_own(name, columns)}
+
+
+def is_own(name: str, columns: Collection[str]) -> bool:
+    """Whether this project, or dlt for it, made a table of that name with these columns."""
+    root, is_nested, _ = name.partition("__")
+    if name in TABLES or name in DLT_TABLES:
+        return True
+    return root in BY_NAME and ("_dlt_parent_id" if is_nested else "_dlt_id") in columns
+
+
+def marks(values: Sequence[Any]) -> str:
+    """As many parameter marks as values."""
+    return ", ".join(["%s"] * len(values))
+
+
+def among(values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+    """What stands in `IN (…)` for these values, and its parameters.
+
+    Plain values are written out: for each parameter DuckDB looks for pandas, and where that is not
+    installed, searching takes longer than finding the row.
+    """
+    texts = [_literal(value) for value in values]
+    parameters = [value for value, text in zip(values, texts, strict=True) if text is None]
+    return ", ".join(text or "%s" for text in texts), tuple(parameters)
+
+
+def tuples(rows: Sequence[Sequence[Any]]) -> tuple[str, tuple[Any, ...]]:
+    """What stands behind `VALUES` for these rows, and its parameters; values as in `among`."""
+    parts = [among(row) for row in rows]
+    text = ", ".join(f"({values})" for values, _ in parts)
+    return text, tuple(parameter for _, parameters in parts for parameter in parameters)
+
+
+def _literal(value: object) -> str | None:
+    """A value as SQL; None for one that has to be a parameter."""
+    if value is None:
+        return "NULL"
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, datetime):
+        return f"TIMESTAMPTZ '{value.isoformat()}'"
+    return f"'{value}'" if isinstance(value, str) and _PLAIN.fullmatch(value) else None

@@ -1,0 +1,1 @@
+"""A warehouse on a database server."""

@@ -1,0 +1,248 @@
+"""Custom fields end to end: names and labels a person can read, kept for ever, nothing lost."""
+
+import json
+
+import pytest
+
+from pipedrive_assets.registry import BY_NAME
+from pipedrive_assets.sandbox import faults
+from pipedrive_assets.sandbox.exchange import json_reply
+from pipedrive_assets_tests.truth import HASH, account_rows
+
+TABLES = ("deals", "persons", "organizations", "activities", "products", "leads")
+
+
+def column_of(office, label):
+    code = office.world.code("deals", label)
+    ((name,),) = office.query(
+        f"SELECT normalized_name FROM custom_fields_mapping WHERE hash_string = '{code}'"
+    )
+    return code, name
+
+
+def deal_with(office, code):
+    return next(
+        row["id"]
+        for row in account_rows(office.sandbox, BY_NAME["deals"])
+        if (row["custom_fields"] or {}).get(code) is not None and not row["is_deleted"]
+    )
+
+
+def test_every_value_is_found_under_its_name_with_labels(office):
+    office.load(*TABLES)
+
+    assert [] == office.differences(*TABLES)
+
+
+def test_a_built_in_column_keeps_its_name_and_content(office):
+    office.load("deals")
+    titles = {row["id"]: row["title"] for row in account_rows(office.sandbox, BY_NAME["deals"])}
+
+    assert titles == dict(office.query("SELECT id, title FROM deals"))
+    assert column_of(office, "Title")[1].startswith("title_")
+    assert column_of(office, "ID")[1].startswith("id_")
+
+
+def test_every_defined_field_has_its_column_even_where_all_rows_are_null(office):
+    code = office.world.add_field("products", "Warranty until", "date")
+    office.load("products")
+
+    assert [("DATE", 0)] == office.query(
+        "SELECT any_value(data_type), (SELECT count(warranty_until) FROM products) "
+        "FROM information_schema.columns WHERE table_schema = 'pipedrive_data' "
+        "AND table_name = 'products' "
+        "AND column_name = 'warranty_until'"
+    )
+    assert code is not None
+
+
+def test_a_field_defined_later_has_its_column_without_any_row_changing(office):
+    office.load("products")
+    office.world.add_field("products", "Shelf life", "double")
+    office.advance(minutes=30)
+
+    office.load("products")
+
+    assert [("DOUBLE",)] == office.query(
+        "SELECT data_type FROM information_schema.columns "
+        "WHERE table_schema = 'pipedrive_data' "
+        "AND table_name = 'products' AND column_name = 'shelf_life'"
+    )
+
+
+def test_a_renamed_field_keeps_its_column_and_the_mapping_tells(office):
+    office.load("deals")
+    code, name = column_of(office, "Campaign")
+    office.world.rename_field("deals", code, "Marketing source")
+
+    office.load("deals")
+
+    assert [(name, "Marketing source", "Campaign", True)] == office.query(
+        "SELECT normalized_name, name, first_name, renamed_at IS NOT NULL "
+        f"FROM custom_fields_mapping WHERE hash_string = '{code}'"
+    )
+
+
+def test_a_renamed_option_shows_its_new_label_in_old_rows_too(office):
+    office.load("deals")
+    enum, enum_name = column_of(office, "Priority")
+    chosen, chosen_name = column_of(office, "Interests")
+    deal = deal_with(office, enum)
+    ((option,),) = office.query(f"SELECT {enum_name}_id FROM deals WHERE id = {deal}")
+    other = deal_with(office, chosen)
+    ((ids,),) = office.query(f"SELECT {chosen_name}_ids FROM deals WHERE id = {other}")
+    office.world.rename_option("deals", enum, option, "Highest of all")
+    office.world.rename_option("deals", chosen, json.loads(ids)[0], "Sailing")
+    office.advance(minutes=30)
+
+    office.load("deals")
+
+    assert [("Highest of all", option)] == office.query(
+        f"SELECT {enum_name}, {enum_name}_id FROM deals WHERE id = {deal}"
+    )
+    ((labels,),) = office.query(f"SELECT {chosen_name} FROM deals WHERE id = {other}")
+    assert "Sailing" == json.loads(labels)[0]
+    assert [] != office.query(f"SELECT * FROM deals__{chosen_name}_labels WHERE label = 'Sailing'")
+
+
+def test_a_removed_field_keeps_its_values_and_the_mapping_says_since_when(office):
+    office.load("deals")
+    code, name = column_of(office, "Campaign")
+    before = office.query(f"SELECT id, {name} FROM deals ORDER BY id")
+    office.world.remove_field("deals", code)
+    office.advance(minutes=30)
+
+    office.load("deals")
+
+    assert before == office.query(f"SELECT id, {name} FROM deals ORDER BY id")
+    assert [(True,)] == office.query(
+        f"SELECT gone_at IS NOT NULL FROM custom_fields_mapping WHERE hash_string = '{code}'"
+    )
+
+
+def test_a_field_created_while_the_list_is_walked_is_named_at_once(make_office):
+    from pipedrive_assets.sandbox import faults
+
+    office = make_office(deals=12)
+
+    def create():
+        code = office.world.add_field("deals", "Born late", "varchar")
+        office.world.edit("deals", 7, custom_fields={code: "here"})
+
+    office.sandbox.inject(faults.after("api/v2/dealFields", create).at(1))
+    office.load("deals")
+
+    assert [("here",)] == office.query("SELECT born_late FROM deals WHERE id = 7")
+
+
+def test_refused_definitions_cost_no_rows(office):
+    from pipedrive_assets.sandbox import faults
+
+    office.sandbox.inject(faults.refused("api/v2/productFields", 403).always())
+
+    office.load("products")
+
+    ((rows, kept),) = office.query("SELECT count(*), count(custom_fields) FROM products")
+    assert rows == len(account_rows(office.sandbox, BY_NAME["products"]))
+    assert kept > 0
+
+
+def test_the_fields_table_holds_every_definition(office):
+    office.load("fields")
+    defined = office.world.fields["deals"]
+
+    found = dict(office.query("SELECT field_code, field_name FROM fields WHERE entity = 'deal'"))
+
+    assert {code: field["field_name"] for code, field in defined.items()}.items() <= found.items()
+    assert [("activity",), ("deal",), ("organization",), ("person",), ("product",)] == office.query(
+        "SELECT DISTINCT entity FROM fields ORDER BY 1"
+    )
+
+
+def test_field_definitions_are_asked_for_once_a_load(office):
+    office.load("deals", "deals_flow", "custom_fields_mapping", "fields")
+
+    assert 1 == len(office.sandbox.calls("dealFields"))
+
+
+# Views
+
+
+def test_views_show_names_in_place_of_ids(office):
+    office.load("deals", "stages", "users", "pipelines", "persons", "organizations")
+
+    assert [(0,)] == office.query(
+        "SELECT count(*) FROM deals_readable WHERE stage_name = CAST(stage_id AS VARCHAR) "
+        "OR owner_name = CAST(owner_id AS VARCHAR)"
+    )
+    assert office.query("SELECT count(*) FROM deals") == office.query(
+        "SELECT count(*) FROM deals_readable"
+    )
+
+
+def test_views_show_ids_where_a_reference_table_was_never_loaded(office):
+    office.load("deals")
+
+    assert office.query("SELECT id, CAST(stage_id AS VARCHAR) FROM deals ORDER BY id") == (
+        office.query("SELECT id, stage_name FROM deals_readable ORDER BY id")
+    )
+
+
+def test_the_flow_speaks_in_names(office):
+    office.load("deals", "deals_flow", "stages", "pipelines")
+    moves = office.query("SELECT count(*) FROM deals_flow WHERE field_key = 'stage_id'")
+
+    assert moves == office.query(
+        "SELECT count(*) FROM deals_flow_readable JOIN stages ON stages.name = new_value_readable "
+        "AND CAST(stages.id AS VARCHAR) = new_value WHERE field_key = 'stage_id'"
+    )
+    ((changes,),) = office.query("SELECT count(*) FROM deals_flow WHERE object = 'dealChange'")
+    assert [(changes,)] == office.query("SELECT count(*) FROM deals_flow_deal_change")
+
+
+@pytest.mark.slow
+def test_fields_that_pipedrive_refuses_to_tell_for_once_are_not_taken_for_deleted(office):
+    tables = ("fields", "custom_fields_mapping")
+    held = "SELECT entity, field_code, _deleted_at FROM fields ORDER BY 1, 2"
+    office.load(*tables)
+    before = office.query(held)
+    office.sandbox.inject(faults.refused("api/v2/productFields", 402))
+
+    office.load(*tables)
+
+    assert before == office.query(held)
+    office.sandbox.clear_faults()
+    code = next(iter(office.world.fields["products"]))
+    office.world.remove_field("products", code)
+    office.load(*tables)
+    assert [(code,)] == office.query("SELECT field_code FROM fields WHERE _deleted_at IS NOT NULL")
+
+
+@pytest.mark.parametrize("form", ["nested", "flat"])
+def test_activities_have_the_columns_that_the_mapping_promises(office, form):
+    """Whether the values are in an object, as in API v2, or among the columns, as in v1."""
+
+    def flatten(genuine):
+        body = genuine.json()
+        body["data"] = [
+            {**row, "custom_fields": None, **(row["custom_fields"] or {})} for row in body["data"]
+        ]
+        return json_reply(200, body, genuine.headers)
+
+    if form == "flat":
+        office.sandbox.inject(faults.changed("api/v2/activities", flatten).always())
+    office.load("activities", "custom_fields_mapping")
+
+    promised = office.query(
+        "SELECT hash_string, normalized_name FROM custom_fields_mapping "
+        "WHERE endpoint = 'activity' AND column_type IN ('varchar', 'double')"
+    )
+    assert promised
+    held = {row[0] for row in office.query("SELECT column_name FROM (DESCRIBE activities)")}
+    assert {name for _, name in promised} <= held
+    assert not [name for name in held if HASH.match(name)]
+    for code, name in promised:
+        rows = account_rows(office.sandbox, BY_NAME["activities"])
+        expected = {row["id"]: (row["custom_fields"] or {}).get(code) or None for row in rows}
+        found = dict(office.query(f'SELECT id, "{name}" FROM activities'))
+        assert expected == {key: found[key] or None for key in expected}

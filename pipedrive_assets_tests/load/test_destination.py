@@ -1,0 +1,162 @@
+"""What PIPEDRIVE_DESTINATION names, as far as no server is needed to tell."""
+
+from pathlib import Path
+
+import pytest
+from dlt.destinations.exceptions import DatabaseTerminalException, DestinationConnectionError
+
+from pipedrive_assets.config import Settings
+from pipedrive_assets.definitions import build
+from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.warehouse import Server, name_of, warehouse_of
+
+psycopg2 = pytest.importorskip("psycopg2")
+
+CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
+URL = "postgresql://loader:hunter2@db.example.com:5433/crm"
+
+
+def settings(**given: str) -> Settings:
+    return Settings.from_env({"PIPEDRIVE_API_TOKEN": "t", **given}, Path.cwd())
+
+
+def on_postgres() -> Settings:
+    return settings(PIPEDRIVE_DESTINATION="postgres")
+
+
+def test_a_server_is_named_by_host_and_database_without_its_password(monkeypatch):
+    monkeypatch.setenv(CREDENTIALS, URL)
+    warehouse = warehouse_of(on_postgres())
+
+    assert "postgres://db.example.com:5433/crm:pipedrive_data" == str(warehouse)
+    assert str(warehouse) == name_of(on_postgres())
+    warehouse.close()
+
+
+def test_definitions_are_built_where_credentials_are_still_missing(monkeypatch):
+    monkeypatch.delenv(CREDENTIALS, raising=False)
+
+    assert "postgres:pipedrive_data" == name_of(on_postgres())
+    specs = build(on_postgres()).resolve_all_asset_specs()
+    assert {"dlt", "postgres"} in [spec.kinds for spec in specs]
+    assert not any("duckdb" in spec.kinds for spec in specs)
+
+
+def test_a_read_copy_is_for_a_file_alone():
+    with pytest.raises(ConfigurationError, match="postgres has any number of readers"):
+        settings(PIPEDRIVE_DESTINATION="postgres", PIPEDRIVE_READ_COPY="copy.duckdb")
+
+
+def test_the_default_destination_points_to_no_account():
+    assert (
+        () == Settings.from_env({"PIPEDRIVE_DESTINATION": "duckdb"}, Path.cwd()).points_to_account
+    )
+    assert Settings.from_env({"PIPEDRIVE_DESTINATION": "postgres"}, Path.cwd()).points_to_account
+
+
+AT = 'connection to server at "db.example.com" (10.0.0.1), port 5433 failed: '
+
+
+def refused(text):
+    """An error without a code: no connection came about."""
+    return psycopg2.OperationalError(text)
+
+
+def with_state(state, kind=psycopg2.DatabaseError, text="Anna Li"):
+    return type(kind.__name__, (kind,), {"pgcode": state})(text)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (refused(f'{AT}FATAL:  password authentication failed for user "x"'), "refuses this user"),
+        (refused(f"{AT}fe_sendauth: no password supplied"), "refuses this user"),
+        (refused(f'{AT}FATAL:  role "timeout" does not exist'), "refuses this user"),
+        (refused(f'{AT}FATAL:  database "refused" does not exist'), "There is no database"),
+        (refused(f"{AT}Connection refused"), "cannot be reached"),
+        (refused('could not translate host name "terminating" to address'), "cannot be reached"),
+        (refused(f"{AT}FATAL:  sorry, too many clients already"), "takes no connections at the"),
+        (refused("server closed the connection unexpectedly"), "was lost"),
+        (psycopg2.InterfaceError("connection already closed"), "was lost"),
+        (with_state("42501", text='permission denied for schema "timeout"'), "GRANT it CREATE"),
+        (with_state("53100"), "is full"),
+        (with_state("57014", text="canceling statement due to statement timeout"), "statement_tim"),
+        (with_state("57P01", text="terminating connection due to …"), "was lost"),
+        (with_state("55P03"), "blocks a table"),
+        (with_state("23505", kind=psycopg2.IntegrityError), "IntegrityError: SQLSTATE 23505. Not"),
+        (Exception(f"something new about {URL}\nand long"), "could not be used: Exception."),
+        (
+            DestinationConnectionError("c", "d", "x", Exception(f"new, {URL}\nand long")),
+            "could not be used: Exception: new, postgresql://***@db.example.com",
+        ),
+    ],
+)
+def test_each_trouble_is_one_sentence_without_password_and_rows(monkeypatch, error, words):
+    monkeypatch.setenv(CREDENTIALS, URL)
+
+    told = str(Server("postgres").explain(error))
+
+    assert words in told
+    assert "hunter2" not in told
+    assert "Anna" not in told
+    assert "\n" not in told
+    assert words in str(Server("postgres").explain(wrapped(error)))
+
+
+def wrapped(error):
+    """As dlt wraps it."""
+    if isinstance(error, DestinationConnectionError):
+        return error
+    return DatabaseTerminalException(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (refused(f"{AT}FATAL:  the database system is starting up"), True),
+        (refused(f"{AT}FATAL:  remaining connection slots are reserved"), True),
+        (refused(f'{AT}FATAL:  database "starting up" does not exist'), False),
+        (with_state("57014", text="the database system is starting up"), False),
+        (with_state("53300"), True),
+    ],
+)
+def test_only_a_server_that_takes_connections_soon_is_waited_for(monkeypatch, error, expected):
+    monkeypatch.setenv(CREDENTIALS, URL)
+
+    assert expected is Server("postgres").is_busy(
+        DestinationConnectionError("c", "d", str(error), error)
+    )
+
+
+def test_credentials_may_stand_in_env(monkeypatch):
+    monkeypatch.setenv(CREDENTIALS, "")  # so that what is set here is taken back
+    monkeypatch.delenv(CREDENTIALS)
+    Path(".env").write_text(f"{CREDENTIALS}={URL}", "utf-8")
+
+    assert "postgres://db.example.com:5433/crm" == str(Server("postgres"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("postgres", None, f"needs credentials.* Set {CREDENTIALS}"),
+        ("postgres", "postgresql://me@localhost/db", "needs credentials"),
+        ("postgres", "hunter2 is no URL", "cannot be read"),
+        ("postgres", "postgresql://me:a@hunter2@localhost/db", "percent-encoded"),
+        ("postgres", "postgresql://me:a@b/hunter2@localhost/db", "percent-encoded"),
+        ("filesystem", None, "holds no tables"),
+        ("lake", None, "is a DuckDB file. Set PIPEDRIVE_DESTINATION=duckdb"),
+        ("oracle9", None, "dlt knows no destination 'oracle9'"),
+        ("snowflake", None, "needs the package snowflake"),
+    ],
+)
+def test_what_is_missing_is_one_sentence_that_says_what_to_set(monkeypatch, name, value, words):
+    monkeypatch.delenv(CREDENTIALS, raising=False)
+    monkeypatch.setenv("DESTINATION__LAKE__DESTINATION_TYPE", "duckdb")
+    if value:
+        monkeypatch.setenv(CREDENTIALS, value)
+
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        Server(name)
+
+    assert "hunter2" not in f"{caught.value}{caught.value.__cause__}"

@@ -1,0 +1,41 @@
+"""Chunks reach the writer in order, those first that others wait for, and never too many."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from pipedrive_assets.load.chunk_queue import CHUNKS_AHEAD, Event, HandOver
+
+
+def test_the_urgent_are_taken_first_each_line_in_its_order():
+    line = HandOver[str]()
+    for name in ("a", "b"):
+        line.put(Event(name), urgent=False)
+    for name in ("c", "d"):
+        line.put(Event(name), urgent=True)
+
+    assert ["c", "d", "a", "b"] == [line.take().table for _ in range(4)]
+    assert line.is_empty
+
+
+def test_a_full_line_makes_its_own_readers_wait_and_nobody_else():
+    line = HandOver[int]()
+    for number in range(CHUNKS_AHEAD):
+        line.put(Event(number), urgent=False)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(line.put, Event(99), urgent=False)
+        assert line.put(Event(100), urgent=True)
+        assert not waiting.done()
+        assert [100, 0] == [line.take().table for _ in range(2)]
+        assert waiting.result(timeout=5)
+
+
+def test_who_waits_for_room_is_sent_home_when_it_stops():
+    line = HandOver[int]()
+    for number in range(CHUNKS_AHEAD):
+        line.put(Event(number), urgent=False)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(line.put, Event(99), urgent=False)
+        line.stop()
+        assert waiting.result(timeout=5) is False
+    assert line.put(Event(100), urgent=True) is False

@@ -1,0 +1,184 @@
+"""Whatever befalls the warehouse file: one sentence that ends in what to do, and nothing broken."""
+
+import errno
+import itertools
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from dlt.common.storages import FileStorage
+from dlt.destinations.exceptions import DestinationConnectionError
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+
+from pipedrive_assets.errors import LoadFailed, WarehouseError
+from pipedrive_assets.warehouse import Warehouse
+from pipedrive_assets.warehouse.duckdb.file import DuckDbFile
+from pipedrive_assets.warehouse.duckdb.file_lock import explain
+
+FILE = Path("/data/warehouse.duckdb")
+LOCKED = (
+    'IO Error: Could not set lock on file "w": Conflicting lock is held in /usr/bin/dbeaver '
+    "(PID 4711). See also https://duckdb.org"
+)
+
+
+def io_error(text):
+    return duckdb.IOException(f"IO Error: {text}")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "Free some space and run again"),
+        (io_error('Could not write "x": No space left on device'), "Free some space"),
+        (OSError(errno.EROFS, "Read-only file system"), "its disk is read-only"),
+        (PermissionError(errno.EACCES, "no"), "Correct its rights and run again."),
+        (io_error('Cannot open file "w": Permission denied'), "Correct its rights"),
+        (duckdb.IOException(LOCKED), "open in another program (/usr/bin/dbeaver, process 4711)"),
+        (
+            io_error('The file "w" exists, but it is not a valid DuckDB database file!'),
+            "to another path",
+        ),
+        (io_error("Trying to read a database file with version number 99"), "--upgrade duckdb"),
+        (io_error("Corrupt database file: computed checksum 1 does not match"), "is damaged"),
+        (io_error("something new\nand long"), "could not be used: IOException: IO Error: somethi"),
+        (Exception("Anna Li"), "could not be used: Exception. Nothing half"),
+        (
+            duckdb.ConversionException('Could not convert string "Anna Li" to INT64'),
+            "could not be used: ConversionException. Nothing half",
+        ),
+    ],
+)
+def test_each_trouble_is_one_sentence_with_what_to_do(error, words):
+    told = str(explain(error, FILE))
+
+    assert told.startswith(("The disk of ", str(FILE)))
+    assert words in told
+    assert "\n" not in told
+    wrapped = DestinationConnectionError("client", "dataset", str(error), error)
+    assert words in str(explain(wrapped, FILE))
+
+
+@pytest.mark.parametrize(
+    "name", ["block.duckdb", "No space left.duckdb", "Permission denied.duckdb", "locked.duckdb"]
+)
+def test_words_in_a_path_are_not_the_fault(tmp_path, monkeypatch, name):
+    """A damaged file is not waited for, and is not taken for one that is locked or full."""
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("waited"))
+    path = tmp_path / name
+    path.write_bytes(b"x" * 20_000)
+    warehouse = Warehouse(path, "pipedrive_data")
+    with pytest.raises(WarehouseError, match="is not a DuckDB file"), warehouse.sql():
+        pass
+    warehouse.close()
+
+
+def test_a_file_that_another_process_has_open_is_waited_for_and_named(tmp_path, monkeypatch):
+    path = tmp_path / "w.duckdb"
+    hold = f"import duckdb; c = duckdb.connect({str(path)!r}); print('open', flush=True); input()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    other.stdout.readline()
+    try:
+        store = DuckDbFile(path)
+        with pytest.raises(duckdb.IOException) as caught:
+            duckdb.connect(str(path))
+        assert store.is_busy(caught.value)
+        assert f"process {other.pid})" in str(store.explain(caught.value))
+    finally:
+        other.communicate(b"\n")
+
+
+def test_a_file_that_was_made_in_vain_is_removed(tmp_path, monkeypatch):
+    """On a full disk DuckDB leaves half a header, which nothing can open any more."""
+
+    def half(_client):
+        (tmp_path / "warehouse.duckdb").write_bytes(b"half a header")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb", "pipedrive_data")
+    with monkeypatch.context() as patched:
+        patched.setattr(DuckDbSqlClient, "open_connection", half)
+        with pytest.raises(WarehouseError, match="is full"), warehouse.sql():
+            pass
+
+    with warehouse.sql() as sql:
+        assert [(1,)] == list(sql.execute_sql("SELECT 1"))
+    warehouse.close()
+
+
+@pytest.mark.parametrize("whole_files", [0, 1, 2, 3, 5, 6, 7, 12, 13])
+def test_a_working_file_that_was_cut_short_spoils_no_later_load(office, monkeypatch, whole_files):
+    """dlt leaves half of a file behind and would later take it for a schema."""
+    files = itertools.count()
+    whole = FileStorage.save_atomic
+
+    def cut_short(storage_path, relative_path, data, file_type="t"):
+        if next(files) != whole_files:
+            return whole(storage_path, relative_path, data, file_type)
+        Path(storage_path, "40ddc974b924ed48").write_bytes(b"{")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FileStorage, "save_atomic", staticmethod(cut_short))
+        with pytest.raises((LoadFailed, WarehouseError), match="is full"):
+            office.load("stages")
+
+    office.load("stages")
+    assert [] == office.differences("stages")
+
+
+def test_what_is_committed_is_not_held_in_memory_for_long(office):
+    """dlt sets a limit of its own each time that it opens the file."""
+    with office.warehouse.sql() as sql:
+        office.load("stages")
+        limit = sql.execute_sql("SELECT current_setting('checkpoint_threshold')")
+    assert [("61.0 MiB",)] == list(limit)
+
+
+def test_a_foreign_file_is_left_alone(tmp_path):
+    path = tmp_path / "warehouse.duckdb"
+    path.write_text("my notes, of which there is no other copy" * 200)
+    warehouse = Warehouse(path, "pipedrive_data")
+
+    with pytest.raises(WarehouseError, match="is not a DuckDB file"), warehouse.sql():
+        pass
+
+    assert path.read_text().startswith("my notes")
+    warehouse.close()
+
+
+def test_a_note_that_cannot_be_left_stops_nobody(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb", "pipedrive_data")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", refuse)
+        with warehouse.table_lock("stages"), warehouse.exclusive():
+            assert not (tmp_path / "warehouse.duckdb").exists()
+    warehouse.close()
+
+
+def test_a_working_folder_that_is_removed_under_a_running_load_is_one_sentence(office):
+    office.load("stages")
+    made = office.warehouse.pipeline
+
+    def swept(name):
+        pipeline = made(name)
+        shutil.rmtree(office.warehouse._work.name)
+        return pipeline
+
+    office.warehouse.pipeline = swept
+    with pytest.raises(LoadFailed, match="was removed while the load was running") as failure:
+        office.load("users")
+    office.warehouse.close()
+    office.warehouse = Warehouse(office.warehouse.path, "pipedrive_data")
+
+    assert "TMPDIR" in str(failure.value)
+    office.load("users", "stages")
+    assert [] == office.differences("users", "stages")
