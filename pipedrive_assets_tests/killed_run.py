@@ -19,7 +19,7 @@ from pipedrive_assets.load import LoadRequest, ReconcileRequest, load, reconcile
 from pipedrive_assets.load.reconciliation import seen_ids
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.registry import BY_NAME
-from pipedrive_assets.warehouse import Server, Warehouse, ledger
+from pipedrive_assets.warehouse import DatabaseServer, Warehouse, ledger
 from pipedrive_assets.warehouse.duckdb import destination
 from pipedrive_assets.windows import Window, parse_stamp
 
@@ -63,7 +63,7 @@ def work(spec: dict[str, Any]) -> None:
         base_url=spec["url"], api_token=spec["token"], sleep=lambda _: None, now=lambda: now
     )
     connection = Connection(client=client, is_sandbox=True)
-    place = Path(spec["warehouse"]) if "warehouse" in spec else Server(spec["destination"])
+    place = Path(spec["warehouse"]) if "warehouse" in spec else DatabaseServer(spec["destination"])
     warehouse = Warehouse(place, "pipedrive_data")
     entities = tuple(replace(BY_NAME[name], page_rows=2) for name in spec["tables"])
     if spec["reconcile"]:

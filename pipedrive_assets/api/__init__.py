@@ -1,6 +1,6 @@
 """Pipedrive's API: calls, pages, verdicts, pace and spending."""
 
-from pipedrive_assets.api.allowance import Allowance, Caps, TokenDay, has_reset
+from pipedrive_assets.api.allowance import Caps, QuotaWindow, TokenBudget, has_reset
 from pipedrive_assets.api.budget import Tally
 from pipedrive_assets.api.client import Answer, Client
 from pipedrive_assets.api.paging import Page, in_a_circle
@@ -9,13 +9,13 @@ from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT
 __all__ = [
     "READ_SECONDS",
     "USER_AGENT",
-    "Allowance",
     "Answer",
     "Caps",
     "Client",
     "Page",
+    "QuotaWindow",
     "Tally",
-    "TokenDay",
+    "TokenBudget",
     "has_reset",
     "in_a_circle",
 ]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipedrive_assets.api.verdict import DAY_LEFT, DAY_LIMIT, Reply, budget_reset_at
+from pipedrive_assets.api.verdict import DAY_LEFT, DAY_LIMIT, ApiReply, budget_reset_at
 from pipedrive_assets.errors import CapReached
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ RUN_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenDay:
+class QuotaWindow:
     """24 hours after which the account's tokens come back; `start` is aware, UTC."""
 
     start: datetime
@@ -49,12 +49,12 @@ class TokenDay:
         """When the next one begins."""
         return self.start + DAY
 
-    def at(self, moment: datetime) -> "TokenDay":
+    def at(self, moment: datetime) -> "QuotaWindow":
         """The day that holds a moment, counted on from this one."""
-        return TokenDay(start=self.start + max(0, (moment - self.start) // DAY) * DAY)
+        return QuotaWindow(start=self.start + max(0, (moment - self.start) // DAY) * DAY)
 
     @classmethod
-    def utc(cls, moment: datetime) -> "TokenDay":
+    def utc(cls, moment: datetime) -> "QuotaWindow":
         """The UTC day, as long as no reset was observed."""
         return cls(start=moment.replace(hour=0, minute=0, second=0, microsecond=0))
 
@@ -80,7 +80,7 @@ class DailyTokens:
         self._ignored: set[str] = set()
         self._lock = threading.Lock()
 
-    def learn(self, reply: Reply, *, cost: int, now: datetime) -> None:
+    def learn(self, reply: ApiReply, *, cost: int, now: datetime) -> None:
         """Take the numbers of a reply to a call of `cost` tokens.
 
         Pipedrive reports what was left before it charged the call. Of replies that overtook each
@@ -108,7 +108,7 @@ class DailyTokens:
                 return False
             return self.left < cost and now < self._left_until
 
-    def _warn_of_ignored(self, reply: Reply) -> None:
+    def _warn_of_ignored(self, reply: ApiReply) -> None:
         """Log once for each daily header that holds something other than a plausible number."""
         for header, found in ((DAY_LIMIT, reply.daily_limit), (DAY_LEFT, reply.daily_left)):
             if found is None and header in reply.headers and header not in self._ignored:
@@ -152,7 +152,7 @@ class Caps:
         return int(limit * KEPT_SHARE) if limit and self.per_day is None else 0
 
 
-class Allowance:
+class TokenBudget:
     """What the capped tables of a run may still take; safe from any thread.
 
     `others` is what other runs of the same day have taken.
@@ -163,7 +163,7 @@ class Allowance:
         caps: Caps,
         daily: DailyTokens,
         *,
-        day: TokenDay,
+        day: QuotaWindow,
         now: Callable[[], datetime],
         others: int = 0,
     ) -> None:
@@ -210,7 +210,7 @@ class Allowance:
             allowed += [per_run - self._of_run] if per_run else []
         return max(0, min(allowed)) if allowed else None
 
-    def turn_over(self) -> TokenDay:
+    def turn_over(self) -> QuotaWindow:
         """The day it is now; a new one begins with nothing taken."""
         with self._lock:
             self._turn_over()
@@ -246,7 +246,7 @@ class Allowance:
     def _turn_over(self) -> None:
         now = self._now()
         if self.daily.resets != self._resets:
-            self._resets, day = self.daily.resets, TokenDay(start=now)
+            self._resets, day = self.daily.resets, QuotaWindow(start=now)
         else:
             day = self.day.at(now)
         if day != self.day:

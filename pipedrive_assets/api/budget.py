@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pipedrive_assets.api.allowance import Allowance
-from pipedrive_assets.api.verdict import BURST_SECONDS, Reply
+from pipedrive_assets.api.allowance import TokenBudget
+from pipedrive_assets.api.verdict import BURST_SECONDS, ApiReply
 
 LONGEST_PAUSE_SECONDS = 120.0
 """The longest pause after refusals in a row that do not report how long to wait."""
@@ -61,7 +61,7 @@ class Tally:
     replies_429: int = 0
     asking: float = field(default=0.0, compare=False)
     waiting: float = field(default=0.0, compare=False)
-    allowance: Allowance | None = field(default=None, repr=False, compare=False)
+    allowance: TokenBudget | None = field(default=None, repr=False, compare=False)
     """What its calls are taken from before they are sent; None: no cap."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
@@ -88,7 +88,7 @@ class Tally:
             self.waiting += waiting
 
 
-class Pace:
+class RateLimiter:
     """Lets at most the announced number of requests start in any burst window, from however many
     threads, and gives way to other programs that use the same window.
 
@@ -167,7 +167,7 @@ class Pace:
                 lasting=now - self._refused_since,
             )
 
-    def learn(self, reply: Reply, started: float) -> None:
+    def learn(self, reply: ApiReply, started: float) -> None:
         """Take the limit and the others' share from a reply to the request of that moment."""
         limit, left = reply.number("x-ratelimit-limit"), reply.number("x-ratelimit-remaining")
         with self._lock:

@@ -19,7 +19,7 @@ import requests
 
 from pipedrive_assets import errors
 from pipedrive_assets.api.allowance import DailyTokens
-from pipedrive_assets.api.budget import Pace, Tally, growing_pause
+from pipedrive_assets.api.budget import RateLimiter, Tally, growing_pause
 from pipedrive_assets.api.nul import may_have_nul, without_nul
 from pipedrive_assets.api.paging import (
     IncompletePage,
@@ -32,7 +32,7 @@ from pipedrive_assets.api.paging import (
 )
 from pipedrive_assets.api.verdict import (
     Action,
-    Reply,
+    ApiReply,
     Verdict,
     budget_reset_at,
     judge,
@@ -65,7 +65,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ApiCall:
     """One GET: `path` below the base URL, `cost` in tokens, `tally` that it is counted in."""
 
     path: str
@@ -100,13 +100,13 @@ class Client:
         """
         self.base_url = base_url.rstrip("/")
         self.tally, self.daily = Tally(), DailyTokens()
-        self.pace = Pace(sleep=sleep, monotonic=monotonic)
+        self.pace = RateLimiter(sleep=sleep, monotonic=monotonic)
         self.now, self._sleep, self._monotonic, self._jitter = now, sleep, monotonic, jitter
         self.removes_nul = False
         """Whether NUL characters are removed from replies: set where the destination of the rows
         cannot store them."""
 
-        self.latest: Reply | None = None
+        self.latest: ApiReply | None = None
         """Status and headers of the latest reply, without its body."""
         self._final: Callable[[], errors.ApiError] | None = None
         self._lock = threading.Lock()
@@ -127,7 +127,7 @@ class Client:
         self, path: str, *, cost: int, params: Params = (), tally: Tally | None = None
     ) -> tuple[dict[str, Any], datetime]:
         """The `data` object of an endpoint that answers with one, and when it was read."""
-        call = Call(path=path, cost=cost, params=params, tally=tally or Tally())
+        call = ApiCall(path=path, cost=cost, params=params, tally=tally or Tally())
         body, read_at = self._ask(call, read_object)
         return body, read_at
 
@@ -154,7 +154,7 @@ class Client:
         counted, seen, last_rows = tally or Tally(), {marker}, None
         v1 = path.startswith("v1/")
         while True:
-            call = Call(
+            call = ApiCall(
                 path=path,
                 cost=cost,
                 params=(*params, *page_params(paging, page_rows, marker)),
@@ -178,7 +178,7 @@ class Client:
             marker, last_rows = page.marker, page.rows
             seen.add(marker)
 
-    def _ask(self, call: Call, read: Callable[[dict[str, Any]], Any]) -> tuple[Any, datetime]:
+    def _ask(self, call: ApiCall, read: Callable[[dict[str, Any]], Any]) -> tuple[Any, datetime]:
         """Ask until there is a readable reply, or an error that asking again will not mend."""
         attempts = waits = 0
         began = self._monotonic()
@@ -200,16 +200,16 @@ class Client:
                 continue
             raise self._stop(call, reply, verdict, attempts + waits)
 
-    def _storable(self, reply: Reply | None, body: Any) -> Any:
+    def _storable(self, reply: ApiReply | None, body: Any) -> Any:
         if self.removes_nul and reply and may_have_nul(reply.content):
             return without_nul(body)
         return body
 
-    def _try(self, call: Call) -> tuple[Reply | None, Verdict]:
+    def _try(self, call: ApiCall) -> tuple[ApiReply | None, Verdict]:
         with call.tally.allowance.call(call.cost) if call.tally.allowance else nullcontext():
             return self._send(call)
 
-    def _send(self, call: Call) -> tuple[Reply | None, Verdict]:
+    def _send(self, call: ApiCall) -> tuple[ApiReply | None, Verdict]:
         came = self._monotonic()
         self._raise_known_end(call)
         started = self.pace.take()
@@ -230,7 +230,7 @@ class Client:
         verdict = judge(reply, cost=call.cost, paged_on=call.paged_on, known_left=self.daily.left)
         return reply, replace(verdict, quote=self._wire.clean(verdict.quote))
 
-    def _raise_known_end(self, call: Call) -> None:
+    def _raise_known_end(self, call: ApiCall) -> None:
         """Raise what ended all calls of this client, or what the account would answer: nothing is
         sent once earlier replies show that the day's tokens do not cover the call.
         """
@@ -245,7 +245,7 @@ class Client:
                 quote=f"it costs {call.cost} API tokens, {self.daily.left} of the day are left",
             )
 
-    def _wait(self, call: Call, verdict: Verdict, waits: int, lasting: float) -> bool:
+    def _wait(self, call: ApiCall, verdict: Verdict, waits: int, lasting: float) -> bool:
         """Close the window for everybody; returns whether the call is tried again.
 
         `waits` is how often the call has waited already, `lasting` for how many seconds it has been
@@ -266,7 +266,7 @@ class Client:
             self._sleep(pause)
         return True
 
-    def _back_off(self, call: Call, verdict: Verdict, attempts: int) -> None:
+    def _back_off(self, call: ApiCall, verdict: Verdict, attempts: int) -> None:
         seconds = min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2 ** (attempts - 1)) * (
             0.5 + self._jitter() / 2
         )
@@ -279,7 +279,7 @@ class Client:
         self._sleep(seconds)
 
     def _stop(
-        self, call: Call, reply: Reply | None, verdict: Verdict, attempts: int
+        self, call: ApiCall, reply: ApiReply | None, verdict: Verdict, attempts: int
     ) -> errors.ApiError:
         """The error to raise; what concerns the whole account ends every walk of this client."""
         error = self._error(call, reply, verdict, attempts)
@@ -290,7 +290,7 @@ class Client:
         return error
 
     def _error(
-        self, call: Call, reply: Reply | None, verdict: Verdict, attempts: int
+        self, call: ApiCall, reply: ApiReply | None, verdict: Verdict, attempts: int
     ) -> errors.ApiError:
         status, kind = reply.status if reply else 0, verdict.error
         if reply and issubclass(kind, errors.BudgetExhausted):
@@ -328,7 +328,7 @@ _OF_ALL = (errors.AuthenticationError, errors.BudgetExhausted, errors.Blocked)
 """What concerns the whole account."""
 
 
-def _read_at(reply: Reply | None, now: Callable[[], datetime]) -> datetime:
+def _read_at(reply: ApiReply | None, now: Callable[[], datetime]) -> datetime:
     """The earlier of Pipedrive's clock and ours: whichever runs ahead, no change is passed over."""
     ours = now()
     return min((reply.date if reply else None) or ours, ours)

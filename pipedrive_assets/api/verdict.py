@@ -44,7 +44,7 @@ class Action(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class ApiReply:
     """One HTTP reply: headers by lower-case name, the body undecoded."""
 
     status: int
@@ -137,7 +137,7 @@ _PASSES: dict[int, type[errors.ApiError]] = {
 
 
 def judge(
-    reply: Reply, *, cost: int, paged_on: bool = False, known_left: int | None = None
+    reply: ApiReply, *, cost: int, paged_on: bool = False, known_left: int | None = None
 ) -> Verdict:
     """The verdict on one reply to a call of `cost` tokens; `paged_on`: the call carried a page
     marker; `known_left`: tokens of the day that earlier replies left.
@@ -170,7 +170,7 @@ def _refusal(status: int, *, is_json: bool, paged_on: bool) -> type[errors.ApiEr
     return _STOPS.get(status, errors.ApiError)
 
 
-def _judge_success(reply: Reply, body: Any, quote: str) -> Verdict:
+def _judge_success(reply: ApiReply, body: Any, quote: str) -> Verdict:
     """A 2xx goes on only with a JSON object that does not call itself a failure and carries
     `data`.
     """
@@ -185,7 +185,7 @@ def _judge_success(reply: Reply, body: Any, quote: str) -> Verdict:
     return Verdict(action=Action.GO_ON, body=body)
 
 
-def _judge_limit(reply: Reply, cost: int, known_left: int | None, *, is_page: bool) -> Verdict:
+def _judge_limit(reply: ApiReply, cost: int, known_left: int | None, *, is_page: bool) -> Verdict:
     """Which limit a 429 is about: the day's tokens, the burst window, or an unnamed one.
 
     Official docs, rate limiting: the burst window is full when it has no requests left. The day's
@@ -213,7 +213,7 @@ def _judge_limit(reply: Reply, cost: int, known_left: int | None, *, is_page: bo
     )
 
 
-def told_reset_at(reply: Reply, now: datetime) -> datetime | None:
+def told_reset_at(reply: ApiReply, now: datetime) -> datetime | None:
     """When the day's tokens come back by the reply's own word."""
     reset = reply.number("x-ratelimit-reset") or 0.0
     if DAY_LONG_RESET_SECONDS <= reset <= LONGEST_RESET_SECONDS:
@@ -221,7 +221,9 @@ def told_reset_at(reply: Reply, now: datetime) -> datetime | None:
     return None
 
 
-def budget_reset_at(reply: Reply, now: datetime, day_ends_at: datetime | None = None) -> datetime:
+def budget_reset_at(
+    reply: ApiReply, now: datetime, day_ends_at: datetime | None = None
+) -> datetime:
     """When the day's tokens come back: the reply's own word, else the end of the day as observed,
     else the next UTC midnight.
     """
@@ -275,7 +277,7 @@ def _mended(body: Any) -> Any:
     return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
-def _quote(reply: Reply, body: Any) -> str:
+def _quote(reply: ApiReply, body: Any) -> str:
     """Pipedrive's own words about a failure."""
     if isinstance(body, dict):
         said = [body.get(name) for name in ("error", "error_info", "errors", "code")]

@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from pipedrive_assets.api.quiet import QuietAdapter
-from pipedrive_assets.api.verdict import Reply
+from pipedrive_assets.api.verdict import ApiReply
 from pipedrive_assets.errors import ConfigurationError
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_REPLY_SECONDS = 10.0, 60.0, 180.0
@@ -68,7 +68,7 @@ class Wire:
         )
         self._door = adapter or QuietAdapter(pool_maxsize=CONNECTIONS)
 
-    def get(self, path: str, params: Params) -> Reply:
+    def get(self, path: str, params: Params) -> ApiReply:
         """Ask once. Raises NoReply or ConfigurationError, and nothing from the library."""
         try:
             return self._exchange(path, params)
@@ -87,7 +87,7 @@ class Wire:
         printable = "".join(sign if sign.isprintable() else " " for sign in hidden)
         return " ".join(printable.split())[:QUOTE_CHARACTERS]
 
-    def _exchange(self, path: str, params: Params) -> Reply:
+    def _exchange(self, path: str, params: Params) -> ApiReply:
         request = self._session.prepare_request(
             requests.Request("GET", f"{self.base_url}/{path}", params=list(params))
         )
@@ -106,7 +106,7 @@ class Wire:
                 if self._monotonic() > deadline:
                     raise NoReply(f"the reply was not complete after {whole_seconds:.0f} s")
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(status=response.status_code, headers=headers, content=bytes(content))
+            return ApiReply(status=response.status_code, headers=headers, content=bytes(content))
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from pipedrive_assets.cli.progress_bar import drawn
-from pipedrive_assets.load.progress import Lines, Watch
+from pipedrive_assets.load.progress import ProgressLines, Watch
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def watched(
     """
     stream = stream or sys.stderr
     if not draws(stream, environment):
-        yield Lines(lambda line: _say(line, stream), monotonic)
+        yield ProgressLines(lambda line: _say(line, stream), monotonic)
         return
     with drawn(doing, stream, monotonic) as bar:
         yield bar

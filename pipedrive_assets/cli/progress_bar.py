@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout, suppress
 from typing import Any, TextIO, cast
 
-from pipedrive_assets.load.progress import Pace, Progress, duration
+from pipedrive_assets.load.progress import EtaEstimator, Progress, duration
 
 DRAW_SECONDS = 0.2
 """No eye sees more, and a slow line carries no more."""
@@ -92,7 +92,7 @@ class Bar:
     def __init__(self, line: Any, monotonic: Callable[[], float]) -> None:
         """`line` is tqdm's, `monotonic` returns seconds."""
         self._line, self._monotonic = line, monotonic
-        self._pace, self._drawn_at = Pace(monotonic), float("-inf")
+        self._pace, self._drawn_at = EtaEstimator(monotonic), float("-inf")
 
     def __call__(self, progress: Progress) -> None:
         """Draw it anew, unless that was done a moment ago."""

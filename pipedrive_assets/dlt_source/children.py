@@ -8,7 +8,7 @@ import dlt
 from dlt.extract import DltResource
 
 from pipedrive_assets.dlt_source.hints import empty_table, no_children, plain_hints, with_columns
-from pipedrive_assets.dlt_source.run import ChildReading, Row, Run, Session
+from pipedrive_assets.dlt_source.run import ChildReading, Extraction, Row, Session
 from pipedrive_assets.errors import PipedriveError, Refused
 from pipedrive_assets.extract.child_walks import read_children
 from pipedrive_assets.extract.chunk import Chunk, Parent
@@ -33,7 +33,7 @@ def child_resource(session: Session, parent: DltResource, child: Entity) -> DltR
 
 
 def _children(
-    run: Run, child: Entity, reading: ChildReading, parents: list[Row]
+    run: Extraction, child: Entity, reading: ChildReading, parents: list[Row]
 ) -> Iterator[list[Row]]:
     """The sets of the parents that this child has not got; each parent once a run.
 
@@ -62,7 +62,7 @@ def _parent(child: Entity, row: Row) -> Parent:
 
 
 def _read(
-    run: Run, child: Entity, reading: ChildReading, asked: list[Parent]
+    run: Extraction, child: Entity, reading: ChildReading, asked: list[Parent]
 ) -> Iterator[list[Row]]:
     left = dict.fromkeys(parent.id for parent in asked)
     try:
@@ -89,7 +89,7 @@ def _read(
         reading.open()
 
 
-def _sets(run: Run, child: Entity, reading: ChildReading, chunk: Chunk) -> list[Row]:
+def _sets(run: Extraction, child: Entity, reading: ChildReading, chunk: Chunk) -> list[Row]:
     """The rows of a chunk, and a mark for each parent that has none."""
     rows = [run.shaped(child, row, parent, None) for parent, row in chunk.rows]
     for row in rows:

@@ -9,7 +9,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.warehouse.dialect import DUCKDB
-from pipedrive_assets.warehouse.ledger import table, table_exists
+from pipedrive_assets.warehouse.statements import table, table_exists
 
 LEDGER = "_pipedrive_account"
 

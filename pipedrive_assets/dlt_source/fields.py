@@ -7,7 +7,7 @@ import dlt
 from dlt.extract import DltResource
 
 from pipedrive_assets.dlt_source.hints import empty_table, plain_hints, with_columns
-from pipedrive_assets.dlt_source.run import Row, Run, Session
+from pipedrive_assets.dlt_source.run import Extraction, Row, Session
 from pipedrive_assets.registry import BY_NAME
 
 MAPPING, DEFINITIONS = BY_NAME["custom_fields_mapping"], BY_NAME["fields"]
@@ -56,7 +56,7 @@ def _definitions(session: Session) -> Any:
     return fields
 
 
-def _ask(run: Run) -> None:
+def _ask(run: Extraction) -> None:
     """Get the definitions of every entity, of the optional ones where they are loaded."""
     run.fields.ask(MAPPING, run.tally)
     for name in dlt.current.source().selected_resources:

@@ -8,7 +8,7 @@ import dlt
 from dlt.extract import DltResource
 
 from pipedrive_assets.dlt_source.hints import empty_table, plain_hints, with_columns
-from pipedrive_assets.dlt_source.run import ChildReading, Row, Run, Session
+from pipedrive_assets.dlt_source.run import ChildReading, Extraction, Row, Session
 from pipedrive_assets.dlt_source.state import (
     COMPLETE,
     OMITTED,
@@ -46,7 +46,7 @@ def list_resource(session: Session, entity: Entity) -> DltResource:
     return dlt.resource(give, **plain_hints(entity))
 
 
-def _snapshot(run: Run, entity: Entity) -> Iterator[Any]:
+def _snapshot(run: Extraction, entity: Entity) -> Iterator[Any]:
     """Its children, if it has any, hear of every row, and take those that changed."""
     children, seen = _children(run, entity), Row()
     run.fields.ask(entity, run.tally)
@@ -68,7 +68,7 @@ def _snapshot(run: Run, entity: Entity) -> Iterator[Any]:
                 note_finished(child.state, walk, seen, entity.list_names)
 
 
-def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
+def _windowed(run: Extraction, entity: Entity) -> Iterator[Any]:
     """Read once for the table and for every selected child; each has its own place in time."""
     own: State = dlt.current.resource_state(entity.name)
     paths = [listing.path for listing in entity.listings]
@@ -108,7 +108,7 @@ def _windowed(run: Run, entity: Entity) -> Iterator[Any]:
         _note_omitted(own, walk.omitted_after(known))
 
 
-def _fields(run: Run, entity: Entity, own: State, paths: Sequence[str]) -> FieldSet | None:
+def _fields(run: Extraction, entity: Entity, own: State, paths: Sequence[str]) -> FieldSet | None:
     """The custom fields; a walk begins again where rows were loaded before they were known."""
     run.fields.ask(entity, run.tally)
     custom = run.fields.fields_of(entity)
@@ -134,7 +134,7 @@ def _omit(own: State, entity: Entity, names: Sequence[str], known: Sequence[str]
 
 
 def _hearers(
-    run: Run, entity: Entity, own: State, omitted: Sequence[str]
+    run: Extraction, entity: Entity, own: State, omitted: Sequence[str]
 ) -> dict[str, tuple[State, Walk]]:
     """For whom the list is read: its own table and children that are selected, or whoever else
     asks. A child that the account lacks hears what comes, and nothing is read for it alone.
@@ -146,7 +146,7 @@ def _hearers(
     return hearers
 
 
-def _children(run: Run, entity: Entity) -> list[ChildReading]:
+def _children(run: Extraction, entity: Entity) -> list[ChildReading]:
     selected = dlt.current.source().selected_resources
     return [run.hear(child) for child in children_of(entity.name) if child.name in selected]
 

@@ -152,7 +152,7 @@ def owe(state: State, parents: Iterable[int]) -> None:
 
 
 @dataclass(kw_only=True)
-class Run:
+class Extraction:
     """One extraction. `state` is dlt's state of the source; it is saved with the rows."""
 
     client: Client
@@ -257,16 +257,16 @@ class Session:
     def __init__(self, connect: Callable[[], Connection], request: Request) -> None:
         """`connect` is called once, when the first resource is read."""
         self._connect, self._request = connect, request
-        self._run: Run | None = None
+        self._run: Extraction | None = None
 
-    def run(self) -> Run:
+    def run(self) -> Extraction:
         """What the resources of this extraction share. dlt makes the state anew for each."""
         state = dlt.current.source_state()
         if self._run is None or self._run.state is not state:
             self._run = self._begun(state)
         return self._run
 
-    def _begun(self, state: State) -> Run:
+    def _begun(self, state: State) -> Extraction:
         refuse_shared_dataset(current_pipeline())
         connection = self._connect()
         connection.client.removes_nul = not stores_nul(current_pipeline())
@@ -284,6 +284,6 @@ class Session:
             now,
             normalize=NamingConvention().normalize_identifier,
         )
-        return Run(
+        return Extraction(
             client=connection.client, request=self._request, state=state, fields=fields, now=now
         )

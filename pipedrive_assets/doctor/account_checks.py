@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from pipedrive_assets.api.verdict import BURST_SECONDS, Reply
+from pipedrive_assets.api.verdict import BURST_SECONDS, ApiReply
 from pipedrive_assets.doctor.finding import Finding, doubtful, fine
 
 SKEW_SECONDS = 60
@@ -34,7 +34,7 @@ def _is_global_admin(grant: object) -> bool:
     return isinstance(grant, dict) and grant.get("app") == "global" and grant.get("admin") is True
 
 
-def check_limits(reply: Reply) -> Iterator[Finding]:
+def check_limits(reply: ApiReply) -> Iterator[Finding]:
     """What the headers of a reply tell of the burst limit and the day's tokens."""
     burst, left = reply.number(BURST_LIMIT), reply.number(BURST_LEFT)
     if burst is None:
@@ -63,7 +63,7 @@ def _budget(limit: int | None, left: int | None) -> Finding:
     return fine("budget", text)
 
 
-def check_clock(reply: Reply, now: datetime) -> Finding:
+def check_clock(reply: ApiReply, now: datetime) -> Finding:
     """How far this machine's clock is from Pipedrive's."""
     if reply.date is None:
         return doubtful("clock", "Pipedrive's reply has no date.", "Nothing to do: ours counts.")

@@ -13,7 +13,7 @@ from pipedrive_assets.errors import DataError
 from pipedrive_assets.fault_text import shown
 from pipedrive_assets.registry import BY_NAME, Entity, Kind, children_of
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_timestamp
+from pipedrive_assets.rows.fit import COERCION_FAILED, FITS, Fit, as_text, fit_timestamp
 from pipedrive_assets.rows.references import fit_reference, is_reference
 from pipedrive_assets.rows.shape import MISFIT_SUFFIX
 
@@ -88,12 +88,12 @@ def _coerced(entity: Entity, path: str, row: Row, columns: tuple[Decisive, ...])
         made = None if value is None else fit(value)
         if made is value and (made or not is_key):
             continue
-        if made is MISFIT and isinstance(value, dict) and is_reference(name):
+        if made is COERCION_FAILED and isinstance(value, dict) and is_reference(name):
             made, _ = fit_reference(value, fit)
-        if is_key and (made is MISFIT or made in (None, "")):
+        if is_key and (made is COERCION_FAILED or made in (None, "")):
             raise _no_key(entity, path, row, name)
-        changes[name] = None if made is MISFIT else made
-        if made is MISFIT:
+        changes[name] = None if made is COERCION_FAILED else made
+        if made is COERCION_FAILED:
             changes[name + MISFIT_SUFFIX] = as_text(value)
     return {**row, **changes} if changes else row
 
@@ -101,7 +101,7 @@ def _coerced(entity: Entity, path: str, row: Row, columns: tuple[Decisive, ...])
 def _fit_change(value: object) -> object:
     """As a timestamp fits; a year without any Pipedrive account is a placeholder for no time."""
     made = fit_timestamp(value)
-    return MISFIT if type(made) is str and not YEARS[0] <= made[:4] < YEARS[1] else made
+    return COERCION_FAILED if type(made) is str and not YEARS[0] <= made[:4] < YEARS[1] else made
 
 
 def _no_key(entity: Entity, path: str, row: Mapping[str, Any], name: str) -> DataError:

@@ -23,7 +23,7 @@ class Event(Generic[Table]):
     error: PipedriveError | None = None
 
 
-class HandOver(Generic[Table]):
+class ChunkQueue(Generic[Table]):
     """Two lines, each in the order in which chunks came: one for tables that others wait for, which
     is taken from first, and one for the rest.
     """

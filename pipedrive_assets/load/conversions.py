@@ -12,14 +12,8 @@ from pipedrive_assets.extract.chunk import batches
 from pipedrive_assets.load.soft_delete import CONVERTED, Key
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.warehouse import dialect
-from pipedrive_assets.warehouse.ledger import (
-    STATEMENT_ROWS,
-    Sql,
-    among,
-    columns_in,
-    table,
-    table_exists,
-)
+from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
+from pipedrive_assets.warehouse.statements import Sql, columns_in, in_clause, table, table_exists
 
 LEADS, DEALS = "leads", "deals"
 LISTED = "_pipedrive_listed_leads"
@@ -91,7 +85,7 @@ def note_listed(
         return
     listed = table(sql, LISTED)
     for some in batches(sorted({str(row["id"]) for row in rows}), STATEMENT_ROWS):
-        these, values = among(some)
+        these, values = in_clause(some)
         sql.execute_sql(
             f"INSERT INTO {listed} SELECT DISTINCT d.source_lead_id FROM {table(sql, DEALS)} d "
             f"WHERE d.source_lead_id IN ({these}) AND d.add_time < %s "

@@ -23,14 +23,8 @@ from pipedrive_assets.rows.custom_fields.resolve import (
     parse_mapping_record,
 )
 from pipedrive_assets.rows.redaction import LABELS, Redactor
-from pipedrive_assets.warehouse.ledger import (
-    Sql,
-    columns_in,
-    coverage,
-    record_coverage,
-    table,
-    table_exists,
-)
+from pipedrive_assets.warehouse.ledger import coverage, record_coverage
+from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
 from pipedrive_assets.warehouse.warehouse import Warehouse
 from pipedrive_assets.windows import utc_now
 

@@ -12,7 +12,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.extract.chunk import batches
 from pipedrive_assets.extract.plan import Held
-from pipedrive_assets.load.erase.redact import Withheld
+from pipedrive_assets.load.erase.redact import Redaction
 from pipedrive_assets.load.soft_delete import key_columns
 from pipedrive_assets.load.timer import SHAPING, Stopwatch
 from pipedrive_assets.registry import Entity
@@ -23,14 +23,8 @@ from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.rows.shape import shape
 from pipedrive_assets.warehouse.dlt.write import DltRun, load_rows, make_table
 from pipedrive_assets.warehouse.held_columns import with_held
-from pipedrive_assets.warehouse.ledger import (
-    STATEMENT_ROWS,
-    Sql,
-    among,
-    columns_in,
-    table,
-    table_exists,
-)
+from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
+from pipedrive_assets.warehouse.statements import Sql, columns_in, in_clause, table, table_exists
 from pipedrive_assets.warehouse.warehouse import Warehouse
 from pipedrive_assets.windows import parse_stamp
 
@@ -55,7 +49,7 @@ class Written:
     marked_deleted: int = 0
     custom: FieldSet | None = None
     """The custom fields by which its rows are resolved; None: the entity has none."""
-    withheld: Withheld = field(default_factory=Withheld)
+    withheld: Redaction = field(default_factory=Redaction)
     last_run: DltRun | None = None
     watch: Stopwatch = field(default_factory=Stopwatch)
 
@@ -229,7 +223,7 @@ def _held_rows(
         columns = key_columns(sql, entity)
         cursor = sql.escape_column_name(entity.cursor) if entity.cursor else "NULL"
         for some in batches(sorted({key[0] for key in keys}), STATEMENT_ROWS):
-            these, values = among(some)
+            these, values = in_clause(some)
             rows = sql.execute_sql(
                 f"SELECT {', '.join(columns)}, _row_hash, {cursor}, _deleted_at "
                 f"FROM {table(sql, entity.name)} WHERE {columns[0]} IN ({these})",
@@ -249,7 +243,7 @@ def _held_sets(
             return held
         columns = key_columns(sql, entity)
         for some in batches(parents, STATEMENT_ROWS):
-            these, values = among(some)
+            these, values = in_clause(some)
             rows = sql.execute_sql(
                 f"SELECT {', '.join(columns)}, _row_hash FROM {table(sql, entity.name)} "
                 f"WHERE {columns[0]} IN ({these})",
@@ -273,7 +267,7 @@ def _empty(warehouse: Warehouse, entity: Entity, parents: Sequence[int]) -> None
     with warehouse.sql() as sql:
         for some in batches(parents, STATEMENT_ROWS):
             key = sql.escape_column_name(entity.key[0])
-            these, values = among(some)
+            these, values = in_clause(some)
             sql.execute_sql(
                 f"DELETE FROM {table(sql, entity.name)} WHERE {key} IN ({these})", *values
             )
@@ -290,7 +284,7 @@ def _check_arrival(warehouse: Warehouse, entity: Entity, rows: Sequence[Row]) ->
     """Raise WarehouseError where the table does not have what was loaded just now: nothing of it
     may then count as complete.
     """
-    these, values = among([rows[-1][entity.key[0]]])
+    these, values = in_clause([rows[-1][entity.key[0]]])
     with warehouse.sql() as sql:
         key = sql.escape_column_name(entity.key[0])
         query = f"SELECT 1 FROM {table(sql, entity.name)} WHERE {key} IN ({these}) LIMIT 1"

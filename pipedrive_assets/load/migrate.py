@@ -23,14 +23,8 @@ from pipedrive_assets.warehouse.dialect import (
     indexes_on,
     translate,
 )
-from pipedrive_assets.warehouse.ledger import (
-    LAYOUT,
-    Sql,
-    all_columns,
-    columns_in,
-    table,
-    table_exists,
-)
+from pipedrive_assets.warehouse.ledger import LAYOUT, all_columns
+from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
 
 log = logging.getLogger(__name__)
 

@@ -43,7 +43,7 @@ Watch = Callable[[Progress], None]
 """Is told how far a run is: after each commit, and each second while nothing is committed."""
 
 
-class Pace:
+class EtaEstimator:
     """How long is left, by the pages of the last minute: a wait makes it longer at once."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -72,12 +72,12 @@ class Pace:
         return progress.pages_left * seconds / pages
 
 
-class Lines:
+class ProgressLines:
     """Tells a log how far a run is, each half minute; a short run says nothing."""
 
     def __init__(self, say: Callable[[str], None], monotonic: Callable[[], float]) -> None:
         """`say` takes a line, `monotonic` returns seconds."""
-        self._say, self._pace = say, Pace(monotonic)
+        self._say, self._pace = say, EtaEstimator(monotonic)
         self._said_at = 0.0
 
     def __call__(self, progress: Progress) -> None:

@@ -30,7 +30,7 @@ class _Counted:
         return None if self.tokens is None else max(0, self.tokens - self.table.tally.tokens)
 
 
-class Meter:
+class ProgressTracker:
     """What the tables of one run have done; used in the thread that writes."""
 
     def __init__(self, context: Context, watch: Watch | None) -> None:

@@ -16,11 +16,11 @@ from pipedrive_assets.extract.chunk import Chunk
 from pipedrive_assets.extract.custom_fields import FieldMemory
 from pipedrive_assets.extract.unexpected import explained
 from pipedrive_assets.load import migrate
-from pipedrive_assets.load.chunk_queue import Event, HandOver
+from pipedrive_assets.load.chunk_queue import ChunkQueue, Event
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.custom_fields import WarehouseMapping
 from pipedrive_assets.load.progress import Watch
-from pipedrive_assets.load.progress_tracker import Meter
+from pipedrive_assets.load.progress_tracker import ProgressTracker
 from pipedrive_assets.load.report import LoadRequest, TableReport, raise_failures, settled
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.load.table_task import TableWork
@@ -93,7 +93,7 @@ def run_tables(
     with warehouse.lingering():
         good = True
         with cleaned_up(warehouse):
-            for report in settled(_Load(context, make, Meter(context, watch)).tables()):
+            for report in settled(_Load(context, make, ProgressTracker(context, watch)).tables()):
                 good = good and not report.error
                 yield report
             with warehouse.sql() as sql:
@@ -125,10 +125,10 @@ class _Load:
     """One load under way."""
 
     def __init__(
-        self, context: Context, make: Callable[[Entity, Context], TableWork], meter: Meter
+        self, context: Context, make: Callable[[Entity, Context], TableWork], meter: ProgressTracker
     ) -> None:
         self.context, self._make, self.meter = context, make, meter
-        self.events = HandOver[TableWork]()
+        self.events = ChunkQueue[TableWork]()
         self._parents = {entity.parent for entity in context.request.entities}
         self.running: dict[str, TableWork] = {}
         self.pending = list(context.request.entities)

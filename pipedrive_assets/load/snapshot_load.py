@@ -12,7 +12,7 @@ from pipedrive_assets.load import merge, soft_delete, unlisted
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.plausible_loss import check_loss
 from pipedrive_assets.registry import Entity
-from pipedrive_assets.warehouse.ledger import Sql
+from pipedrive_assets.warehouse.statements import Sql
 
 
 class SnapshotLoad:

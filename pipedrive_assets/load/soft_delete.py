@@ -11,7 +11,8 @@ from pipedrive_assets.extract.chunk import batches
 from pipedrive_assets.load.stale_histories import events_of_marked, expire_histories
 from pipedrive_assets.registry import Entity, Kind, children_of
 from pipedrive_assets.warehouse.cleanup import note_purge
-from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS, Sql, all_columns, table, table_exists
+from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS, all_columns
+from pipedrive_assets.warehouse.statements import Sql, table, table_exists
 
 Key = tuple[Any, ...]
 Reason = Literal["converted", "deleted", "merged", "out_of_view", "unlisted", "vanished"]

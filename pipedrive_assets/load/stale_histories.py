@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 from pipedrive_assets.registry import ENTITIES, Entity
-from pipedrive_assets.warehouse.ledger import Sql, columns_in, table, table_exists
+from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
 
 FIRST_DAY = datetime(1970, 1, 1, tzinfo=timezone.utc)
 

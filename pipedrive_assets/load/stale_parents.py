@@ -10,7 +10,8 @@ from pipedrive_assets.extract.chunk import Parent
 from pipedrive_assets.load.report import LoadRequest
 from pipedrive_assets.load.stale_histories import FIRST_DAY, has_changed_records
 from pipedrive_assets.registry import BY_NAME, Entity
-from pipedrive_assets.warehouse.ledger import Sql, coverage, table, table_exists
+from pipedrive_assets.warehouse.ledger import coverage
+from pipedrive_assets.warehouse.statements import Sql, table, table_exists
 
 HELD = "coalesce(h.rows_held, 0)"
 

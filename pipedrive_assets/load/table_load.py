@@ -14,14 +14,14 @@ from pipedrive_assets.load import conversions, merge, migrate, soft_delete, stal
 from pipedrive_assets.load.children_read import ChildrenTaken
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.erase import erased_list, known_values
-from pipedrive_assets.load.erase.redact import Withheld
+from pipedrive_assets.load.erase.redact import Redaction
 from pipedrive_assets.load.report import Noted, TableReport, Waiting, warnings_of
 from pipedrive_assets.load.snapshot_load import SnapshotLoad
 from pipedrive_assets.load.timer import COMMITTING
 from pipedrive_assets.load.tokens.backlog import affordable, tokens_to_begin, what_waits
 from pipedrive_assets.registry import BY_NAME, Entity, Kind
 from pipedrive_assets.rows.exclusion import check_excluded
-from pipedrive_assets.warehouse import ledger
+from pipedrive_assets.warehouse import ledger, statements
 from pipedrive_assets.windows import utc_now
 
 
@@ -111,7 +111,7 @@ class TableLoad:
             self.coverage = self._held(sql)
             self.context.spending.allowance.require(tokens_to_begin(sql, self.entity))
 
-    def _held(self, sql: ledger.Sql) -> Coverage:
+    def _held(self, sql: statements.Sql) -> Coverage:
         """What the ledger knows of the table; what it knew at first is kept."""
         held = ledger.coverage(sql, self.entity)
         if self._before is None:
@@ -133,9 +133,9 @@ class TableLoad:
         self.what, self._continued = str(walk), walk.resumed
         return read_windowed(self.context.client, self.entity, self.walk, self.tally)
 
-    def _parents(self, sql: ledger.Sql) -> list[Parent]:
+    def _parents(self, sql: statements.Sql) -> list[Parent]:
         parent = BY_NAME[self.entity.parent or ""].name
-        if not ledger.table_exists(sql, parent):
+        if not statements.table_exists(sql, parent):
             raise ParentNotLoaded(
                 f"{self.entity.name} is read for each row of {parent}, which is not loaded yet. "
                 f"Load {parent} first, or both together: --select {parent}+"
@@ -174,10 +174,10 @@ class TableLoad:
                 with warehouse.sql() as sql:
                     known_values.learn(sql, left_out)
 
-    def _withheld(self) -> Withheld:
+    def _withheld(self) -> Redaction:
         """Asked for with each commit: a person may be erased while a load is at work."""
         with self.context.warehouse.sql() as sql:
-            return Withheld(
+            return Redaction(
                 redactor=erased_list.redactor(sql),
                 deleted=self.context.request.purge_deleted,
             )
@@ -225,7 +225,7 @@ class TableLoad:
         self.what = f"{before}, continued; then {self.what}"
         return chunks
 
-    def settle_marks(self, sql: ledger.Sql) -> None:
+    def settle_marks(self, sql: statements.Sql) -> None:
         """Mark leads that became deals, and children like their parent; purge what is to go."""
         marked = conversions.mark_converted(sql, self.entity, self.context.now)
         self.written.marked_deleted += marked
@@ -233,7 +233,7 @@ class TableLoad:
         if self.context.request.purge_deleted:
             soft_delete.purge(sql, self.entity)
 
-    def _reached(self, sql: ledger.Sql) -> Coverage:
+    def _reached(self, sql: statements.Sql) -> Coverage:
         known, now = self.coverage, self.context.now
         if self.entity.kind is Kind.CHILD:
             parents = ledger.coverage(sql, BY_NAME[self.entity.parent or ""])
@@ -279,7 +279,7 @@ class TableLoad:
         )
 
     def _note_end(
-        self, sql: ledger.Sql, error: PipedriveError | None, seconds: float, noted: Noted
+        self, sql: statements.Sql, error: PipedriveError | None, seconds: float, noted: Noted
     ) -> None:
         """Read what only the warehouse knows into `noted`, and write the ledger's history."""
         if isinstance(error, CapReached):
@@ -300,7 +300,7 @@ class TableLoad:
         self.context.spending.note(sql, self.entity.name, self.tally)
         noted.tokens = self.context.spending.spent(sql)
 
-    def _waiting(self, sql: ledger.Sql, reached: CapReached) -> Waiting:
+    def _waiting(self, sql: statements.Sql, reached: CapReached) -> Waiting:
         """What is left for later; `complete_until` stays, for older changes may be among it."""
         if self.entity.kind is Kind.CHILD:
             merge.ensure_table(self.context.warehouse, self.entity, self.written)

@@ -11,7 +11,8 @@ from datetime import datetime
 from pipedrive_assets.extract.chunk import batches
 from pipedrive_assets.load.soft_delete import Key
 from pipedrive_assets.registry import Entity
-from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS, Sql, table
+from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
+from pipedrive_assets.warehouse.statements import Sql, table
 
 
 def missing_before(sql: Sql, entity: Entity, keys: Collection[Key]) -> set[Key]:

@@ -8,7 +8,7 @@ import dagster as dg
 from pipedrive_assets.load import TableReport
 from pipedrive_assets.orchestration.automation.target import DAILY_TOLERANCE, Target
 from pipedrive_assets.registry import Entity
-from pipedrive_assets.warehouse import Finding, Warehouse, examine, references
+from pipedrive_assets.warehouse import CheckResult, Warehouse, examine, references
 
 READABLE, KEYS, REFERENCES = "readable", "keys", "references"
 BASELINE, FRESH, WAITING = "baseline", "fresh", "waiting"
@@ -69,11 +69,11 @@ def check_results(
 
 def _findings(
     warehouse: Warehouse, report: TableReport, target: Target, now: datetime
-) -> Iterator[tuple[str, Finding]]:
+) -> Iterator[tuple[str, CheckResult]]:
     try:
         keys, pointing = examine(warehouse, report.entity)
     except Exception as error:  # noqa: BLE001 - a check that fails must not end the load
-        keys = pointing = Finding(
+        keys = pointing = CheckResult(
             sound=False,
             sentence=(
                 f"This check could not run ({type(error).__name__}). The rows are loaded; the next "
@@ -89,29 +89,29 @@ def _findings(
     yield READABLE, _readable(report)
 
 
-def _readable(report: TableReport) -> Finding:
+def _readable(report: TableReport) -> CheckResult:
     if report.skipped:
         refused = f"Pipedrive refuses it: {report.skipped}. It is asked for again each day."
-        return Finding(sound=False, sentence=refused)
-    return Finding(sound=not report.warnings, sentence=" ".join(report.warnings))
+        return CheckResult(sound=False, sentence=refused)
+    return CheckResult(sound=not report.warnings, sentence=" ".join(report.warnings))
 
 
-def _baseline(report: TableReport) -> Finding:
+def _baseline(report: TableReport) -> CheckResult:
     if report.baseline_at or report.skipped or report.waiting:
-        return Finding(sound=True)
+        return CheckResult(sound=True)
     command = f"dagster asset materialize --select {report.entity.name}"
-    return Finding(sound=False, sentence=f"The first load is not finished. Run: {command}")
+    return CheckResult(sound=False, sentence=f"The first load is not finished. Run: {command}")
 
 
-def _freshness(report: TableReport, target: Target, now: datetime) -> Finding:
+def _freshness(report: TableReport, target: Target, now: datetime) -> CheckResult:
     tolerance = target.tolerance(report.entity) or DAILY_TOLERANCE
     reached = report.complete_until
     if reached is None or report.waiting or now - reached <= 2 * tolerance:
-        return Finding(sound=True)
+        return CheckResult(sound=True)
     if report.account.is_sandbox:
-        return Finding(sound=True)  # its company may be looked at as of any moment
+        return CheckResult(sound=True)  # its company may be looked at as of any moment
     name = report.entity.name
-    return Finding(
+    return CheckResult(
         sound=False,
         sentence=(
             f"Complete only until {reached:%Y-%m-%d %H:%M} UTC: this run read days before that. "
@@ -120,23 +120,23 @@ def _freshness(report: TableReport, target: Target, now: datetime) -> Finding:
     )
 
 
-def _waiting(report: TableReport) -> Finding:
+def _waiting(report: TableReport) -> CheckResult:
     waiting = report.waiting
     if waiting is None:
-        return Finding(sound=True)
+        return CheckResult(sound=True)
     of_run = "PIPEDRIVE_TOKENS_PER_RUN"
     setting = of_run if of_run in waiting.reason else "PIPEDRIVE_TOKENS_PER_DAY"
-    return Finding(
+    return CheckResult(
         sound=False,
         sentence=f"{waiting} A higher {setting} makes it sooner.",
         facts={"waiting": waiting.count},
     )
 
 
-def _unread(report: TableReport) -> Finding:
+def _unread(report: TableReport) -> CheckResult:
     if not report.unread:
-        return Finding(sound=True, facts={"unread": 0})
-    return Finding(
+        return CheckResult(sound=True, facts={"unread": 0})
+    return CheckResult(
         sound=False,
         sentence=(
             f"{report.unread_sentence} Rows loaded before are kept, and complete_until stays "

@@ -8,7 +8,7 @@ import dagster as dg
 from pipedrive_assets.load import TableReport
 from pipedrive_assets.orchestration.preview import markdown
 from pipedrive_assets.orchestration.table_schema import column_schema, list_schemas
-from pipedrive_assets.warehouse import Warehouse, glimpse
+from pipedrive_assets.warehouse import Warehouse, sample_rows
 
 PREVIEW_ROWS = 5
 
@@ -66,7 +66,7 @@ def glimpse_facts(warehouse: Warehouse, report: TableReport, preview: str) -> di
     WarehouseError.
     """
     rows = 0 if preview == "off" else PREVIEW_ROWS
-    seen = glimpse(warehouse, report.entity, report.written.custom, rows=rows)
+    seen = sample_rows(warehouse, report.entity, report.written.custom, rows=rows)
     masked = preview == "masked" and not report.account.is_sandbox
     newest, began = seen.newest_change, report.began_at
     facts: dict[str, Any] = {}

@@ -13,7 +13,7 @@ from typing import Any
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import Column, columns_of
 from pipedrive_assets.rows.redaction import is_fixed, is_structure, may_name
-from pipedrive_assets.warehouse import Glimpse
+from pipedrive_assets.warehouse import TableSample
 
 COLUMNS = 14
 """More do not fit on a screen."""
@@ -24,7 +24,7 @@ SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&:@.-])")
 """What Markdown may take for more than text: nothing that somebody wrote is to become a link."""
 
 
-def markdown(entity: Entity, glimpse: Glimpse, *, masked: bool) -> str | None:
+def markdown(entity: Entity, glimpse: TableSample, *, masked: bool) -> str | None:
     """The rows as a table; None where there are none. Columns without a value are left out."""
     hidden = _hidden(entity, glimpse)
     return as_table(
@@ -59,7 +59,7 @@ def as_table(
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (*head, *lines))
 
 
-def _hidden(entity: Entity, glimpse: Glimpse) -> set[str]:
+def _hidden(entity: Entity, glimpse: TableSample) -> set[str]:
     """Columns whose values can name a person: those tagged so, texts, and custom fields of most
     types.
     """

@@ -19,9 +19,9 @@ from pipedrive_assets.config.files import is_filled_in
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.load import TableReport
-from pipedrive_assets.load.progress import Lines, Watch
+from pipedrive_assets.load.progress import ProgressLines, Watch
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltResource
-from pipedrive_assets.warehouse import Server, Warehouse
+from pipedrive_assets.warehouse import DatabaseServer, Warehouse
 from pipedrive_assets.warehouse.private_files import FILE_MODE
 from pipedrive_assets.windows import parse_stamp
 
@@ -56,7 +56,7 @@ class PipedriveResource(DagsterDltResource):
 
     def watch(self, log: logging.Logger) -> Watch:
         """Who is told how far a run is: its log, a line each half minute."""
-        return Lines(log.info, time.monotonic)
+        return ProgressLines(log.info, time.monotonic)
 
     def dlt_metadata(
         self, context: dg.AssetExecutionContext, report: TableReport
@@ -105,7 +105,7 @@ class WarehouseResource(DuckDBResource):
     def warehouse(self) -> Warehouse:
         """The warehouse as the load uses it."""
         if self.destination != FILE_DESTINATION:
-            return Warehouse(Server(self.destination), self.dataset)
+            return Warehouse(DatabaseServer(self.destination), self.dataset)
         copy = Path(self.read_copy) if self.read_copy else None
         return Warehouse(
             Path(self.database), self.dataset, read_copy=copy, file_mode=self.file_mode

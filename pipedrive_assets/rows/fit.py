@@ -17,13 +17,13 @@ from typing import Any, Final
 from pipedrive_assets.windows import parse_stamp
 
 
-class Verdict(Enum):
+class Coercion(Enum):
     """What a fit says besides a value."""
 
-    MISFIT = "cannot be the column's type"
+    FAILED = "cannot be the column's type"
 
 
-MISFIT: Final = Verdict.MISFIT
+COERCION_FAILED: Final = Coercion.FAILED
 
 Fit = Callable[[Any], Any]
 
@@ -56,34 +56,34 @@ def fit_text(value: object) -> object:
     """Numbers and booleans become text; objects and lists do not fit."""
     if type(value) is str:
         return value
-    return MISFIT if isinstance(value, (dict, list)) else as_text(value)
+    return COERCION_FAILED if isinstance(value, (dict, list)) else as_text(value)
 
 
 def fit_bigint(value: object) -> object:
     """Whole numbers of 64 bits, also as text or as a float."""
     if type(value) is int:
-        return value if _LEAST <= value <= _MOST else MISFIT
+        return value if _LEAST <= value <= _MOST else COERCION_FAILED
     if type(value) is float and value.is_integer():
         return fit_bigint(int(value))
     if type(value) is not str:
-        return MISFIT
+        return COERCION_FAILED
     if not value:
         return None
-    return fit_bigint(int(value)) if _WHOLE.fullmatch(value) else MISFIT
+    return fit_bigint(int(value)) if _WHOLE.fullmatch(value) else COERCION_FAILED
 
 
 def fit_double(value: object) -> object:
     """Finite numbers, also as text; a whole one stays whole."""
     if type(value) is float:
-        return value if isfinite(value) else MISFIT
+        return value if isfinite(value) else COERCION_FAILED
     if type(value) is int:
-        return value if -float_info.max <= value <= float_info.max else MISFIT
+        return value if -float_info.max <= value <= float_info.max else COERCION_FAILED
     if type(value) is not str:
-        return MISFIT
+        return COERCION_FAILED
     if not value:
         return None
     number = float(value) if _DECIMAL.fullmatch(value) else float("nan")
-    return number if isfinite(number) else MISFIT
+    return number if isfinite(number) else COERCION_FAILED
 
 
 def fit_bool(value: object) -> object:
@@ -91,14 +91,14 @@ def fit_bool(value: object) -> object:
     if type(value) is bool:
         return value
     if type(value) is str:
-        return _BOOLS.get(value.lower(), MISFIT) if value else None
-    return bool(value) if isinstance(value, (int, float)) and value in (0, 1) else MISFIT
+        return _BOOLS.get(value.lower(), COERCION_FAILED) if value else None
+    return bool(value) if isinstance(value, (int, float)) and value in (0, 1) else COERCION_FAILED
 
 
 def fit_timestamp(value: object) -> object:
     """UTC text ending in Z; without a designator it is UTC already, as in API v1."""
     if type(value) is not str:
-        return MISFIT
+        return COERCION_FAILED
     if _usual(value):
         return value
     return None if not value or value.startswith(ZERO_DATE) else _in_utc(value)
@@ -108,7 +108,7 @@ def fit_timestamp(value: object) -> object:
 def _in_utc(text: str) -> object:
     parts = _MOMENT.fullmatch(text)
     if not parts:
-        return MISFIT
+        return COERCION_FAILED
     day, minute, second, fraction, zone = parts.groups()
     # Python 3.10 reads fractions of three or six digits only.
     precise = f"{fraction:0<7}" if fraction else ""
@@ -116,13 +116,13 @@ def _in_utc(text: str) -> object:
         moment = parse_stamp(f"{day}T{minute or '00:00'}{second or ':00'}{precise}{zone or ''}")
         return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError):
-        return MISFIT
+        return COERCION_FAILED
 
 
 def fit_date(value: object) -> object:
     """Calendar dates; a midnight says no more than its date."""
     if type(value) is not str:
-        return MISFIT
+        return COERCION_FAILED
     if not value or value.startswith(ZERO_DATE):
         return None
     return _day(value)
@@ -132,9 +132,9 @@ def fit_date(value: object) -> object:
 def _day(text: str) -> object:
     parts = _DAY.fullmatch(text)
     try:
-        return date.fromisoformat(parts[1]).isoformat() if parts else MISFIT
+        return date.fromisoformat(parts[1]).isoformat() if parts else COERCION_FAILED
     except ValueError:
-        return MISFIT
+        return COERCION_FAILED
 
 
 def fit_json(value: object) -> object:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipedrive_assets.rows.fit import MISFIT, Fit, as_text
+from pipedrive_assets.rows.fit import COERCION_FAILED, Fit, as_text
 
 OPTION_KEYS = frozenset({"id", "label"})
 """The keys of an option of a field."""
@@ -44,6 +44,6 @@ def fit_reference(value: Mapping[str, Any], fit: Fit) -> tuple[Any, str | None]:
     if found is None or isinstance(found, dict | list):
         return None, None
     fitted = fit(found)
-    if fitted is MISFIT:
+    if fitted is COERCION_FAILED:
         return None, as_text(found)
     return (None if fitted == "" else fitted), None

@@ -14,7 +14,7 @@ from pipedrive_assets.rows.child import change_row, child_row
 from pipedrive_assets.rows.columns import Column, columns_of
 from pipedrive_assets.rows.exclusion import leave_out
 from pipedrive_assets.rows.fingerprint import fingerprint
-from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_text
+from pipedrive_assets.rows.fit import COERCION_FAILED, FITS, Fit, as_text, fit_text
 from pipedrive_assets.rows.flow import flow_row
 from pipedrive_assets.rows.links import cleaned, fit_link, is_link
 from pipedrive_assets.rows.participant import participant_row
@@ -122,7 +122,7 @@ def _object(row: Mapping[str, Any], plan: Plan, out: Row) -> int:
             misfits += _branch(name, value, plan, out)
         elif value is None or (fit is fit_text and type(value) is str):
             out[name] = value
-        elif (fitted := fit(value)) is MISFIT:
+        elif (fitted := fit(value)) is COERCION_FAILED:
             misfits += _instead_of_value(name, value, plan, out)
         else:
             out[name] = fitted
@@ -157,7 +157,7 @@ def _put_option(name: str, value: Mapping[str, Any], fit: Fit, out: Row) -> int:
     key, label = value.get("id"), value.get("label")
     fitted = None if key is None else fit(key)
     out[name] = as_text(key if label is None else label)
-    if fitted is MISFIT:
+    if fitted is COERCION_FAILED:
         _keep(f"{name}_id", key, fit, out)
         return 1
     out[f"{name}_id"] = fitted
@@ -227,7 +227,7 @@ def _plain_item(item: object, plan: Plan, fitted: list[Any]) -> int:
         fitted.append({"value": as_text(item)})
         return 1
     value = fit(item)
-    if value is MISFIT:
+    if value is COERCION_FAILED:
         kept: Row = {}
         _keep("value", item, fit, kept)
         fitted.append(kept)

@@ -23,7 +23,7 @@ class Limits:
     daily_headers: bool = True
 
 
-class Allowance:
+class Quota:
     """What is left of the limits."""
 
     def __init__(self, limits: Limits) -> None:

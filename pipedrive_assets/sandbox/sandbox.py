@@ -26,7 +26,7 @@ from pipedrive_assets.sandbox.faults import FIREWALL_PAGE, Fault, Script
 from pipedrive_assets.sandbox.http import parameters, routes
 from pipedrive_assets.sandbox.http.route import Route
 from pipedrive_assets.sandbox.http.v2_lists import Ask, Habits
-from pipedrive_assets.sandbox.limits import Allowance, Limits
+from pipedrive_assets.sandbox.limits import Limits, Quota
 
 API_TOKEN = "sandbox"  # noqa: S105 -- opens nothing but an invented account
 SPENT_RETRY_AFTER = "3"
@@ -66,7 +66,7 @@ class Sandbox:
     ) -> None:
         self.world = world
         self.api_token = api_token
-        self.allowance = Allowance(limits or Limits())
+        self.allowance = Quota(limits or Limits())
         self.habits = habits or Habits()
         self.log: list[LogLine] = []
         self.is_revoked = False

@@ -13,7 +13,7 @@ from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.extract.plan import Walk
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.singer.progress import Progress
+from pipedrive_assets.singer.progress import StreamProgress
 from pipedrive_assets.windows import parse_stamp, stamp
 
 DAMAGE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
@@ -27,7 +27,7 @@ _MARKERS = {"cursor": r"[!-~]+", "offset": r"[0-9]{1,15}(@[^\n]*)?"}
 
 def read_progress(
     bookmark: Any, stream: str, *, keys: Iterable[str], entity: Entity, start: datetime | None
-) -> Progress:
+) -> StreamProgress:
     """The progress that a bookmark tells of, under the first of `keys` that it has.
 
     Raises ConfigurationError, one sentence, where the state is of another tap or damaged.
@@ -45,10 +45,10 @@ def read_progress(
 
 def _progress(
     told: Mapping[str, Any], key: str, entity: Entity, start: datetime | None
-) -> Progress:
+) -> StreamProgress:
     """A stream with a bookmark goes on from there, whatever the config's start is now."""
     bookmark = read_moment(told.get(key))
-    found = Progress(
+    found = StreamProgress(
         entity=entity,
         start=read_moment(told.get("start")) if bookmark else start,
         bookmark=bookmark,

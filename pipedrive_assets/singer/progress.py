@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 @dataclass(slots=True, kw_only=True)
-class Progress:
+class StreamProgress:
     """The progress of a walk over `entity`: the stream's own, or its parents'."""
 
     entity: Entity

@@ -8,7 +8,7 @@ from pipedrive_assets.errors import DataError
 from pipedrive_assets.fault_text import shown
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import Column
-from pipedrive_assets.rows.fit import FITS, MISFIT, as_text
+from pipedrive_assets.rows.fit import COERCION_FAILED, FITS, as_text
 from pipedrive_assets.rows.flow import FIELD_CHANGE
 from pipedrive_assets.rows.shape import MISFIT_SUFFIX
 
@@ -49,7 +49,7 @@ def stage_change_row(event: Mapping[str, Any], deal_id: int | None) -> dict[str,
             row[name] = value
         elif column.type == "text":
             row[name] = as_text(value)
-        elif (fitted := FITS[column.type](value)) is MISFIT:
+        elif (fitted := FITS[column.type](value)) is COERCION_FAILED:
             row[name], row[name + MISFIT_SUFFIX] = None, as_text(value)
         else:
             row[name] = fitted

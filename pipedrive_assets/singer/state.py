@@ -13,7 +13,7 @@ from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.singer.bookmark import DAMAGE, read_progress
 from pipedrive_assets.singer.kept_names import Record, read_names, told_names
-from pipedrive_assets.singer.progress import Progress
+from pipedrive_assets.singer.progress import StreamProgress
 from pipedrive_assets.singer.stream import ALL, Stream
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class State:
         """No stream is being read any more."""
         self._current = None
 
-    def progress(self, stream: Stream, start: datetime | None) -> Progress:
+    def progress(self, stream: Stream, start: datetime | None) -> StreamProgress:
         """How far the walk of a stream, or of its parents, has come."""
         entity = stream.entity
         walked = BY_NAME[entity.parent] if entity.parent else entity
@@ -85,7 +85,7 @@ class State:
             for parent in owed:
                 pending.setdefault(str(parent), None)
 
-    def save(self, stream: Stream, progress: Progress) -> None:
+    def save(self, stream: Stream, progress: StreamProgress) -> None:
         """Keep a stream's progress as its bookmark."""
         keys = _keys(stream)
         told = progress.to_dict(keys[0])

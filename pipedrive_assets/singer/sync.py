@@ -23,7 +23,7 @@ from pipedrive_assets.rows.exclusion import leave_out
 from pipedrive_assets.rows.fit import fit_timestamp
 from pipedrive_assets.singer.catalog import CatalogEntry
 from pipedrive_assets.singer.messages import Messages
-from pipedrive_assets.singer.progress import Progress
+from pipedrive_assets.singer.progress import StreamProgress
 from pipedrive_assets.singer.schema import (
     Excluded,
     Schema,
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Sync:
     """What all streams of a sync share."""
 
     client: Client
@@ -51,7 +51,7 @@ class Run:
     overlap: timedelta
     excluded: Excluded
 
-    def save(self, stream: Stream, progress: Progress) -> None:
+    def save(self, stream: Stream, progress: StreamProgress) -> None:
         """Keep a stream's progress and tell the target of it."""
         self.state.save(stream, progress)
         self.messages.state(self.state.content)
@@ -61,7 +61,7 @@ class Run:
 class StreamSync:
     """One selected stream while it is read."""
 
-    run: Run
+    run: Sync
     stream: Stream
     entry: CatalogEntry
     tally: Tally = field(default_factory=Tally)
@@ -134,7 +134,9 @@ class StreamSync:
             if not (resumed or progress.was_ahead):
                 return
 
-    def _note_unknown_fields(self, progress: Progress, rows: Iterable[Mapping[str, Any]]) -> None:
+    def _note_unknown_fields(
+        self, progress: StreamProgress, rows: Iterable[Mapping[str, Any]]
+    ) -> None:
         """Remember what the rows have of fields whose names are not known: it was not sent."""
         if custom := self.run.fields.fields_of(self.stream.entity):
             progress.unknown_fields.update(custom.unknown(rows))
@@ -149,7 +151,7 @@ class StreamSync:
             yield replace(chunk, rows=rows, walk=done)
 
     def _noted_parents(
-        self, progress: Progress, rows: Iterable[Mapping[str, Any]]
+        self, progress: StreamProgress, rows: Iterable[Mapping[str, Any]]
     ) -> dict[int, str | None]:
         """The parents to ask for, with their update_time; not those whose own counter says that
         there is nothing.
@@ -172,7 +174,7 @@ class StreamSync:
                 key = stream.entity.key[0]
                 self.run.state.owe(stream, (row[key] for row in rows if row.get(key)))
 
-    def _dated(self, progress: Progress) -> dict[int, str | None]:
+    def _dated(self, progress: StreamProgress) -> dict[int, str | None]:
         """The pending parents with their update_time; asked for where another stream owed them."""
         entity, dated = progress.entity, dict(progress.pending)
         cost = RECORD_COST["v1" if entity.path.startswith("v1/") else "v2"]
@@ -184,7 +186,7 @@ class StreamSync:
                 dated[key] = fitted if isinstance(fitted, str) else None
         return dated
 
-    def _children(self, progress: Progress, times: Mapping[int, str | None]) -> None:
+    def _children(self, progress: StreamProgress, times: Mapping[int, str | None]) -> None:
         """Children of these parents. One that is refused although it exists stays pending, for the
         next sync.
         """

@@ -19,7 +19,7 @@ from pipedrive_assets.singer.messages import Messages
 from pipedrive_assets.singer.schema import schema_of
 from pipedrive_assets.singer.state import State
 from pipedrive_assets.singer.stream import FURTHER, NAMED, Stream
-from pipedrive_assets.singer.sync import Run, StreamSync, in_order, log
+from pipedrive_assets.singer.sync import StreamSync, Sync, in_order, log
 from pipedrive_assets.windows import utc_now
 
 
@@ -86,7 +86,7 @@ class PipedriveTap:
         """
         selected = self._selected(catalog)
         messages = Messages(self._out or sys.stdout)
-        run = Run(
+        run = Sync(
             client=self._connected().client,
             fields=self._fields(),
             state=self._state,

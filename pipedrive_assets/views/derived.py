@@ -15,8 +15,9 @@ from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.views.sql import DERIVED_TABLES, DerivedTable, loaded_tables
 from pipedrive_assets.warehouse import dialect
-from pipedrive_assets.warehouse.ledger import Sql, all_columns, coverage, prepare, table
+from pipedrive_assets.warehouse.ledger import all_columns, coverage, prepare
 from pipedrive_assets.warehouse.own_views import OwnViews
+from pipedrive_assets.warehouse.statements import Sql, table
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 log = logging.getLogger(__name__)

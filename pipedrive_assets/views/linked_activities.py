@@ -7,7 +7,8 @@ They come from the table `activities`: the counters in the rows of deals and lea
 from collections.abc import Collection
 
 from pipedrive_assets.registry import BY_NAME
-from pipedrive_assets.warehouse.ledger import Sql, coverage
+from pipedrive_assets.warehouse.ledger import coverage
+from pipedrive_assets.warehouse.statements import Sql
 
 SHOWN = ("id", "subject", "type", "due_date", "due_time")
 DAY = "coalesce(a.due_date, CAST(a.marked_as_done_time AT TIME ZONE 'UTC' AS DATE))"

@@ -6,7 +6,7 @@ Their columns are spelled out: a view of `*` breaks in DuckDB as soon as its tab
 from collections.abc import Iterator, Mapping
 
 from pipedrive_assets.registry import BY_NAME
-from pipedrive_assets.warehouse.ledger import Sql, table
+from pipedrive_assets.warehouse.statements import Sql, table
 
 NESTED = "__"
 """Between a table and the list in its rows that became a table of its own."""

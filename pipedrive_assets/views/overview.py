@@ -10,7 +10,8 @@ from pipedrive_assets.views.derived import make_views
 from pipedrive_assets.views.report.charts import CHARTS
 from pipedrive_assets.views.sql import DERIVED_BY_NAME, loaded_tables
 from pipedrive_assets.warehouse import dialect
-from pipedrive_assets.warehouse.ledger import Sql, all_columns, coverage, prepare, table
+from pipedrive_assets.warehouse.ledger import all_columns, coverage, prepare
+from pipedrive_assets.warehouse.statements import Sql, table
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 HEADLINE_DAYS = 30

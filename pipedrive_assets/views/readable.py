@@ -16,8 +16,9 @@ from pipedrive_assets.views.linked_activities import linked_activities
 from pipedrive_assets.views.live import live_views
 from pipedrive_assets.views.sql import DERIVED_TABLES, WEIGHTED_VALUE
 from pipedrive_assets.warehouse import dialect
-from pipedrive_assets.warehouse.ledger import Sql, all_columns, table
+from pipedrive_assets.warehouse.ledger import all_columns
 from pipedrive_assets.warehouse.own_views import OwnViews, remember
+from pipedrive_assets.warehouse.statements import Sql, table
 
 log = logging.getLogger(__name__)
 

@@ -2,20 +2,20 @@
 and when belongs in `load`.
 """
 
-from pipedrive_assets.warehouse.checks import Finding, examine, references
+from pipedrive_assets.warehouse.checks import CheckResult, examine, references
 from pipedrive_assets.warehouse.open import name_of, warehouse_of
-from pipedrive_assets.warehouse.sample import Glimpse, glimpse
-from pipedrive_assets.warehouse.server.database import Server
+from pipedrive_assets.warehouse.sample import TableSample, sample_rows
+from pipedrive_assets.warehouse.server.database import DatabaseServer
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 __all__ = [
-    "Finding",
-    "Glimpse",
-    "Server",
+    "CheckResult",
+    "DatabaseServer",
+    "TableSample",
     "Warehouse",
     "examine",
-    "glimpse",
     "name_of",
     "references",
+    "sample_rows",
     "warehouse_of",
 ]

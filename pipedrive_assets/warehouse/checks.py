@@ -10,7 +10,8 @@ from typing import Any
 
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.warehouse.ledger import Sql, columns_in, coverage, table, table_exists
+from pipedrive_assets.warehouse.ledger import coverage
+from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 POINTS_TO: Mapping[str, str] = {
@@ -36,7 +37,7 @@ ORPHANED_SHARE, ORPHANED_ROWS = 0.1, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class CheckResult:
     """What was looked at, whether it is sound, and if not, what to do."""
 
     sound: bool
@@ -54,18 +55,18 @@ def references(entity: Entity) -> dict[str, str]:
     return {name: POINTS_TO[name] for name in columns if name in POINTS_TO}
 
 
-def examine(warehouse: Warehouse, entity: Entity) -> tuple[Finding, Finding]:
+def examine(warehouse: Warehouse, entity: Entity) -> tuple[CheckResult, CheckResult]:
     """A table's keys, and its references.
 
     Raises WarehouseError.
     """
     with warehouse.sql() as sql:
         if not table_exists(sql, entity.name):
-            return Finding(sound=True), Finding(sound=True)
+            return CheckResult(sound=True), CheckResult(sound=True)
         return examine_keys(sql, entity), examine_references(sql, entity)
 
 
-def examine_keys(sql: Sql, entity: Entity) -> Finding:
+def examine_keys(sql: Sql, entity: Entity) -> CheckResult:
     """Whether each row has a key of its own."""
     keys = ", ".join(sql.escape_column_name(name) for name in entity.key)
     missing = " OR ".join(f"{sql.escape_column_name(name)} IS NULL" for name in entity.key)
@@ -76,8 +77,8 @@ def examine_keys(sql: Sql, entity: Entity) -> Finding:
     ) or ((0, 0, 0),)
     facts = {"rows": rows, "rows_without_key": without, "rows_doubled": rows - different}
     if not without and rows == different:
-        return Finding(sound=True, facts=facts)
-    return Finding(
+        return CheckResult(sound=True, facts=facts)
+    return CheckResult(
         sound=False,
         facts=facts,
         sentence=(
@@ -88,7 +89,7 @@ def examine_keys(sql: Sql, entity: Entity) -> Finding:
     )
 
 
-def examine_references(sql: Sql, entity: Entity) -> Finding:
+def examine_references(sql: Sql, entity: Entity) -> CheckResult:
     """Whether nearly all references point to rows that are held."""
     counts = _orphans(sql, entity)
     facts = {f"{column} without row": orphans for column, (orphans, _) in counts.items()}
@@ -98,8 +99,8 @@ def examine_references(sql: Sql, entity: Entity) -> Finding:
         if orphans > max(ORPHANED_ROWS, ORPHANED_SHARE * total)
     ]
     if not worst:
-        return Finding(sound=True, facts=facts)
-    return Finding(
+        return CheckResult(sound=True, facts=facts)
+    return CheckResult(
         sound=False,
         facts=facts,
         sentence=(

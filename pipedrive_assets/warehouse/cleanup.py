@@ -11,7 +11,8 @@ from dlt.common.destination.exceptions import DestinationException as DatabaseEx
 
 from pipedrive_assets.fault_text import described
 from pipedrive_assets.warehouse.dialect import dependent
-from pipedrive_assets.warehouse.ledger import Sql, is_own, table
+from pipedrive_assets.warehouse.ledger import is_own
+from pipedrive_assets.warehouse.statements import Sql, table
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 PURGED = "_pipedrive_purged"

@@ -11,14 +11,8 @@ from pipedrive_assets.extract.chunk import Row, batches
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.shape import MISFIT_SUFFIX
-from pipedrive_assets.warehouse.ledger import (
-    STATEMENT_ROWS,
-    Sql,
-    among,
-    columns_in,
-    table,
-    table_exists,
-)
+from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
+from pipedrive_assets.warehouse.statements import Sql, columns_in, in_clause, table, table_exists
 
 
 def with_held(sql: Sql, entity: Entity, rows: Sequence[Row], names: Iterable[str]) -> list[Row]:
@@ -53,7 +47,7 @@ def with_held(sql: Sql, entity: Entity, rows: Sequence[Row], names: Iterable[str
 
 def _columns(sql: Sql, entity: Entity, keys: list[Any], names: list[str]) -> dict[Any, Row]:
     shown = ", ".join(sql.escape_column_name(name) for name in names)
-    these, values = among(keys)
+    these, values = in_clause(keys)
     rows = sql.execute_sql(
         f"SELECT id, {shown} FROM {table(sql, entity.name)} WHERE id IN ({these})", *values
     )
@@ -67,7 +61,7 @@ def _items(sql: Sql, entity: Entity, keys: list[Any], name: str) -> dict[Any, li
         return {}
     names = sorted(each for each in columns_in(sql, items) if not each.startswith("_dlt"))
     shown = ", ".join(f"i.{sql.escape_column_name(each)}" for each in names)
-    these, values = among(keys)
+    these, values = in_clause(keys)
     rows = sql.execute_sql(
         f"SELECT r.id, {shown} FROM {table(sql, items)} i "
         f"JOIN {table(sql, entity.name)} r ON r._dlt_id = i._dlt_root_id "

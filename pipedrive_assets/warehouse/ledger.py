@@ -6,7 +6,6 @@ again, and loading is idempotent.
 """
 
 import json
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,14 +19,20 @@ from pipedrive_assets.extract.chunk import ChildrenRead, batches
 from pipedrive_assets.extract.plan import Coverage, Walk, lists_from_json
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.warehouse import dialect
+from pipedrive_assets.warehouse.statements import (
+    Sql,
+    columns_in,
+    in_clause,
+    table,
+    table_exists,
+    tuples,
+)
 
 LAYOUT = 3
 """Version of these tables, and of the columns that every table has."""
 
 STATEMENT_ROWS = 500
 
-_PLAIN = re.compile(r"[\w.:+-]*", re.ASCII)
-"""Text that means the same in every database between quotes: names and ids."""
 
 PLAIN_SCHEMA = "pipedrive"
 """dlt's schema of a plain pipeline; each table loaded here has one of its own."""
@@ -70,9 +75,6 @@ TABLES = {
         "digest VARCHAR"
     ),
 }
-
-
-Sql = dialect.Sql
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +203,7 @@ def record_children(
     made = [_child_row(entity, read, read.read_at) for read in reads]
     made += [_child_row(entity, read, None) for read in doubted]
     for some in batches(made, STATEMENT_ROWS):
-        these, ids = among([parent_id for _, parent_id, *_ in some])
+        these, ids = in_clause([parent_id for _, parent_id, *_ in some])
         sql.execute_sql(
             f"DELETE FROM {name} WHERE entity = %s AND parent_id IN ({these})", entity.name, *ids
         )
@@ -227,26 +229,6 @@ def record_load(sql: Sql, now: datetime, line: LoadLine) -> None:
     )
 
 
-def table(sql: Sql, name: str) -> str:
-    """A table's qualified, quoted name."""
-    return sql.make_qualified_table_name(name)
-
-
-def table_exists(sql: Sql, name: str) -> bool:
-    """Whether a table has been made."""
-    try:
-        sql.execute_sql(f"SELECT 1 FROM {table(sql, name)} LIMIT 0")
-    except DatabaseUndefinedRelation:
-        return False
-    return True
-
-
-def columns_in(sql: Sql, name: str) -> set[str]:
-    """The columns of a table that exists."""
-    with sql.execute_query(f"SELECT * FROM {table(sql, name)} LIMIT 0") as cursor:
-        return {column[0] for column in cursor.description}
-
-
 def all_columns(sql: Sql) -> dict[str, dict[str, str]]:
     """The columns of every table of this project that exists, with their types as DuckDB shows
     them; tables that somebody else made in the dataset are not among them.
@@ -270,37 +252,3 @@ def is_own(name: str, columns: Collection[str]) -> bool:
     if name in TABLES or name in DLT_TABLES:
         return True
     return root in BY_NAME and ("_dlt_parent_id" if is_nested else "_dlt_id") in columns
-
-
-def marks(values: Sequence[Any]) -> str:
-    """As many parameter marks as values."""
-    return ", ".join(["%s"] * len(values))
-
-
-def among(values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
-    """What stands in `IN (…)` for these values, and its parameters.
-
-    Plain values are written out: for each parameter DuckDB looks for pandas, and where that is not
-    installed, searching takes longer than finding the row.
-    """
-    texts = [_literal(value) for value in values]
-    parameters = [value for value, text in zip(values, texts, strict=True) if text is None]
-    return ", ".join(text or "%s" for text in texts), tuple(parameters)
-
-
-def tuples(rows: Sequence[Sequence[Any]]) -> tuple[str, tuple[Any, ...]]:
-    """What stands behind `VALUES` for these rows, and its parameters; values as in `among`."""
-    parts = [among(row) for row in rows]
-    text = ", ".join(f"({values})" for values, _ in parts)
-    return text, tuple(parameter for _, parameters in parts for parameter in parameters)
-
-
-def _literal(value: object) -> str | None:
-    """A value as SQL; None for one that has to be a parameter."""
-    if value is None:
-        return "NULL"
-    if type(value) is int:
-        return str(value)
-    if isinstance(value, datetime):
-        return f"TIMESTAMPTZ '{value.isoformat()}'"
-    return f"'{value}'" if isinstance(value, str) and _PLAIN.fullmatch(value) else None

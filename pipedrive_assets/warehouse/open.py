@@ -4,7 +4,7 @@ import contextlib
 
 from pipedrive_assets.config import FILE_DESTINATION, Settings
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.warehouse.server.database import Server
+from pipedrive_assets.warehouse.server.database import DatabaseServer
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 
@@ -20,7 +20,7 @@ def warehouse_of(settings: Settings) -> Warehouse:
             read_copy=settings.read_copy,
             file_mode=settings.file_mode,
         )
-    return Warehouse(Server(settings.destination), settings.dataset)
+    return Warehouse(DatabaseServer(settings.destination), settings.dataset)
 
 
 def name_of(settings: Settings) -> str:
@@ -28,5 +28,5 @@ def name_of(settings: Settings) -> str:
     if settings.destination == FILE_DESTINATION:
         return f"{settings.warehouse}:{settings.dataset}"
     with contextlib.suppress(ConfigurationError):
-        return f"{Server(settings.destination)}:{settings.dataset}"
+        return f"{DatabaseServer(settings.destination)}:{settings.dataset}"
     return f"{settings.destination}:{settings.dataset}"

@@ -10,7 +10,7 @@ from dlt.common.destination.exceptions import DestinationException as DatabaseEx
 
 from pipedrive_assets.fault_text import causes, described
 from pipedrive_assets.warehouse import dialect
-from pipedrive_assets.warehouse.ledger import Sql, table, tuples
+from pipedrive_assets.warehouse.statements import Sql, table, tuples
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import Column, columns_of
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
-from pipedrive_assets.warehouse.ledger import Sql, columns_in, table, table_exists
+from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 CHANGED = ("update_time", "modified", "time", "timestamp", "add_time", "first_seen_at")
@@ -16,7 +16,7 @@ CHANGED = ("update_time", "modified", "time", "timestamp", "add_time", "first_se
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glimpse:
+class TableSample:
     """`newest_change` is UTC, None where no column tells; `rows` hold the newest, living ones,
     without JSON and without our own columns.
     """
@@ -26,7 +26,9 @@ class Glimpse:
     rows: Sequence[Sequence[Any]] = ()
 
 
-def glimpse(warehouse: Warehouse, entity: Entity, custom: FieldSet | None, *, rows: int) -> Glimpse:
+def sample_rows(
+    warehouse: Warehouse, entity: Entity, custom: FieldSet | None, *, rows: int
+) -> TableSample:
     """Look at a table with the custom fields it has; at `rows` of its rows.
 
     Raises WarehouseError.
@@ -34,7 +36,7 @@ def glimpse(warehouse: Warehouse, entity: Entity, custom: FieldSet | None, *, ro
     known = {**columns_of(entity.name).columns, **(custom.columns if custom else {})}
     with warehouse.sql() as sql:
         if not table_exists(sql, entity.name):
-            return Glimpse(columns={})
+            return TableSample(columns={})
         held = columns_in(sql, entity.name)
         shown = {
             name: column
@@ -42,7 +44,7 @@ def glimpse(warehouse: Warehouse, entity: Entity, custom: FieldSet | None, *, ro
             if name in held and not name.startswith("_") and column.type != "json"
         }
         changed = next((name for name in (entity.cursor, *CHANGED) if name in shown), None)
-        return Glimpse(
+        return TableSample(
             newest_change=_newest(sql, entity, changed) if changed else None,
             columns=shown,
             rows=_rows(sql, entity, list(shown), changed, rows) if rows else (),

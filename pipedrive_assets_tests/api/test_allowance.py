@@ -5,9 +5,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from pipedrive_assets.api import Allowance, Caps, TokenDay
+from pipedrive_assets.api import Caps, QuotaWindow, TokenBudget
 from pipedrive_assets.api.allowance import DailyTokens, has_reset
-from pipedrive_assets.api.verdict import Reply
+from pipedrive_assets.api.verdict import ApiReply
 from pipedrive_assets.errors import CapReached
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -30,7 +30,7 @@ def told(limit=None, left=None, status=200):
         "x-daily-ratelimit-token-remaining": left,
     }
     kept = {name: str(value) for name, value in headers.items() if value is not None}
-    return Reply(status=status, headers=kept, content=b"")
+    return ApiReply(status=status, headers=kept, content=b"")
 
 
 def learn(daily, reply, cost=0, now=NOON):
@@ -38,10 +38,10 @@ def learn(daily, reply, cost=0, now=NOON):
 
 
 def allowance(clock, daily=None, others=0, **caps):
-    return Allowance(
+    return TokenBudget(
         Caps(**caps),
         daily or DailyTokens(),
-        day=TokenDay.utc(NOON),
+        day=QuotaWindow.utc(NOON),
         now=lambda: clock.now,
         others=others,
     )
@@ -220,8 +220,8 @@ def test_plenty_is_what_leaves_enough_for_all_other_tables(clock, limit, left, w
 
 
 def test_days_are_counted_on_from_the_last_that_is_known():
-    day = TokenDay(start=NOON)
+    day = QuotaWindow(start=NOON)
 
     assert day == day.at(NOON + timedelta(hours=23))
-    assert TokenDay(start=NOON + timedelta(days=3)) == day.at(NOON + timedelta(days=3, hours=1))
+    assert QuotaWindow(start=NOON + timedelta(days=3)) == day.at(NOON + timedelta(days=3, hours=1))
     assert day == day.at(NOON - timedelta(minutes=1))

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipedrive_assets.api.budget import BURST_SECONDS, JITTER_SECONDS, Closing, Pace, Tally
-from pipedrive_assets.api.verdict import Reply
-from pipedrive_assets.sandbox.limits import Allowance, Limits
+from pipedrive_assets.api.budget import BURST_SECONDS, JITTER_SECONDS, Closing, RateLimiter, Tally
+from pipedrive_assets.api.verdict import ApiReply
+from pipedrive_assets.sandbox.limits import Limits, Quota
 
 ROUNDING = 1e-9
 
@@ -38,8 +38,8 @@ class Simulation:
         others: float = 0.0,
     ) -> None:
         self.now = 0.0
-        self.pace = Pace(sleep=self._sleep, monotonic=lambda: self.now)
-        self.allowance = Allowance(Limits(burst=limit))
+        self.pace = RateLimiter(sleep=self._sleep, monotonic=lambda: self.now)
+        self.allowance = Quota(Limits(burst=limit))
         self.latency, self.jitter = latency, jitter
         self.arrivals: list[float] = []
         self.refused: list[float] = []
@@ -83,7 +83,7 @@ class Simulation:
 
     def _learn(self, started: float, admitted: bool, headers: dict[str, str]) -> None:
         self.pace.learn(
-            Reply(status=200 if admitted else 429, headers=headers, content=b""), started
+            ApiReply(status=200 if admitted else 429, headers=headers, content=b""), started
         )
         if not admitted:
             self.pace.close(2.0)
@@ -206,7 +206,7 @@ def test_no_headers_stop_the_pace_or_overload_it(told: list[tuple[str, str, int]
     simulation = Simulation(limit=20, threads=0)
     for limit, left, status in told:
         simulation.pace.learn(
-            Reply(
+            ApiReply(
                 status=status,
                 headers={"x-ratelimit-limit": limit, "x-ratelimit-remaining": left},
                 content=b"",
@@ -288,5 +288,5 @@ def test_a_tally_counts_from_many_threads() -> None:
     assert Tally(requests=800, tokens=8000, burst_waits=1600, retries=2400) == tally
 
 
-def reply(**headers: str) -> Reply:
-    return Reply(status=200, headers=headers, content=b"")
+def reply(**headers: str) -> ApiReply:
+    return ApiReply(status=200, headers=headers, content=b"")

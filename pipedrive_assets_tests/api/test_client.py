@@ -27,7 +27,7 @@ from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.api.client import ATTEMPTS, BURST_WAITS, PATIENCE_SECONDS
 from pipedrive_assets.sandbox import Limits, Reply, faults
 from pipedrive_assets.sandbox.exchange import Dropped, json_reply
-from pipedrive_assets.sandbox.limits import Allowance
+from pipedrive_assets.sandbox.limits import Quota
 
 from .conftest import DEALS, NOON, TOKEN, Clock, Desk, client_of
 
@@ -296,7 +296,7 @@ def test_a_list_that_is_refused_while_others_are_answered_has_pauses_of_its_own(
 def test_when_the_day_is_known_to_be_spent_no_call_is_started(desk: Desk, left: int) -> None:
     """From eight threads, only calls already on the wire are refused; then none is sent."""
     wire = Semaphore(8)
-    desk.sandbox.allowance = Allowance(Limits(burst=10**6, daily_tokens=left + 2))
+    desk.sandbox.allowance = Quota(Limits(burst=10**6, daily_tokens=left + 2))
     desk.client.object("v1/users/me", cost=2)
     on_the_wire: list[int] = []
     answer = desk.sandbox.answer
@@ -326,7 +326,7 @@ def test_when_the_day_is_known_to_be_spent_no_call_is_started(desk: Desk, left: 
 
 
 def test_a_call_that_is_not_sent_says_why_and_until_when(desk: Desk) -> None:
-    desk.sandbox.allowance = Allowance(Limits(burst=10**6, daily_tokens=9 + 2))
+    desk.sandbox.allowance = Quota(Limits(burst=10**6, daily_tokens=9 + 2))
     desk.client.object("v1/users/me", cost=2)
     with pytest.raises(errors.BudgetExhausted) as caught:
         desk.walk()
@@ -340,10 +340,10 @@ def test_a_call_that_is_not_sent_says_why_and_until_when(desk: Desk) -> None:
 
 
 def test_a_new_day_is_asked_for_again(desk: Desk) -> None:
-    desk.sandbox.allowance = Allowance(Limits(burst=10**6, daily_tokens=11))
+    desk.sandbox.allowance = Quota(Limits(burst=10**6, daily_tokens=11))
     desk.client.object("v1/users/me", cost=2)
     desk.client.now = lambda: NOON + timedelta(days=1)
-    desk.sandbox.allowance = Allowance(Limits(burst=10**6))
+    desk.sandbox.allowance = Quota(Limits(burst=10**6))
     assert desk.walk()
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipedrive_assets import errors
 from pipedrive_assets.api.verdict import (
     Action,
-    Reply,
+    ApiReply,
     _decode,
     _decode_anything,
     budget_reset_at,
@@ -27,8 +27,8 @@ DAY_LIMIT = "x-daily-ratelimit-token-limit"
 DAY_LEFT = "x-daily-ratelimit-token-remaining"
 
 
-def reply(status: int, content: bytes = REFUSAL, **headers: str) -> Reply:
-    return Reply(status=status, headers=headers, content=content)
+def reply(status: int, content: bytes = REFUSAL, **headers: str) -> ApiReply:
+    return ApiReply(status=status, headers=headers, content=content)
 
 
 STOP = Action.STOP
@@ -39,7 +39,7 @@ WAIT = (Action.WAIT, errors.PipedriveTooManyRequestsInSecondError)
 UNSURE = (Action.WAIT, errors.TooManyRequests)
 SPENT = (STOP, errors.PipedriveTooManyRequestsError)
 
-TABLE: list[tuple[str, Reply, Action, type[errors.ApiError]]] = [
+TABLE: list[tuple[str, ApiReply, Action, type[errors.ApiError]]] = [
     ("a list", reply(200, OK), *GO_ON),
     ("created", reply(201, OK), *GO_ON),
     ("null data is for the page to judge", reply(200, b'{"data": null}'), *GO_ON),
@@ -106,7 +106,7 @@ TABLE: list[tuple[str, Reply, Action, type[errors.ApiError]]] = [
     [row[1:] for row in TABLE],
     ids=[row[0].replace(" ", "_") for row in TABLE],
 )
-def test_a_reply_means(answer: Reply, action: Action, error: type[errors.ApiError]) -> None:
+def test_a_reply_means(answer: ApiReply, action: Action, error: type[errors.ApiError]) -> None:
     verdict = judge(answer, cost=10)
     assert (action, error) == (verdict.action, verdict.error)
 
@@ -277,7 +277,7 @@ def test_the_budget_comes_back_when_told_else_at_midnight_utc(
     ),
 )
 def test_every_reply_has_a_verdict(status: int, headers: dict[str, str], content: bytes) -> None:
-    answer = Reply(status=status, headers=headers, content=content)
+    answer = ApiReply(status=status, headers=headers, content=content)
     verdict = judge(answer, cost=10)
     assert 0 <= verdict.seconds < 300 or answer.retry_after == verdict.seconds
     assert (

@@ -529,7 +529,7 @@ def test_an_exception_that_nobody_foresaw_is_a_sentence_without_rows(plain, monk
     def stumble(*_, **__):
         return float(person)
 
-    monkeypatch.setattr("pipedrive_assets.dlt_source.run.Run.shaped", stumble)
+    monkeypatch.setattr("pipedrive_assets.dlt_source.run.Extraction.shaped", stumble)
     with pytest.raises(PipelineStepFailed) as failure:
         plain.run("stages")
 

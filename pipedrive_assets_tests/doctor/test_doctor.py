@@ -8,7 +8,7 @@ import duckdb
 import filelock
 import pytest
 
-from pipedrive_assets.api.verdict import Reply
+from pipedrive_assets.api.verdict import ApiReply
 from pipedrive_assets.cli import doctor as command
 from pipedrive_assets.config import SECRETS
 from pipedrive_assets.config.table import SETTINGS
@@ -173,9 +173,9 @@ def test_a_user_who_is_no_global_admin_sees_less(access, level):
     assert level is found[1].level
 
 
-def headers(**told: str) -> Reply:
+def headers(**told: str) -> ApiReply:
     given = {name.replace("_", "-"): value for name, value in told.items()}
-    return Reply(status=200, headers=given, content=b"")
+    return ApiReply(status=200, headers=given, content=b"")
 
 
 def test_limits_and_the_days_tokens_are_told_where_pipedrive_tells_them():

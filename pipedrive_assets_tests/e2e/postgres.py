@@ -149,7 +149,10 @@ class PostgresOffice(Office):
     def __init__(self, folder: Path, url: str, **world: Any) -> None:
         super().__init__(folder, **world)
         self.warehouse.close()
-        self.url, self.warehouse = url, Warehouse(store.Server("postgres"), "pipedrive_data")
+        self.url, self.warehouse = (
+            url,
+            Warehouse(store.DatabaseServer("postgres"), "pipedrive_data"),
+        )
 
     @property
     def database(self) -> Any:

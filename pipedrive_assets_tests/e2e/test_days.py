@@ -10,7 +10,7 @@ from pipedrive_assets.api import Caps
 from pipedrive_assets.errors import BudgetExhausted, LoadFailed
 from pipedrive_assets.registry import DEFAULT_ENTITIES
 from pipedrive_assets.sandbox import Limits
-from pipedrive_assets.sandbox.limits import Allowance
+from pipedrive_assets.sandbox.limits import Quota
 
 DAILY_TOKENS = 3_000
 TABLES = tuple(entity.name for entity in DEFAULT_ENTITIES)
@@ -32,7 +32,7 @@ def test_a_load_bigger_than_a_day_completes_in_as_many_days_as_it_costs(make_off
     assert 300 <= deals
 
     office = still(make_office(deals=300))
-    office.sandbox.allowance = Allowance(Limits(burst=1_000_000, daily_tokens=DAILY_TOKENS))
+    office.sandbox.allowance = Quota(Limits(burst=1_000_000, daily_tokens=DAILY_TOKENS))
     days = 1
     while not is_complete(office, Caps(per_day=per_day)):
         refused = [line for line in office.sandbox.log if line.status == 429]

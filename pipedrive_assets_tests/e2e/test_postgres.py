@@ -23,7 +23,7 @@ from pipedrive_assets.sandbox import serve
 from pipedrive_assets.views import derive, overview
 from pipedrive_assets.views.report.charts import CHARTS
 from pipedrive_assets.views.sql import DERIVED_TABLES
-from pipedrive_assets.warehouse import Server, Warehouse, examine, ledger
+from pipedrive_assets.warehouse import DatabaseServer, Warehouse, examine, statements
 from pipedrive_assets.warehouse.dialect import translate
 from pipedrive_assets.windows import Window, utc_now
 from pipedrive_assets_tests import erased_person, month
@@ -239,8 +239,8 @@ def test_after_a_kill_one_more_run_leaves_what_a_clean_load_would_have(make_offi
 
 def test_two_runs_never_hold_the_same_table_or_the_warehouse_at_once(make_office):
     office = make_office(deals=1)
-    other = Warehouse(Server("postgres"), "pipedrive_data", lock_seconds=0.3)
-    elsewhere = Warehouse(Server("postgres"), "another_dataset", lock_seconds=0.3)
+    other = Warehouse(DatabaseServer("postgres"), "pipedrive_data", lock_seconds=0.3)
+    elsewhere = Warehouse(DatabaseServer("postgres"), "another_dataset", lock_seconds=0.3)
 
     with office.warehouse.table_lock("deals"):
         with other.table_lock("persons"), other.exclusive(), elsewhere.table_lock("deals"):
@@ -351,7 +351,7 @@ def test_a_column_of_another_type_is_converted_and_read_anew(make_office):
 )
 def test_what_does_not_fit_a_type_becomes_null(server, monkeypatch, text, kind, value):
     monkeypatch.setenv(CREDENTIALS, server.url())
-    warehouse = Warehouse(Server("postgres"), "casts")
+    warehouse = Warehouse(DatabaseServer("postgres"), "casts")
     with warehouse.sql() as sql:
         query = translate(sql, f"SELECT TRY_CAST('{text}' AS {kind})")
         ((found,),) = sql.execute_sql(query)
@@ -400,7 +400,7 @@ def test_a_server_in_trouble_is_one_sentence_without_the_password(
 ):
     url = change(server.url())
     monkeypatch.setenv(CREDENTIALS, url if url.count("/") > 2 else f"{url}/postgres")
-    warehouse = Warehouse(Server("postgres"), "pipedrive_data")
+    warehouse = Warehouse(DatabaseServer("postgres"), "pipedrive_data")
 
     with pytest.raises(WarehouseError, match=words) as caught, warehouse.sql():
         pass
@@ -468,7 +468,9 @@ def test_events_of_layout_2_get_their_keys_in_place(make_office):
         office.load("deals", "deals_flow")
         office.world.instant += timedelta(minutes=10)
     with office.warehouse.sql() as sql:
-        name, account = (ledger.table(sql, each) for each in ("deals_flow", "_pipedrive_account"))
+        name, account = (
+            statements.table(sql, each) for each in ("deals_flow", "_pipedrive_account")
+        )
         sql.execute_sql(f"UPDATE {name} SET event_key = md5(event_key || deal_id)")
         sql.execute_sql(f"UPDATE {account} SET layout = 2")
 

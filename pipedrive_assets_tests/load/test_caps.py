@@ -12,7 +12,7 @@ from pipedrive_assets.extract.child_walks import CHILD_THREADS
 from pipedrive_assets.load import LoadRequest, load_tables
 from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.sandbox import Limits, faults
-from pipedrive_assets.sandbox.limits import Allowance
+from pipedrive_assets.sandbox.limits import Quota
 from pipedrive_assets.windows import Window
 
 CAPPED = {entity.name for entity in ENTITIES if entity.capped}
@@ -31,7 +31,7 @@ def still(office):
 
 
 def limit(office, **limits):
-    office.sandbox.allowance = Allowance(Limits(burst=1_000_000, **limits))
+    office.sandbox.allowance = Quota(Limits(burst=1_000_000, **limits))
 
 
 def tokens_of(office, *paths):

@@ -8,7 +8,7 @@ from dlt.destinations.exceptions import DatabaseTerminalException, DestinationCo
 from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.warehouse import Server, name_of, warehouse_of
+from pipedrive_assets.warehouse import DatabaseServer, name_of, warehouse_of
 
 psycopg2 = pytest.importorskip("psycopg2")
 
@@ -94,13 +94,13 @@ def with_state(state, kind=psycopg2.DatabaseError, text="Anna Li"):
 def test_each_trouble_is_one_sentence_without_password_and_rows(monkeypatch, error, words):
     monkeypatch.setenv(CREDENTIALS, URL)
 
-    told = str(Server("postgres").explain(error))
+    told = str(DatabaseServer("postgres").explain(error))
 
     assert words in told
     assert "hunter2" not in told
     assert "Anna" not in told
     assert "\n" not in told
-    assert words in str(Server("postgres").explain(wrapped(error)))
+    assert words in str(DatabaseServer("postgres").explain(wrapped(error)))
 
 
 def wrapped(error):
@@ -123,7 +123,7 @@ def wrapped(error):
 def test_only_a_server_that_takes_connections_soon_is_waited_for(monkeypatch, error, expected):
     monkeypatch.setenv(CREDENTIALS, URL)
 
-    assert expected is Server("postgres").is_busy(
+    assert expected is DatabaseServer("postgres").is_busy(
         DestinationConnectionError("c", "d", str(error), error)
     )
 
@@ -133,7 +133,7 @@ def test_credentials_may_stand_in_env(monkeypatch):
     monkeypatch.delenv(CREDENTIALS)
     Path(".env").write_text(f"{CREDENTIALS}={URL}", "utf-8")
 
-    assert "postgres://db.example.com:5433/crm" == str(Server("postgres"))
+    assert "postgres://db.example.com:5433/crm" == str(DatabaseServer("postgres"))
 
 
 @pytest.mark.parametrize(
@@ -157,6 +157,6 @@ def test_what_is_missing_is_one_sentence_that_says_what_to_set(monkeypatch, name
         monkeypatch.setenv(CREDENTIALS, value)
 
     with pytest.raises(ConfigurationError, match=words) as caught:
-        Server(name)
+        DatabaseServer(name)
 
     assert "hunter2" not in f"{caught.value}{caught.value.__cause__}"

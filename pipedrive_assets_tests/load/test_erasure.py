@@ -8,7 +8,7 @@ import pytest
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.load import forgive_person, purge_person, recognized
 from pipedrive_assets.load.erase import erased_list
-from pipedrive_assets.load.erase.redact import Withheld
+from pipedrive_assets.load.erase.redact import Redaction
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets_tests import erased_person as person_of
@@ -163,7 +163,7 @@ def test_whole_objects_of_the_person_beside_a_column_go_now_and_in_later_loads(m
 
     purge_person(office.warehouse, person, NOON)
     with office.warehouse.sql() as sql:
-        withheld = Withheld(redactor=erased_list.redactor(sql))
+        withheld = Redaction(redactor=erased_list.redactor(sql))
     row = {"id": lead, "contact__v_text": whole, "second__v_text": other, "_deleted_at": None}
 
     left = {"contact__v_text": None, "second__v_text": '{"name": null, "value": 1, "email": []}'}

@@ -2,11 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from pipedrive_assets.load.chunk_queue import CHUNKS_AHEAD, Event, HandOver
+from pipedrive_assets.load.chunk_queue import CHUNKS_AHEAD, ChunkQueue, Event
 
 
 def test_the_urgent_are_taken_first_each_line_in_its_order():
-    line = HandOver[str]()
+    line = ChunkQueue[str]()
     for name in ("a", "b"):
         line.put(Event(name), urgent=False)
     for name in ("c", "d"):
@@ -17,7 +17,7 @@ def test_the_urgent_are_taken_first_each_line_in_its_order():
 
 
 def test_a_full_line_makes_its_own_readers_wait_and_nobody_else():
-    line = HandOver[int]()
+    line = ChunkQueue[int]()
     for number in range(CHUNKS_AHEAD):
         line.put(Event(number), urgent=False)
 
@@ -30,7 +30,7 @@ def test_a_full_line_makes_its_own_readers_wait_and_nobody_else():
 
 
 def test_who_waits_for_room_is_sent_home_when_it_stops():
-    line = HandOver[int]()
+    line = ChunkQueue[int]()
     for number in range(CHUNKS_AHEAD):
         line.put(Event(number), urgent=False)
 

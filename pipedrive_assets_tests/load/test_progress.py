@@ -4,8 +4,8 @@ import pytest
 
 from pipedrive_assets.api import Caps
 from pipedrive_assets.load import LoadRequest, ReconcileRequest, load_tables, reconcile_tables
-from pipedrive_assets.load.chunk_queue import HandOver
-from pipedrive_assets.load.progress import Lines, Pace, Progress, duration
+from pipedrive_assets.load.chunk_queue import ChunkQueue
+from pipedrive_assets.load.progress import EtaEstimator, Progress, ProgressLines, duration
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.windows import Window
 
@@ -40,7 +40,7 @@ def test_a_duration_is_as_exact_as_anybody_wants(seconds, said):
 
 def test_what_is_left_follows_from_the_pace_of_the_last_minute():
     clock = Clock()
-    pace = Pace(clock)
+    pace = EtaEstimator(clock)
     pace.seconds_left(at(0, left=1000))
     clock.seconds += 50
     pace.seconds_left(at(10, left=990))
@@ -52,7 +52,7 @@ def test_what_is_left_follows_from_the_pace_of_the_last_minute():
 
 def test_a_wait_makes_it_longer_at_once_and_a_standstill_has_no_end():
     clock = Clock()
-    pace = Pace(clock)
+    pace = EtaEstimator(clock)
     pace.seconds_left(at(0, left=100))
     clock.seconds += 10
     assert 10.0 == pace.seconds_left(at(50, left=50))
@@ -65,7 +65,7 @@ def test_a_wait_makes_it_longer_at_once_and_a_standstill_has_no_end():
 @pytest.mark.parametrize(("seconds", "left"), [(4, 100), (10, None)])
 def test_nothing_is_foretold_too_early_or_without_a_known_end(seconds, left):
     clock = Clock()
-    pace = Pace(clock)
+    pace = EtaEstimator(clock)
     pace.seconds_left(at(0, left=left))
     clock.seconds += seconds
 
@@ -74,7 +74,7 @@ def test_nothing_is_foretold_too_early_or_without_a_known_end(seconds, left):
 
 def test_a_log_gets_a_line_each_half_minute_however_often_it_is_told():
     clock, said = Clock(), []
-    lines = Lines(said.append, clock)
+    lines = ProgressLines(said.append, clock)
     for second in range(91):
         clock.seconds = 1000.0 + second
         lines(at(10 * second, left=None if second < 60 else 600))
@@ -88,7 +88,7 @@ def test_a_log_gets_a_line_each_half_minute_however_often_it_is_told():
 
 
 def test_who_takes_from_an_empty_line_may_be_woken_without_anything():
-    assert HandOver[str]().take(0.0) is None
+    assert ChunkQueue[str]().take(0.0) is None
 
 
 def watched(office, *names, **how):

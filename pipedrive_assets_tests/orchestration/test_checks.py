@@ -12,7 +12,7 @@ from pipedrive_assets.orchestration.metadata import metadata, sentence
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.warehouse import examine, references
-from pipedrive_assets.warehouse.ledger import table
+from pipedrive_assets.warehouse.statements import table
 
 TARGET = Target(warehouse="w", sandbox=False, entities=ENTITIES)
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)

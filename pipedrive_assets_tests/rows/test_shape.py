@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.custom_fields.resolve import plan_fields, resolve
-from pipedrive_assets.rows.fit import FITS, MISFIT
+from pipedrive_assets.rows.fit import COERCION_FAILED, FITS
 from pipedrive_assets.rows.references import is_reference, reference
 from pipedrive_assets.rows.shape import fingerprint, shape
 
@@ -81,8 +81,8 @@ def forms(value: object) -> Iterator[object]:
     yield repr(value)
     yield repr(json.dumps(value, ensure_ascii=False))
     for kind in FITS.values():
-        fitted = MISFIT if value is None else kind(value)
-        if fitted is not MISFIT:
+        fitted = COERCION_FAILED if value is None else kind(value)
+        if fitted is not COERCION_FAILED:
             yield repr(fitted)
 
 

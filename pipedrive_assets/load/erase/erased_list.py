@@ -17,14 +17,8 @@ from pipedrive_assets.rows.erased_words import (
     new_salt,
 )
 from pipedrive_assets.rows.redaction import Redactor
-from pipedrive_assets.warehouse.ledger import (
-    STATEMENT_ROWS,
-    Sql,
-    all_columns,
-    table,
-    table_exists,
-    tuples,
-)
+from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS, all_columns
+from pipedrive_assets.warehouse.statements import Sql, table, table_exists, tuples
 
 ERASED, VALUES = "_pipedrive_erased", "_pipedrive_erased_values"
 

@@ -20,15 +20,8 @@ from pipedrive_assets.load.erase.redact_tables import (
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.rows.redaction import Redactor
 from pipedrive_assets.warehouse.dialect import changed_rows
-from pipedrive_assets.warehouse.ledger import (
-    STATEMENT_ROWS,
-    Sql,
-    all_columns,
-    among,
-    columns_in,
-    marks,
-    table,
-)
+from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS, all_columns
+from pipedrive_assets.warehouse.statements import Sql, columns_in, in_clause, placeholders, table
 
 Tables = Mapping[str, Mapping[str, str]]
 OWNERS = ("deal_id", "org_id", "lead_id", "project_id", "organization_id")
@@ -164,7 +157,7 @@ def _forget_chosen(sql: Sql, name: str, columns: set[str], persons: Sequence[int
         changed_rows(
             sql,
             f"UPDATE {table(sql, name)} SET {sql.escape_column_name(column)} = NULL "
-            f"WHERE {sql.escape_column_name(column)} IN ({marks(persons)})",
+            f"WHERE {sql.escape_column_name(column)} IN ({placeholders(persons)})",
             *persons,
         )
         for column in sorted(fields)
@@ -181,7 +174,7 @@ def _let_go(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> i
     to_null = ", ".join(f"{sql.escape_column_name(c)} = NULL" for c in (*blank, "person_id"))
     return touched + changed_rows(
         sql,
-        f"UPDATE {table(sql, name)} SET {to_null} WHERE person_id IN ({marks(persons)})",
+        f"UPDATE {table(sql, name)} SET {to_null} WHERE person_id IN ({placeholders(persons)})",
         *persons,
     )
 
@@ -189,7 +182,7 @@ def _let_go(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> i
 def _delete(sql: Sql, name: str, column: str, persons: Sequence[int], further: str = "") -> int:
     return changed_rows(
         sql,
-        f"DELETE FROM {table(sql, name)} WHERE {column} IN ({marks(persons)}){further}",
+        f"DELETE FROM {table(sql, name)} WHERE {column} IN ({placeholders(persons)}){further}",
         *persons,
     )
 
@@ -244,9 +237,9 @@ def _messages_of(sql: Sql, persons: Sequence[int], redactor: Redactor) -> set[tu
         columns = tables.get(name, {})
         if not columns:
             continue
-        by_id = f"p.linked_person_id IN ({marks(persons)})"
+        by_id = f"p.linked_person_id IN ({placeholders(persons)})"
         linked = (by_id, persons) if "linked_person_id" in columns else ("FALSE", ())
-        named = among(named_rows(sql, name, columns, redactor))
+        named = in_clause(named_rows(sql, name, columns, redactor))
         for where, values in (linked, (f"p._dlt_id IN ({named[0] or 'NULL'})", named[1])):
             rows = sql.execute_sql(
                 f"SELECT {key} FROM {table(sql, MAIL)} m JOIN {table(sql, name)} p "

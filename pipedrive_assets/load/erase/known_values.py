@@ -13,7 +13,8 @@ from pipedrive_assets.load.erase import erased_list
 from pipedrive_assets.load.erase.erasure import MAIL, PARTIES
 from pipedrive_assets.rows.erased_words import Kind
 from pipedrive_assets.rows.shape import MISFIT_SUFFIX
-from pipedrive_assets.warehouse.ledger import Sql, all_columns, table
+from pipedrive_assets.warehouse.ledger import all_columns
+from pipedrive_assets.warehouse.statements import Sql, table
 
 log = logging.getLogger(__name__)
 

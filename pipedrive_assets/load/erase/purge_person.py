@@ -10,7 +10,7 @@ from pipedrive_assets.rows.redaction import Redactor
 from pipedrive_assets.views import readable
 from pipedrive_assets.warehouse import ledger
 from pipedrive_assets.warehouse.cleanup import drop_staged
-from pipedrive_assets.warehouse.ledger import Sql
+from pipedrive_assets.warehouse.statements import Sql
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 

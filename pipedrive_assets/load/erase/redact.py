@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Withheld:
+class Redaction:
     """What a table's rows are to be without."""
 
     redactor: Redactor | None = None

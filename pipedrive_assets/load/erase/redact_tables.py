@@ -11,7 +11,8 @@ from pipedrive_assets.extract.chunk import batches
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.redaction import Redactor, is_structure, may_name
-from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS, Sql, among, table
+from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
+from pipedrive_assets.warehouse.statements import Sql, in_clause, table
 
 TEXTS, NUMBERS = frozenset({"VARCHAR", "JSON"}), frozenset({"BIGINT", "DOUBLE"})
 ROWS_AT_ONCE = 5_000
@@ -70,7 +71,7 @@ def named_rows(
 def delete_rows(sql: Sql, name: str, ids: Sequence[str]) -> None:
     """Delete rows by dlt's id."""
     for some in batches(ids, STATEMENT_ROWS):
-        these, values = among(some)
+        these, values = in_clause(some)
         sql.execute_sql(f"DELETE FROM {table(sql, name)} WHERE _dlt_id IN ({these})", *values)
 
 

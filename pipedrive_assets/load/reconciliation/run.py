@@ -28,7 +28,8 @@ from pipedrive_assets.load.run import run_tables
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.load.table_task import TableWork
 from pipedrive_assets.registry import Entity, Kind
-from pipedrive_assets.warehouse.ledger import Sql, coverage
+from pipedrive_assets.warehouse.ledger import coverage
+from pipedrive_assets.warehouse.statements import Sql
 from pipedrive_assets.warehouse.warehouse import Warehouse
 from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
 

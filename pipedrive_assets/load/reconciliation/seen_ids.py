@@ -13,7 +13,8 @@ from pipedrive_assets.extract.chunk import batches
 from pipedrive_assets.extract.plan import Walk
 from pipedrive_assets.load.soft_delete import Key
 from pipedrive_assets.registry import Entity
-from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS, Sql, table, tuples
+from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
+from pipedrive_assets.warehouse.statements import Sql, table, tuples
 
 GOES_STALE_AFTER = timedelta(hours=1)
 """An older unfinished walk begins anew: what it saw may have gone since."""

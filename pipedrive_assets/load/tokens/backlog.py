@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from math import ceil
 
-from pipedrive_assets.api import Allowance
+from pipedrive_assets.api import TokenBudget
 from pipedrive_assets.api.allowance import DAY
 from pipedrive_assets.errors import CapReached
 from pipedrive_assets.extract.chunk import Parent
@@ -17,7 +17,7 @@ from pipedrive_assets.load.report import LoadRequest, Waiting
 from pipedrive_assets.load.stale_parents import parents_to_read
 from pipedrive_assets.load.tokens.usage import largest_load
 from pipedrive_assets.registry import BY_NAME, Entity, Kind
-from pipedrive_assets.warehouse.ledger import Sql, table, table_exists
+from pipedrive_assets.warehouse.statements import Sql, table, table_exists
 
 RUNS_A_DAY = 24
 """How often the freshness sensor lets a table go on that a run's cap has stopped."""
@@ -28,7 +28,7 @@ def what_waits(  # noqa: PLR0913, PLR0917 - the facts that it rests on
     entity: Entity,
     request: LoadRequest,
     now: datetime,
-    allowance: Allowance,
+    allowance: TokenBudget,
     reached: CapReached,
 ) -> Waiting:
     """The facts of a table that a cap has stopped at `now` (Pipedrive's)."""
@@ -60,7 +60,7 @@ def affordable(  # noqa: PLR0913, PLR0917 - the facts that it rests on
     entity: Entity,
     request: LoadRequest,
     now: datetime,
-    allowance: Allowance,
+    allowance: TokenBudget,
 ) -> list[Parent]:
     """Leave out parents to be rechecked for which the caps have no tokens.
 
@@ -127,7 +127,7 @@ def tokens_to_begin(sql: Sql, entity: Entity) -> int:
 
 
 def _done_at(
-    tokens: int, entity: Entity, allowance: Allowance, resumes_at: datetime
+    tokens: int, entity: Entity, allowance: TokenBudget, resumes_at: datetime
 ) -> datetime | None:
     a_day = tokens_a_day(allowance.caps.per_run, allowance.caps.day_cap(allowance.daily.limit))
     one_run = allowance.caps.run_cap(allowance.daily.limit)

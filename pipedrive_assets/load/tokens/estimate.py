@@ -6,14 +6,15 @@ from datetime import datetime, timezone
 from math import ceil
 from statistics import median
 
-from pipedrive_assets.api import TokenDay
+from pipedrive_assets.api import QuotaWindow
 from pipedrive_assets.extract.custom_fields import DEFINITION_COST, FIELD_LISTS, ON_REQUEST
 from pipedrive_assets.load.merge import count_rows
 from pipedrive_assets.load.report import LoadRequest
 from pipedrive_assets.load.tokens.backlog import count_waiting
 from pipedrive_assets.load.tokens.usage import last_note, tokens_since
 from pipedrive_assets.registry import BULK_PARENTS, BY_NAME, Entity, Kind
-from pipedrive_assets.warehouse.ledger import Sql, coverage, table, table_exists
+from pipedrive_assets.warehouse.ledger import coverage
+from pipedrive_assets.warehouse.statements import Sql, table, table_exists
 
 OWN_LISTS = tuple(fields for name, fields in FIELD_LISTS.items() if name not in ON_REQUEST)
 
@@ -134,7 +135,7 @@ def account_note(sql: Sql | None, now: datetime) -> AccountNote:
     return AccountNote(
         limit=noted.limit,
         left=noted.left if day == noted.day else noted.limit,
-        today=tokens_since(sql, TokenDay(start=day.start)),
+        today=tokens_since(sql, QuotaWindow(start=day.start)),
     )
 
 

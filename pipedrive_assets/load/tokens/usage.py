@@ -8,11 +8,11 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from pipedrive_assets.api import Allowance, Caps, Client, Tally, TokenDay, has_reset
+from pipedrive_assets.api import Caps, Client, QuotaWindow, Tally, TokenBudget, has_reset
 from pipedrive_assets.api.allowance import CAP_OF_UNKNOWN_LIMIT
 from pipedrive_assets.load.report import TokensSpent
 from pipedrive_assets.registry import ENTITIES, Entity
-from pipedrive_assets.warehouse.ledger import Sql, among, table
+from pipedrive_assets.warehouse.statements import Sql, in_clause, table
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ ACCOUNT = "(account)"
 class DayNote:
     """What the last run noted of the account's day."""
 
-    day: TokenDay
+    day: QuotaWindow
     limit: int | None
     left: int | None
 
@@ -49,7 +49,7 @@ class Spending:
         day = current_day(last_note(sql), client, client.now())
         client.daily.ends_at = day.end
         others = tokens_since(sql, day, self._run_id, CAPPED)
-        self.allowance = Allowance(caps, client.daily, day=day, now=client.now, others=others)
+        self.allowance = TokenBudget(caps, client.daily, day=day, now=client.now, others=others)
         self._day, self._before_day = day, 0
         self._counted: dict[str, _Counted] = {}
         self.note(sql, ACCOUNT, client.tally)
@@ -119,23 +119,23 @@ def last_note(sql: Sql) -> DayNote | None:
     if not rows:
         return None
     start, limit, left = rows[0]
-    return DayNote(day=TokenDay(start=start.astimezone(timezone.utc)), limit=limit, left=left)
+    return DayNote(day=QuotaWindow(start=start.astimezone(timezone.utc)), limit=limit, left=left)
 
 
-def current_day(noted: DayNote | None, client: Client, now: datetime) -> TokenDay:
+def current_day(noted: DayNote | None, client: Client, now: datetime) -> QuotaWindow:
     """The day by the last observed reset, else the UTC day."""
     if noted is None:
-        return TokenDay.utc(now)
+        return QuotaWindow.utc(now)
     if has_reset(noted.left, client.daily.left, client.daily.limit or noted.limit):
-        return TokenDay(start=now)
+        return QuotaWindow(start=now)
     return noted.day.at(now)
 
 
 def tokens_since(
-    sql: Sql, day: TokenDay, but_run: str | None = None, names: tuple[str, ...] = ()
+    sql: Sql, day: QuotaWindow, but_run: str | None = None, names: tuple[str, ...] = ()
 ) -> int:
     """Tokens noted of a day: of all runs but one, of these tables (none named: all)."""
-    these, values = among(names)
+    these, values = in_clause(names)
     only = f" AND entity IN ({these})" if names else ""
     rows = sql.execute_sql(
         f"SELECT sum(tokens) FROM {table(sql, '_pipedrive_tokens')} "

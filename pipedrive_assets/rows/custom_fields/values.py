@@ -10,7 +10,7 @@ from typing import Any
 
 from pipedrive_assets.rows.custom_fields.layouts import MISFIT_SUFFIX, Layout, layout_of
 from pipedrive_assets.rows.custom_fields.mapping import MappingRow
-from pipedrive_assets.rows.fit import FITS, MISFIT, Fit, as_text, fit_bigint, fit_text
+from pipedrive_assets.rows.fit import COERCION_FAILED, FITS, Fit, as_text, fit_bigint, fit_text
 from pipedrive_assets.rows.references import OPTION_KEYS, fit_reference
 
 Row = dict[str, Any]
@@ -43,7 +43,7 @@ def plain(column: str, fit: Fit) -> Put:
             out[column] = value
             return 0
         fitted = fit(value)
-        if fitted is MISFIT:
+        if fitted is COERCION_FAILED:
             out[column if fit is fit_text else column + MISFIT_SUFFIX] = as_text(value)
             return 1
         if fitted is not None:
@@ -150,7 +150,7 @@ def _chosen(value: Any, labels: Mapping[str, str]) -> Iterator[tuple[Any, str, b
             if given is None and label is None and item:
                 label = as_text(item)
         fitted = None if given is None else fit_bigint(given)
-        fits = fitted is not MISFIT
+        fits = fitted is not COERCION_FAILED
         option = fitted if fits else as_text(given)
         if label is not None:
             yield option, as_text(label), fits
@@ -166,7 +166,7 @@ def _items(value: Any) -> list[Any]:
     if type(value) is not str or value.isdecimal():
         return [value]
     ids = [part for each in value.split(",") if (part := each.strip())]
-    are_ids = all(fit_bigint(part) is not MISFIT for part in ids)
+    are_ids = all(fit_bigint(part) is not COERCION_FAILED for part in ids)
     return ids if (ids or not value) and are_ids else [value]
 
 

@@ -17,7 +17,7 @@ DEFAULT_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class ListPage:
     """Rows of one page; `marker` is where the next page starts, None on the last one."""
 
     rows: list[Row]
@@ -45,7 +45,7 @@ def decode(text: str) -> Any:
 
 def keyset_page(
     ordered: Ordered, wanted: Callable[[Row], bool], params: dict[str, Any], column: str = "id"
-) -> Page:
+) -> ListPage:
     """The page after the marker in `params`, of the rows that are wanted now."""
     descending = params.get("sort_direction") == "desc"
     limit = params.get("limit", DEFAULT_LIMIT)
@@ -57,9 +57,9 @@ def keyset_page(
         if not wanted(row):
             continue
         if len(found) == limit:
-            return Page(rows=found, marker=_marker(found[-1], column, direction))
+            return ListPage(rows=found, marker=_marker(found[-1], column, direction))
         found.append(row)
-    return Page(rows=found)
+    return ListPage(rows=found)
 
 
 def _walk(ordered: Ordered, start: int, direction: str) -> Iterator[Row]:
@@ -96,17 +96,17 @@ def _position(ordered: Ordered, cursor: str | None, column: str, direction: str)
         raise invalid(msg) from error
 
 
-def listed_page(rows: Sequence[Row], params: dict[str, Any]) -> Page:
+def listed_page(rows: Sequence[Row], params: dict[str, Any]) -> ListPage:
     """A keyset page of a short list that has no ids: the place in the list stands for one."""
     places = [((True, place, place), {"id": place, "row": row}) for place, row in enumerate(rows)]
     page = keyset_page(places, lambda _: True, params)
-    return Page(rows=[each["row"] for each in page.rows], marker=page.marker)
+    return ListPage(rows=[each["row"] for each in page.rows], marker=page.marker)
 
 
-def offset_page(rows: Sequence[Row], params: dict[str, Any]) -> Page:
+def offset_page(rows: Sequence[Row], params: dict[str, Any]) -> ListPage:
     """The page from `start`, at most `limit` rows."""
     start, limit = params.get("start", 0), params.get("limit", DEFAULT_LIMIT)
-    return Page(
+    return ListPage(
         rows=list(rows[start : start + limit]),
         start=start,
         limit=limit,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipedrive_assets.sandbox.company.reference_rows import COMPANY
 from pipedrive_assets.sandbox.http import v1_flow, v1_rows
-from pipedrive_assets.sandbox.http.paging import DEFAULT_LIMIT, Page, offset_page
+from pipedrive_assets.sandbox.http.paging import DEFAULT_LIMIT, ListPage, offset_page
 from pipedrive_assets.sandbox.http.parameters import invalid
 from pipedrive_assets.sandbox.http.v2_lists import Ask, found, saved_filter
 
@@ -40,7 +40,7 @@ def data_of(ask: Ask, rows: Sequence[Row]) -> list[Row] | None:
     return list(rows) if rows or not ask.habits.empty_is_null else None
 
 
-def pagination(page: Page, *, named: bool) -> Row:
+def pagination(page: ListPage, *, named: bool) -> Row:
     """Where a v1 page stands; only some lists name the next start."""
     facts: Row = {
         "start": page.start,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipedrive_assets.sandbox.company.tables import Key, Row, stamp_of
 from pipedrive_assets.sandbox.exchange import Body, Refusal
 from pipedrive_assets.sandbox.http import field_definitions
-from pipedrive_assets.sandbox.http.paging import Page, keyset_page, listed_page
+from pipedrive_assets.sandbox.http.paging import ListPage, keyset_page, listed_page
 from pipedrive_assets.sandbox.http.v2_rows import viewer
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Ask:
     keys: tuple[str, ...] = ()
 
 
-def body(page: Page, view: Callable[[Row], Row]) -> Body:
+def body(page: ListPage, view: Callable[[Row], Row]) -> Body:
     """The envelope of a v2 list."""
     return {
         "success": True,

@@ -43,18 +43,18 @@ _CHECKS: dict[type, Fit] = {_MOMENT: fit_timestamp, _DAY: fit_date}
 _ALSO = {(float, int), (_JSON, dict), (_JSON, list)}
 
 
-class NotPlain(Exception):
+class NeedsNormalizer(Exception):
     """dlt has to look at this row."""
 
 
-class Table:
+class JsonlTable:
     """What one table takes: for each key the type of its values."""
 
     def __init__(self, schema: Schema, name: str, trusted: Trusted, part: str = "") -> None:
         """`part` is the list whose table it is ("": the table itself)."""
         found = schema.tables.get(name)
         if found is None:
-            raise NotPlain(name)
+            raise NeedsNormalizer(name)
         self.name, self._schema = name, schema
         self._types = {
             column: str(hints["data_type"])
@@ -63,7 +63,7 @@ class Table:
         }
         self._trust, self._trusted = trusted, set(trusted.get(part, ()))
         self._kinds: dict[str, type] = {}
-        self._nested: dict[str, Table] = {}
+        self._nested: dict[str, JsonlTable] = {}
 
     def has(self, *columns: str) -> bool:
         """Whether it has all of these columns."""
@@ -82,19 +82,19 @@ class Table:
             elif kind is _BRANCH and lists is not None and not prefix:
                 self._branch(name, value, lists, out)
             else:
-                raise NotPlain(name)
+                raise NeedsNormalizer(name)
         return out
 
     def item(self, value: Any) -> Row:
         """A row of a list: an object, or a lone value."""
         return self.flat(value if type(value) is dict else {"value": value}, None)
 
-    def nested(self, name: str) -> "Table":
+    def nested(self, name: str) -> "JsonlTable":
         """The table of a list."""
         if name not in self._nested:
-            table = Table(self._schema, f"{self.name}__{name}", self._trust, name)
+            table = JsonlTable(self._schema, f"{self.name}__{name}", self._trust, name)
             if not table.has("_dlt_id", "_dlt_parent_id", "_dlt_list_idx", "_dlt_root_id"):
-                raise NotPlain(name)
+                raise NeedsNormalizer(name)
             self._nested[name] = table
         return self._nested[name]
 
@@ -104,16 +104,16 @@ class Table:
         elif type(value) is dict:
             out.update(self.flat(value, None, f"{name}__"))  # type: ignore[attr-defined]
         else:
-            raise NotPlain(name)
+            raise NeedsNormalizer(name)
 
     def _kind(self, key: str, name: str) -> type:
         if normalize_identifier(self._schema, self._schema.naming, key) != key:
-            raise NotPlain(name)
+            raise NeedsNormalizer(name)
         column_type = self._types.get(name)
         if column_type is None:
             kind = _BRANCH
         elif column_type not in _PLAIN:
-            raise NotPlain(name)
+            raise NeedsNormalizer(name)
         elif column_type in _UNTRUSTED and name not in self._trusted:
             kind = _UNTRUSTED[column_type]
         else:
@@ -127,18 +127,18 @@ def _is_checked(kind: type, value: Any) -> bool:
     return kind in _CHECKS and bool(_CHECKS[kind](value) == value)
 
 
-class Lines:
+class JsonlEncoder:
     """Lines of a table and of those nested in it."""
 
     def __init__(self, schema: Schema, name: str, trusted: Trusted, load_id: str) -> None:
-        self._root, self._load_id = Table(schema, name, trusted), load_id
+        self._root, self._load_id = JsonlTable(schema, name, trusted), load_id
         self.written: dict[str, list[bytes]] = defaultdict(list)
 
     def add(self, rows: Iterable[Row]) -> bool:
         """Write rows and their lists; False, with nothing written, where one is not plain."""
         try:
             lines = [line for row in rows for line in self._lines(row)]
-        except (NotPlain, TypeError):  # the latter for text that is no UTF-8
+        except (NeedsNormalizer, TypeError):  # the latter for text that is no UTF-8
             return False
         for name, line in lines:
             self.written[name].append(line)

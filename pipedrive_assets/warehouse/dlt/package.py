@@ -22,7 +22,7 @@ from dlt.common.storages.load_package import (
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
-from pipedrive_assets.warehouse.dlt.jsonl import Lines
+from pipedrive_assets.warehouse.dlt.jsonl import JsonlEncoder
 from pipedrive_assets.warehouse.dlt.schema import typed_schema
 
 Group = list[dict[str, Any]]
@@ -39,7 +39,7 @@ def load_plain(
     schema, load_id = typed_schema(held, entity, custom), create_load_id()
     if schema is None:
         return list(groups), None
-    lines = Lines(schema, entity.name, _trusted(entity, custom), load_id)
+    lines = JsonlEncoder(schema, entity.name, _trusted(entity, custom), load_id)
     left = [group for group in groups if not lines.add(group)]
     if left and not lines.written:
         return left, None

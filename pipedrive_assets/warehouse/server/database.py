@@ -21,7 +21,7 @@ from pipedrive_assets.warehouse.server.process_locks import ProcessLocks
 from pipedrive_assets.warehouse.store import Locks
 
 
-class Server:
+class DatabaseServer:
     """A Store on a server. Its credentials are asked for anew whenever it is connected to."""
 
     has_copy, megabytes, stores_nul = False, None, False

@@ -1,67 +1,8 @@
-"""Every error, grouped by what to do next.
+"""Errors that Pipedrive returns, grouped by what to do next."""
 
-    PipedriveError
-      ConfigurationError       fix a setting                                         exit 2
-        MissingTokenError      give an api token
-        WrongAccountError      the warehouse belongs to another company
-      WarehouseError           free the warehouse file, or its disk                  exit 2
-      ApiError                 Pipedrive said no                                     exit 3
-        BadRequest             400, 405, 422, 501: update this project
-        AuthenticationError    401: check the API token and the company host
-        Blocked                403: wait: the gateway turned this address away
-        Redirected             set the base URL
-        PageMarkerExpired      walk the list again from its start
-        Refused                this entity only; the others go on
-          PermissionDenied     402, 403
-          Missing              404, 410
-          FeatureUnavailable   415
-        BudgetExhausted        wait until `reset_at`; progress is kept               exit 4
-        TransientApiError      retried already; run again later                      exit 5
-          TooManyRequests      429 that names no limit, or the burst limit
-      DataError                a reply broke a promise                               exit 6
-        FieldsRefused          fields that were loaded before are refused now
-        ParentNotLoaded        load the table first that it is read for
-        ImplausibleLoss        too many rows are gone at once to be believed
-      InternalError            a bug of this project: report it                      exit 7
-      CapReached               the rest waits: a cap of this project's settings       exit 4
-      LoadFailed               some tables failed; the others are loaded             the first one's
-
-Below these groups each status that Pipedrive documents has a class of its own, under the names
-that users of the Singer tap catch: PipedriveNotFoundError is the Missing of a 404.
-
-Facts are attributes; the message quotes Pipedrive and ends with the next step. No message ever
-holds the api token.
-"""
-
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NoReturn
 
-
-class PipedriveError(Exception):
-    """Root of all errors of this project."""
-
-    exit_code = 1
-
-
-class ConfigurationError(PipedriveError):
-    """A setting is wrong; nothing was requested and nothing was written."""
-
-    exit_code = 2
-
-
-class MissingTokenError(ConfigurationError):
-    """Something points to an account, but no api token was found."""
-
-
-class WrongAccountError(ConfigurationError):
-    """The api token belongs to another company than the warehouse."""
-
-
-class WarehouseError(PipedriveError):
-    """The warehouse cannot be opened or written."""
-
-    exit_code = 2
+from pipedrive_assets.errors.base import PipedriveError
 
 
 class ApiError(PipedriveError):
@@ -236,9 +177,6 @@ class TooManyRequests(TransientApiError):
         super().__init__(path=path, status=status, quote=quote, attempts=attempts)
 
 
-# One class per status, below the group that says what to do
-
-
 class PipedriveBadRequestError(BadRequest):
     """400: a parameter is missing or wrong."""
 
@@ -304,116 +242,3 @@ class PipedriveServiceUnavailableError(TransientApiError):
 
 class PipedriveNull200Error(TransientApiError):
     """200 with nothing in it: an empty body, `null`, or `data: null` where rows were promised."""
-
-
-class DataError(PipedriveError):
-    """A reply broke a promise of the API, so that going on could lose rows."""
-
-    exit_code = 6
-
-
-class ParentNotLoaded(DataError):
-    """A table is read for each row of another, which does not exist yet."""
-
-
-class FieldsRefused(DataError):
-    """Pipedrive refuses fields that a table already has; loading without them would empty them."""
-
-    def __init__(self, table: str, names: Sequence[str]) -> None:
-        """`names` are the fields in `include_fields` that are refused."""
-        self.table, self.names = table, tuple(names)
-        super().__init__(
-            f"Pipedrive refuses fields of {table} that earlier runs have loaded (include_fields: "
-            f"{', '.join(names)}). Nothing was loaded, because dlt would set these columns to "
-            "null in every row that it replaces. Run again later; each run asks for them again. "
-            f"To load {table} without them, load it again from the start: "
-            f'pipeline.run(source.with_resources("{table}"), refresh="drop_resources").'
-        )
-
-
-class ImplausibleLoss(DataError):
-    """So many rows of a table are no longer listed that something else must be wrong."""
-
-    def __init__(
-        self, table: str, *, missing: int, held: int, command: str = "reconcile", but: str = ""
-    ) -> None:
-        """Build the sentence.
-
-        Args:
-            table: The table's name.
-            missing: How many of its rows are not listed.
-            held: How many rows it holds.
-            command: The command that accepts the loss, `load` or `reconcile`.
-            but: What else makes the loss implausible, half a sentence.
-        """
-        self.table, self.missing, self.held = table, missing, held
-        so = f", but {but}" if but else ""
-        super().__init__(
-            f"Pipedrive no longer lists {missing:,} of the {held:,} rows of {table} "
-            f"({missing / held:.0%}){so}; none was marked as deleted. Check that the api token "
-            "still sees everything (a global admin's does) and run again. If they really are gone, "
-            "accept it: "
-            f"python -m pipedrive_assets {command} {table} --accept-loss"
-        )
-
-
-class InternalError(PipedriveError):
-    """An exception that this project did not foresee: a bug.
-
-    `trace` is its traceback without row content. The exception itself is not attached, because its
-    text may quote rows.
-    """
-
-    exit_code = 7
-
-    def __init__(self, doing: str, fault: str, *, trace: str = "") -> None:
-        """Build the sentence.
-
-        Args:
-            doing: What was going on, such as `loading deals`.
-            fault: The exception in a few words that hold no row content.
-            trace: The traceback.
-        """
-        self.trace = trace
-        super().__init__(
-            f"Unexpected error while {doing}: {fault}. This is a bug in pipedrive_assets; rows "
-            "committed earlier are kept. Please report it with the traceback in the log."
-        )
-
-
-class CapReached(PipedriveError):
-    """A cap of the settings forbids the next call of a table: its rest waits until `resumes_at`
-    (UTC).
-    """
-
-    exit_code = 4
-
-    def __init__(self, reason: str, resumes_at: datetime) -> None:
-        """`reason` says which cap, in half a sentence."""
-        self.reason, self.resumes_at = reason, resumes_at
-        super().__init__(f"Waiting until {resumes_at:%Y-%m-%d %H:%M} UTC: {reason}.")
-
-
-class LoadFailed(PipedriveError):
-    """Some tables failed; `failures` maps each to its error.
-
-    Every other table of the run is loaded.
-    """
-
-    def __init__(self, failures: Mapping[str, PipedriveError]) -> None:
-        """The exit code is the first failure's."""
-        self.failures = dict(failures)
-        self.exit_code = next(iter(self.failures.values())).exit_code
-        super().__init__("\n".join(f"{name}: {error}" for name, error in self.failures.items()))
-
-
-def raise_alone(error: BaseException) -> NoReturn:
-    """Raise an error without a reference to the one that is being handled.
-
-    Texts of libraries may quote rows. `from None` only hides such a text from tracebacks: it stays
-    in `__context__`, where loggers and error trackers find it.
-    """
-    try:
-        raise error
-    finally:
-        error.__cause__ = error.__context__ = None
