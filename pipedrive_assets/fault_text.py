@@ -20,7 +20,9 @@ DATABASE_NAMES_ONLY = (
 )
 """The same of DuckDB, for the first line."""
 
-PLAIN_KEY = re.compile(r"[\w.-]{1,80}")
+PLAIN_KEY = re.compile(r"[a-z_][a-z0-9_]{0,79}", re.ASCII)
+"""A key that is a name in the code or a column, and neither a person's name nor a number."""
+
 MOST_CHARACTERS = 300
 
 
@@ -68,8 +70,7 @@ def _safe_text(error: BaseException) -> str:
         return " ".join([f"SQLSTATE {code}", *_places(error)])
     if isinstance(error, KeyError):
         key = error.args[0] if error.args else None
-        plain = isinstance(key, int) or (isinstance(key, str) and PLAIN_KEY.fullmatch(key))
-        return repr(key) if plain else ""
+        return repr(key) if isinstance(key, str) and PLAIN_KEY.fullmatch(key) else ""
     if isinstance(error, OSError):
         return os.strerror(error.errno) if isinstance(error.errno, int) else ""
     if isinstance(error, NAMES_ONLY):

@@ -16,9 +16,11 @@ class HasCode(Exception):
     ("error", "expected"),
     [
         (KeyError("update_time"), "KeyError: 'update_time'"),
-        (KeyError(5), "KeyError: 5"),
+        (KeyError(4930123456), "KeyError"),
         (KeyError("anna@example.com"), "KeyError"),
         (KeyError("Anna Li"), "KeyError"),
+        (KeyError("Anna"), "KeyError"),
+        (KeyError("4930123456"), "KeyError"),
         (KeyError(("Anna", "Li")), "KeyError"),
         (ValueError("could not convert string to float: 'Anna Li'"), "ValueError"),
         (
