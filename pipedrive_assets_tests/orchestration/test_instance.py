@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.orchestration.cli_completion import (
+from pipedrive_assets.orchestration.instance import (
     check_names,
     check_partitions,
     check_selection,
@@ -85,7 +85,7 @@ def test_other_code_locations_of_the_instance_start_whatever_our_settings_are(
     monkeypatch.setenv("PIPEDRIVE_FIRST_PARTITION", "someday")
     (tmp_path / "dagster.yaml").write_text(
         "instance_class:\n"
-        "  module: pipedrive_assets.orchestration.cli_completion\n"
+        "  module: pipedrive_assets.orchestration.instance\n"
         "  class: BareCommandInstance\n"
     )
 
