@@ -3,9 +3,10 @@ FROM python:3.12-slim
 
 RUN useradd --create-home --uid 1000 dagster
 WORKDIR /app
-COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY deploy/requirements.lock pyproject.toml README.md LICENSE ./
 COPY pipedrive_assets pipedrive_assets
-RUN pip install --no-cache-dir --constraint requirements.lock '.[postgres]'
+RUN pip install --no-cache-dir --require-hashes --requirement requirements.lock \
+ && pip install --no-cache-dir --no-deps --no-build-isolation .
 COPY workspace.yaml ./
 COPY deploy/postgres/dagster.yaml ./
 RUN mkdir data && chown dagster:dagster /app data

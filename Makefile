@@ -1,9 +1,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
+COMPILE := uv pip compile --quiet --universal --python-version=3.10 --no-strip-extras --generate-hashes
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help try test slow e2e soak check lint format columns openapi docs bench screenshots audit lock clean
+.PHONY: help try test slow e2e soak check lint format columns openapi docs bench screenshots snapshot audit lock newest clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -11,7 +12,7 @@ help: ## this list
 .venv/installed: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "python3 -m venv failed: install Debian's python3-venv"; rm -rf .venv; exit 1; }
 	@echo "Installing what requirements.lock pins (a minute the first time) …"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -63,12 +64,28 @@ docs: .venv/installed ## the generated parts of README and docs anew
 bench: .venv/installed ## measure (SIZE=1k|10k|100k deals), and write the table in docs/performance.md
 	@$(BIN)/python -m bench --size $(or $(SIZE),1k)
 
+snapshot: .venv/installed ## the recorded definitions (assets, checks, jobs, schedules, sensors) anew
+	@$(BIN)/python tools/snapshot.py
+
 audit: ## known vulnerabilities of what requirements.lock pins (needs the network)
 	@test -x .audit/bin/pip-audit || { $(PYTHON) -m venv .audit && .audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
 	@.audit/bin/pip-audit --requirement requirements.lock --disable-pip --no-deps --strict --progress-spinner off
 
-lock: ## requirements.lock anew, from pyproject.toml (needs uv)
-	@uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-header pyproject.toml -o requirements.lock
+.uv/bin/uv:
+	@$(PYTHON) -m venv .uv
+	@.uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+lock: .uv/bin/uv ## requirements.lock and deploy/requirements.lock (the image) anew, from pyproject.toml (needs the network)
+	@PATH=.uv/bin:$$PATH; $(COMPILE) --extra=dev --output-file=requirements.lock pyproject.toml
+	@PATH=.uv/bin:$$PATH; $(COMPILE) --extra=postgres --constraint=requirements.lock --output-file=deploy/requirements.lock pyproject.toml
+
+newest: .uv/bin/uv ## the tests with the newest Dagster, dlt and DuckDB (needs the network)
+	@test -x .newest/bin/python || $(PYTHON) -m venv .newest
+	@.uv/bin/uv pip install --quiet --python .newest/bin/python --upgrade --override tools/newest/overrides.txt --extra test --extra postgres -r pyproject.toml
+	@.uv/bin/uv pip install --quiet --python .newest/bin/python setuptools pyyaml
+	@.newest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --ignore-requires-python --editable .
+	@.uv/bin/uv pip list --python .newest/bin/python | grep -E '^(dagster|dlt|duckdb|python) '
+	@PYTHONPATH=tools/newest .newest/bin/python -m pytest $(PARALLEL) $(TESTS)
 
 clean: ## remove what is installed and loaded here
-	@rm -rf .venv .audit .dagster data .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .audit .uv .newest .dagster data .mypy_cache .ruff_cache .pytest_cache

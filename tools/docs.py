@@ -74,47 +74,49 @@ def entity_pages() -> str:
 
 
 def _entity_page(entity: Entity) -> str:
-    lists = ", ".join(f"`GET /{listing.path}`" for listing in entity.listings)
-    facts = {
-        "endpoint": f"{lists} ([reference]({columns_of(entity.name).url}))",
-        "key": ", ".join(f"`{name}`" for name in entity.key),
-        "cursor": f"`{entity.cursor}`" if entity.cursor else "none: read whole each time",
-        "paging": f"{PAGINATION[entity.paging]}, {entity.page_rows} rows a page",
-        "cost": f"{_cost(entity)} (API tokens)",
-        "children": ", ".join(f"`{child.name}`" for child in children_of(entity.name)) or "none",
-    }
-    if entity.parent:
-        facts["cursor"] = f"none: read again when its `{entity.parent}` row changes"
-    held = columns_of(entity.name)
-    described = {
-        **held.columns,
-        **{
-            f"{entity.name}__{name}.{item}": column
-            for name, columns in held.lists.items()
-            for item, column in columns.items()
-        },
-    }
-    columns = [
-        f"| `{name}` | {column.type} | {column.description or ''} |"
-        for name, column in described.items()
-    ]
     return "\n".join(
         [
             f"## {entity.name}",
             "",
             _doc(entity),
             "",
-            *[f"- {name}: {value}" for name, value in facts.items()],
+            *[f"- {name}: {value}" for name, value in _facts(entity).items()],
             "",
             "<details><summary>columns</summary>",
             "",
             "| column | type | meaning |",
             "|---|---|---|",
-            *columns,
+            *_column_rows(entity),
             "",
             "</details>",
         ]
     )
+
+
+def _facts(entity: Entity) -> dict[str, str]:
+    lists = ", ".join(f"`GET /{listing.path}`" for listing in entity.listings)
+    cursor = f"`{entity.cursor}`" if entity.cursor else "none: read whole each time"
+    if entity.parent:
+        cursor = f"none: read again when its `{entity.parent}` row changes"
+    return {
+        "endpoint": f"{lists} ([reference]({columns_of(entity.name).url}))",
+        "key": ", ".join(f"`{name}`" for name in entity.key),
+        "cursor": cursor,
+        "paging": f"{PAGINATION[entity.paging]}, {entity.page_rows} rows a page",
+        "cost": f"{_cost(entity)} (API tokens)",
+        "children": ", ".join(f"`{child.name}`" for child in children_of(entity.name)) or "none",
+    }
+
+
+def _column_rows(entity: Entity) -> list[str]:
+    held = columns_of(entity.name)
+    described = dict(held.columns)
+    for name, columns in held.lists.items():
+        described |= {f"{entity.name}__{name}.{item}": column for item, column in columns.items()}
+    return [
+        f"| `{name}` | {column.type} | {column.description or ''} |"
+        for name, column in described.items()
+    ]
 
 
 def derived_pages() -> str:
