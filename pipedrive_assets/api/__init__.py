@@ -1,4 +1,7 @@
-"""Pipedrive's API: calls, pages, verdicts, pace and spending."""
+"""Pipedrive's API: calls, pages, status codes, rate limits and the token budget.
+
+Knows no table: endpoints and costs are arguments.
+"""
 
 from pipedrive_assets.api.allowance import Caps, QuotaWindow, TokenBudget, has_reset
 from pipedrive_assets.api.budget import Tally

@@ -1,4 +1,4 @@
-"""Settings: what they are called, what they accept, and where they come from."""
+"""Settings: their names, accepted values and sources, and the selection of tables."""
 
 from pipedrive_assets.config.settings import (
     FILE_DESTINATION,

@@ -1,4 +1,4 @@
-"""The doctor: what is wrong with settings, warehouse, account and clock, and the remedy."""
+"""The doctor: checks settings, warehouse, account and clock, and names the remedy."""
 
 from pipedrive_assets.doctor.examination import examine
 from pipedrive_assets.doctor.finding import Finding, Level

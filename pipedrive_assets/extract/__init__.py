@@ -1,4 +1,4 @@
-"""Which calls read an entity so that no row is passed over: walks, pages, children.
+"""Which calls read a table so that no row is missed: plans, walks, pages, child records.
 
-No warehouse in here, and no door: the dlt source and the Singer tap read alike.
+Used by the load, the dlt source and the Singer tap. No warehouse, no dlt, no Singer here.
 """

@@ -1,5 +1,6 @@
-"""The registry: one row per table, with its endpoint, its cost and its key. Nothing here makes
-calls.
+"""The registry: one entry per table, with its endpoint, token cost, key and parent.
+
+Everything else is derived from it. No calls, no settings.
 """
 
 from pipedrive_assets.registry.entities import (

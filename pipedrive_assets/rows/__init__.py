@@ -1,3 +1,4 @@
-"""Rows as they are loaded: their columns, and how a row Pipedrive sent becomes one."""
+"""Rows: their columns, and how a record that Pipedrive returned becomes a row.
 
-__all__ = ["columns", "fingerprint", "fit", "flow", "participant", "shape"]
+Pure functions: no calls to Pipedrive, no warehouse.
+"""

@@ -1,4 +1,7 @@
-"""An invented company behind Pipedrive's HTTP contract: deterministic, alive and demanding."""
+"""An invented company behind Pipedrive's API contract: deterministic and strict.
+
+Imports nothing else of this project. The company is in `company`, its API in `http`.
+"""
 
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.adapter import SandboxAdapter

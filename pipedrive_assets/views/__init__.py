@@ -1,4 +1,7 @@
-"""Views for people: readable names, live rows, derived tables, and the sales overview."""
+"""Views: readable names, live rows, derived tables, and the sales overview.
+
+They are created again after every load, so nothing is stored here.
+"""
 
 from pipedrive_assets.views.derived import Derivation, derive
 from pipedrive_assets.views.overview import Overview, overview

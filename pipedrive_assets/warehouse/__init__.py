@@ -1,5 +1,6 @@
-"""Where rows are stored: a DuckDB file or a database server, written through dlt. What to read
-and when belongs in `load`.
+"""The warehouse: a DuckDB file or a database server, written through dlt, and its ledger.
+
+What is read, and when, belongs in `load`; views belong in `views`.
 """
 
 from pipedrive_assets.warehouse.checks import CheckResult, examine, references

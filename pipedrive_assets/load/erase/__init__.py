@@ -1,1 +1,1 @@
-"""Erasing a person, and keeping an erased person out."""
+"""Removes a person from every table, and keeps an erased person out of later loads."""

@@ -1,1 +1,1 @@
-"""Reconciliation: find deleted rows and changes without an update time."""
+"""Reconciliation: finds deleted rows and changes that no change date shows."""

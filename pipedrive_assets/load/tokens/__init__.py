@@ -1,1 +1,1 @@
-"""The token cost of loads: estimates, usage, and what waits for the daily limit."""
+"""The token cost of loads: estimates, usage, and what waits for a token limit."""

@@ -1,4 +1,4 @@
-"""Derived tables: one query in a file each."""
+"""Derived tables for a sales team: one query in a `.sql` file each."""
 
 from pipedrive_assets.views.sql.table import (
     DERIVED_BY_NAME,

@@ -1,1 +1,1 @@
-"""Writing with dlt."""
+"""Writing rows with dlt: hints, schemas, load packages, and dlt's settings."""

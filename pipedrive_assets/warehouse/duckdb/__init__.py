@@ -1,1 +1,1 @@
-"""A warehouse in a DuckDB file."""
+"""A warehouse in a DuckDB file: locks, the destination, the read copy."""

@@ -1,1 +1,1 @@
-"""A warehouse on a database server."""
+"""A warehouse on a database server: credentials, locks, errors by SQLSTATE."""
