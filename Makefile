@@ -69,7 +69,7 @@ snapshot: .venv/installed ## the recorded definitions (assets, checks, jobs, sch
 
 audit: ## known vulnerabilities of what requirements.lock pins (needs the network)
 	@test -x .audit/bin/pip-audit || { $(PYTHON) -m venv .audit && .audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
-	@.audit/bin/pip-audit --requirement requirements.lock --disable-pip --no-deps --strict --progress-spinner off
+	@.audit/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes --strict --progress-spinner off
 
 .uv/bin/uv:
 	@$(PYTHON) -m venv .uv
