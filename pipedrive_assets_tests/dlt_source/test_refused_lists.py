@@ -1,5 +1,7 @@
 """A list of a resource is refused, or empty by mistake: the next run reads it from where it was."""
 
+from datetime import timedelta
+
 import pytest
 
 from pipedrive_assets.dlt_source import unfinished
@@ -148,3 +150,21 @@ def test_children_of_a_snapshot_of_two_lists_are_read_once_both_answer(plain, fa
     plain.run(*tables)
 
     assert [] == plain.differences(*tables)
+
+
+def test_a_deal_that_no_run_finds_for_a_week_is_forgotten(plain):
+    plain.office.sandbox.inject(
+        faults.refused("v1/deals/7/flow", 404), faults.refused("api/v2/deals/7", 404)
+    )
+    plain.run("deals", "deals_flow")
+    first = dict(plain.state("deals_flow"))
+    plain.office.world.instant += timedelta(days=6)
+    plain.run("deals", "deals_flow")
+    second = dict(plain.state("deals_flow"))
+    plain.office.world.instant += timedelta(days=2)
+
+    plain.run("deals", "deals_flow")
+
+    assert {"7"} == first["doubted"].keys() == second["doubted"].keys()
+    assert first["doubted"] == second["doubted"]
+    assert "doubted" not in plain.state("deals_flow")
