@@ -45,7 +45,7 @@ def test_a_person_whom_no_table_knows_is_not_called_erased(capsys):
     assert 2 == main(["purge", "--person", "999999"])
 
     said = capsys.readouterr()
-    assert "No table here knows of a person 999999" in said.err
+    assert "No table has a person 999999" in said.err
     assert "is erased" not in said.out
 
 

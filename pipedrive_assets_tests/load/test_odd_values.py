@@ -106,7 +106,7 @@ def test_a_key_that_does_not_fit_names_its_table_and_endpoint(office):
         return json_reply(200, body, genuine.headers)
 
     office.sandbox.inject(faults.changed("api/v2/persons", spoil).always())
-    with pytest.raises(LoadFailed, match=r"GET /api/v2/persons .* persons .* id \(it is soon\)"):
+    with pytest.raises(LoadFailed, match=r"GET /api/v2/persons .* persons .* id \(it is a text\)"):
         office.load("persons", "pipelines")
     assert [] == office.differences("pipelines")
 
