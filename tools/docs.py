@@ -11,9 +11,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlglot import exp, parse_one
+
 from pipedrive_assets.config.table import SETTINGS
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES, Entity, Kind, children_of
 from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.views.readable import VIEWS, View
 from pipedrive_assets.views.sql import DERIVED_TABLES, DerivedTable
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +26,33 @@ HOW = {
     Kind.SNAPSHOT: "whole list",
     Kind.CHILD: "per changed deal",
 }
+VIEW_COLUMNS = {
+    "owner_name": ("text", "Name of the owner, or the id if no name is known."),
+    "organization_name": ("text", "Name of the organization, or its id if no name is known."),
+    "person_name": ("text", "Name of the person, or the id if no name is known."),
+    "pipeline_name": ("text", "Name of the pipeline, or its id if no name is known."),
+    "stage_name": ("text", "Name of the stage, or its id if no name is known."),
+    "weighted_value": (
+        "double",
+        "[Value times probability](derived.md#how-is-the-weighted-value-computed); may be empty.",
+    ),
+    "next_activity_id": ("bigint", "Open activity with the earliest due date and time."),
+    "next_activity_subject": ("text", "Its subject."),
+    "next_activity_type": ("text", "Key of its type."),
+    "next_activity_date": ("date", "The date on which it is due."),
+    "next_activity_time": ("text", "The time at which it is due, UTC; may be empty."),
+    "last_activity_id": ("bigint", "Done activity with the latest due date and time."),
+    "last_activity_subject": ("text", "Its subject."),
+    "last_activity_type": ("text", "Key of its type."),
+    "last_activity_date": ("date", "The date on which it was due."),
+    "type_name": ("text", "Name of the activity type, or its key if no name is known."),
+    "deal_title": ("text", "Title of the deal, or its id if no title is known."),
+    "user_name": ("text", "Name of the user who made the change, or the id if no name is known."),
+    "field_name": ("text", "Label of the changed field, or its key if no label is known."),
+    "old_value_readable": ("text", "The value before, with labels and names in place of ids."),
+    "new_value_readable": ("text", "The value after, with labels and names in place of ids."),
+}
+"""Type and meaning of the columns that a readable view adds to its table."""
 
 
 def settings_table() -> str:
@@ -145,10 +175,56 @@ def _derived_page(table: DerivedTable) -> str:
     )
 
 
+def view_pages() -> str:
+    """Every readable view with its columns; custom fields are the account's own."""
+    return "\n\n".join(_view_page(view) for view in VIEWS)
+
+
+def _view_page(view: View) -> str:
+    shown = {
+        name: (column.type, column.description or "")
+        for name, column in columns_of(view.base).columns.items()
+        if name not in view.replaced
+    }
+    added = added_columns(view)
+    shown |= {name: VIEW_COLUMNS[name] for name in added}
+    base = f"[`{view.base}`](entities.md#{view.base})"
+    return "\n".join(
+        [
+            f"### {view.name}",
+            "",
+            f"The rows of {base}. The last {len(added)} columns are the view's own.",
+            "",
+            "<details><summary>columns</summary>",
+            "",
+            "| column | type | meaning |",
+            "|---|---|---|",
+            *(f"| `{name}` | {kind} | {meaning} |" for name, (kind, meaning) in shown.items()),
+            "",
+            "</details>",
+        ]
+    )
+
+
+def added_columns(view: View) -> list[str]:
+    """The columns that a readable view has beside those of its table."""
+    query = view.query.format_map(_Placeholders())
+    shown = parse_one(query, read="duckdb", into=exp.Select).expressions
+    return [each.alias for each in shown if each.alias]
+
+
+class _Placeholders(dict[str, str]):
+    """`{deals}` in a query becomes the identifier `deals`."""
+
+    def __missing__(self, name: str) -> str:
+        return name
+
+
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"settings": settings_table, "tables": entity_table, "optional": optional_tables},
     "docs/entities.md": {"entities": entity_pages},
     "docs/derived.md": {"derived": derived_pages},
+    "docs/sql.md": {"views": view_pages},
 }
 
 
