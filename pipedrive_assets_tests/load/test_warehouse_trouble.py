@@ -34,6 +34,10 @@ def io_error(text):
     [
         (OSError(errno.ENOSPC, "No space left on device"), "Free some space and run again"),
         (io_error('Could not write "x": No space left on device'), "Free some space"),
+        (
+            duckdb.TransactionException('Failed to commit: "x.wal": No space left on device'),
+            "Free some space",
+        ),
         (OSError(errno.EROFS, "Read-only file system"), "its disk is read-only"),
         (PermissionError(errno.EACCES, "no"), "Correct its rights and run again."),
         (io_error('Cannot open file "w": Permission denied'), "Correct its rights"),

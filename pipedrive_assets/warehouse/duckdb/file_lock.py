@@ -122,11 +122,12 @@ def _sentence(error: BaseException, path: Path) -> str:
 def _error_number(error: BaseException) -> int:
     """The operating system's error, of those that have a sentence; 0: none of them.
 
-    DuckDB's messages end with the system's own words for it.
+    DuckDB's messages end with the system's own words for it. A commit that fails for such a reason
+    is a TransactionException.
     """
     if isinstance(error, OSError):
         return error.errno if error.errno in _BY_NUMBER else 0
-    if isinstance(error, duckdb.IOException):
+    if isinstance(error, duckdb.Error):
         text = str(error).rstrip()
         return next((code for code in _BY_NUMBER if text.endswith(os.strerror(code))), 0)
     return 0
