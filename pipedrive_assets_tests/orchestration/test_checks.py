@@ -144,3 +144,12 @@ def test_a_table_twice_as_old_as_it_may_be_is_told(office):
     late = found(office, report, NOON + timedelta(hours=2, seconds=1))["fresh"]
     assert not late.sound
     assert "Complete only until 2026-03-10 12:00 UTC" in late.sentence
+
+
+@pytest.mark.parametrize("table", ["users", "filters", "currencies", "activity_types"])
+def test_a_table_that_some_users_may_not_read_has_a_check_of_it(table):
+    entity = BY_NAME[table]
+
+    assert entity.rights_vary
+    assert not entity.gated
+    assert "readable" in check_names(entity)
