@@ -49,7 +49,7 @@ class Written:
     marked_deleted: int = 0
     custom: FieldSet | None = None
     """The custom fields by which its rows are resolved; None: the entity has none."""
-    withheld: Redaction = field(default_factory=Redaction)
+    redaction: Redaction = field(default_factory=Redaction)
     last_run: DltRun | None = None
     watch: Stopwatch = field(default_factory=Stopwatch)
 
@@ -169,12 +169,12 @@ def _shape(entity: Entity, row: Row, parent: int | None, written: Written) -> Ro
     shaped, misfits = shape(entity, named, parent_id=parent)
     written.read += 1
     written.misfits += misfits + strange
-    return written.withheld.clean(entity, shaped, written.custom)
+    return written.redaction.clean(entity, shaped, written.custom)
 
 
 def _stays_out(row: Row, written: Written) -> bool:
     """A deleted row that the table does not hold is not put in to be taken out again."""
-    return written.withheld.deleted and row["_deleted_at"] is not None
+    return written.redaction.deleted and row["_deleted_at"] is not None
 
 
 def key_of(entity: Entity, row: Row) -> Key:

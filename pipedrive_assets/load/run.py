@@ -125,9 +125,12 @@ class _Load:
     """One load under way."""
 
     def __init__(
-        self, context: Context, make: Callable[[Entity, Context], TableWork], meter: ProgressTracker
+        self,
+        context: Context,
+        make: Callable[[Entity, Context], TableWork],
+        tracker: ProgressTracker,
     ) -> None:
-        self.context, self._make, self.meter = context, make, meter
+        self.context, self._make, self.tracker = context, make, tracker
         self.events = ChunkQueue[TableWork]()
         self._parents = {entity.parent for entity in context.request.entities}
         self.running: dict[str, TableWork] = {}
@@ -182,7 +185,7 @@ class _Load:
         table = self._make(entity, self.context)
         try:
             chunks = table.begin()
-            self.meter.begin(table)
+            self.tracker.begin(table)
         except Exception as error:  # noqa: BLE001 - no table's trouble may cost another's rows
             yield from self._end(table, table.report(explained(error, entity.name)))
             return
@@ -193,8 +196,8 @@ class _Load:
         """What a reader hands over next; the file is let go where there is nothing yet."""
         if self.events.is_empty:
             self.context.warehouse.let_go()
-        while (event := self.events.take(self.meter.seconds)) is None:
-            self.meter.tell()
+        while (event := self.events.take(self.tracker.seconds)) is None:
+            self.tracker.tell()
         return event
 
     def _start_reader(self, table: TableWork, chunks: Iterator[Chunk]) -> None:
@@ -224,7 +227,7 @@ class _Load:
         try:
             if event.chunk:
                 table.commit(event.chunk)
-                self.meter.tell()
+                self.tracker.tell()
                 return
             if not error:
                 yield from self._finish(table)
@@ -249,6 +252,6 @@ class _Load:
         """
         self.running.pop(table.entity.name, None)
         table.close()
-        self.meter.end(table)
-        self.meter.tell()
+        self.tracker.end(table)
+        self.tracker.tell()
         yield report

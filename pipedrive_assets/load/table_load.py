@@ -157,7 +157,7 @@ class TableLoad:
         rows_sent = [row for _, row in chunk.rows]
         self.written.custom = self.context.fields.fields_for(entity, rows_sent, self.tally)
         with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
-            self.written.withheld = self._withheld()
+            self.written.redaction = self._redaction()
             if entity.kind is Kind.CHILD:
                 rows = [(parent, row) for parent, row in chunk.rows if parent is not None]
                 parents = [read.parent.id for read in chunk.reads]
@@ -170,11 +170,11 @@ class TableLoad:
             if chunk.whole:
                 self._commit_whole(chunk)
             self._note(chunk)
-            if left_out := self.written.withheld.left_out:
+            if left_out := self.written.redaction.left_out:
                 with warehouse.sql() as sql:
                     known_values.learn(sql, left_out)
 
-    def _withheld(self) -> Redaction:
+    def _redaction(self) -> Redaction:
         """Asked for with each commit: a person may be erased while a load is at work."""
         with self.context.warehouse.sql() as sql:
             return Redaction(

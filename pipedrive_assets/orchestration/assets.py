@@ -26,7 +26,7 @@ from pipedrive_assets.orchestration.automation.run_tags import note_failure, not
 from pipedrive_assets.orchestration.automation.target import Target
 from pipedrive_assets.orchestration.checks import check_results, check_specs
 from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure
-from pipedrive_assets.orchestration.metadata import glimpse_facts, metadata, schema_facts, sentence
+from pipedrive_assets.orchestration.metadata import metadata, sample_facts, schema_facts, sentence
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.orchestration.translator import specs
 from pipedrive_assets.registry import DEFAULT_ENTITIES, Entity
@@ -89,7 +89,7 @@ def _materialize(
                         report,
                         {
                             "metadata": partial(notes.on, report),
-                            "preview": partial(glimpse_facts, warehouse, report, settings.preview),
+                            "preview": partial(sample_facts, warehouse, report, settings.preview),
                             "dlt metadata": partial(pipedrive.dlt_metadata, context, report),
                             "table schema": partial(schema_facts, report),
                         },

@@ -59,7 +59,7 @@ def schema_facts(report: TableReport) -> dict[str, Any]:
     return {"dagster/column_schema": column_schema(entity, custom), **list_schemas(entity, custom)}
 
 
-def glimpse_facts(warehouse: Warehouse, report: TableReport, preview: str) -> dict[str, Any]:
+def sample_facts(warehouse: Warehouse, report: TableReport, preview: str) -> dict[str, Any]:
     """The newest change, how long before the load it was made, and a preview of the newest rows.
 
     `preview` is the setting: masked, full or off. Invented data is never masked. Raises

@@ -24,12 +24,12 @@ SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&:@.-])")
 """What Markdown may take for more than text: nothing that somebody wrote is to become a link."""
 
 
-def markdown(entity: Entity, glimpse: TableSample, *, masked: bool) -> str | None:
+def markdown(entity: Entity, sample: TableSample, *, masked: bool) -> str | None:
     """The rows as a table; None where there are none. Columns without a value are left out."""
-    hidden = _hidden(entity, glimpse)
+    hidden = _hidden(entity, sample)
     return as_table(
-        glimpse.columns,
-        glimpse.rows,
+        sample.columns,
+        sample.rows,
         lambda name, value: masked and (name in hidden or not may_be_shown(name, value)),
     )
 
@@ -59,14 +59,14 @@ def as_table(
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (*head, *lines))
 
 
-def _hidden(entity: Entity, glimpse: TableSample) -> set[str]:
+def _hidden(entity: Entity, sample: TableSample) -> set[str]:
     """Columns whose values can name a person: those tagged so, texts, and custom fields of most
     types.
     """
     known = columns_of(entity.name).columns
     return {
         name
-        for name, column in glimpse.columns.items()
+        for name, column in sample.columns.items()
         if column.personal
         or (name not in known and _may_tell(column))
         or (may_name(entity.name, (), name) and not is_structure(name))

@@ -1,4 +1,4 @@
-"""A glimpse of a table: its newest change, and a few of its rows."""
+"""A sample of a table: its newest change, and a few of its rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -115,7 +115,7 @@ def test_one_failing_table_fails_the_run_and_leaves_the_others_materialized(run,
 @pytest.mark.parametrize(
     ("module", "name", "told"),
     [
-        ("assets", "glimpse_facts", "preview (RuntimeError)"),
+        ("assets", "sample_facts", "preview (RuntimeError)"),
         ("assets", "schema_facts", "table schema (RuntimeError)"),
         ("assets", "record_covered", "metadata (RuntimeError)"),
         ("checks", "examine", None),

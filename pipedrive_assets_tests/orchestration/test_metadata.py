@@ -10,7 +10,7 @@ import pytest
 from pipedrive_assets.cli.load import _line
 from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.load import purge_person
-from pipedrive_assets.orchestration.metadata import glimpse_facts, metadata, schema_facts, sentence
+from pipedrive_assets.orchestration.metadata import metadata, sample_facts, schema_facts, sentence
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.sandbox import faults
@@ -26,7 +26,7 @@ PLOTTED = (
 def told(office, report, preview="full"):
     """A report's metadata as if the account were a real one."""
     real = replace(report, account=replace(report.account, is_sandbox=False))
-    facts = {**metadata(real), **glimpse_facts(office.warehouse, real, preview)}
+    facts = {**metadata(real), **sample_facts(office.warehouse, real, preview)}
     return dg.AssetMaterialization(report.entity.name, metadata=facts).metadata
 
 
@@ -143,7 +143,7 @@ def test_the_preview_can_be_turned_off_and_the_newest_change_stays(office):
 def test_invented_data_is_not_masked(office):
     report = office.load("persons")["persons"]
 
-    assert "•••" not in glimpse_facts(office.warehouse, report, "masked")["preview"].value
+    assert "•••" not in sample_facts(office.warehouse, report, "masked")["preview"].value
 
 
 def test_columns_kept_out_and_persons_erased_are_in_no_preview(office):
