@@ -1,21 +1,94 @@
-"""What a command is: its name, its help, its options, what it does."""
+"""A command whose failure is one sentence on standard error, with the exit code of its error."""
 
-import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import logging
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pipedrive_assets.errors import PipedriveError
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
 
 
-def no_options(_parser: argparse.ArgumentParser) -> None:
-    """For a command that takes none."""
+class Command(click.Command):
+    """A command that reports errors as `ErrorClass: sentence`."""
+
+    def __init__(self, *args: Any, alerts: bool = False, **options: Any) -> None:
+        """Take click's arguments.
+
+        Args:
+            *args: Passed to click.
+            alerts: Whether a failure is posted to PIPEDRIVE_ALERT_WEBHOOK.
+            **options: Passed to click.
+        """
+        super().__init__(*args, **options)
+        self.alerts = alerts
+
+    def invoke(self, ctx: click.Context) -> int:
+        """Run the command.
+
+        Returns:
+            The exit code.
+        """
+        # The level is the handler's: Dagster sets the levels of loggers.
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setLevel(logging.WARNING)
+        logging.basicConfig(format="%(message)s", handlers=[handler])
+        try:
+            return super().invoke(ctx) or 0
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as caught:  # noqa: BLE001 - a bug is one sentence as well
+            from pipedrive_assets.extract.unexpected import foreseen
+
+            error = foreseen(caught, f"running the command {self.name}")
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+            if self.alerts:
+                _alert(self.name or "", error)
+            return error.exit_code
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One command; `run` raises PipedriveError where it fails, and imports what is heavy itself."""
+class Group(click.Group):
+    """A group of such commands, listed in the order in which they are defined."""
 
-    name: str
-    help: str
-    run: Callable[[argparse.Namespace], None]
-    options: Callable[[argparse.ArgumentParser], None] = no_options
-    alerts: bool = False
-    """Whether its failure is told to PIPEDRIVE_ALERT_WEBHOOK: runs that nobody may be watching."""
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of their definition."""
+        return list(self.commands)
+
+
+def exit_code(command: click.Command, argv: Sequence[str] | None) -> int:
+    """Run a command or group.
+
+    Args:
+        command: What to run.
+        argv: The arguments; None: those of the process.
+
+    Returns:
+        The exit code; 2 for a usage error.
+    """
+    try:
+        return command.main(argv, standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+
+
+def _alert(name: str, error: "PipedriveError") -> None:
+    """Post the failure to the webhook, if the settings can be read and have one."""
+    from pipedrive_assets.alert import failure_text, post
+    from pipedrive_assets.config import Settings
+    from pipedrive_assets.errors import LoadFailed, PipedriveError
+
+    with contextlib.suppress(PipedriveError):
+        if url := Settings.from_env().alert_webhook:
+            kind = "" if isinstance(error, LoadFailed) else f"{type(error).__name__}: "
+            post(url, failure_text(f"`python -m pipedrive_assets {name}`", f"{kind}{error}"))

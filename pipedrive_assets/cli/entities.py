@@ -1,14 +1,11 @@
-"""`entities`: what can be loaded."""
+"""`entities`: the tables that can be loaded."""
 
-import argparse
-
-from pipedrive_assets.cli.command import Command
-from pipedrive_assets.cli.text_table import print_table
+from pipedrive_assets.cli.output import print_table
 from pipedrive_assets.registry import ENTITIES
 
 
-def list_entities(_arguments: argparse.Namespace) -> None:
-    """Name, endpoint, tokens a page."""
+def entities() -> None:
+    """Print name, kind, endpoint and tokens per page of every table."""
     rows = [
         (
             entity.name,
@@ -18,9 +15,4 @@ def list_entities(_arguments: argparse.Namespace) -> None:
         )
         for entity in ENTITIES
     ]
-    print_table(("table", "kind", "endpoint", "tokens a page"), rows)
-
-
-COMMAND = Command(
-    name="entities", help="list what can be loaded and what a page costs", run=list_entities
-)
+    print_table(("table", "kind", "endpoint", "tokens per page"), rows)

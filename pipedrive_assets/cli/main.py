@@ -1,81 +1,163 @@
-"""`python -m pipedrive_assets`: which commands there are, and how each ends."""
+"""The commands, their arguments and help texts.
 
-import argparse
-import contextlib
-import logging
-import sys
+What a command runs is imported when it runs, so that `--help` is quick.
+"""
+
 from collections.abc import Sequence
+from pathlib import Path
 
-from pipedrive_assets.cli import (
-    doctor,
-    entities,
-    load,
-    plan,
-    purge,
-    reconcile,
-    sandbox,
-    singer,
-    try_sandbox,
-)
-from pipedrive_assets.config import Settings
-from pipedrive_assets.errors import LoadFailed, PipedriveError
-from pipedrive_assets.extract.unexpected import foreseen
+import click
 
-COMMANDS = (
-    try_sandbox.COMMAND,
-    load.COMMAND,
-    plan.COMMAND,
-    reconcile.COMMAND,
-    purge.COMMAND,
-    entities.COMMAND,
-    sandbox.COMMAND,
-    doctor.COMMAND,
-    singer.COMMAND,
+from pipedrive_assets.cli.command import Group, exit_code
+
+TABLES = click.argument("tables", nargs=-1, metavar="[TABLE]...")
+FILE = click.Path(path_type=Path)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pipedrive-assets", message="%(package)s %(version)s")
+def commands() -> None:
+    """Load a Pipedrive account into your own warehouse.
+
+    Settings come from the environment, from .env and from pipedrive.toml. Without an API token,
+    commands use the sandbox: an invented company.
+    """
+
+
+@commands.command("try")
+def try_sandbox() -> None:
+    """Load an invented company, without an account.
+
+    Runs the job that loads all tables, in this process, into data/sandbox.duckdb. Each further run
+    loads the next day of the invented company.
+    """
+    from pipedrive_assets.cli.try_sandbox import try_sandbox
+
+    try_sandbox()
+
+
+@commands.command(alerts=True)
+@TABLES
+@click.option("--full", is_flag=True, help="Read the tables from the start; rows stay readable.")
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="Mark rows of reference tables as deleted, however many are missing from their lists.",
 )
+def load(tables: tuple[str, ...], *, full: bool, accept_loss: bool) -> None:
+    """Load tables without Dagster.
+
+    Brings the given tables up to date; without names, all tables that the settings select.
+    """
+    from pipedrive_assets.cli.load import load
+
+    load(tables, full=full, accept_loss=accept_loss)
+
+
+@commands.command()
+@TABLES
+@click.option("--full", is_flag=True, help="Estimate `load --full`.")
+def plan(tables: tuple[str, ...], *, full: bool) -> None:
+    """Estimate the token cost of the next load.
+
+    Shows the token cost per table, and the number of days if a cap delays a part. Uses the
+    warehouse only; no request is sent to Pipedrive.
+    """
+    from pipedrive_assets.cli.plan import plan
+
+    plan(tables, full=full)
+
+
+@commands.command(alerts=True)
+@TABLES
+@click.option(
+    "--children",
+    is_flag=True,
+    help="Also read the participants, products etc. of every deal again (10 tokens per request).",
+)
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="Mark rows as deleted, however many are missing from their lists.",
+)
+def reconcile(tables: tuple[str, ...], *, children: bool, accept_loss: bool) -> None:
+    """Find deleted, merged and hidden records.
+
+    Reads the lists of the given tables completely, loads missing rows, and marks rows that
+    Pipedrive no longer lists. Without names: all tables that are loaded by windows.
+    """
+    from pipedrive_assets.cli.reconcile import reconcile
+
+    reconcile(tables, children=children, accept_loss=accept_loss)
+
+
+@commands.command()
+@click.option("--person", type=int, required=True, metavar="ID", help="Id of the person.")
+@click.option("--undo", is_flag=True, help="Remove the person from the list of erased persons.")
+def purge(*, person: int, undo: bool) -> None:
+    """Erase a person from every table.
+
+    For erasure requests. Later loads leave the person out. No request is sent to Pipedrive: delete
+    the person there as well.
+    """
+    from pipedrive_assets.cli.purge import purge
+
+    purge(person, undo=undo)
+
+
+@commands.command()
+def entities() -> None:
+    """List all tables, with endpoint and token cost."""
+    from pipedrive_assets.cli.entities import entities
+
+    entities()
+
+
+@commands.command()
+@click.option("--port", type=int, default=8123, show_default=True, help="TCP port.")
+def sandbox(*, port: int) -> None:
+    """Serve the invented company at http://127.0.0.1."""
+    from pipedrive_assets.cli.sandbox import sandbox
+
+    sandbox(port)
+
+
+@commands.command()
+@click.option("--quick", is_flag=True, help="Skip the requests per table: 2 tokens.")
+def doctor(*, quick: bool) -> int:
+    """Check settings, account and warehouse.
+
+    Checks settings, API token, permissions, limits, warehouse and clock, and shows a remedy for
+    each problem. Requests one row of each selected table. The exit code is 0 unless a check fails.
+    """
+    from pipedrive_assets.cli.doctor import doctor
+
+    return doctor(quick=quick)
+
+
+@commands.command()
+@click.option("-c", "--config", type=FILE, required=True, help="JSON file with api_token etc.")
+@click.option("-s", "--state", type=FILE, help="JSON file: the last state that a target wrote.")
+@click.option("--catalog", type=FILE, help="JSON file: output of --discover, with your selection.")
+@click.option("-p", "--properties", type=FILE, help="Deprecated alias of --catalog.")
+@click.option("-d", "--discover", is_flag=True, help="Write the catalog and exit.")
+def singer(
+    config: Path,
+    state: Path | None,
+    catalog: Path | None,
+    properties: Path | None,
+    *,
+    discover: bool,
+) -> None:
+    """Run the Singer tap.
+
+    Writes Singer messages to standard output, and log lines to standard error.
+    """
+    from pipedrive_assets.cli.singer import run_tap
+
+    run_tap(config, state, catalog or properties, discover=discover)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code.
-
-    Errors of ours are one message on standard error.
-    """
-    arguments = _parser().parse_args(argv)
-    # A level of its own: Dagster sets those of the loggers.
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setLevel(logging.WARNING)
-    logging.basicConfig(format="%(message)s", handlers=[handler])
-    try:
-        arguments.run(arguments)
-    except KeyboardInterrupt:
-        return 130
-    except Exception as caught:  # noqa: BLE001 - a bug ends in a sentence, too
-        error = foreseen(caught, f"running the command {arguments.command.name}")
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        if arguments.command.alerts:
-            _alert(arguments.command.name, error)
-        return error.exit_code
-    return 0
-
-
-def _alert(name: str, error: PipedriveError) -> None:
-    """Tell the webhook, where the settings can be read and name one."""
-    from pipedrive_assets.alert import failure_text, post
-
-    with contextlib.suppress(PipedriveError):
-        if url := Settings.from_env().alert_webhook:
-            said = (
-                str(error) if isinstance(error, LoadFailed) else f"{type(error).__name__}: {error}"
-            )
-            post(url, failure_text(f"`python -m pipedrive_assets {name}`", said))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pipedrive_assets", description="Pipedrive in your own warehouse."
-    )
-    commands = parser.add_subparsers(title="commands", required=True)
-    for command in COMMANDS:
-        one = commands.add_parser(command.name, help=command.help)
-        command.options(one)
-        one.set_defaults(run=command.run, command=command)
-    return parser
+    """Run `python -m pipedrive_assets`; returns the exit code."""
+    return exit_code(commands, argv)

@@ -1,58 +1,57 @@
-"""`plan`: what the next load will cost, before it is begun; asks Pipedrive nothing."""
+"""`plan`: the token cost of the next load, from the warehouse alone."""
 
-import argparse
+from collections.abc import Iterator, Sequence
 from math import ceil
-from typing import TYPE_CHECKING
 
-from pipedrive_assets.cli.command import Command
-from pipedrive_assets.cli.text_table import print_table
+from pipedrive_assets.cli.output import print_table
+from pipedrive_assets.cli.table_names import entities_of
 from pipedrive_assets.config import Settings
+from pipedrive_assets.connect import caps_of
+from pipedrive_assets.load import LoadRequest
+from pipedrive_assets.load.tokens.backlog import tokens_a_day
+from pipedrive_assets.load.tokens.estimate import (
+    AccountNote,
+    Estimate,
+    account_note,
+    estimate,
+    tokens_per_thousand,
+    total,
+)
 from pipedrive_assets.registry import Entity
+from pipedrive_assets.warehouse import ledger, warehouse_of
 from pipedrive_assets.windows import Window, utc_now
 
-if TYPE_CHECKING:
-    from pipedrive_assets.load.report import LoadRequest
-    from pipedrive_assets.load.tokens.estimate import AccountNote, Estimate
 
+def plan(tables: Sequence[str], *, full: bool) -> None:
+    """Print the token cost per table, and what it means for the account.
 
-def show_plan(arguments: argparse.Namespace) -> None:
-    """Tokens per table, then what they mean for the account."""
-    from pipedrive_assets.cli.load import chosen
-    from pipedrive_assets.connect import caps_of
-    from pipedrive_assets.load import LoadRequest
-
+    Args:
+        tables: Names of tables; empty: those of the settings.
+        full: Estimate a load that reads each table from the start.
+    """
     settings = Settings.from_env()
     request = LoadRequest(
-        entities=chosen(arguments.tables, settings),
+        entities=entities_of(tables, settings),
         window=Window(start=utc_now()),
         overlap=settings.overlap,
-        full=arguments.full,
+        full=full,
         recheck_days=settings.recheck_days,
         recheck_flow_days=settings.recheck_flow_days,
         caps=caps_of(settings),
     )
     estimates, note = _look_up(settings, request)
-    print_table(
-        ("table", "rows held", "tokens", "how"),
-        [
-            (
-                one.entity.name,
-                f"{one.rows:,}",
-                f"{one.tokens:,}{'+' if one.is_least else ''}",
-                one.why,
-            )
-            for one in estimates
-        ],
-    )
+    rows = [
+        (one.entity.name, f"{one.rows:,}", f"{one.tokens:,}{'+' if one.is_least else ''}", one.why)
+        for one in estimates
+    ]
+    print_table(("table", "rows held", "tokens", "how"), rows)
+    print()
     for line in sentences(estimates, note, request):
         print(line)
 
 
-def _look_up(settings: Settings, request: "LoadRequest") -> tuple[list["Estimate"], "AccountNote"]:
-    """From the warehouse, if there is one; none is made."""
-    from pipedrive_assets.load.tokens.estimate import account_note, estimate
-    from pipedrive_assets.warehouse import ledger, warehouse_of
-
+def _look_up(settings: Settings, request: LoadRequest) -> tuple[list[Estimate], AccountNote]:
+    """Estimate from the warehouse if there is one; none is created."""
     now = utc_now()
     warehouse = warehouse_of(settings)
     try:
@@ -66,86 +65,64 @@ def _look_up(settings: Settings, request: "LoadRequest") -> tuple[list["Estimate
 
 
 def sentences(
-    estimates: list["Estimate"], note: "AccountNote", request: "LoadRequest"
-) -> list[str]:
-    """What the numbers mean: what comes at once, what waits, and how many days."""
-    from pipedrive_assets.load.tokens.estimate import total
-
-    core, open_end = total(estimates, capped=False)
-    capped, open_end_too = total(estimates, capped=True)
-    lines = [
-        "",
-        (
-            f"Tables without a cap take {'at least' if open_end else 'about'} {core:,} tokens, and "
-            "go first. A page of 500 rows costs the same as an empty one."
-        ),
-        _account_line(note),
-    ]
+    estimates: Sequence[Estimate], note: AccountNote, request: LoadRequest
+) -> Iterator[str]:
+    """Explain the estimates: what is read at once, what a cap delays, and for how many days."""
+    uncapped, is_least = total(estimates, capped=False)
+    yield (
+        f"Tables without a cap are read first and take {'at least' if is_least else 'about'} "
+        f"{uncapped:,} tokens. A page of 500 rows costs as much as an empty page."
+    )
+    yield _account_line(note)
+    capped, is_least = total(estimates, capped=True)
     drifting = any("that change by then" in one.why for one in estimates)
     if capped or drifting:
-        least = "at least" if open_end_too else "about"
-        lines.append(
-            f"Histories, participants and optional tables take {least} {capped:,} tokens."
-            f" {_cap_line(request, note, capped)}"
+        least = "at least" if is_least else "about"
+        yield (
+            f"Histories, participants and optional tables take {least} {capped:,} tokens. "
+            f"{_cap_line(request, note, capped)}"
         )
     if drifting:
-        lines.append(
-            "Every deal, or what else a table is read for, of a table with 0+ tokens is read; each "
-            "that changes before the next load costs a call more."
+        yield (
+            "Tables marked `0+` are up to date. Each parent record that changes before the next "
+            "load adds one request."
         )
-    unknown = [one for one in estimates if "not known yet" in one.why]
-    for parent in dict.fromkeys(one.entity.parent for one in unknown):
-        children = [one.entity for one in unknown if one.entity.parent == parent]
-        lines.append(_per_parent_line(parent or "", children, request, note))
-    return lines
+    unknown = [one.entity for one in estimates if "not known yet" in one.why]
+    for parent in dict.fromkeys(entity.parent or "" for entity in unknown):
+        children = [entity for entity in unknown if entity.parent == parent]
+        yield _per_parent_line(parent, children, request, note)
 
 
-def _account_line(note: "AccountNote") -> str:
+def _account_line(note: AccountNote) -> str:
     if note.limit is None:
         return (
-            "Pipedrive has not told this account's daily limit yet; the smallest plan's is 30,000."
+            "The account's daily token limit is known after the first load. The smallest plan has "
+            "30,000."
         )
-    left = "" if note.left is None else f", of which {note.left:,} were left when last seen"
+    left = "" if note.left is None else f", of which {note.left:,} were left after the last run"
     return (
-        f"The account has {note.limit:,} tokens a day{left}; "
-        f"runs into this warehouse took {note.today:,} of them today."
+        f"The account has {note.limit:,} tokens per day{left}. "
+        f"Runs into this warehouse used {note.today:,} of them today."
     )
 
 
-def _cap_line(request: "LoadRequest", note: "AccountNote", tokens: int) -> str:
-    from pipedrive_assets.load.tokens.backlog import tokens_a_day
-
-    a_day = tokens_a_day(request.caps.per_run, request.caps.day_cap(note.limit))
-    if a_day is None:
-        return "No cap holds them back."
-    days = max(1, ceil(tokens / a_day))
+def _cap_line(request: LoadRequest, note: AccountNote, tokens: int) -> str:
+    per_day = tokens_a_day(request.caps.per_run, request.caps.day_cap(note.limit))
+    if per_day is None:
+        return "No cap delays them."
+    days = max(1, ceil(tokens / per_day))
     until = "within a day" if days == 1 else f"in {days} days, the most recent changes first"
-    return f"Their cap is {a_day:,} a day, so they are complete {until}."
+    return f"Their cap is {per_day:,} tokens per day, so they are complete {until}."
 
 
 def _per_parent_line(
-    parent: str, children: list[Entity], request: "LoadRequest", note: "AccountNote"
+    parent: str, children: Sequence[Entity], request: LoadRequest, note: AccountNote
 ) -> str:
-    from pipedrive_assets.load.tokens.estimate import tokens_per_thousand
-
     per_table = list(tokens_per_thousand(children))
     named = ", ".join(f"{entity.name} {tokens:,}" for entity, tokens in per_table)
     capped = sum(tokens for entity, tokens in per_table if entity.capped)
     return (
-        f"How many {parent} there are is not known before {parent} is loaded. Each 1,000 {parent} "
-        f"take up to: {named}. {_cap_line(request, note, capped)} Load {parent} alone, then plan "
-        f"again: python -m pipedrive_assets load {parent}"
+        f"The number of {parent} is known after {parent} is loaded. 1,000 {parent} take up to: "
+        f"{named} tokens. {_cap_line(request, note, capped)} For a better estimate, load {parent} "
+        f"first: python -m pipedrive_assets load {parent}"
     )
-
-
-def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("tables", nargs="*", metavar="table", help="default: all")
-    parser.add_argument("--full", action="store_true", help="as if for load --full")
-
-
-COMMAND = Command(
-    name="plan",
-    help="tell what the next load will cost in API tokens and days; asks Pipedrive nothing",
-    run=show_plan,
-    options=_options,
-)

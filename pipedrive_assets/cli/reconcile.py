@@ -1,38 +1,42 @@
-"""`reconcile`: find what no change date shows, deletions above all."""
+"""`reconcile`: find what no update time shows, above all deletions."""
 
-import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from pipedrive_assets.cli.command import Command
-from pipedrive_assets.cli.load import chosen
+from pipedrive_assets.cli.table_lines import print_lines
+from pipedrive_assets.cli.table_names import entities_of
 from pipedrive_assets.config import Settings
+from pipedrive_assets.connect import caps_of
+from pipedrive_assets.load import (
+    ReconcileRequest,
+    TableReport,
+    children_to_read_again,
+    raise_failures,
+    reconcilable,
+    reconcile_tables,
+)
 
-if TYPE_CHECKING:
-    from pipedrive_assets.load import TableReport
 
+def reconcile(tables: Sequence[str], *, children: bool, accept_loss: bool) -> None:
+    """Reconcile the given tables, or those of the settings that are loaded by windows.
 
-def reconcile_tables(arguments: argparse.Namespace) -> None:
-    """Reconcile with the settings found, a line per table."""
-    from pipedrive_assets.cli.table_lines import print_lines
-    from pipedrive_assets.connect import caps_of
-    from pipedrive_assets.load import (
-        ReconcileRequest,
-        children_to_read_again,
-        raise_failures,
-        reconcilable,
-        reconcile_tables,
-    )
+    Args:
+        tables: Names of tables; empty: those of the settings.
+        children: Read the child records of every parent again.
+        accept_loss: Mark rows as deleted, however many are missing.
 
+    Raises:
+        PipedriveError: A table failed; the others are reconciled.
+    """
     settings = Settings.from_env()
-    entities = chosen(arguments.tables, settings)
-    entities = entities if arguments.tables else reconcilable(entities)
-    again = children_to_read_again(entities, settings.entities) if arguments.children else ()
+    entities = entities_of(tables, settings)
+    entities = entities if tables else reconcilable(entities)
+    again = children_to_read_again(entities, settings.entities) if children else ()
     request = ReconcileRequest(
         entities=entities,
         children=again,
         caps=caps_of(settings),
         max_share=settings.reconcile_max_share,
-        accept_loss=arguments.accept_loss,
+        accept_loss=accept_loss,
         purge_deleted=settings.purge_deleted,
         since=settings.since,
     )
@@ -47,7 +51,7 @@ def reconcile_tables(arguments: argparse.Namespace) -> None:
     raise_failures(reports)
 
 
-def _line(report: "TableReport") -> str:
+def _line(report: TableReport) -> str:
     if report.skipped:
         return f"{report.entity.name}: skipped: {report.skipped}"
     if report.waiting:
@@ -58,24 +62,3 @@ def _line(report: "TableReport") -> str:
         f"({report.tally.tokens} tokens): {report.what}"
     )
     return " ".join([done, *report.warnings])
-
-
-def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("tables", nargs="*", metavar="table", help="default: all loaded by windows")
-    parser.add_argument(
-        "--children",
-        action="store_true",
-        help="also read every deal's participants, products and the like again (10 tokens a call)",
-    )
-    parser.add_argument(
-        "--accept-loss", action="store_true", help="mark rows however many have vanished"
-    )
-
-
-COMMAND = Command(
-    name="reconcile",
-    help="walk every list, load what is missing, mark what is deleted, merged or out of view",
-    run=reconcile_tables,
-    options=_options,
-    alerts=True,
-)

@@ -1,6 +1,5 @@
-"""`singer`: the tap as Singer's targets expect it, messages on standard output and nothing else."""
+"""`singer`: the Singer tap, with nothing but messages on standard output."""
 
-import argparse
 import json
 import logging
 import os
@@ -10,23 +9,33 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipedrive_assets.cli.command import Command
 from pipedrive_assets.errors import ConfigurationError, WarehouseError
+from pipedrive_assets.singer import Catalog, PipedriveTap
+from pipedrive_assets.singer.messages import target_closed
 
 
-def run_tap(arguments: argparse.Namespace) -> None:
-    """Discover, or sync."""
-    from pipedrive_assets.singer import Catalog, PipedriveTap
-    from pipedrive_assets.singer.messages import target_closed
+def run_tap(config: Path, state: Path | None, catalog: Path | None, *, discover: bool) -> None:
+    """Write the catalog, or sync.
 
-    state = _json_file(arguments.state, "--state") if arguments.state else None
-    tap = PipedriveTap(_json_file(arguments.config, "--config"), state)
+    Args:
+        config: JSON file with the config.
+        state: JSON file with the last state; None: a first sync.
+        catalog: JSON file with the selected streams; None: the catalog of discovery.
+        discover: Write the catalog and return.
+
+    Raises:
+        ConfigurationError: A file cannot be used.
+        WarehouseError: The target closed its input.
+    """
+    tap = PipedriveTap(
+        _json_file(config, "--config"), _json_file(state, "--state") if state else None
+    )
     try:
         with _progress_on_stderr():
-            if arguments.discover:
+            if discover:
                 tap.do_discover().dump(sys.stdout)
-            elif chosen := arguments.catalog or arguments.properties:
-                tap.do_sync(Catalog.from_dict(_json_file(chosen, "--catalog")))
+            elif catalog:
+                tap.do_sync(Catalog.from_dict(_json_file(catalog, "--catalog")))
             else:
                 tap.do_sync(tap.do_discover())
         sys.stdout.flush()
@@ -40,7 +49,7 @@ def run_tap(arguments: argparse.Namespace) -> None:
 
 @contextmanager
 def _progress_on_stderr() -> Iterator[None]:
-    """What each stream sent, on standard error."""
+    """Log the progress of each stream to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     progress = logging.getLogger("pipedrive_assets.singer")
@@ -55,7 +64,7 @@ def _progress_on_stderr() -> Iterator[None]:
 
 
 def _drop_output() -> None:
-    """Let Python end without a second complaint about output that nobody reads."""
+    """Discard buffered output, so that Python does not report the closed pipe a second time."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -68,21 +77,5 @@ def _json_file(path: Path, option: str) -> Any:
         ) from error
     except (ValueError, RecursionError):
         raise ConfigurationError(
-            f"{option}: {path} is no JSON. Correct it, or make it anew."
+            f"{option}: {path} is not valid JSON. Correct the file or create it again."
         ) from None
-
-
-def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-c", "--config", type=Path, required=True, help="JSON file: api_token …")
-    parser.add_argument("-s", "--state", type=Path, help="the last state that a target wrote")
-    parser.add_argument("--catalog", type=Path, help="what --discover wrote, with your selection")
-    parser.add_argument("-p", "--properties", type=Path, help="older word for --catalog")
-    parser.add_argument("-d", "--discover", action="store_true", help="write the catalog")
-
-
-COMMAND = Command(
-    name="singer",
-    help="read as a Singer tap: messages on standard output",
-    run=run_tap,
-    options=_options,
-)

@@ -1,9 +1,9 @@
-"""A run of the core as typed: the account and the warehouse of the settings, a line per table."""
+"""A run of the core from the command line: one printed line per table."""
 
 import os
 from collections.abc import Callable, Iterator
 
-from pipedrive_assets.cli.progress import watched
+from pipedrive_assets.cli.progress import displayed
 from pipedrive_assets.config import Settings
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.load import TableReport
@@ -14,21 +14,28 @@ Run = Callable[[Connection, Warehouse, Watch], Iterator[TableReport]]
 
 
 def print_lines(
-    settings: Settings, doing: str, run: Run, line: Callable[[TableReport], str]
+    settings: Settings, title: str, run: Run, line: Callable[[TableReport], str]
 ) -> list[TableReport]:
-    """Run, and print a line for each table as it is finished; failures are left to the caller.
+    """Run, and print a line for each table as soon as it is finished.
 
-    Raises whatever the run raises before its first table.
+    Args:
+        settings: The account and the warehouse.
+        title: What the run does, such as `Loading`.
+        run: Yields a report per table.
+        line: Returns the line of a report. Reports with an error have none.
+
+    Returns:
+        All reports, those with an error as well.
     """
     connection = connect(settings)
     warehouse = warehouse_of(settings)
     reports = []
     try:
-        with watched(doing, os.environ) as watch:
-            for report in run(connection, warehouse, watch):
+        with displayed(title, os.environ) as display:
+            for report in run(connection, warehouse, display.on_progress):
                 reports.append(report)
                 if not report.error:
-                    print(line(report), flush=True)
+                    display.print_line(line(report))
     finally:
         warehouse.close()
     return reports

@@ -81,7 +81,7 @@ def test_try_beside_an_api_token_names_what_it_loads(tmp_path, monkeypatch, caps
 
     said = started(monkeypatch, capsys)
 
-    assert "An api token is set in .env, but `try` does not use it" in said
+    assert "An API token is set in .env, but `try` does not use it" in said
     assert "data/sandbox.duckdb" in said
     assert "No api token found" not in said
     assert "s3cret" not in said
@@ -90,7 +90,7 @@ def test_try_beside_an_api_token_names_what_it_loads(tmp_path, monkeypatch, caps
 def test_try_names_a_token_in_the_environment(monkeypatch, capsys):
     monkeypatch.setenv("PIPEDRIVE_API_TOKEN", "s3cret-token-of-ours")
 
-    assert "An api token is set in the environment" in started(monkeypatch, capsys)
+    assert "An API token is set in the environment" in started(monkeypatch, capsys)
 
 
 def test_try_without_an_api_token_says_that_none_was_found(monkeypatch, capsys):

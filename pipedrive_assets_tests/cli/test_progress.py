@@ -1,19 +1,16 @@
-"""A bar on a terminal, lines elsewhere; results are printed as ever."""
+"""A bar on a terminal, lines elsewhere; results are printed on standard output in both cases."""
 
-import contextlib
-import fcntl
 import io
 import logging
-import os
-import pty
 import re
-import struct
-import termios
 
 import pytest
 
-from pipedrive_assets.cli.progress import watched
+from pipedrive_assets.cli.progress import displayed
 from pipedrive_assets.load.progress import Progress
+
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Terminal(io.StringIO):
@@ -28,67 +25,67 @@ class Clock:
         return self.seconds
 
 
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def at(pages, left=None):
     return Progress(
         pages=pages, rows=1234, tokens=10 * pages, tables_done=1, tables=4, pages_left=left
     )
 
 
-def drawn(stream):
-    """What the line showed, one after the other."""
-    return [text.strip() for text in stream.getvalue().split("\r") if text.strip()]
+def shown(stream):
+    """The lines that a terminal showed, one after the other."""
+    lines = re.split(r"[\r\n]+", CONTROL.sub("", stream.getvalue()))
+    return [line.strip() for line in lines if line.strip()]
 
 
-def test_a_terminal_shows_a_bar_with_pages_rows_tokens_and_time_left():
+@pytest.mark.parametrize(
+    ("progress", "expected"),
+    [
+        (at(25), "1 of 4 tables, 25 pages, 1,234 rows, 250 tokens, 10 s"),
+        (at(25, left=75), "25%, 38 s left, 25 pages, 1,234 rows, 250 tokens"),
+        (at(0, left=0), "0%, 0 pages, 1,234 rows, 0 tokens"),
+    ],
+    ids=["tables", "pages", "nothing to read"],
+)
+def test_a_terminal_shows_a_bar_with_counts(progress, expected):
     clock, stream = Clock(), Terminal()
 
-    with watched("Loading", {"TERM": "xterm", "NO_COLOR": "1"}, stream, clock) as watch:
-        watch(at(5))
+    with displayed("Loading", {"TERM": "xterm"}, stream, clock) as display:
+        display.on_progress(at(5))
         clock.seconds = 10.0
-        watch(at(25, left=75))
+        display.on_progress(progress)
 
-    first, tables, pages = drawn(stream)
-    assert "Loading …" == first
-    assert re.fullmatch(r"\|.{10}\| 1 of 4 tables, 5 pages, 1,234 rows, 50 tokens, 0 s", tables)
-    assert re.fullmatch(r"25% \|.{10}\| 38 s left, 25 pages, 1,234 rows, 250 tokens", pages)
-    assert "\x1b" not in stream.getvalue().replace("\x1b[A", "")
+    assert "Loading …" in shown(stream)[0]
+    assert shown(stream)[-1].endswith(expected)
 
 
-def everything_from(terminal):
-    """What was written to a terminal that is closed; the kernel passes it on in pieces."""
-    written = b""
-    with contextlib.suppress(OSError):
-        while piece := os.read(terminal, 10_000):
-            written += piece
-    os.close(terminal)
-    return written.decode()
+def test_the_bar_is_gone_at_the_end_and_wraps_nowhere(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    stream = Terminal()
+
+    with displayed("Loading", {"TERM": "xterm"}, stream, Clock()) as display:
+        display.on_progress(at(10**30, left=75))
+
+    assert 30 >= max(len(line) for line in shown(stream))
+    assert stream.getvalue().endswith("\x1b[1A\x1b[2K")
 
 
-@pytest.mark.parametrize(("told", "width"), [(30, 29), (0, 79)])
-def test_a_terminal_shows_as_much_as_it_holds_and_one_without_a_width_a_usual_one(told, width):
-    seen, shown = pty.openpty()
-    fcntl.ioctl(shown, termios.TIOCSWINSZ, struct.pack("4H", 24, told, 0, 0))
+def test_no_color_leaves_a_bar_without_colours(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
 
-    with (
-        os.fdopen(shown, "w") as stream,
-        watched("Loading", {"TERM": "xterm"}, stream, Clock()) as watch,
-    ):
-        watch(at(10**30, left=75))
-    lines = everything_from(seen).split("\r")
+    with displayed("Loading", {"TERM": "xterm"}, stream, Clock()) as display:
+        display.on_progress(at(5))
 
-    assert any(line.startswith("100% |") for line in lines)
-    assert width == max(len(line) for line in lines)
-
-
-def test_a_bar_is_drawn_a_few_times_a_second_however_often_it_is_told():
-    clock, stream = Clock(), Terminal()
-
-    with watched("Loading", {"TERM": "xterm"}, stream, clock) as watch:
-        for hundredth in range(100):
-            clock.seconds = hundredth / 100
-            watch(at(hundredth))
-
-    assert 5 == len({text for text in drawn(stream) if "pages" in text})
+    assert "5 pages" in shown(stream)[-1]
+    assert not COLOUR.findall(stream.getvalue().replace("\x1b[0m", ""))
 
 
 @pytest.mark.parametrize(
@@ -103,10 +100,10 @@ def test_a_bar_is_drawn_a_few_times_a_second_however_often_it_is_told():
 def test_elsewhere_there_are_plain_lines(stream, environment):
     clock = Clock()
 
-    with watched("Loading", environment, stream, clock) as watch:
-        watch(at(5))
+    with displayed("Loading", environment, stream, clock) as display:
+        display.on_progress(at(5))
         clock.seconds = 31.0
-        watch(at(25, left=75))
+        display.on_progress(at(25, left=75))
 
     assert (
         "After 31 s: 1 of 4 tables, 25 pages, 1,234 rows, 250 tokens; about 2 min left\n"
@@ -120,10 +117,10 @@ def test_a_log_that_takes_no_more_lines_ends_no_run():
             raise BrokenPipeError
 
     clock = Clock()
-    with watched("Loading", {}, Closed(), clock) as watch:
-        watch(at(5))
+    with displayed("Loading", {}, Closed(), clock) as display:
+        display.on_progress(at(5))
         clock.seconds = 31.0
-        watch(at(25))
+        display.on_progress(at(25))
 
 
 def test_results_go_to_standard_output_and_log_lines_stay_whole(capsys):
@@ -131,31 +128,36 @@ def test_results_go_to_standard_output_and_log_lines_stay_whole(capsys):
     handler = logging.StreamHandler(stream)
     logging.getLogger().addHandler(handler)
     try:
-        with watched("Loading", {"TERM": "xterm"}, stream, Clock()) as watch:
-            watch(at(5))
-            print("deals: 5 rows loaded")  # noqa: T201 - as a command does
+        with displayed("Loading", {"TERM": "xterm"}, stream, Clock()) as display:
+            display.on_progress(at(5))
+            display.print_line("deals: 5 rows loaded")
             logging.getLogger("anybody").warning("Careful.")
     finally:
         logging.getLogger().removeHandler(handler)
 
     assert "deals: 5 rows loaded\n" == capsys.readouterr().out
-    assert "Careful." in drawn(stream)
+    assert "Careful." in shown(stream)
     assert stream is handler.stream
 
 
-def test_a_printed_line_takes_the_place_of_the_bar(monkeypatch):
+def test_a_result_takes_the_place_of_the_bar(monkeypatch):
     terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
 
-    class Output(Terminal):
-        def write(self, text):
-            return terminal.write(text)
+    with displayed("Loading", {"TERM": "xterm"}, terminal, Clock()) as display:
+        display.on_progress(at(5))
+        display.print_line("deals: 5 rows loaded")
 
-    monkeypatch.setattr("sys.stdout", Output())
-    with watched("Loading", {"TERM": "xterm"}, terminal, Clock()) as watch:
-        watch(at(5))
-        print("deals: 5", "rows loaded")  # noqa: T201 - as a command does
-        print("the end", end="")  # noqa: T201
+    before, _, after = terminal.getvalue().partition("deals: 5 rows loaded\n")
+    assert before.endswith("\x1b[2K")
+    assert "5 pages" in after
 
-    shown = terminal.getvalue()
-    assert "\rdeals: 5 rows loaded\n\r" in shown
-    assert "the end" in shown
+
+def test_standard_output_is_not_replaced(monkeypatch):
+    output = Terminal()
+    monkeypatch.setattr("sys.stdout", output)
+
+    with displayed("Loading", {"TERM": "xterm"}, Terminal(), Clock()):
+        import sys
+
+        assert output is sys.stdout

@@ -18,7 +18,7 @@ def test_reconcile_says_what_it_did_and_purge_takes_a_person_out_and_back(capsys
     assert 0 == main(["purge", "--person", "3"])
     said = capsys.readouterr().out
     assert "persons: 1 rows" in said
-    assert "later loads leave them out" in said
+    assert "later loads leave the person out" in said
 
     assert 0 == main(["purge", "--person", "3"])
     capsys.readouterr()

@@ -1,6 +1,5 @@
 """Each finding, with its remedy; and the command's exit code."""
 
-import argparse
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from pipedrive_assets.api.verdict import ApiReply
 from pipedrive_assets.cli import doctor as command
+from pipedrive_assets.cli import main
 from pipedrive_assets.config import SECRETS
 from pipedrive_assets.config.table import SETTINGS
 from pipedrive_assets.connect import Connection
@@ -301,7 +301,7 @@ def test_a_wrong_token_is_a_failure_with_the_exit_code_of_a_run(office, tmp_path
 
 
 def test_the_command_works_on_the_sandbox_and_says_so(capsys):
-    command.see_doctor(argparse.Namespace(quick=True))
+    assert 0 == command.doctor(quick=True)
 
     said = capsys.readouterr().out
     assert "the sandbox's invented company stands in" in said
@@ -311,10 +311,8 @@ def test_the_command_works_on_the_sandbox_and_says_so(capsys):
 
 def test_the_command_leaves_with_the_exit_code_of_the_first_failure(capsys, monkeypatch):
     monkeypatch.setenv("PIPEDRIVE_DAILY_AT", "noon")
-    with pytest.raises(SystemExit) as left:
-        command.see_doctor(argparse.Namespace(quick=True))
 
-    assert 2 == left.value.code
+    assert 2 == main(["doctor", "--quick"])
     assert "-> Correct PIPEDRIVE_DAILY_AT (environment)." in capsys.readouterr().out
 
 

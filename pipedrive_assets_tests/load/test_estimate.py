@@ -72,7 +72,7 @@ def test_what_is_read_is_not_said_to_cost_nothing_and_one_run_is_not_several(mak
     note, request = account_note(None, office.midnight), asked_for(office, "deals_flow")
     said = " ".join(sentences(list(once.values()), note, request))
     assert "optional tables take at least 0 tokens" in said
-    assert "each that changes before the next load" in said
+    assert "changes before the next load" in said
     assert once["stages"].why != "as in the last runs"
     assert "as in the last runs" == estimates_of(office, "stages")["stages"].why
 
@@ -101,10 +101,10 @@ def test_the_account_is_told_as_the_last_run_saw_it(make_office):
 @pytest.mark.parametrize(
     ("caps", "expected"),
     [
-        (Caps(), "Their cap is 15,000 a day, so they are complete in 4 days"),
+        (Caps(), "Their cap is 15,000 tokens per day, so they are complete in 4 days"),
         (Caps(per_day=100_000), "complete within a day"),
-        (Caps(per_day=0), "No cap holds them back."),
-        (Caps(per_day=20_000, per_run=100), "Their cap is 2,400 a day"),
+        (Caps(per_day=0), "No cap delays them."),
+        (Caps(per_day=20_000, per_run=100), "Their cap is 2,400 tokens per day"),
     ],
 )
 def test_the_days_of_a_first_history_are_told_at_the_cap(office, caps, expected):
@@ -114,5 +114,5 @@ def test_the_days_of_a_first_history_are_told_at_the_cap(office, caps, expected)
     said = " ".join(sentences(found, account_note(None, office.midnight), request))
 
     assert expected in said
-    assert "Each 1,000 deals take up to: deals_flow 40,000, deals_participants 10,000" in said
-    assert "the smallest plan's is 30,000" in said
+    assert "1,000 deals take up to: deals_flow 40,000, deals_participants 10,000" in said
+    assert "The smallest plan has 30,000" in said

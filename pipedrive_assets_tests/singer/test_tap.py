@@ -86,7 +86,7 @@ def test_discover_then_sync_then_sync_again_from_the_command_line(config, tmp_pa
     ("name", "text", "sentence"),
     [
         ("config", None, "--config: .* cannot be read"),
-        ("config", "{", "--config: .* is no JSON"),
+        ("config", "{", "--config: .* is not valid JSON"),
         ("config", "[]", "The config is no JSON object"),
         ("config", '{"start_date": "2024-01-01"}', "The config has no api_token"),
         ("config", '{"api_token": "<configure me>"}', "The config has no api_token"),
@@ -105,7 +105,7 @@ def test_discover_then_sync_then_sync_again_from_the_command_line(config, tmp_pa
         ("catalog", "{}", "The catalog holds no list of streams"),
         ("catalog", None, "--catalog: .* cannot be read"),
         ("state", "[]", "The state is no JSON object"),
-        ("state", "[" * 100_000, "--state: .* is no JSON"),
+        ("state", "[" * 100_000, "--state: .* is not valid JSON"),
         ("state", '{"bookmarks": 3}', "The state is no JSON object"),
         ("state", '{"bookmarks": []}', "The state is no JSON object"),
         ("state", '{"bookmarks": null}', "The state is no JSON object"),

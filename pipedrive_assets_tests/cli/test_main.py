@@ -1,0 +1,122 @@
+"""What every command has in common: help, usage errors, exit codes, tables."""
+
+import io
+import subprocess
+import sys
+
+import click
+import pytest
+
+from pipedrive_assets.cli import main
+from pipedrive_assets.cli.main import commands
+from pipedrive_assets.cli.output import print_table
+from pipedrive_assets.doctor import Finding, Level
+
+NAMES = ["try", "load", "plan", "reconcile", "purge", "entities", "sandbox", "doctor", "singer"]
+SLOW = {"dagster", "dlt", "duckdb", "pydantic", "requests", "rich"}
+
+
+def test_help_lists_every_command(capsys):
+    assert 0 == main(["--help"])
+
+    listed = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
+    assert NAMES == [line.split()[0] for line in listed]
+    assert all(line.endswith(".") for line in listed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_command_has_help_in_sentences(name, capsys):
+    assert 0 == main([name, "--help"])
+
+    assert f" {name} [OPTIONS]" in capsys.readouterr().out
+    options = [one for one in commands.commands[name].params if isinstance(one, click.Option)]
+    assert all(option.help.endswith(".") for option in options)
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["load", "--help"], ["singer", "--help"]])
+def test_help_imports_nothing_that_takes_long(argv):
+    code = (
+        "import sys; from pipedrive_assets.cli import main; "
+        f"main({argv}); print(*sys.modules, sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert set() == SLOW & set(done.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        ([], "Commands:"),
+        (["lode"], "No such command 'lode'"),
+        (["load", "--ful"], "No such option '--ful'"),
+        (["purge"], "Missing option '--person'"),
+        (["purge", "--person", "Anna"], "'Anna' is not a valid integer"),
+        (["singer"], "Missing option '-c' / '--config'"),
+    ],
+)
+def test_a_usage_error_has_exit_code_2(argv, says, capsys):
+    assert 2 == main(argv)
+
+    said = capsys.readouterr()
+    assert says in said.err
+    assert not said.out
+
+
+def test_an_error_of_the_project_is_one_line_on_standard_error(monkeypatch, capsys):
+    monkeypatch.setenv("PIPEDRIVE_DAILY_AT", "noon")
+
+    assert 2 == main(["plan"])
+
+    said = capsys.readouterr()
+    assert 1 == len(said.err.splitlines())
+    assert said.err.startswith("ConfigurationError: ")
+    assert not said.out
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    from pipedrive_assets import __version__
+
+    assert 0 == main(["--version"])
+    assert f"pipedrive-assets {__version__}\n" == capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+ROWS = [("deals", "1,234", "first load"), ("a" * 120, "5", "[red]")]
+
+
+@pytest.mark.parametrize("force", ["", "1"])
+def test_a_piped_table_is_plain_text_that_wraps_nowhere(force, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("FORCE_COLOR", force)
+
+    print_table(("table", "rows", "how"), ROWS)
+
+    assert [
+        "table".ljust(120) + "   rows  how",
+        "deals".ljust(120) + "  1,234  first load",
+        "a" * 120 + "      5  [red]",
+    ] == capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_findings_have_colours_on_a_terminal_unless_no_color_is_set(
+    no_color, coloured, monkeypatch
+):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr(
+        "pipedrive_assets.cli.doctor.examine",
+        lambda *_, **__: [Finding(level=Level.WARN, topic="clock", text="[late]", remedy="Wait.")],
+    )
+
+    assert 0 == main(["doctor"])
+
+    assert coloured == ("\x1b[33m" in terminal.getvalue())
+    assert "clock      [late]\n" in terminal.getvalue()
