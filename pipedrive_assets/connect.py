@@ -85,7 +85,7 @@ def connect(
         return _sandbox(settings, sleep, now)
     client = Client(
         base_url=settings.base_url,
-        api_token=settings.api_token,
+        api_token=settings.api_token.get_secret_value(),
         user_agent=user_agent,
         read_seconds=read_seconds,
         sleep=sleep,

@@ -3,7 +3,7 @@
 import pytest
 
 from pipedrive_assets.config.selection import select
-from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.config.values import Unusable
 from pipedrive_assets.registry import DEFAULT_ENTITIES, ENTITIES
 
 USUAL = {entity.name for entity in DEFAULT_ENTITIES}
@@ -22,18 +22,18 @@ USUAL = {entity.name for entity in DEFAULT_ENTITIES}
     ],
 )
 def test_what_is_named_is_loaded_in_the_registrys_order(text, expected):
-    assert [e for e in ENTITIES if e.name in expected] == list(select(text))
+    assert [e.name for e in ENTITIES if e.name in expected] == list(select(text))
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("default,+projekts", r"PIPEDRIVE_TABLES: 'default,\+projekts' names 'projekts'.*Give"),
-        ("default,-deals", r"leaves out deals, .* Add \+deals, or take away -deals_flow,"),
+        ("default,+projekts", r"'default,\+projekts' contains 'projekts'.*Use"),
+        ("default,-deals", r"leaves out deals, .* Add \+deals, or also remove -deals_flow,"),
         ("deals_flow", r"leaves out deals"),
-        ("deals,-deals", r"leaves no table\. Set it to default"),
+        ("deals,-deals", r"selects no table\. Use default"),
     ],
 )
 def test_what_it_cannot_mean_is_one_sentence(text, sentence):
-    with pytest.raises(ConfigurationError, match=sentence):
+    with pytest.raises(Unusable, match=sentence):
         select(text)

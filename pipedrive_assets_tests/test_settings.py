@@ -1,11 +1,14 @@
 """Settings: where they are found, what wins, and one sentence for whatever is wrong."""
 
+import os
+import traceback
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
+from pydantic import SecretStr, ValidationError
 
-from pipedrive_assets.config import Settings
-from pipedrive_assets.config.table import SETTINGS
+from pipedrive_assets.config import SECRETS, SETTINGS, Settings
+from pipedrive_assets.config.files import found_in
 from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 from pipedrive_assets.singer.config import Config
@@ -13,6 +16,10 @@ from pipedrive_assets.singer.config import Config
 
 def read(tmp_path, **values):
     return Settings.from_env(values, tmp_path)
+
+
+def token(tmp_path, **values):
+    return read(tmp_path, **values).api_token.get_secret_value()
 
 
 def test_without_anything_the_sandbox_stands_in_with_a_file_of_its_own(tmp_path):
@@ -56,10 +63,10 @@ def test_the_environment_wins_over_dotenv_and_dotenv_over_secrets(tmp_path):
     (tmp_path / ".dlt").mkdir()
     secrets = tmp_path / ".dlt" / "secrets.toml"
     secrets.write_text('[sources.pipedrive.credentials]\npipedrive_api_key = "from-secrets"\n')
-    found = [read(tmp_path).api_token]
+    found = [token(tmp_path)]
     (tmp_path / ".env").write_text("PIPEDRIVE_API_TOKEN=from-dotenv\nPIPEDRIVE_DATASET=crm\n")
-    found.append(read(tmp_path).api_token)
-    found.append(read(tmp_path, PIPEDRIVE_API_TOKEN="from-environment").api_token)
+    found.append(token(tmp_path))
+    found.append(token(tmp_path, PIPEDRIVE_API_TOKEN="from-environment"))
 
     assert ["from-secrets", "from-dotenv", "from-environment"] == found
     assert "crm" == read(tmp_path).dataset
@@ -70,7 +77,7 @@ def test_the_token_is_found_in_dlts_other_place_too(tmp_path):
     secrets = tmp_path / ".dlt" / "secrets.toml"
     secrets.write_text('[sources.pipedrive]\npipedrive_api_key = "plain"\n')
 
-    assert "plain" == read(tmp_path).api_token
+    assert "plain" == token(tmp_path)
 
 
 PLACEHOLDERS = ("<configure me>", "PIPEDRIVE_API_TOKEN", "please set me up !", "fill this in!")
@@ -91,9 +98,9 @@ def test_a_placeholder_leaves_the_token_its_next_place(tmp_path, placeholder):
         f'[sources.pipedrive]\npipedrive_api_key = "plain"\n'
         f'[sources.pipedrive.credentials]\npipedrive_api_key = "{placeholder}"\n'
     )
-    found = [read(tmp_path, PIPEDRIVE_API_TOKEN=placeholder).api_token]
+    found = [token(tmp_path, PIPEDRIVE_API_TOKEN=placeholder)]
     (tmp_path / ".env").write_text("PIPEDRIVE_API_TOKEN=from-dotenv\n")
-    found.append(read(tmp_path, PIPEDRIVE_API_TOKEN=placeholder).api_token)
+    found.append(token(tmp_path, PIPEDRIVE_API_TOKEN=placeholder))
 
     assert ["plain", "from-dotenv"] == found
 
@@ -166,8 +173,8 @@ def test_an_address_with_a_secret_in_it_is_refused_and_shown_nowhere(tmp_path, g
         ("PIPEDRIVE_TOKENS_PER_DAY", "-1"),
         ("PIPEDRIVE_TOKENS_PER_DAY", "half"),
         ("PIPEDRIVE_TOKENS_PER_RUN", "1.5"),
-        ("PIPEDRIVE_SCHEDULE", "yes"),
-        ("PIPEDRIVE_SENSOR", "0"),
+        ("PIPEDRIVE_SCHEDULE", "maybe"),
+        ("PIPEDRIVE_SENSOR", "always"),
         ("PIPEDRIVE_FRESHNESS_CRM", "0m"),
         ("PIPEDRIVE_FRESHNESS_FILES", "hourly"),
         ("PIPEDRIVE_FRESHNESS_REFERENCE", "-1h"),
@@ -230,14 +237,14 @@ def test_a_dataset_named_like_the_file_is_refused(tmp_path):
     ],
 )
 def test_history_may_be_limited_by_any_iso_moment_in_utc(tmp_path, given, expected):
-    assert expected == read(tmp_path, PIPEDRIVE_SINCE_TIMESTAMP=given).since
+    assert expected == read(tmp_path, PIPEDRIVE_SINCE_TIMESTAMP=given).since_timestamp
 
 
 def test_every_default_is_usable_and_every_setting_is_explained(tmp_path):
     settings = read(tmp_path)
 
     assert date(2026, 1, 1) == settings.first_partition
-    assert all(setting.help.endswith(".") for setting in SETTINGS)
+    assert all(setting.description.endswith(".") for setting in SETTINGS.values())
 
 
 def test_the_token_is_not_in_the_settings_text(tmp_path):
@@ -256,7 +263,7 @@ def test_the_webhook_is_not_in_the_settings_text(tmp_path):
     url = "https://hooks.slack.com/services/T0/B0/s3cret"
     settings = read(tmp_path, PIPEDRIVE_ALERT_WEBHOOK=url)
 
-    assert url == settings.alert_webhook
+    assert url == settings.alert_webhook.get_secret_value()
     assert "s3cret" not in repr(settings)
 
 
@@ -298,3 +305,92 @@ def test_a_cap_is_a_number_of_tokens_and_0_is_not_the_default(tmp_path, given, e
     settings = read(tmp_path, PIPEDRIVE_TOKENS_PER_DAY=given, PIPEDRIVE_TOKENS_PER_RUN=given)
 
     assert (expected, expected) == (settings.tokens_per_day, settings.tokens_per_run)
+
+
+def test_settings_in_code_take_text_or_plain_values_and_win_over_what_is_found(tmp_path):
+    environ = {"PIPEDRIVE_DATASET": "found", "PIPEDRIVE_OVERLAP_MINUTES": "7"}
+    found = found_in({**environ, "PIPEDRIVE_API_TOKEN": "found"}, tmp_path)
+    as_text = {
+        "api_token": "abc",
+        "destination": "postgres",
+        "dataset": "code",
+        "first_partition": "2025-02-03",
+        "freshness_crm": "daily",
+        "freshness_files": "2h",
+        "tables": "deals,stages",
+        "exclude_columns": "deals.title",
+        "file_mode": "0644",
+        "schedule": "off",
+        "asset_tags": "domain=sales",
+        "reconcile_at": "off",
+    }
+    as_values = {
+        **as_text,
+        "api_token": SecretStr("abc"),
+        "first_partition": date(2025, 2, 3),
+        "freshness_crm": None,
+        "freshness_files": timedelta(hours=2),
+        "tables": ["deals", "stages"],
+        "exclude_columns": {"deals": ["title"]},
+        "file_mode": 0o644,
+        "schedule": False,
+        "asset_tags": {"domain": "sales"},
+        "reconcile_at": None,
+    }
+
+    one = Settings(root=tmp_path, found=found, **as_text)
+    other = Settings(root=tmp_path, found=found, **as_values)
+
+    assert one.model_dump() == other.model_dump()
+    assert ("code", 7, False) == (one.dataset, one.overlap_minutes, one.schedule)
+    assert ["deals", "stages"] == [entity.name for entity in one.entities]
+    assert one.model_dump() == one.replace().model_dump()
+
+
+def test_the_environment_is_read_for_what_code_leaves_out_and_stays_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIPEDRIVE_DATASET", "from_environment")
+    monkeypatch.setenv("PIPEDRIVE_DELETED", "purge")
+    before = dict(os.environ)
+
+    settings = Settings(root=tmp_path, dataset="code")
+
+    assert ("code", "purge") == (settings.dataset, settings.deleted)
+    assert before == dict(os.environ)
+
+
+def test_settings_do_not_change_and_replacing_one_checks_it(tmp_path):
+    settings = read(tmp_path, PIPEDRIVE_DATASET="crm")
+
+    with pytest.raises(ConfigurationError, match="PIPEDRIVE_DATASET"):
+        settings.replace(dataset="pg_crm")
+    with pytest.raises(ValidationError):
+        settings.dataset = "other"
+    assert ("other", "crm") == (settings.replace(dataset="other").dataset, settings.dataset)
+    assert tmp_path / "data" / "warehouse.duckdb" == settings.replace(api_token="a").warehouse
+
+
+@pytest.mark.parametrize("given", [{"api_tokn": "s3cret"}, {"api_token": "s3 cret"}])
+def test_a_wrong_value_in_code_is_one_sentence_without_pydantic_or_the_value(tmp_path, given):
+    with pytest.raises(ConfigurationError) as refused:
+        Settings(root=tmp_path, found={}, **given)
+
+    shown = "".join(traceback.format_exception(refused.value))
+    assert "api_token" in str(refused.value) or "API token" in str(refused.value)
+    assert refused.value.__context__ is refused.value.__cause__ is None
+    assert not [word for word in ("cret", "errors.pydantic.dev") if word in str(refused.value)]
+    assert "validation error" not in shown
+
+
+@pytest.mark.parametrize("name", ["motherduck", "snowflake", "bigquery", "DuckDB"])
+def test_a_destination_that_nobody_tested_is_refused(tmp_path, name):
+    with pytest.raises(ConfigurationError, match=f"{name}.*only duckdb and postgres are tested"):
+        read(tmp_path, PIPEDRIVE_DESTINATION=name)
+
+
+def test_every_setting_has_a_remedy_or_a_reason_of_its_own():
+    own = {"PIPEDRIVE_TABLES", "PIPEDRIVE_EXCLUDE_COLUMNS"}
+
+    assert own == {
+        name for name, field in SETTINGS.items() if not field.json_schema_extra["remedy"]
+    }
+    assert {"PIPEDRIVE_API_TOKEN", "PIPEDRIVE_ALERT_WEBHOOK"} == set(SECRETS)

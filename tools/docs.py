@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlglot import exp, parse_one
 
-from pipedrive_assets.config.table import SETTINGS
+from pipedrive_assets.config import SETTINGS
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES, Entity, Kind, children_of
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.views.readable import VIEWS, View
@@ -58,8 +58,9 @@ VIEW_COLUMNS = {
 def settings_table() -> str:
     """Every setting with its default and meaning."""
     rows = [
-        f"| `{row.name}` | {f'`{row.default}`' if row.default else ''} | {row.help} |"
-        for row in SETTINGS
+        f"| `{name}` | {'' if row.default in (None, '') else f'`{row.default}`'} "
+        f"| {row.description} |"
+        for name, row in SETTINGS.items()
     ]
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows])
 

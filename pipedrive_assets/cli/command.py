@@ -89,6 +89,6 @@ def _alert(name: str, error: "PipedriveError") -> None:
     from pipedrive_assets.errors import LoadFailed, PipedriveError
 
     with contextlib.suppress(PipedriveError):
-        if url := Settings.from_env().alert_webhook:
+        if url := Settings.from_env().alert_webhook.get_secret_value():
             kind = "" if isinstance(error, LoadFailed) else f"{type(error).__name__}: "
             post(url, failure_text(f"`python -m pipedrive_assets {name}`", f"{kind}{error}"))

@@ -33,13 +33,13 @@ def load(tables: Sequence[str], *, full: bool, accept_loss: bool) -> None:
         entities=entities_of(tables, settings),
         window=Window(start=midnight),
         overlap=settings.overlap,
-        since=settings.since,
+        since=settings.since_timestamp,
         full=full,
         recheck_days=settings.recheck_days,
         recheck_flow_days=settings.recheck_flow_days,
         caps=caps_of(settings),
-        purge_deleted=settings.purge_deleted,
-        max_share=settings.reconcile_max_share,
+        purge_deleted=settings.deleted == "purge",
+        max_share=settings.reconcile_max_share / 100,
         accept_loss=accept_loss,
     )
     reports = print_lines(

@@ -35,10 +35,10 @@ def reconcile(tables: Sequence[str], *, children: bool, accept_loss: bool) -> No
         entities=entities,
         children=again,
         caps=caps_of(settings),
-        max_share=settings.reconcile_max_share,
+        max_share=settings.reconcile_max_share / 100,
         accept_loss=accept_loss,
-        purge_deleted=settings.purge_deleted,
-        since=settings.since,
+        purge_deleted=settings.deleted == "purge",
+        since=settings.since_timestamp,
     )
     reports = print_lines(
         settings,

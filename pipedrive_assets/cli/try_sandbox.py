@@ -11,7 +11,7 @@ import duckdb
 from pipedrive_assets.cli.output import print_table
 from pipedrive_assets.cli.progress import displayed
 from pipedrive_assets.config import SANDBOX_WAREHOUSE, Settings
-from pipedrive_assets.config.files import API_TOKEN, found
+from pipedrive_assets.config.files import API_TOKEN, found_in
 from pipedrive_assets.connect import SANDBOX_NOTICE
 from pipedrive_assets.definitions import build
 from pipedrive_assets.load.progress import Watch
@@ -40,7 +40,7 @@ LIMIT 8
 
 def try_sandbox() -> None:
     """Load the invented company as of a day after the last `try`, and print what was loaded."""
-    settings = Settings(root=Path.cwd(), warehouse=Path.cwd() / SANDBOX_WAREHOUSE)
+    settings = Settings(found={}, sandbox_instant=utc_now())
     instant = _next_instant(settings, utc_now())
     print(_ignored_token(settings.root) or SANDBOX_NOTICE)
     print(
@@ -57,7 +57,7 @@ def try_sandbox() -> None:
 
 def _ignored_token(root: Path) -> str:
     """Return a note if an API token is set, because `try` does not use it; otherwise ''."""
-    values = found(os.environ, root)
+    values = found_in(os.environ, root)
     if API_TOKEN not in values:
         return ""
     _, place = values[API_TOKEN]

@@ -4,16 +4,14 @@ from pipedrive_assets.config.settings import (
     FILE_DESTINATION,
     SANDBOX_WAREHOUSE,
     SECRETS,
+    SETTINGS,
     Settings,
-    default_freshness,
-    parse,
 )
 
 __all__ = [
     "FILE_DESTINATION",
     "SANDBOX_WAREHOUSE",
     "SECRETS",
+    "SETTINGS",
     "Settings",
-    "default_freshness",
-    "parse",
 ]

@@ -1,4 +1,4 @@
-"""Where settings are found: the environment, else `.env`, else (the api token) dlt's secrets."""
+"""Where settings are found: the environment, else `.env`, else (API token only) dlt's secrets."""
 
 import sys
 from collections.abc import Mapping
@@ -13,7 +13,11 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+PREFIX = "PIPEDRIVE_"
 API_TOKEN = "PIPEDRIVE_API_TOKEN"  # noqa: S105 - its setting's name
+
+Found = Mapping[str, tuple[str, str]]
+"""Text of settings by environment name, each with the place where it was found."""
 
 _PLACEHOLDERS = {
     "configure me",
@@ -22,20 +26,25 @@ _PLACEHOLDERS = {
     "pipedrive_api_token",
     "please set me up",
 }
-"""What dlt and the documents write where an api token belongs, without their brackets and `!`."""
+"""Placeholders for an API token in dlt's files and in our docs, without brackets and `!`."""
+
+
+def env_name(field: str) -> str:
+    """Return the environment variable of a field of the settings."""
+    return f"{PREFIX}{field.upper()}"
 
 
 def is_filled_in(token: object) -> bool:
-    """Whether somebody put an api token here: neither nothing nor a placeholder."""
+    """Whether this is an API token, and neither blank nor a placeholder."""
     text = "" if token is None else str(token).strip(" \t\r\n<>!")
     return bool(text) and text.casefold() not in _PLACEHOLDERS
 
 
-def found(environ: Mapping[str, str], root: Path) -> dict[str, tuple[str, str]]:
-    """Every value that somebody set, with the place where it stands; blank values and
-    placeholders of the api token are left out.
+def found_in(environ: Mapping[str, str], root: Path) -> Found:
+    """Return every value that is set, with its place; not blank values, nor placeholders.
 
-    Raises ConfigurationError for a file that cannot be read.
+    Raises:
+        ConfigurationError: A file cannot be read.
     """
     places = {
         ".dlt/secrets.toml": _secrets(root / ".dlt" / "secrets.toml"),
@@ -46,15 +55,18 @@ def found(environ: Mapping[str, str], root: Path) -> dict[str, tuple[str, str]]:
         name: (value.strip(), place)
         for place, values in places.items()
         for name, value in values.items()
-        if name.startswith("PIPEDRIVE_") and value and value.strip()
+        if name.startswith(PREFIX) and value and value.strip()
         if name != API_TOKEN or is_filled_in(value)
     }
 
 
 def destination_lines(root: Path) -> dict[str, str]:
-    """What `.env` says of destinations in dlt's names (DESTINATION__…); dlt does not read it.
+    """Return the lines of `.env` that configure dlt destinations (DESTINATION__…).
 
-    Raises ConfigurationError for a file that cannot be read.
+    dlt itself does not read `.env`.
+
+    Raises:
+        ConfigurationError: The file cannot be read.
     """
     lines = _dotenv(root / ".env").items()
     return {name: value for name, value in lines if name.startswith("DESTINATION__") and value}
@@ -65,12 +77,12 @@ def _dotenv(path: Path) -> Mapping[str, str | None]:
         return dotenv_values(path, interpolate=False) if path.is_file() else {}
     except (OSError, UnicodeDecodeError) as error:
         kind = type(error).__name__
-        reason = f"{path} cannot be read ({kind}). Correct its rights or its encoding."
+        reason = f"{path} cannot be read ({kind}). Check its permissions and its encoding (UTF-8)."
         raise ConfigurationError(reason) from error
 
 
 def _secrets(path: Path) -> dict[str, str]:
-    """The api token where dlt's users keep it."""
+    """Return the API token from the places where dlt users keep it."""
     try:
         if not path.is_file():
             return {}

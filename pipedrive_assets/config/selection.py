@@ -1,23 +1,28 @@
-"""Which entities a project loads, and without which columns: PIPEDRIVE_TABLES and
-PIPEDRIVE_EXCLUDE_COLUMNS, read in this one place.
+"""Which tables a project loads, and without which columns: PIPEDRIVE_TABLES and
+PIPEDRIVE_EXCLUDE_COLUMNS.
 """
 
-from pipedrive_assets.errors import ConfigurationError
+from collections.abc import Iterable, Mapping
+
+from pipedrive_assets.config.values import Unusable
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES, Entity, children_of
 
-SETTING = "PIPEDRIVE_TABLES"
-EXCLUDE = "PIPEDRIVE_EXCLUDE_COLUMNS"
 OWN_TABLES = ("custom_fields_mapping", "fields")
 """Tables that loading itself reads."""
 DEFAULT = "default"
 
 
-def select(text: str) -> tuple[Entity, ...]:
-    """The entities that a comma list names, in the registry's order.
+def select(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the selected tables in the registry's order.
 
-    `default` stands for all that are not optional, `+name` adds, `-name` takes away; a list that
-    begins with a sign begins with `default`. Raises ConfigurationError.
+    Args:
+        given: Names, in text separated by commas. `default` means all tables that are not optional,
+            `+name` adds one, `-name` removes one. If the first has a sign, `default` comes first.
+
+    Raises:
+        Unusable: A name is unknown, a parent table is missing, or no table is left.
     """
+    text = given if isinstance(given, str) else ",".join(given)
     words = [word.strip() for word in text.split(",") if word.strip()]
     names: set[str] = set()
     if not words or words[0][0] in "+-":
@@ -31,56 +36,62 @@ def select(text: str) -> tuple[Entity, ...]:
             names.add(_known(text, word.removeprefix("+")))
     _check_parents(text, names)
     if not names:
-        raise ConfigurationError(
-            f"{SETTING}: {text!r} leaves no table. Set it to {DEFAULT}, or name what to load."
-        )
-    return tuple(entity for entity in ENTITIES if entity.name in names)
+        raise Unusable(f"{text!r} selects no table. Use {DEFAULT}, or name the tables to load.")
+    return tuple(entity.name for entity in ENTITIES if entity.name in names)
 
 
 def _known(text: str, name: str) -> str:
     if name in BY_NAME:
         return name
-    raise ConfigurationError(
-        f"{SETTING}: {text!r} names {name!r}, which is no table. "
-        f"Give {DEFAULT}, and +name or -name of: {', '.join(BY_NAME)}."
+    raise Unusable(
+        f"{text!r} contains {name!r}, which is not a table. "
+        f"Use {DEFAULT}, and +name or -name of: {', '.join(BY_NAME)}."
     )
 
 
 def _check_parents(text: str, names: set[str]) -> None:
     for parent in {BY_NAME[name].parent for name in names} - {None, *names}:
         children = sorted(name for name in names if BY_NAME[name].parent == parent)
-        raise ConfigurationError(
-            f"{SETTING}: {text!r} leaves out {parent}, for each row of which {', '.join(children)} "
-            f"would be read. Add +{parent}, or take away "
-            f"{','.join(f'-{name}' for name in children)} as well."
+        raise Unusable(
+            f"{text!r} leaves out {parent}, but {', '.join(children)} is read per row of it. "
+            f"Add +{parent}, or also remove {','.join(f'-{name}' for name in children)}."
         )
 
 
-def excluded_columns(text: str) -> dict[str, frozenset[str]]:
-    """By table, the columns that a comma list of `table.column` names.
+def excluded_columns(
+    given: str | Iterable[str] | Mapping[str, Iterable[str]],
+) -> dict[str, frozenset[str]]:
+    """Return the excluded columns by table.
 
-    Raises ConfigurationError for what is no table, and for columns without which a table could
-    not be loaded. Whether a table has the column is for its column file to say.
+    Args:
+        given: `table.column` names (in text separated by commas), or columns by table. Whether a
+            table has such a column is checked where its columns are known.
+
+    Raises:
+        Unusable: A name is not a table and column, or loading needs the column.
     """
+    if isinstance(given, Mapping):
+        given = [f"{name}.{column}" for name, columns in given.items() for column in columns]
+    words = given.split(",") if isinstance(given, str) else given
     found: dict[str, set[str]] = {}
-    for word in filter(None, (word.strip() for word in text.split(","))):
+    for word in filter(None, (word.strip() for word in words)):
         name, _, column = word.partition(".")
         if name not in BY_NAME or not column:
-            raise ConfigurationError(
-                f"{EXCLUDE}: {word!r} is no table and column. Give such as "
-                f"persons.phones; the tables are: {', '.join(BY_NAME)}."
+            raise Unusable(
+                f"{word!r} is not a table.column pair. Use names like persons.phones. "
+                f"Tables: {', '.join(BY_NAME)}."
             )
         if name in OWN_TABLES or column in _needed(BY_NAME[name]):
-            raise ConfigurationError(
-                f"{EXCLUDE}: {word!r} cannot be left out, because loading needs it. Take it off "
-                f"the list; a whole table is left out by {SETTING}."
+            raise Unusable(
+                f"{word!r} cannot be excluded because loading needs it. Remove it from the list. "
+                "To leave out a whole table, use PIPEDRIVE_TABLES."
             )
         found.setdefault(name, set()).add(column)
     return {name: frozenset(columns) for name, columns in found.items()}
 
 
 def _needed(entity: Entity) -> set[str]:
-    """What identifies rows, orders their changes, or counts their children."""
+    """Return the columns that identify rows, order their changes, or count their children."""
     counters = {child.counter for child in children_of(entity.name)}
     ours = {"_row_hash", "_deleted_at", "_deleted_reason"}
     return {*entity.key, *ours, *(name for name in (entity.cursor, *counters) if name)}

@@ -1,17 +1,43 @@
-"""From the text of a setting to its value; ValueError for anything else."""
+"""Parsers of single settings, from text or a plain Python value.
+
+They raise ValueError (`Unusable` if they have a reason of their own), and accept their own result.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta, timezone
+from typing import Any
 from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, SecretStr
 
 from pipedrive_assets.windows import parse_stamp
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
+class Unusable(ValueError):
+    """A value that is refused for the reason in its text, which also says what to do."""
+
+
+def parsed_by(parse: Callable[[Any], Any]) -> BeforeValidator:
+    """Make a parser a validator of pydantic: text is stripped, a secret is unwrapped, None kept."""
+
+    def validate(given: Any) -> Any:
+        if given is None:
+            return None
+        if isinstance(given, SecretStr):
+            given = given.get_secret_value()
+        try:
+            return parse(given.strip() if isinstance(given, str) else given)
+        except (TypeError, AttributeError, OverflowError):
+            raise ValueError from None
+
+    return BeforeValidator(validate)
+
+
 def base_url(text: str) -> str:
-    """`https://host`, from a URL, a host or a company domain; `http` on this machine only."""
+    """Return `https://host` for a URL, a host or a company domain; `http` on this machine only."""
     full = text if "://" in text else f"https://{text if '.' in text else f'{text}.pipedrive.com'}"
     parts = urlsplit(re.sub(r"/(api/)?v[12]/?$|/+$", "", full))
     local = parts.hostname in LOOPBACK and parts.scheme == "http"
@@ -22,31 +48,29 @@ def base_url(text: str) -> str:
 
 
 def may_hold_secrets(url: str) -> bool:
-    """Whether an address has a place for a password or an api token, so that it is never shown."""
+    """Whether a URL can contain a password or an API token, so that it must not be shown."""
     return any(sign in url for sign in "@?#")
 
 
-def day(text: str) -> date:
-    """A date, ISO form."""
-    return date.fromisoformat(text)
+def moment(given: object) -> datetime:
+    """Return an aware UTC time for ISO text, a datetime or a date; without a time zone it is UTC.
 
-
-def moment(text: str) -> datetime:
-    """A moment in any ISO form, aware, UTC; naive means UTC, a date its first moment.
-
-    OverflowError for what lies outside the years 1 to 9999 in UTC.
+    Raises:
+        OverflowError: The time lies outside the years 1 to 9999 in UTC.
     """
-    import pendulum  # noqa: PLC0415 - 40 ms that only this setting needs
+    if isinstance(given, str):
+        import pendulum  # noqa: PLC0415 - 40 ms that only this setting needs
 
-    parsed = pendulum.parse(text, tz="UTC", exact=True)
-    if not isinstance(parsed, date):
+        # exact: a time without a date must not become a time of today
+        given = pendulum.parse(given, tz="UTC", exact=True)
+    if not isinstance(given, date):
         raise ValueError  # noqa: TRY004 - a wrong value like any other
-    # Plain: pendulum's own loses the zone of the standard library in arithmetic.
-    return parse_stamp(parsed.isoformat()).astimezone(timezone.utc)
+    # pendulum's own class loses the zone of the standard library in arithmetic.
+    return parse_stamp(given.isoformat()).astimezone(timezone.utc)
 
 
 def clock(text: str) -> str:
-    """An hour and minute, `HH:MM`."""
+    """Return an hour and minute as `HH:MM`."""
     return datetime.strptime(text, "%H:%M").strftime("%H:%M")  # noqa: DTZ007 - an hour of the day, not a moment
 
 
@@ -54,37 +78,39 @@ WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
 def weekly(text: str) -> str | None:
-    """A weekday and time as a cron expression; None for `off`."""
+    """Return a weekday and time as `sun 03:45`; None for `off`."""
+    weekday, _, time = text.lower().partition(" ")
     if text == "off":
         return None
-    weekday, _, time = text.lower().partition(" ")
-    hour, minute = clock(time.strip()).split(":")
-    return f"{int(minute)} {int(hour)} * * {WEEKDAYS.index(weekday)}"
-
-
-def identifier(text: str) -> str:
-    """A name that needs no quoting in SQL."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", text):
+    if weekday not in WEEKDAYS:
         raise ValueError
+    return f"{weekday} {clock(time.strip())}"
+
+
+def destination(text: str) -> str:
+    """Return `duckdb` or `postgres`."""
+    if text not in {"duckdb", "postgres"}:
+        raise Unusable(f"{text!r} is not supported: only duckdb and postgres are tested.")
     return text
 
 
 RESERVED_SCHEMAS = frozenset({"information_schema", "main", "temp", "system", "sys", "dlt"})
 LONGEST_DATASET = 55
-"""Characters: dlt adds `_staging`, and PostgreSQL takes names of up to 63."""
+"""Characters: dlt appends `_staging`, and PostgreSQL allows 63."""
 
 
-def dataset(text: str) -> str:
-    """A schema of our own: not the database's, and not the staging schema of another dataset."""
-    name = identifier(text)
+def dataset(name: str) -> str:
+    """Return a schema name that needs no quotes and is neither reserved nor a staging schema."""
     reserved = name in RESERVED_SCHEMAS or name.startswith(("pg_", "_dlt"))
-    if reserved or name.endswith("_staging") or len(name) > LONGEST_DATASET:
+    valid = re.fullmatch(r"[a-z][a-z0-9_]*", name) and len(name) <= LONGEST_DATASET
+    if reserved or not valid or name.endswith("_staging"):
         raise ValueError
     return name
 
 
-def file_mode(text: str) -> int:
-    """Permissions as in `chmod`, such as `0640`; the owner can read and write."""
+def file_mode(given: str | int) -> int:
+    """Return permissions as in `chmod`, for example `0640`; the owner can read and write."""
+    text = given if isinstance(given, str) else f"{given:03o}"
     if not re.fullmatch(r"0?[0-7]{3}", text):
         raise ValueError
     mode = int(text, 8)
@@ -93,105 +119,70 @@ def file_mode(text: str) -> int:
     return mode
 
 
-def minutes(text: str) -> timedelta:
-    """A span of whole minutes, a day at most."""
-    minutes = int(text)
-    if not 0 <= minutes <= 1440:
-        raise ValueError
-    return timedelta(minutes=minutes)
-
-
-def number_up_to(most: int) -> Callable[[str], int]:
-    """A parser of whole numbers from 0 to `most`."""
-
-    def parse(text: str) -> int:
-        number = int(text)
-        if not 0 <= number <= most:
-            raise ValueError
-        return number
-
-    return parse
-
-
-def tokens(text: str) -> int:
-    """A number of API tokens, 0 or more."""
-    number = int(text.replace("_", "").replace(",", ""))
+def tokens(given: str | int) -> int:
+    """Return a number of tokens, 0 or more; `15,000` and `15_000` are numbers, too."""
+    number = int(given.replace(",", "")) if isinstance(given, str) else given
     if number < 0:
         raise ValueError
     return number
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
-    """A parser that takes these words only."""
-
-    def parse(text: str) -> str:
-        if text not in choices:
-            raise ValueError
-        return text
-
-    return parse
-
-
 def api_token(text: str) -> str:
-    """Printable characters without blanks: what a header can carry."""
-    if not re.fullmatch(r"[!-~]+", text):
+    """Return an API token that an HTTP header can carry: printable ASCII without spaces."""
+    if text and not re.fullmatch(r"[!-~]+", text):
         raise ValueError
     return text
-
-
-def switch(text: str) -> bool:
-    """`on` or `off`."""
-    return one_of("on", "off")(text) == "on"
 
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-def tolerance(text: str) -> timedelta | None:
-    """A span such as `30m`, `1h` or `2d`, a minute at least; None for `daily`."""
-    if text == "daily":
+def tolerance(given: str | timedelta) -> timedelta | None:
+    """Return a duration of at least a minute, for example `30m`, `1h` or `2d`; None for `daily`."""
+    if isinstance(given, timedelta):
+        if given < timedelta(minutes=1):
+            raise ValueError
+        return given
+    if given == "daily":
         return None
-    number, unit = text[:-1], text[-1]
+    number, unit = given[:-1], given[-1]
     if unit not in UNITS or not number.isdecimal() or not 0 < int(number) < 10_000:
         raise ValueError
     return timedelta(**{UNITS[unit]: int(number)})
 
 
 def webhook(text: str) -> str:
-    """An http or https URL without blanks."""
+    """Return an http or https URL without spaces."""
     parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", text):
+    right = parts.scheme in {"http", "https"} and parts.hostname and not re.search(r"\s", text)
+    if text and not right:
         raise ValueError
     _ = parts.port
     return text
 
 
 OWNER = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:[A-Za-z0-9_]+")
-"""What Dagster takes for an owner: an e-mail address or a team."""
+"""What Dagster accepts as an owner: an e-mail address or a team."""
 
 TAG = re.compile(r"((?!dagster/)[\w.-]{1,63}/)?[\w.-]{1,63}(=[\w.-]{0,63})?", re.ASCII)
-"""What Dagster takes for a tag; names below `dagster/` are its own."""
+"""What Dagster accepts as a tag; names below `dagster/` are its own."""
 
 
-def owners(text: str) -> tuple[str, ...]:
-    """E-mail addresses and `team:name`, separated by commas."""
-    return tuple(_each(text, OWNER))
+def owners(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Return e-mail addresses and `team:name`; in text they are separated by commas."""
+    return tuple(_each(given, OWNER))
 
 
-def tags(text: str) -> dict[str, str]:
-    """`key=value` or `key`, separated by commas."""
-    return {key: value for key, _, value in (each.partition("=") for each in _each(text, TAG))}
+def tags(given: str | Mapping[str, str]) -> dict[str, str]:
+    """Return tags; in text they are `key=value` or `key`, separated by commas."""
+    if isinstance(given, Mapping):
+        given = ",".join(f"{key}={value}" for key, value in given.items())
+    return {key: value for key, _, value in (word.partition("=") for word in _each(given, TAG))}
 
 
-def group(text: str) -> str:
-    """A name that Dagster takes for a group."""
-    if not re.fullmatch(r"[A-Za-z0-9_]+", text):
-        raise ValueError
-    return text
-
-
-def _each(text: str, form: re.Pattern[str]) -> list[str]:
-    words = [word.strip() for word in text.split(",")]
+def _each(given: str | Iterable[str], form: re.Pattern[str]) -> list[str]:
+    words = [word.strip() for word in (given.split(",") if isinstance(given, str) else given)]
+    words = [word for word in words if word] if words == [""] else words
     if not all(form.fullmatch(word) for word in words):
         raise ValueError
     return words

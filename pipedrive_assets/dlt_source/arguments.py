@@ -1,8 +1,8 @@
 """What a pipeline gives the source: from argument, dlt's configuration or the settings."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Optional
 
 from dlt.common.configuration.container import Container
@@ -13,7 +13,6 @@ from dlt.common.typing import TSecretStrValue
 from pipedrive_assets.config import Settings, values
 from pipedrive_assets.config.files import is_filled_in
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
-from pipedrive_assets.windows import parse_stamp
 
 KEY = "pipedrive_api_key"
 SECTIONS = (("sources", "pipedrive", "credentials"), ("sources", "pipedrive"))
@@ -57,17 +56,15 @@ def settings_with_key(given: str | None) -> Settings:
     Raises MissingTokenError without one: the sandbox never stands in here.
     """
     settings = Settings.from_env()
-    places = (given, *_keys_in_dlt(), settings.api_token)
+    places = (given, *_keys_in_dlt(), settings.api_token.get_secret_value())
     token = next((str(each).strip() for each in places if is_filled_in(each)), "")
     if not token:
         raise MissingTokenError(NO_KEY)
     try:
-        return replace(settings, api_token=values.api_token(token))
-    except ValueError:
-        raise ConfigurationError(
-            "pipedrive_api_key: the value given is not usable. Copy it again from Pipedrive > "
-            "Personal preferences > API, on one line."
-        ) from None
+        return settings.replace(api_token=token)
+    except ConfigurationError as error:
+        reason = error.reasons["api_token"]
+    raise ConfigurationError(f"pipedrive_api_key: {reason}")
 
 
 def _keys_in_dlt() -> Iterator[object]:
@@ -86,17 +83,8 @@ def moment_of(given: object) -> datetime | None:
     if given is None or (isinstance(given, str) and not given.strip()):
         return None
     try:
-        return _parsed(given)
+        return values.moment(given.strip() if isinstance(given, str) else given)
     except (ValueError, OverflowError):
         raise ConfigurationError(
-            f"since_timestamp: {given!r} is no moment. Give one such as '2023-03-01 00:00:00Z'."
+            f"since_timestamp: {given!r} is not a time. Use one such as '2023-03-01 00:00:00Z'."
         ) from None
-
-
-def _parsed(given: object) -> datetime:
-    """The moment; what is none raises ValueError, what UTC cannot hold OverflowError."""
-    if isinstance(given, str):
-        return values.moment(given.strip())
-    if isinstance(given, date):
-        return parse_stamp(given.isoformat()).astimezone(timezone.utc)
-    raise ValueError

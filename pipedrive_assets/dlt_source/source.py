@@ -53,7 +53,7 @@ def pipedrive_source(
     settings = settings_with_key(pipedrive_api_key)
     request = Request(
         overlap=settings.overlap,
-        since=moment_of(since_timestamp) or settings.since,
+        since=moment_of(since_timestamp) or settings.since_timestamp,
         full=not incremental,
         keep_partial=keep_partial,
     )

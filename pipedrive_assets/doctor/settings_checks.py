@@ -1,54 +1,50 @@
-"""Settings: each with its value, where it was found, and whether it is usable."""
+"""Checks of the settings: the value of each, where it was found, and whether it is usable."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from pipedrive_assets.config import SECRETS, Settings, files, parse
-from pipedrive_assets.config.table import SETTINGS, Setting
-from pipedrive_assets.doctor.finding import Finding, Level, broken, doubtful, fine, of_error
-from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.config import SECRETS, SETTINGS, Settings, files
+from pipedrive_assets.config.files import Found, env_name
+from pipedrive_assets.doctor.finding import Finding, broken, doubtful, fine, of_error
+from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 
 TOPIC = "settings"
-KNOWN_TO_OTHERS = ("PIPEDRIVE_DESTINATION",)
-
-Found = Mapping[str, tuple[str, str]]
 
 
 def check_settings(environ: Mapping[str, str], root: Path) -> tuple[list[Finding], Settings | None]:
-    """A line per setting, and the settings where they can be used."""
+    """Return a line per setting, and the settings if they can be used."""
+    settings, wrong = None, {}
     try:
-        found = files.found(environ, root)
+        found = files.found_in(environ, root)
+        settings = Settings(found=found, root=root)
     except ConfigurationError as error:
-        return [of_error(TOPIC, error)], None
-    lines = [*(_line(setting, found) for setting in SETTINGS), *_unknown(found)]
-    if any(line.level is Level.FAIL for line in lines):
-        return lines, None
+        if not error.reasons:
+            return [of_error(TOPIC, error)], None
+        wrong = {env_name(field): reason for field, reason in error.reasons.items()}
+    lines = [_line(name, found, wrong.get(name)) for name in SETTINGS]
+    lines += _unknown(found)
     try:
-        settings = Settings.from_env(environ, root)
-        sandbox = settings.uses_sandbox
-    except ConfigurationError as error:
+        if settings and settings.uses_sandbox:
+            lines.append(fine(TOPIC, "no API token, so the sandbox's invented company is loaded"))
+    except MissingTokenError as error:
         return [*lines, of_error(TOPIC, error)], None
-    if sandbox:
-        lines.append(fine(TOPIC, "no api token, so the sandbox's invented company stands in"))
     return lines, settings
 
 
-def _line(setting: Setting, found: Found) -> Finding:
-    text, place = found.get(setting.name, (setting.default, "default"))
-    shown = ("set" if text else "not set") if setting.name in SECRETS else text or "not set"
-    try:
-        parse(setting, text)
-    except ConfigurationError as error:
-        return broken(TOPIC, f"{error} ({place})", f"Correct {setting.name} ({place}).")
-    return fine(TOPIC, f"{setting.name}: {shown} ({place})")
+def _line(name: str, found: Found, reason: str | None) -> Finding:
+    default = SETTINGS[name].default
+    text, place = found.get(name, ("" if default is None else str(default), "default"))
+    if reason:
+        return broken(TOPIC, f"{name}: {reason} ({place})", f"Correct {name} ({place}).")
+    shown = ("set" if text else "not set") if name in SECRETS else text or "not set"
+    return fine(TOPIC, f"{name}: {shown} ({place})")
 
 
 def _unknown(found: Found) -> Iterator[Finding]:
-    names = [setting.name for setting in SETTINGS]
     for name, (_, place) in found.items():
-        if name in names or name in KNOWN_TO_OTHERS:
+        if name in SETTINGS:
             continue
-        near = get_close_matches(name, names, n=1)
+        near = get_close_matches(name, SETTINGS, n=1)
         remedy = f"Did you mean {near[0]}?" if near else "Remove it."
-        yield doubtful(TOPIC, f"{name} ({place}) is no setting of this project.", remedy)
+        yield doubtful(TOPIC, f"{name} ({place}) is not a setting of this project.", remedy)

@@ -1,5 +1,6 @@
 """The root of all errors, and errors of settings and of the warehouse."""
 
+from collections.abc import Mapping
 from typing import NoReturn
 
 
@@ -10,9 +11,16 @@ class PipedriveError(Exception):
 
 
 class ConfigurationError(PipedriveError):
-    """A setting is wrong; nothing was requested and nothing was written."""
+    """A setting is wrong; nothing was requested and nothing was written.
+
+    `reasons` are what is wrong and what to do, by field of the settings, if values are refused.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str = "", *, reasons: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.reasons = dict(reasons or {})
 
 
 class MissingTokenError(ConfigurationError):

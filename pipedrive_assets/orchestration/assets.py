@@ -145,15 +145,15 @@ def _request(
         entities=settings.named(_selected(context)),
         window=window_of(context.partition_time_window),
         overlap=settings.overlap,
-        since=settings.since,
+        since=settings.since_timestamp,
         full=config.full,
         newest=config.newest,
         recheck_days=settings.recheck_days if config.newest else None,
         recheck_flow_days=settings.recheck_flow_days if config.newest else None,
         caps=caps_of(settings),
         run_id=context.run.run_id,
-        purge_deleted=settings.purge_deleted,
-        max_share=settings.reconcile_max_share,
+        purge_deleted=settings.deleted == "purge",
+        max_share=settings.reconcile_max_share / 100,
         accept_loss=config.accept_loss,
     )
 

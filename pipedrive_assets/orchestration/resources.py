@@ -4,7 +4,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -45,10 +44,8 @@ class PipedriveResource(DagsterDltResource):
         """The settings found, with this resource's own values in place of theirs."""
         found = Settings.from_env()
         if self.sandbox_instant:
-            instant = parse_stamp(self.sandbox_instant)
-            return replace(found, api_token="", points_to_account=(), sandbox_instant=instant)
-        given = self.api_token if is_filled_in(self.api_token) else ""
-        return replace(found, api_token=given or found.api_token)
+            return found.replace(sandbox_instant=parse_stamp(self.sandbox_instant))
+        return found.replace(api_token=self.api_token) if is_filled_in(self.api_token) else found
 
     def connect(self) -> Connection:
         """A connection to the account, or to the sandbox where nothing points to one."""

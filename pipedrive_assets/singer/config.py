@@ -1,7 +1,7 @@
 """The tap's configuration: what a config file may say, checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,9 @@ DEFAULTS: dict[str, Any] = {
     "request_timeout": READ_SECONDS,
 }
 """What a config need not say."""
+
+SETTINGS_KEYS = ("api_token", "base_url", "overlap_minutes")
+"""Keys of a config that are settings of the whole project as well."""
 
 SKEW = timedelta(days=1)
 """How far this machine's clock may be behind."""
@@ -34,14 +37,15 @@ class Config:
 
     @classmethod
     def of(cls, given: Any, settings: Settings, now: datetime) -> "Config":
-        """Read a config at `now`; what it leaves open is as the settings say.
+        """Read a config at `now`; values that it leaves out come from the settings.
 
-        Raises MissingTokenError without an api token (the sandbox never stands in here), else
-        ConfigurationError: one sentence that names the key, the value and the remedy.
+        Raises:
+            MissingTokenError: There is no API token; the tap never reads the sandbox by itself.
+            ConfigurationError: One sentence with the key, the value and the remedy.
         """
         if not isinstance(given, Mapping):
             raise ConfigurationError(
-                'The config is no JSON object. Give one such as {"api_token": "…"}.'
+                'The config is not a JSON object. Use one such as {"api_token": "…"}.'
             )
         told = {**DEFAULTS, **{key: value for key, value in given.items() if value is not None}}
         return cls(
@@ -53,31 +57,31 @@ class Config:
 
 
 def _settings(told: Mapping[str, Any], settings: Settings) -> Settings:
-    given = told if is_filled_in(told.get("api_token")) else {}
-    api_token = _parsed(given, "api_token", values.api_token, "the token as Pipedrive shows it")
-    base_url = _parsed(told, "base_url", values.base_url, "a URL such as https://api.pipedrive.com")
-    minutes = _parsed(told, "overlap_minutes", values.minutes, "whole minutes from 0 to 1440")
-    found = replace(
-        settings,
-        api_token=api_token or settings.api_token,
-        base_url=base_url or settings.base_url,
-        overlap=settings.overlap if minutes is None else minutes,
-    )
-    if not found.api_token:
+    """Return the settings with the config's values in place of theirs."""
+    given = {key: told[key] for key in SETTINGS_KEYS if str(told.get(key, "")).strip()}
+    if not is_filled_in(given.get("api_token")):
+        given.pop("api_token", None)
+    try:
+        found = settings.replace(**given)
+    except ConfigurationError as error:
+        key, reason = next(iter(error.reasons.items()))
+    else:
+        if found.api_token:
+            return found
         raise MissingTokenError(
             "The config has no api_token. Copy it from Pipedrive > Personal preferences > API, or "
             "set PIPEDRIVE_API_TOKEN."
         )
-    return found
+    raise ConfigurationError(f"{key}: {reason}")
 
 
 def _start(told: Mapping[str, Any], settings: Settings, now: datetime) -> datetime | None:
-    found = _parsed(told, "start_date", values.moment, "a moment such as 2024-01-01")
-    start: datetime | None = found or settings.since
+    found = _parsed(told, "start_date", values.moment, "a date or time such as 2024-01-01")
+    start: datetime | None = found or settings.since_timestamp
     if start and start > now + SKEW:
         raise ConfigurationError(
-            f"start_date: {stamp(start)} lies in the future. Give a moment that has passed, such "
-            "as 2024-01-01."
+            f"start_date: {stamp(start)} is in the future. Use a time that has passed, such as "
+            "2024-01-01."
         )
     return start
 
@@ -90,9 +94,7 @@ def _parsed(told: Mapping[str, Any], key: str, parse: Any, expected: str) -> Any
     try:
         return parse(text)
     except (ValueError, OverflowError):
-        hidden = key == "api_token" or (key == "base_url" and values.may_hold_secrets(text))
-        shown = "the value given" if hidden else repr(text)
-        raise ConfigurationError(f"{key}: {shown} is not usable. Give {expected}.") from None
+        raise ConfigurationError(f"{key}: {text!r} is not usable. Use {expected}.") from None
 
 
 def _seconds(told: Mapping[str, Any]) -> float:
@@ -102,6 +104,6 @@ def _seconds(told: Mapping[str, Any]) -> float:
         return READ_SECONDS
     if not 0 < seconds < 86_400:
         raise ConfigurationError(
-            f"request_timeout: {seconds:g} is not usable. Give a number of seconds such as 300."
+            f"request_timeout: {seconds:g} is not usable. Use a number of seconds such as 300."
         )
     return float(seconds)

@@ -93,7 +93,7 @@ class PipedriveTap:
             messages=messages,
             start=self._config.start,
             overlap=self._config.settings.overlap,
-            excluded=self._config.settings.excluded,
+            excluded=self._config.settings.exclude_columns,
         )
         failures: dict[str, PipedriveError] = {}
         skipped: dict[str, PipedriveError] = {}
@@ -128,7 +128,7 @@ class PipedriveTap:
         fields = self._fields()
         fields.ask(stream.entity, Tally())
         custom = fields.fields_of(stream.entity)
-        return entry_of(stream, schema_of(stream, custom, self._config.settings.excluded))
+        return entry_of(stream, schema_of(stream, custom, self._config.settings.exclude_columns))
 
     def _fields(self) -> FieldMemory:
         """Custom fields, asked for once, however often this tap discovers and syncs."""

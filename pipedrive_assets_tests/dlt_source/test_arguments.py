@@ -59,7 +59,7 @@ def test_the_key_is_found_where_the_verified_source_had_it(given, folder):
 
     pipedrive_source()
 
-    assert "k1" == given.settings.api_token
+    assert "k1" == given.settings.api_token.get_secret_value()
 
 
 def test_the_key_is_found_where_dlt_looks_by_itself(given, folder):
@@ -67,7 +67,7 @@ def test_the_key_is_found_where_dlt_looks_by_itself(given, folder):
 
     pipedrive_source()
 
-    assert "k2" == given.settings.api_token
+    assert "k2" == given.settings.api_token.get_secret_value()
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_the_key_is_found_in_the_environment(given, monkeypatch, name):
 
     pipedrive_source()
 
-    assert "k3" == given.settings.api_token
+    assert "k3" == given.settings.api_token.get_secret_value()
 
 
 def test_the_argument_comes_before_everything_else(given, monkeypatch):
@@ -92,7 +92,7 @@ def test_the_argument_comes_before_everything_else(given, monkeypatch):
 
     pipedrive_source(pipedrive_api_key=" mine\n")
 
-    assert "mine" == given.settings.api_token
+    assert "mine" == given.settings.api_token.get_secret_value()
 
 
 PLACEHOLDERS = (
@@ -126,7 +126,7 @@ def test_a_placeholder_leaves_a_key_elsewhere_its_place(
 
     pipedrive_source()
 
-    assert "real" == given.settings.api_token
+    assert "real" == given.settings.api_token.get_secret_value()
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_placeholder_in_the_environment_leaves_the_file_its_place(
 
     pipedrive_source()
 
-    assert "real" == given.settings.api_token
+    assert "real" == given.settings.api_token.get_secret_value()
 
 
 def test_without_a_key_it_raises_and_no_sandbox_stands_in():
@@ -232,7 +232,7 @@ FAR_AHEAD = datetime.max.replace(tzinfo=timezone(-timedelta(hours=12)))
 
 @pytest.mark.parametrize("start", [*NO_MOMENTS, FAR_AHEAD])
 def test_anything_else_is_one_sentence(given, start):
-    with pytest.raises(ConfigurationError, match=r"since_timestamp: .* is no moment\. Give one"):
+    with pytest.raises(ConfigurationError, match=r"since_timestamp: .* is not a time\. Use one"):
         pipedrive_source("key", since_timestamp=start)
 
 
@@ -244,7 +244,7 @@ def test_anything_else_in_the_configuration_is_the_same_sentence(given, folder, 
         pipedrive_source("key")
 
     assert (
-        f"since_timestamp: {start!r} is no moment. Give one such as '2023-03-01 00:00:00Z'."
+        f"since_timestamp: {start!r} is not a time. Use one such as '2023-03-01 00:00:00Z'."
         == str(refusal.value)
     )
 
@@ -253,7 +253,7 @@ def test_anything_else_in_the_configuration_is_the_same_sentence(given, folder, 
 def test_anything_else_in_the_environment_is_the_same_sentence(given, monkeypatch, start):
     monkeypatch.setenv("SOURCES__PIPEDRIVE__SINCE_TIMESTAMP", str(start))
 
-    with pytest.raises(ConfigurationError, match=r"since_timestamp: .* is no moment\. Give one"):
+    with pytest.raises(ConfigurationError, match=r"since_timestamp: .* is not a time\. Use one"):
         pipedrive_source("key")
 
 

@@ -10,8 +10,7 @@ import pytest
 from pipedrive_assets.api.verdict import ApiReply
 from pipedrive_assets.cli import doctor as command
 from pipedrive_assets.cli import main
-from pipedrive_assets.config import SECRETS
-from pipedrive_assets.config.table import SETTINGS
+from pipedrive_assets.config import SECRETS, SETTINGS
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.doctor import Finding, Level, examine
 from pipedrive_assets.doctor.account_checks import check_clock, check_limits, check_user
@@ -52,7 +51,7 @@ def test_each_setting_is_shown_with_its_value_and_where_it_stands(tmp_path):
     assert "PIPEDRIVE_OVERLAP_MINUTES: 7 (.env)" in told(found)
     assert "PIPEDRIVE_DAILY_AT: 02:15 (default)" in told(found)
     assert TOKEN not in repr(found)
-    assert settings.api_token == TOKEN
+    assert settings.api_token.get_secret_value() == TOKEN
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -70,7 +69,7 @@ def test_every_wrong_setting_is_named_not_only_the_first(tmp_path):
 
     assert settings is None
     assert [2, 2] == [finding.exit_code for finding in only(found, Level.FAIL)]
-    assert "Give an hour and minute such as 02:15." in told(found)
+    assert SETTINGS["PIPEDRIVE_DAILY_AT"].json_schema_extra["remedy"] in told(found)
     assert "Correct PIPEDRIVE_OVERLAP_MINUTES (environment)." in told(found)
 
 
@@ -89,7 +88,7 @@ def test_a_missing_token_and_an_unreadable_file_are_failures(tmp_path):
     (tmp_path / ".env").write_bytes(b"\xff\xfe\x00")
     (failure,), settings = check_settings({}, tmp_path)
     assert settings is None
-    assert failure.text.endswith("Correct its rights or its encoding.")
+    assert failure.text.endswith("Check its permissions and its encoding (UTF-8).")
 
 
 # Warehouse
@@ -304,7 +303,7 @@ def test_the_command_works_on_the_sandbox_and_says_so(capsys):
     assert 0 == command.doctor(quick=True)
 
     said = capsys.readouterr().out
-    assert "the sandbox's invented company stands in" in said
+    assert "the sandbox's invented company is loaded" in said
     assert "OK    account    the api token is that of Sam Sandberg" in said
     assert "readable" not in said
 

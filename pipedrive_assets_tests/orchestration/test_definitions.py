@@ -147,7 +147,7 @@ def test_the_api_token_is_not_in_the_definitions(monkeypatch):
     settings = Settings.from_env()
     definitions = build(settings)
 
-    assert "t0ps3cret-0123456789" == settings.api_token
+    assert "t0ps3cret-0123456789" == settings.api_token.get_secret_value()
     assert "t0ps3cret" not in repr(definitions) + repr(settings)
     assert "t0ps3cret" not in str(definitions.get_repository_def().get_top_level_resources())
 
@@ -156,4 +156,5 @@ def test_the_api_token_is_not_in_the_definitions(monkeypatch):
 def test_a_resource_whose_token_is_not_filled_in_takes_that_of_the_settings(given, monkeypatch):
     monkeypatch.setenv("PIPEDRIVE_API_TOKEN", "real")
 
-    assert "real" == PipedriveResource(api_token=given).settings().api_token
+    found = PipedriveResource(api_token=given).settings().api_token
+    assert "real" == found.get_secret_value()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pipedrive_assets.config.selection import OWN_TABLES, excluded_columns
-from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.config.values import Unusable
 from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.rows.columns import EVERY_TABLE, columns_of
 from pipedrive_assets.rows.exclusion import check_excluded
@@ -22,7 +22,7 @@ def test_every_column_but_those_needed_can_be_kept_out(entity):
     for column in {*held.columns, *held.lists} - set(EVERY_TABLE):
         try:
             found = excluded_columns(f"{entity.name}.{column}")
-        except ConfigurationError:
+        except Unusable:
             assert entity.name in OWN_TABLES or column in {
                 *entity.key,
                 entity.cursor,
@@ -67,8 +67,8 @@ def test_a_deleted_row_is_marked_whatever_is_kept_out():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("persons", "no table and column"),
-        ("people.name", "no table and column"),
+        ("persons", "not a table.column pair"),
+        ("people.name", "not a table.column pair"),
         ("persons.id", "loading needs it"),
         ("deals.update_time", "loading needs it"),
         ("deals.participants_count", "loading needs it"),
@@ -77,5 +77,5 @@ def test_a_deleted_row_is_marked_whatever_is_kept_out():
     ],
 )
 def test_what_cannot_be_kept_out_is_refused_with_a_sentence(text, says):
-    with pytest.raises(ConfigurationError, match=says):
+    with pytest.raises(Unusable, match=says):
         excluded_columns(text)

@@ -87,7 +87,7 @@ def test_discover_then_sync_then_sync_again_from_the_command_line(config, tmp_pa
     [
         ("config", None, "--config: .* cannot be read"),
         ("config", "{", "--config: .* is not valid JSON"),
-        ("config", "[]", "The config is no JSON object"),
+        ("config", "[]", "The config is not a JSON object"),
         ("config", '{"start_date": "2024-01-01"}', "The config has no api_token"),
         ("config", '{"api_token": "<configure me>"}', "The config has no api_token"),
         ("config", '{"api_token": "please set me up !"}', "The config has no api_token"),

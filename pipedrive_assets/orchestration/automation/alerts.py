@@ -18,7 +18,7 @@ def build_alerts(settings: Settings) -> list[dg.SensorDefinition]:
     """The sensor that tells of failed runs of this code location; none without a webhook."""
     if not settings.alert_webhook:
         return []
-    url = settings.alert_webhook
+    url = settings.alert_webhook.get_secret_value()
 
     @dg.run_failure_sensor(
         name="pipedrive_alerts",
@@ -50,4 +50,4 @@ def run_text(run: dg.DagsterRun, failure: str) -> str:
 def tell(run: dg.DagsterRun, settings: Settings, error: PipedriveError) -> None:
     """For a run in a person's own process, which no sensor sees."""
     if settings.alert_webhook and run.remote_job_origin is None:
-        post(settings.alert_webhook, run_text(run, named(error)))
+        post(settings.alert_webhook.get_secret_value(), run_text(run, named(error)))

@@ -1,11 +1,13 @@
 """The weekly reconciliation: a job and its schedule."""
 
+import re
 from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
 from pipedrive_assets.config import Settings
+from pipedrive_assets.config.values import WEEKDAYS
 from pipedrive_assets.connect import caps_of
 from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.load import (
@@ -59,10 +61,10 @@ def reconcile_op(
         children=children_to_read_again(entities, settings.entities) if config.children else (),
         caps=caps_of(settings),
         run_id=context.run_id,
-        max_share=settings.reconcile_max_share,
+        max_share=settings.reconcile_max_share / 100,
         accept_loss=config.accept_loss,
-        since=settings.since,
-        purge_deleted=settings.purge_deleted,
+        since=settings.since_timestamp,
+        purge_deleted=settings.deleted == "purge",
     )
     reports: list[TableReport] = []
     try:
@@ -97,12 +99,13 @@ def build_reconcile_schedule(settings: Settings, job: Any) -> list[dg.ScheduleDe
     if settings.reconcile_at is None:
         return []
     target = Target.of(settings)
+    weekday, hour, minute = re.split("[ :]", settings.reconcile_at)
     on = settings.schedule
 
     @dg.schedule(
         name="pipedrive_weekly_schedule",
         job=job,
-        cron_schedule=settings.reconcile_at,
+        cron_schedule=f"{int(minute)} {int(hour)} * * {WEEKDAYS.index(weekday)}",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
         description="Reconciles every table with Pipedrive once a week.",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from pipedrive_assets.config import Settings, default_freshness
+from pipedrive_assets.config import Settings
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, Entity, Kind
 from pipedrive_assets.warehouse import name_of
 
@@ -39,7 +39,9 @@ class Target:
     sandbox: bool
     entities: tuple[Entity, ...] = DEFAULT_ENTITIES
     first_partition: date = date(2026, 1, 1)
-    freshness: Mapping[str, timedelta | None] = field(default_factory=default_freshness)
+    freshness: Mapping[str, timedelta | None] = field(
+        default_factory=lambda: Settings(found={}).freshness
+    )
 
     @classmethod
     def of(cls, settings: Settings, warehouse: str | None = None) -> "Target":

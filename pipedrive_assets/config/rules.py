@@ -1,0 +1,90 @@
+"""What depends on several settings, and the sentence for each setting that is wrong."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from pipedrive_assets.config.files import env_name
+from pipedrive_assets.config.values import Unusable, may_hold_secrets
+from pipedrive_assets.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pipedrive_assets.config.settings import Settings
+
+ACCOUNT_WAREHOUSE = "data/warehouse.duckdb"
+
+
+def wrong(reasons: Mapping[str, str]) -> ConfigurationError:
+    """Return the error about the first of these settings; `reasons` are by field name."""
+    field, reason = next(iter(reasons.items()))
+    return ConfigurationError(f"{env_name(field)}: {reason}", reasons=reasons)
+
+
+def wrong_settings(error: ValidationError, fields: Mapping[str, FieldInfo]) -> ConfigurationError:
+    """Translate pydantic's error; values of secrets are left out."""
+    reasons: dict[str, str] = {}
+    for detail in error.errors(include_url=False):
+        field = str(detail["loc"][0])
+        cause = detail.get("ctx", {}).get("error")
+        reason = str(cause) if isinstance(cause, Unusable) else _reason(field, detail, fields)
+        reasons.setdefault(field, reason)
+    return wrong(reasons)
+
+
+def _reason(name: str, detail: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> str:
+    if name not in fields:
+        near = get_close_matches(name, fields, n=1)
+        return f"there is no such setting.{f' Did you mean {near[0]}?' if near else ''}"
+    field, given = fields[name], detail["input"]
+    hidden = field.annotation is SecretStr or (name == "base_url" and may_hold_secrets(str(given)))
+    shown = "the value given" if hidden else repr(given)
+    remedy = field.json_schema_extra["remedy"] if isinstance(field.json_schema_extra, dict) else ""
+    return f"{shown} is not usable. {remedy}".strip()
+
+
+def pointers(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what says that an account is meant, so that sandbox data must not be loaded."""
+    found = [env_name(name) for name in ("base_url", "warehouse", "destination") if name in given]
+    if str(given.get("destination", "")).strip() == "duckdb":
+        found.remove(env_name("destination"))
+    if str(given.get("sandbox", "")).strip() == "never":
+        found.append("PIPEDRIVE_SANDBOX=never")
+    if (given["root"] / ACCOUNT_WAREHOUSE).exists():
+        found.append(f"the warehouse {ACCOUNT_WAREHOUSE}")
+    return tuple(found)
+
+
+def check(settings: "Settings") -> None:
+    """Check the warehouse and the read copy.
+
+    Raises:
+        ConfigurationError: They have the wrong form, or names that DuckDB would confuse.
+    """
+    copy = settings.read_copy
+    if settings.destination != "duckdb":
+        if copy:
+            reason = f"is for DuckDB only: {settings.destination} has any number of readers."
+            raise wrong({"read_copy": f"{reason} Remove it."})
+        return
+    _check_file("warehouse", settings.warehouse, settings.dataset)
+    if copy:
+        _check_file("read_copy", copy, settings.dataset)
+        if copy.resolve() == settings.warehouse.resolve():
+            raise wrong({"read_copy": "is the warehouse itself. Use another file."})
+
+
+def _check_file(name: str, file: Path, dataset: str) -> None:
+    if file.suffix != ".duckdb" or file.is_dir():
+        reason = f"{str(file)!r} is not usable. Use a path that ends in .duckdb."
+        raise wrong({name: reason})
+    # DuckDB names a database after its file, up to the first dot, and ignores case.
+    if file.name.partition(".")[0].lower() == dataset.lower():
+        reason = (
+            f"{file.name} has the same name as PIPEDRIVE_DATASET ({dataset!r}): DuckDB cannot "
+            "tell them apart. Rename one of the two."
+        )
+        raise wrong({name: reason})
