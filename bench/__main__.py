@@ -68,7 +68,7 @@ class Bench:
 
     def run(self) -> None:
         """All phases."""
-        facts = self.account.order("first", FIRST, walk=True)
+        facts = self.account.order("first", FIRST, scan=True)
         self._measure("first load, tables with windows", "windowed", "first", of_lists(facts))
         if self.deals <= PLAIN_UP_TO:
             self.account.order("plain", FIRST)
@@ -87,7 +87,7 @@ class Bench:
         self._measure(
             "a day, 2 % changed, all default tables", "default", "day", least, rehearse=True
         )
-        facts = self.account.order("reconciliation", NEXT_DAY, walk=True)
+        facts = self.account.order("reconciliation", NEXT_DAY, scan=True)
         self._measure("reconciliation", "reconcile", "reconciliation", of_lists(facts))
         self._start("start: the code location", "-c", CODE_LOCATION)
         self._start("start: `--help`", "-m", "pipedrive_assets", "--help")

@@ -16,9 +16,9 @@ from threading import Lock
 from typing import Any
 
 from pipedrive_assets.api import Client, Tally
-from pipedrive_assets.extract.plan import Walk
-from pipedrive_assets.extract.walks import read_windowed
-from pipedrive_assets.registry import ENTITIES, Entity, Kind, Listing
+from pipedrive_assets.extract.plan import Scan
+from pipedrive_assets.extract.scans import read_windowed
+from pipedrive_assets.registry import ENTITIES, Endpoint, Entity, Kind
 from pipedrive_assets.sandbox import Limits, Sandbox, SandboxAdapter, World, serve
 from pipedrive_assets.sandbox.exchange import Call, Reply
 
@@ -83,7 +83,7 @@ def walk_lists(recorder: Recorder) -> None:
     )
     for entity in ENTITIES:
         if entity.kind is Kind.WINDOWED:
-            for _ in read_windowed(client, entity, Walk(baseline=True, moves=True), Tally()):
+            for _ in read_windowed(client, entity, Scan(initial_load=True, advances=True), Tally()):
                 pass
 
 
@@ -115,10 +115,10 @@ def _edit(world: World, name: str, key: Any, text: str) -> None:
 def listed(world: World, since: str | None) -> dict[str, int]:
     """Rows on each list, or those of them that changed since a moment."""
     return {
-        listing.path: sum(_is_on(entity, listing, row, since) for row in _rows(world, entity))
+        endpoint.path: sum(_is_on(entity, endpoint, row, since) for row in _rows(world, entity))
         for entity in ENTITIES
         if entity.kind is Kind.WINDOWED
-        for listing in entity.listings
+        for endpoint in entity.endpoints
     }
 
 
@@ -126,8 +126,8 @@ def _rows(world: World, entity: Entity) -> Iterator[Any]:
     yield from world.tables[entity.name].rows.values()
 
 
-def _is_on(entity: Entity, listing: Listing, row: Any, since: str | None) -> bool:
-    if entity.archived and bool(row["is_archived"]) is not (listing is entity.archived):
+def _is_on(entity: Entity, endpoint: Endpoint, row: Any, since: str | None) -> bool:
+    if entity.archived and bool(row["is_archived"]) is not (endpoint is entity.archived):
         return False
     if row.get("is_deleted") and entity.name != "deals":
         return False

@@ -44,19 +44,19 @@ def _of_table(entity: Entity, facts: dict[str, Any]) -> Calls:
     if entity.kind is Kind.CHILD:
         parents = facts[WITH_CHILDREN[entity.name]]
         calls = ceil(parents / BULK_PARENTS) if entity.bulk else parents
-        return Calls(requests=calls, tokens=calls * entity.cost)
+        return Calls(requests=calls, tokens=calls * entity.tokens_per_page)
     calls = Calls()
-    for listing in entity.listings:
-        pages = max(1, ceil(facts["listed"].get(listing.path, 0) / entity.page_rows))
-        calls += Calls(requests=pages, tokens=pages * listing.cost)
+    for endpoint in entity.endpoints:
+        pages = max(1, ceil(facts["listed"].get(endpoint.path, 0) / entity.page_rows))
+        calls += Calls(requests=pages, tokens=pages * endpoint.tokens_per_page)
     return calls
 
 
 def cost_of(path: str) -> int:
     """Tokens of a page of a list."""
     return next(
-        listing.cost
+        endpoint.tokens_per_page
         for entity in BY_NAME.values()
-        for listing in entity.listings
-        if listing.path == path
+        for endpoint in entity.endpoints
+        if endpoint.path == path
     )

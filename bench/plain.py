@@ -28,7 +28,7 @@ def resources() -> list[Any]:
         }
         for entity in ENTITIES
         if entity.kind is Kind.WINDOWED
-        for listing in entity.listings
+        for listing in entity.endpoints
     ]
 
 

@@ -22,7 +22,7 @@ Tree = dict[str, "str | Tree"]
 def statements(folder: Path) -> Iterator[str]:
     """One statement per table of which there are replies."""
     for entity in ENTITIES:
-        paths = [listing.path for listing in entity.listings]
+        paths = [endpoint.path for endpoint in entity.endpoints]
         patterns = [re.escape(path.replace("/", ".")).replace(r"\{id\}", r"\d+") for path in paths]
         matches = re.compile("|".join(patterns)).fullmatch
         folders = [each for each in sorted(folder.iterdir()) if matches(each.name)]

@@ -28,8 +28,8 @@ def odd_columns() -> Iterator[Fault]:
     value in each row."""
     for entity in ENTITIES:
         if names := decisive_columns(entity, is_key=False):
-            for listing in entity.listings:
-                yield edited_rows(listing.path, entity, names)
+            for endpoint in entity.endpoints:
+                yield edited_rows(endpoint.path, entity, names)
 
 
 def edited_rows(path: str, entity: Entity, names: list[str]) -> Fault:
@@ -46,7 +46,7 @@ def edited_rows(path: str, entity: Entity, names: list[str]) -> Fault:
     def change(genuine: Reply) -> Reply:
         body = json.loads(genuine.body)
         data = body["data"]
-        rows = data[entity.nested] if entity.nested and data else data
+        rows = data[entity.data_key] if entity.data_key and data else data
         if genuine.status != 200 or not rows:
             return genuine
         rows[:] = map(edit, rows)
@@ -72,5 +72,5 @@ def numbers_as_text() -> Iterator[Fault]:
         if entity.kind is Kind.CHILD and not entity.bulk:
             continue
         if names := decisive_columns(entity, is_key=True):
-            for listing in entity.listings:
-                yield changed(pattern(listing.path), as_text(names)).always()
+            for endpoint in entity.endpoints:
+                yield changed(pattern(endpoint.path), as_text(names)).always()

@@ -107,7 +107,7 @@ def places(entities: Iterable[Entity] = ENTITIES) -> list[str]:
         if entity.parent:
             parent = BY_NAME[entity.parent]
             found.append(parent.path + RECORD)
-        found += [listing.path.format(id="*") for listing in entity.listings]
+        found += [listing.path.format(id="*") for listing in entity.endpoints]
         if entity.fields:
             found.append(f"api/v2/{entity.fields}")
     return list(dict.fromkeys(found))

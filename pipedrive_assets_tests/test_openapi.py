@@ -106,7 +106,7 @@ def test_a_missing_document_ends_the_command_with_a_sentence(
 
 def test_the_file_has_each_list_and_route_and_no_text_of_the_documents() -> None:
     text = (TOOLS / "openapi.json").read_text("utf-8")
-    paths = {listing.path for entity in ENTITIES for listing in entity.listings}
+    paths = {endpoint.path for entity in ENTITIES for endpoint in entity.endpoints}
     paths |= {route.path for route in ROUTES}
 
     assert {path.removeprefix("api/") for path in paths} == json.loads(text).keys()

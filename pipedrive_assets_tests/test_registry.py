@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipedrive_assets.api.wire import CONNECTIONS
-from pipedrive_assets.extract.child_walks import CHILD_THREADS
+from pipedrive_assets.extract.child_scans import CHILD_THREADS
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Kind
 from pipedrive_assets.registry.optional import OPTIONAL_ENTITIES
 from pipedrive_assets.rows.columns import columns_of
@@ -45,9 +45,9 @@ def test_a_child_has_a_call_per_parent_and_is_keyed_by_it(entity):
     is_child = entity.kind is Kind.CHILD
     named = entity.bulk or entity.parent_param
 
-    assert (is_child or entity.per is not None) == ("{id}" in entity.path or named is not None)
-    assert not (entity.parent and entity.per)
-    assert entity.gated or not entity.optional
+    assert (is_child or entity.list_per is not None) == ("{id}" in entity.path or named is not None)
+    assert not (entity.parent and entity.list_per)
+    assert entity.feature_gated or not entity.optional
     assert not is_child or PARENT_KEYS[entity.parent] == entity.key[0]
 
 
@@ -57,9 +57,9 @@ def test_whose_rows_a_list_is_asked_for_are_known_by_numbers_or_are_few(entity):
         columns = columns_of(entity.parent).columns
         assert "bigint" == columns["id"].type
         assert "timestamp" == columns[BY_NAME[entity.parent].change_column].type
-    if entity.per:
-        assert Kind.SNAPSHOT is BY_NAME[entity.per].kind
-        assert "id" in BY_NAME[entity.per].key
+    if entity.list_per:
+        assert Kind.SNAPSHOT is BY_NAME[entity.list_per].kind
+        assert "id" in BY_NAME[entity.list_per].key
 
 
 @each_entity
@@ -86,19 +86,19 @@ def test_key_and_cursor_are_columns(entity):
 
 @each_entity
 def test_a_counter_is_a_column_of_the_parent(entity):
-    if entity.counter:
-        assert "bigint" == columns_of(entity.parent).columns[entity.counter].type
+    if entity.count_column:
+        assert "bigint" == columns_of(entity.parent).columns[entity.count_column].type
 
 
 @each_entity
 def test_no_endpoint_is_out_of_support(entity):
-    assert [] == [listing.path for listing in entity.listings if listing.path in OUT_OF_SUPPORT]
+    assert [] == [endpoint.path for endpoint in entity.endpoints if endpoint.path in OUT_OF_SUPPORT]
 
 
 @each_entity
 def test_the_text_for_people_is_a_sentence(entity):
-    assert entity.doc[0].isupper()
-    assert entity.doc.endswith(".")
+    assert entity.description[0].isupper()
+    assert entity.description.endswith(".")
 
 
 @pytest.fixture(scope="module")
@@ -109,14 +109,14 @@ def operations():
 
 @each_entity
 def test_costs_are_the_official_ones(entity, operations):
-    assert [listing.cost for listing in entity.listings] == [
-        operations[listing.path]["cost"] for listing in entity.listings
+    assert [endpoint.tokens_per_page for endpoint in entity.endpoints] == [
+        operations[endpoint.path]["cost"] for endpoint in entity.endpoints
     ]
 
 
 @each_entity
 def test_the_page_in_the_reference_is_that_of_the_list(entity, operations):
-    assert operations[entity.listings[0].path]["page"] == columns_of(entity.name).page
+    assert operations[entity.endpoints[0].path]["page"] == columns_of(entity.name).page
 
 
 @each_entity
@@ -128,14 +128,14 @@ def test_only_official_parameters_are_sent(entity, operations):
     sent |= {name for variant in entity.variants for name, _ in variant}
     if entity.kind is Kind.WINDOWED:
         sent |= {"sort"} if entity.paging == "offset" else {"sort_by", "sort_direction"}
-        sent |= {"updated_until"} if entity.until else set()
+        sent |= {"updated_until"} if entity.supports_updated_until else set()
 
-    for listing in entity.listings:
-        if entity.kind is Kind.WINDOWED and listing.since:
+    for endpoint in entity.endpoints:
+        if entity.kind is Kind.WINDOWED and endpoint.supports_updated_since:
             sent |= {"updated_since"}
-        if not listing.since:
+        if not endpoint.supports_updated_since:
             sent -= {"updated_since"}
-        official = {*operations[listing.path]["parameters"]}
+        official = {*operations[endpoint.path]["parameters"]}
         assert sent <= official
 
 
@@ -144,8 +144,8 @@ def test_every_extra_that_may_be_asked_for_is_asked_for(entity, operations):
     asked = {
         name for key, value in entity.params if key == "include_fields" for name in value.split(",")
     }
-    for listing in entity.listings:
-        official = operations[listing.path]["parameters"].get("include_fields")
+    for endpoint in entity.endpoints:
+        official = operations[endpoint.path]["parameters"].get("include_fields")
         if official and entity.shape == "plain":
             assert {*official["enum"]} == asked
 

@@ -51,36 +51,36 @@ def _opens_nothing(link: Any) -> Any:
 
 
 def _rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
-    if entity.per:
+    if entity.list_per:
         return [
             row
-            for parent in _rows(sandbox, BY_NAME[entity.per])
-            for row in _walk(sandbox, entity.path.format(id=parent["id"]), _named(entity, parent))
+            for parent in _rows(sandbox, BY_NAME[entity.list_per])
+            for row in _scan(sandbox, entity.path.format(id=parent["id"]), _named(entity, parent))
         ]
     if entity.bulk:
         parents = _rows(sandbox, BY_NAME[entity.parent])
         return [
             row
             for parent in parents
-            for row in _walk(sandbox, entity.path, [(entity.bulk, str(parent["id"]))])
+            for row in _scan(sandbox, entity.path, [(entity.bulk, str(parent["id"]))])
         ]
     if entity.parent:
         parents = _rows(sandbox, BY_NAME[entity.parent])
         return [
             _child(entity, parent["id"], row)
             for parent in parents
-            for row in _walk(sandbox, entity.path.format(id=parent["id"]), _named(entity, parent))
+            for row in _scan(sandbox, entity.path.format(id=parent["id"]), _named(entity, parent))
         ]
     found: dict[Any, Row] = {}
-    for listing in entity.listings:
-        for row in _listed(sandbox, entity, listing.path):
+    for endpoint in entity.endpoints:
+        for row in _listed(sandbox, entity, endpoint.path):
             found[_key(entity, row)] = row
     return list(found.values())
 
 
 def _listed(sandbox: Sandbox, entity: Entity, path: str) -> Iterator[Row]:
     for variant in entity.variants:
-        yield from _walk(sandbox, path, (*entity.params, *variant), entity.nested)
+        yield from _scan(sandbox, path, (*entity.params, *variant), entity.data_key)
 
 
 def _participant(deal_id: int, row: Row) -> Row:
@@ -122,7 +122,7 @@ def _child(entity: Entity, parent: Any, row: Row) -> Row:
     return {entity.key[0]: parent, **keyed, **row}
 
 
-def _walk(
+def _scan(
     sandbox: Sandbox,
     path: str,
     params: Iterable[tuple[str, str]],
@@ -282,7 +282,7 @@ def custom_values(
 ) -> list[str]:
     """The same for rows by their keys; `named` are the columns by the fields' keys."""
     door = Sandbox(sandbox.world, limits=Limits(burst=1_000_000))
-    defined = {row["field_code"]: row for row in _walk(door, f"api/v2/{entity.fields}", ())}
+    defined = {row["field_code"]: row for row in _scan(door, f"api/v2/{entity.fields}", ())}
     found: list[str] = []
     for row in expected:
         mine = stored.get(_key(entity, row), {})

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipedrive_assets.registry import ENTITIES, Entity, Listing
+from pipedrive_assets.registry import ENTITIES, Endpoint, Entity
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -80,18 +80,18 @@ class Documents:
 
     operations: Mapping[str, Json]
 
-    def operation(self, listing: Listing) -> Json:
+    def operation(self, endpoint: Endpoint) -> Json:
         """Find the facts of a list's GET."""
-        return self.operations[listing.path.removeprefix("api/")]
+        return self.operations[endpoint.path.removeprefix("api/")]
 
     def page(self, entity: Entity) -> str:
         """Name the page of Pipedrive's API reference that tells of an entity's list."""
-        page: str = self.operation(entity.listings[0])["page"]
+        page: str = self.operation(entity.endpoints[0])["page"]
         return page
 
-    def example_rows(self, listing: Listing, nested: str | None) -> list[Any]:
+    def example_rows(self, endpoint: Endpoint, nested: str | None) -> list[Any]:
         """Find the rows of the official example answer; none when there is no example."""
-        rows = self.operation(listing).get("example", {}).get("data")
+        rows = self.operation(endpoint).get("example", {}).get("data")
         if nested and isinstance(rows, dict):
             rows = rows.get(nested)
         return rows if isinstance(rows, list) else []
@@ -104,10 +104,10 @@ def read_documents(file: Path) -> Documents:
     except FileNotFoundError:
         sys.exit(f"{file} is missing: run make openapi FROM=folder-with-the-documents.")
     for entity in ENTITIES:
-        for listing in entity.listings:
-            if listing.path.removeprefix("api/") not in operations:
+        for endpoint in entity.endpoints:
+            if endpoint.path.removeprefix("api/") not in operations:
                 sys.exit(
-                    f"{file.name} does not have {listing.path}, the list of {entity.name}: "
+                    f"{file.name} does not have {endpoint.path}, the list of {entity.name}: "
                     "run make openapi FROM=folder-with-the-documents."
                 )
     return Documents(operations=operations)
@@ -210,10 +210,10 @@ def documented(documents: Documents, entity: Entity) -> Found:
     properties: dict[str, Any] = {}
     rows: list[Any] = []
     names: dict[str, None] = {}
-    for listing in entity.listings:
-        operation = documents.operation(listing)
-        properties = {**item_properties(operation, entity.nested), **properties}
-        rows += documents.example_rows(listing, entity.nested)
+    for endpoint in entity.endpoints:
+        operation = documents.operation(endpoint)
+        properties = {**item_properties(operation, entity.data_key), **properties}
+        rows += documents.example_rows(endpoint, entity.data_key)
         names |= dict.fromkeys(included(operation))
     return found_in(properties, [*rows, names])
 

@@ -85,18 +85,18 @@ def optional_tables() -> str:
 
 
 def _cost(entity: Entity) -> str:
-    costs = [listing.cost for listing in entity.listings]
+    costs = [endpoint.tokens_per_page for endpoint in entity.endpoints]
     cost = f"{len(costs)} x {costs[0]}" if len(costs) > 2 else " + ".join(map(str, costs))
     if entity.parent:
         one = entity.parent_name.replace("_", " ")
         return f"{cost} per {f'100 {one}s' if entity.bulk else one}"
-    if entity.per:
-        return f"{BY_NAME[entity.per].cost} + {cost} for each of {entity.per}"
+    if entity.list_per:
+        return f"{BY_NAME[entity.list_per].tokens_per_page} + {cost} for each of {entity.list_per}"
     return f"{cost} per page"
 
 
 def _doc(entity: Entity) -> str:
-    return f"{entity.doc} Optional." if entity.optional else entity.doc
+    return f"{entity.description} Optional." if entity.optional else entity.description
 
 
 def entity_pages() -> str:
@@ -125,7 +125,7 @@ def _entity_page(entity: Entity) -> str:
 
 
 def _facts(entity: Entity) -> dict[str, str]:
-    lists = ", ".join(f"`GET /{listing.path}`" for listing in entity.listings)
+    lists = ", ".join(f"`GET /{endpoint.path}`" for endpoint in entity.endpoints)
     cursor = f"`{entity.cursor}`" if entity.cursor else "none: read whole each time"
     if entity.parent:
         cursor = f"none: read again when its `{entity.parent}` row changes"
@@ -164,7 +164,7 @@ def _derived_page(table: DerivedTable) -> str:
         [
             f"## {table.name}",
             "",
-            table.doc,
+            table.description,
             "",
             f"- reads: {', '.join(f'`{name}`' for name in table.reads)}",
             f"- query: [{table.name}.sql](../pipedrive_assets/views/sql/{table.name}.sql)",

@@ -39,7 +39,7 @@ def address(path: str) -> tuple[str, str]:
 
 def wanted() -> set[str]:
     """List what this project reads, and what its sandbox answers."""
-    paths = {listing.path for entity in ENTITIES for listing in entity.listings}
+    paths = {endpoint.path for entity in ENTITIES for endpoint in entity.endpoints}
     return paths | {route.path for route in ROUTES}
 
 

@@ -1,4 +1,4 @@
-"""Pace and spending: the burst limit shared by all threads, and what each table's walk has
+"""Pace and spending: the burst limit shared by all threads, and what each table's scan has
 used.
 """
 

@@ -1,4 +1,4 @@
-"""The client: one loop around the verdict table, shared by every walk of a run.
+"""The client: one loop around the verdict table, shared by every scan of a run.
 
 Many threads may call it at once. The api token travels in the `x-api-token` header and nowhere
 else.
@@ -144,12 +144,12 @@ class Client:
         null_is_empty: bool = False,
         data_key: str | None = None,
     ) -> Iterator[Answer]:
-        """Walk a list from `marker` (None: its start) to its end, a page at a time.
+        """Scan a list from `marker` (None: its start) to its end, a page at a time.
 
         With `null_is_empty`, a first page of API v2 with `data: null` twice in a row is empty.
         `data_key` is the key of the rows where `data` is an object.
 
-        Raises PageMarkerExpired where a marker in mid-walk is no longer accepted.
+        Raises PageMarkerExpired where a marker in mid-scan is no longer accepted.
         """
         counted, seen, last_rows = tally or Tally(), {marker}, None
         v1 = path.startswith("v1/")
@@ -281,11 +281,11 @@ class Client:
     def _stop(
         self, call: ApiCall, reply: ApiReply | None, verdict: Verdict, attempts: int
     ) -> errors.ApiError:
-        """The error to raise; what concerns the whole account ends every walk of this client."""
+        """The error to raise; what concerns the whole account ends every scan of this client."""
         error = self._error(call, reply, verdict, attempts)
         if isinstance(error, _OF_ALL) or verdict.action is Action.WAIT:
             with self._lock:
-                # Made anew for each walk: an exception that is raised twice mixes its tracebacks.
+                # Made anew for each scan: an exception that is raised twice mixes its tracebacks.
                 self._final = self._final or partial(self._error, call, reply, verdict, attempts)
         return error
 

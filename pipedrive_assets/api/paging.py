@@ -1,7 +1,7 @@
 """From one page to the next, purely: v2's opaque cursor and v1's offset, with every envelope seen
 in the wild.
 
-Official docs, pagination. A walk ends only where the envelope says so: never on a short page.
+Official docs, pagination. A scan ends only where the envelope says so: never on a short page.
 """
 
 from dataclasses import dataclass, field

@@ -11,7 +11,7 @@ def entities() -> None:
             entity.name,
             f"{entity.kind.value}{', optional' if entity.optional else ''}",
             f"/{entity.path}",
-            str(entity.cost),
+            str(entity.tokens_per_page),
         )
         for entity in ENTITIES
     ]

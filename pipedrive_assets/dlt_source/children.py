@@ -10,7 +10,7 @@ from dlt.extract import DltResource
 from pipedrive_assets.dlt_source.hints import empty_table, no_children, plain_hints, with_columns
 from pipedrive_assets.dlt_source.run import ChildReading, Extraction, Row, Session
 from pipedrive_assets.errors import PipedriveError, Refused
-from pipedrive_assets.extract.child_walks import read_children
+from pipedrive_assets.extract.child_scans import read_children
 from pipedrive_assets.extract.chunk import Chunk, Parent
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.windows import stamp, utc_now
@@ -45,7 +45,7 @@ def _children(
     owed = reading.take_owed()
     fresh = [row for row in parents if reading.needs(row, cursor, run.request)]
     reading.read.update(row["id"] for row in fresh)
-    spared = [row["id"] for row in fresh if child.counter and row.get(child.counter) == 0]
+    spared = [row["id"] for row in fresh if child.count_column and row.get(child.count_column) == 0]
     asked = [*owed, *(_parent(child, row) for row in fresh if row["id"] not in set(spared))]
     if spared and not reading.is_first:
         now = stamp(utc_now())
@@ -57,7 +57,7 @@ def _children(
 
 
 def _parent(child: Entity, row: Row) -> Parent:
-    filled = bool(child.has_own_counter and row.get(child.counter or ""))
+    filled = bool(child.has_own_count and row.get(child.count_column or ""))
     return Parent(id=row["id"], update_time=None, filled=filled)
 
 

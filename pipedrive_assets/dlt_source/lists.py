@@ -22,9 +22,9 @@ from pipedrive_assets.dlt_source.state import (
 )
 from pipedrive_assets.errors import FieldsRefused, PipedriveError
 from pipedrive_assets.extract.omitted_fields import fields_to_omit
-from pipedrive_assets.extract.plan import Walk, restarted
-from pipedrive_assets.extract.snapshot_walks import parents_to_read, read_snapshot
-from pipedrive_assets.extract.walks import read_windowed
+from pipedrive_assets.extract.plan import Scan, restarted
+from pipedrive_assets.extract.scans import read_windowed
+from pipedrive_assets.extract.snapshot_scans import parents_to_read, read_snapshot
 from pipedrive_assets.registry import Entity, Kind, children_of
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 
@@ -56,37 +56,37 @@ def _snapshot(run: Extraction, entity: Entity) -> Iterator[Any]:
         shaped = [run.shaped(entity, row, None, custom) for row in rows]
         newest = {tuple(row.get(name) for name in entity.key): row for row in shaped}
         note_rows(seen, newest.values(), entity.change_column, run.request.overlap)
-        finished: list[tuple[ChildReading, Walk]] = []
+        finished: list[tuple[ChildReading, Scan]] = []
         for child in children:
-            parents, walk = parents_to_read(entity, chunk, child.walk)
+            parents, scan = parents_to_read(entity, chunk, child.scan)
             child.concerned = {row["id"] for _, row in parents}
-            finished.append((child, walk))
+            finished.append((child, scan))
         yield empty_table(entity, custom)
         yield with_columns(list(newest.values()), entity, custom)
-        for child, walk in finished:
+        for child, scan in finished:
             if child.counts:
-                note_finished(child.state, walk, seen, entity.list_names)
+                note_finished(child.state, scan, seen, entity.list_names)
 
 
 def _windowed(run: Extraction, entity: Entity) -> Iterator[Any]:
     """Read once for the table and for every selected child; each has its own place in time."""
     own: State = dlt.current.resource_state(entity.name)
-    paths = [listing.path for listing in entity.listings]
+    paths = [endpoint.path for endpoint in entity.endpoints]
     before = dict(own)
     known: tuple[str, ...] = tuple(own.get(OMITTED, ()))
     omitted = fields_to_omit(run.client, entity, run.tally, known)
     is_first = not {COMPLETE, BEGUN} & own.keys()
     custom = _fields(run, entity, own, paths)
     hearers = _hearers(run, entity, own, omitted)
-    wanted = replace(covering(walk for _, walk in hearers.values()), omitted=omitted)
-    walk, seen = _begun(own, wanted, hearers)
+    wanted = replace(covering(scan for _, scan in hearers.values()), omitted=omitted)
+    scan, seen = _begun(own, wanted, hearers)
     cursor = entity.cursor or ""
     yield empty_table(entity, custom)
     try:
-        for chunk in read_windowed(run.client, entity, walk, run.tally, chunk_pages=CHUNK_PAGES):
+        for chunk in read_windowed(run.client, entity, scan, run.tally, chunk_pages=CHUNK_PAGES):
             if chunk.omitted and entity.name in hearers:
                 _omit(own, entity, chunk.omitted, None if is_first else known)
-            walk = chunk.walk or walk
+            scan = chunk.scan or scan
             rows = [row for _, row in chunk.rows]
             custom = run.fields.fields_for(entity, rows, run.tally)
             shaped = [run.shaped(entity, row, None, custom) for row in rows]
@@ -97,19 +97,19 @@ def _windowed(run: Extraction, entity: Entity) -> Iterator[Any]:
             yield with_columns(shaped, entity, custom)
     except PipedriveError:
         # Saved only where the failure does not undo the whole load: with keep_partial.
-        own[BEGUN] = {"walk": walk.to_json(), "seen": seen, "hearers": sorted(hearers)}
+        own[BEGUN] = {"walk": scan.to_json(), "seen": seen, "hearers": sorted(hearers)}
         raise
     # Wakes the transformers once more: other lists may owe them parents by now.
     yield empty_table(entity, run.fields.fields_of(entity))
     for name, (state, _) in hearers.items():
         if name not in run.children or run.children[name].counts:
-            note_finished(state, walk, seen, paths)
+            note_finished(state, scan, seen, paths)
     if entity.name in hearers:
-        _note_omitted(own, walk.omitted_after(known))
+        _note_omitted(own, scan.omitted_after(known))
 
 
 def _fields(run: Extraction, entity: Entity, own: State, paths: Sequence[str]) -> FieldSet | None:
-    """The custom fields; a walk begins again where rows were loaded before they were known."""
+    """The custom fields; a scan begins again where rows were loaded before they were known."""
     run.fields.ask(entity, run.tally)
     custom = run.fields.fields_of(entity)
     if custom and names_known_now(own, custom, paths):
@@ -135,12 +135,12 @@ def _omit(own: State, entity: Entity, names: Sequence[str], known: Sequence[str]
 
 def _hearers(
     run: Extraction, entity: Entity, own: State, omitted: Sequence[str]
-) -> dict[str, tuple[State, Walk]]:
+) -> dict[str, tuple[State, Scan]]:
     """For whom the list is read: its own table and children that are selected, or whoever else
     asks. A child that the account lacks hears what comes, and nothing is read for it alone.
     """
     children = _children(run, entity)
-    hearers = {child.name: (child.state, child.walk) for child in children if child.counts}
+    hearers = {child.name: (child.state, child.scan) for child in children if child.counts}
     if entity.name in dlt.current.source().selected_resources or not hearers:
         hearers[entity.name] = (own, planned(own, run.request, omitted))
     return hearers
@@ -151,14 +151,14 @@ def _children(run: Extraction, entity: Entity) -> list[ChildReading]:
     return [run.hear(child) for child in children_of(entity.name) if child.name in selected]
 
 
-def _begun(own: State, wanted: Walk, hearers: dict[str, Any]) -> tuple[Walk, Row]:
-    """The walk where an earlier run had to leave it, with what it saw; else the one wanted.
+def _begun(own: State, wanted: Scan, hearers: dict[str, Any]) -> tuple[Scan, Row]:
+    """The scan where an earlier run had to leave it, with what it saw; else the one wanted.
 
     It is complete only as of that run; the next one reads what came since.
     """
     begun = own.pop(BEGUN, None)
     if begun and set(hearers) <= set(begun["hearers"]):
-        walk = Walk.from_json(begun["walk"])
-        if restarted(walk) == wanted:
-            return walk, dict(begun["seen"])
+        scan = Scan.from_json(begun["walk"])
+        if restarted(scan) == wanted:
+            return scan, dict(begun["seen"])
     return wanted, {}

@@ -20,7 +20,7 @@ from pipedrive_assets.errors import PipedriveError, WrongAccountError, raise_alo
 from pipedrive_assets.extract.child_calls import Answered, ChildCalls
 from pipedrive_assets.extract.chunk import Chunk, Parent
 from pipedrive_assets.extract.custom_fields import FieldMemory, StateMapping
-from pipedrive_assets.extract.plan import Walk
+from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.extract.refusals import skips
 from pipedrive_assets.extract.unexpected import explained
 from pipedrive_assets.registry import ENTITIES, Entity
@@ -61,14 +61,14 @@ class ChildReading:
     """A child table while its parents are read: which of them it still needs."""
 
     name: str
-    walk: Walk
+    scan: Scan
     state: State
     before: Row
     read: set[int] = field(default_factory=set)
     """Parents whose children are in this load already; a set is never mixed of two readings."""
 
     concerned: set[int] | None = None
-    """The parents of a snapshot that this child is read for; None: `walk` decides."""
+    """The parents of a snapshot that this child is read for; None: `scan` decides."""
 
     answered: bool = False
     stopped: bool = False
@@ -91,7 +91,7 @@ class ChildReading:
         if row["id"] in self.read:
             return False
         if self.concerned is None:
-            is_concerned = concerns(self.walk, row, cursor)
+            is_concerned = concerns(self.scan, row, cursor)
         else:
             is_concerned = row["id"] in self.concerned
         if not is_concerned:
@@ -178,7 +178,7 @@ class Extraction:
             del state[REFUSED]
         reading = ChildReading(
             name=child.name,
-            walk=planned(state, self.request),
+            scan=planned(state, self.request),
             state=state,
             before={**state},
         )

@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipedrive_assets.dlt_source.arguments import Request
-from pipedrive_assets.extract.plan import Coverage, Held, Walk, earliest, lists_from_json, plan
+from pipedrive_assets.extract.plan import (
+    Scan,
+    TableStats,
+    Watermark,
+    earliest,
+    lists_from_json,
+    plan,
+)
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.windows import Window, parse_stamp, utc_now
 
@@ -35,21 +42,21 @@ OMITTED = "omitted_fields"
 """Names in `include_fields` that some rows were loaded without, because Pipedrive refused them."""
 
 
-def planned(state: State, request: Request, omitted: Sequence[str] = ()) -> Walk:
+def planned(state: State, request: Request, omitted: Sequence[str] = ()) -> Scan:
     """What a resource needs to be read: everything at first, then what changed; everything too
     where rows lack fields that are no longer `omitted`.
     """
     reached = _moment(state.get(COMPLETE))
     return plan(
-        Coverage(
-            baseline_at=reached,
+        Watermark(
+            initial_load_at=reached,
             complete_until=reached,
             ids_until=state.get(IDS),
             lists=lists_from_json(state.get(LISTS, {})),
             omitted=tuple(state.get(OMITTED, ())),
         ),
         Window(start=utc_now()),
-        held=Held(newest=_moment(state.get(NEWEST))),
+        table_stats=TableStats(newest=_moment(state.get(NEWEST))),
         overlap=request.overlap,
         since=request.since,
         full=request.full,
@@ -57,9 +64,9 @@ def planned(state: State, request: Request, omitted: Sequence[str] = ()) -> Walk
     )
 
 
-def covering(walks: Iterable[Walk]) -> Walk:
-    """The walk that reads what each of these reads."""
-    first, *others = walks
+def covering(scans: Iterable[Scan]) -> Scan:
+    """The scan that reads what each of these reads."""
+    first, *others = scans
     for other in others:
         since = earliest(first.since, other.since)
         starts = {
@@ -67,9 +74,9 @@ def covering(walks: Iterable[Walk]) -> Walk:
             for path in {*first.lists, *other.lists}
         }
         ids = [each.above_id for each in (first, other) if each.above_id is not None]
-        first = Walk(
-            baseline=first.baseline or other.baseline,
-            moves=True,
+        first = Scan(
+            initial_load=first.initial_load or other.initial_load,
+            advances=True,
             since=since,
             above_id=min(ids) if since and ids else None,
             lists={path: each for path, each in starts.items() if each != since},
@@ -77,14 +84,14 @@ def covering(walks: Iterable[Walk]) -> Walk:
     return first
 
 
-def concerns(walk: Walk, row: Row, cursor: str) -> bool:
-    """Whether a walk of its own would have shown this row."""
-    start = walk.earliest
+def concerns(scan: Scan, row: Row, cursor: str) -> bool:
+    """Whether a scan of its own would have shown this row."""
+    start = scan.earliest
     if start is None:
         return True
     if change := row.get(cursor):
         return parse_stamp(change) >= start
-    return walk.above_id is None or row["id"] > walk.above_id
+    return scan.above_id is None or row["id"] > scan.above_id
 
 
 def is_held(before: State, row: Row, cursor: str, overlap: timedelta) -> bool:
@@ -124,18 +131,18 @@ def _recent(changes: Mapping[str, str], overlap: timedelta) -> dict[str, str]:
     return {key: changes[key] for key, moment in moments.items() if moment >= since - overlap}
 
 
-def note_finished(state: State, walk: Walk, seen: State, paths: Iterable[str] = ()) -> None:
-    """Record a finished walk over the lists `paths`: what it covers is complete."""
-    if (reached := walk.complete_until()) is None:
+def note_finished(state: State, scan: Scan, seen: State, paths: Iterable[str] = ()) -> None:
+    """Record a finished scan over the lists `paths`: what it covers is complete."""
+    if (reached := scan.complete_until()) is None:
         return
     state[COMPLETE] = _later(state.get(COMPLETE), reached.isoformat())
-    lists = walk.lists_after(lists_from_json(state.get(LISTS, {})), paths)
+    lists = scan.lists_after(lists_from_json(state.get(LISTS, {})), paths)
     if lists:
         state[LISTS] = {path: each and each.isoformat() for path, each in lists.items()}
     state[RECENT] = seen.get(RECENT, {})
     if NEWEST in seen:
         state[NEWEST] = _later(state.get(NEWEST), seen[NEWEST])
-    if walk.saw_newest_ids and IDS in seen:
+    if scan.saw_newest_ids and IDS in seen:
         state[IDS] = max(seen[IDS], state.get(IDS) or 0)
 
 
@@ -149,7 +156,7 @@ def names_known_now(state: State, custom: FieldSet, paths: Iterable[str]) -> boo
     """Have the lists read from their start where rows were loaded before their fields were known.
 
     Returns:
-        Whether they are: a walk that was begun before has to begin again.
+        Whether they are: a scan that was begun before has to begin again.
     """
     unknown = {*state.get(UNKNOWN, ())}
     if unknown.isdisjoint(custom.plan.values):

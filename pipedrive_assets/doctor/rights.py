@@ -17,8 +17,8 @@ from pipedrive_assets.errors import (
 )
 from pipedrive_assets.extract.omitted_fields import Names, fewer_fields
 from pipedrive_assets.extract.refusals import skips
-from pipedrive_assets.extract.walks import first_page
-from pipedrive_assets.registry import BY_NAME, Entity, Listing
+from pipedrive_assets.extract.scans import first_page
+from pipedrive_assets.registry import BY_NAME, Endpoint, Entity
 
 TOPIC = "rights"
 OF_ALL = (AuthenticationError, Blocked, BudgetExhausted, TooManyRequests)
@@ -30,32 +30,32 @@ class Probe:
     """One call that shows whether a table can be read; some need the id of another table's row."""
 
     entity: Entity
-    listing: Listing
+    endpoint: Endpoint
 
     @property
     def is_extra(self) -> bool:
         """Whether the table has another list before it."""
-        return self.listing.path != self.entity.path
+        return self.endpoint.path != self.entity.path
 
     @property
     def owner(self) -> str | None:
         """The table whose row it needs."""
-        return self.entity.parent or self.entity.per
+        return self.entity.parent or self.entity.list_per
 
 
 def probes(entities: Sequence[Entity]) -> list[Probe]:
     """The calls to make, first those whose rows the others are asked for."""
-    parents = [BY_NAME[owner] for entity in entities if (owner := entity.parent or entity.per)]
+    parents = [BY_NAME[owner] for entity in entities if (owner := entity.parent or entity.list_per)]
     found: dict[str, Probe] = {}
     for entity in (*parents, *entities):
-        for listing in entity.listings:
-            found.setdefault(listing.path, Probe(entity=entity, listing=listing))
+        for endpoint in entity.endpoints:
+            found.setdefault(endpoint.path, Probe(entity=entity, endpoint=endpoint))
     return sorted(found.values(), key=lambda probe: probe.owner is not None)
 
 
 def cost(probes: Iterable[Probe]) -> int:
     """Tokens that the calls take."""
-    return sum(probe.listing.cost for probe in probes)
+    return sum(probe.endpoint.tokens_per_page for probe in probes)
 
 
 def check_rights(client: Client, probes: Sequence[Probe]) -> Iterator[Finding]:
@@ -90,16 +90,16 @@ def _first_row(
     client: Client, probe: Probe, parent: object, omitted: Names = ()
 ) -> tuple[Mapping[str, object] | None, Names]:
     """The first row, asked for with the parameters of a load; and the fields that are refused."""
-    entity, listing = probe.entity.without_fields(omitted), probe.listing
+    entity, endpoint = probe.entity.without_fields(omitted), probe.endpoint
     name = entity.bulk or entity.parent_param
     named = ((name, str(parent)),) if name else ()
-    params = (*first_page(entity, listing), *named)
-    path = listing.path.format(id=parent)
+    params = (*first_page(entity, endpoint), *named)
+    path = endpoint.path.format(id=parent)
     how = partial(
-        client.pages, paging=entity.paging, page_rows=entity.page_rows, data_key=entity.nested
+        client.pages, paging=entity.paging, page_rows=entity.page_rows, data_key=entity.data_key
     )
     try:
-        page = next(how(path, cost=listing.cost, params=params)).page
+        page = next(how(path, cost=endpoint.tokens_per_page, params=params)).page
     except BadRequest as refusal:
         fewer = fewer_fields(probe.entity, omitted, refusal)
         if fewer is None:
@@ -111,7 +111,7 @@ def _first_row(
 def _without_fields(probe: Probe, names: Names) -> Finding:
     return doubtful(
         TOPIC,
-        f"{probe.entity.name}: Pipedrive refuses include_fields of /{probe.listing.path} with "
+        f"{probe.entity.name}: Pipedrive refuses include_fields of /{probe.endpoint.path} with "
         f"{', '.join(names)}; loads leave these columns out.",
         "Columns loaded earlier keep their values. Nothing to do: each run asks for them again.",
     )
@@ -123,7 +123,7 @@ def _refused(probe: Probe, error: PipedriveError) -> Finding:
         said = error.quote or f"status {error.status}"
         return doubtful(
             TOPIC,
-            f"{name}: Pipedrive refuses /{probe.listing.path} («{said}»); loads go on without it.",
+            f"{name}: Pipedrive refuses /{probe.endpoint.path} («{said}»); loads go on without it.",
             "Rows that only this list returns are not loaded, and no row is marked as deleted by "
             "reconcile, until Pipedrive answers it.",
         )
@@ -131,15 +131,15 @@ def _refused(probe: Probe, error: PipedriveError) -> Finding:
         said = error.quote or f"status {error.status}"
         return doubtful(
             TOPIC,
-            f"{name}: Pipedrive refuses /{probe.listing.path} to this user («{said}»); loads skip "
+            f"{name}: Pipedrive refuses /{probe.endpoint.path} to this user («{said}»); loads skip "
             "the table, and views show ids where its names would be.",
-            f"The API token of a global admin would add: {probe.entity.doc}",
+            f"The API token of a global admin would add: {probe.entity.description}",
         )
-    if isinstance(error, Refused) and probe.entity.gated:
+    if isinstance(error, Refused) and probe.entity.feature_gated:
         said = error.quote or f"status {error.status}"
         return doubtful(
             TOPIC,
-            f"{name}: Pipedrive refuses /{probe.listing.path} («{said}»); loads skip the table.",
+            f"{name}: Pipedrive refuses /{probe.endpoint.path} («{said}»); loads skip the table.",
             f"Switch the feature on in Pipedrive, or leave it out: PIPEDRIVE_TABLES=…,-{name}",
         )
     return broken(TOPIC, f"{name}: {type(error).__name__}: {error}", "", error.exit_code)

@@ -10,7 +10,7 @@
         AuthenticationError    401: check the API token and the company host
         Blocked                403: wait: the gateway turned this address away
         Redirected             set the base URL
-        PageMarkerExpired      walk the list again from its start
+        PageMarkerExpired      scan the list again from its start
         Refused                this entity only; the others go on
           PermissionDenied     402, 403
           Missing              404, 410

@@ -84,9 +84,9 @@ class FeatureUnavailable(Refused):
 
 
 class PageMarkerExpired(ApiError):
-    """A page marker in mid-walk is no longer accepted."""
+    """A page marker in mid-scan is no longer accepted."""
 
-    next_step = "Run again: this table's walk starts anew, everything already loaded stays."
+    next_step = "Run again: this table's scan starts anew, everything already loaded stays."
 
 
 class Redirected(ApiError):

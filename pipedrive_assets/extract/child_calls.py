@@ -22,7 +22,7 @@ from pipedrive_assets.extract.chunk import Parent, Row
 from pipedrive_assets.extract.coerce import coerced_row
 from pipedrive_assets.extract.list_pages import whole_list
 from pipedrive_assets.fault_text import shown
-from pipedrive_assets.registry import BY_NAME, Entity, Listing
+from pipedrive_assets.registry import BY_NAME, Endpoint, Entity
 
 RECORD_COST = {"v1": 2, "v2": 1}
 """Tokens that a single record takes in either API version (official docs); a mail thread, 20."""
@@ -124,8 +124,8 @@ class ChildCalls:
         ids = ",".join(str(parent.id) for parent in batch)
         named = entity.bulk or entity.parent_param
         params = (*entity.params, *(((named, ids),) if named else ()))
-        listing = Listing(path=path, cost=entity.cost)
-        rows, read_at = whole_list(self.client, entity, listing, self.tally, params)
+        endpoint = Endpoint(path=path, tokens_per_page=entity.tokens_per_page)
+        rows, read_at = whole_list(self.client, entity, endpoint, self.tally, params)
         return Answered(rows=of_parents(entity, batch, rows), read_at=read_at)
 
     def _record(self, parent: Parent) -> Record:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from pipedrive_assets.errors import PipedriveError
-from pipedrive_assets.extract.plan import Walk
+from pipedrive_assets.extract.plan import Scan
 
 Row = dict[str, Any]
 
@@ -66,7 +66,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Rows to commit together, and what the ledger may say once they are: the walk's position, the
+    """Rows to commit together, and what the ledger may say once they are: the scan's position, the
     children read.
     """
 
@@ -74,7 +74,7 @@ class Chunk:
     """Each with its parent's id (None: no parent)."""
 
     read_at: datetime | None = None
-    walk: Walk | None = None
+    scan: Scan | None = None
     reads: list[ChildrenRead] = field(default_factory=list)
     skipped: list[ChildrenRead] = field(default_factory=list)
     """Parents that are gone: what is held of them stays, and they are not asked again until they
@@ -97,7 +97,7 @@ class Chunk:
     """Whether one of the lists of a snapshot returned no row, which proves nothing by itself."""
 
     complete: bool = False
-    """Whether the rows come from a walk over every row, so that they replace what is held."""
+    """Whether the rows come from a scan over every row, so that they replace what is held."""
 
     refused: Mapping[str, str] = field(default_factory=dict)
     """By path, why Pipedrive refused one of the lists: rows that are not here may be in it."""

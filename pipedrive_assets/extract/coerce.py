@@ -1,6 +1,6 @@
 """Coerce the columns that decisions depend on, once, as soon as a reply was read.
 
-Walks compare, sort and plan by keys, change times, counters and deletion flags. Pipedrive may send
+Scans compare, sort and plan by keys, change times, counters and deletion flags. Pipedrive may send
 any of them in another type than documented. All code behind this module can rely on the types of
 the column files.
 """
@@ -66,7 +66,7 @@ def decisive(name: str, *, is_record: bool) -> tuple[Decisive, ...]:
     if has_parent:
         types[entity.key[0]] = "bigint"
     elif entity.kind is not Kind.CHILD and entity.shape not in KEYLESS_SHAPES:
-        counters = [child.counter for child in children_of(name) if child.counter]
+        counters = [child.count_column for child in children_of(name) if child.count_column]
         types |= {**TIMES, **FLAGS, **dict.fromkeys(counters, "bigint")}
         types |= {entity.cursor: "timestamp"} if entity.cursor else {}
     fits = {

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.errors import Refused
 from pipedrive_assets.extract.list_pages import whole_list
-from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity, Listing
+from pipedrive_assets.registry import BY_NAME, ENTITIES, Endpoint, Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.rows.custom_fields.names import Normalize
@@ -161,7 +161,7 @@ class FieldMemory:
 
     def _read(self, endpoint: str, tally: Tally) -> list[FieldDefinition] | None:
         """None: Pipedrive refuses to tell."""
-        listing = Listing(path=f"api/v2/{FIELD_LISTS[endpoint]}", cost=DEFINITION_COST)
+        listing = Endpoint(path=f"api/v2/{FIELD_LISTS[endpoint]}", tokens_per_page=DEFINITION_COST)
         try:
             rows, _ = whole_list(self._client, BY_NAME["fields"], listing, tally, ())
             return [parse_definition(row) for row in rows]

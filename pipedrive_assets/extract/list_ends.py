@@ -13,7 +13,7 @@ from pipedrive_assets.api import Answer, Client, Tally
 from pipedrive_assets.errors import PageMarkerExpired, TransientApiError
 from pipedrive_assets.extract.chunk import Row
 from pipedrive_assets.extract.coerce import coerced_rows
-from pipedrive_assets.registry import Entity, Listing
+from pipedrive_assets.registry import Endpoint, Entity
 from pipedrive_assets.windows import parse_stamp
 
 Params = tuple[tuple[str, str], ...]
@@ -23,10 +23,10 @@ _WHAT = "an empty page ended the list, but its last rows were not on the pages b
 
 
 class EndCheck:
-    """Checks the end of one list of a walk."""
+    """Checks the end of one list of a scan."""
 
     def __init__(self, *, began: datetime | None, is_from_start: bool) -> None:
-        """`began`: when the walk did (None: now); `is_from_start`: this run reads the list from its
+        """`began`: when the scan did (None: now); `is_from_start`: this run reads the list from its
         first page.
         """
         self._began, self._is_from_start = began, is_from_start
@@ -41,7 +41,7 @@ class EndCheck:
         self,
         client: Client,
         entity: Entity,
-        listing: Listing,
+        endpoint: Endpoint,
         tally: Tally,
         *,
         params: Params,
@@ -52,7 +52,7 @@ class EndCheck:
         Args:
             client: Asks Pipedrive.
             entity: What is read.
-            listing: The list that ended with an empty page.
+            endpoint: The list that ended with an empty page.
             tally: Counts the call.
             params: The parameters with which it was read.
             keep: Whether a row belongs to what is read.
@@ -66,23 +66,23 @@ class EndCheck:
             for name, value in params
         )
         pages = client.pages(
-            listing.path,
-            cost=listing.cost,
+            endpoint.path,
+            cost=endpoint.tokens_per_page,
             paging=entity.paging,
             page_rows=entity.page_rows,
             params=opposite,
             tally=tally,
         )
-        rows = coerced_rows(entity, listing.path, next(pages).page.rows)
+        rows = coerced_rows(entity, endpoint.path, next(pages).page.rows)
         missing = [row for row in rows if keep(row) and not self._may_be_missing(entity, row)]
         if self._is_from_start and not missing and (rows or not self._seen):
             return
         if not self._is_from_start:
-            raise PageMarkerExpired(path=listing.path, status=200, quote=_WHAT)
-        raise TransientApiError(path=listing.path, status=200, quote=_WHAT, attempts=2)
+            raise PageMarkerExpired(path=endpoint.path, status=200, quote=_WHAT)
+        raise TransientApiError(path=endpoint.path, status=200, quote=_WHAT, attempts=2)
 
     def _may_be_missing(self, entity: Entity, row: Row) -> bool:
-        """Whether a row was read, or changed since the walk began: the next run reads that."""
+        """Whether a row was read, or changed since the scan began: the next run reads that."""
         moments = [moment_of(row.get(name)) for name in (entity.cursor or "", "add_time")]
         is_new = any(self._began and moment and moment >= self._began for moment in moments)
         return is_new or row.get("id") in self._seen

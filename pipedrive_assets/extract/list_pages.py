@@ -15,7 +15,7 @@ from pipedrive_assets.api import Answer, Client, Tally, in_a_circle
 from pipedrive_assets.api.paging import Page
 from pipedrive_assets.errors import PageMarkerExpired, PipedriveNull200Error, TransientApiError
 from pipedrive_assets.extract.coerce import coerced_rows
-from pipedrive_assets.registry import Entity, Listing
+from pipedrive_assets.registry import Endpoint, Entity
 from pipedrive_assets.rows.fingerprint import fingerprint
 from pipedrive_assets.rows.flow import event_key, separate_events
 
@@ -33,27 +33,27 @@ class RowsMoved(Exception):
 def pages(  # noqa: PLR0913 - what a list is
     client: Client,
     entity: Entity,
-    listing: Listing,
+    endpoint: Endpoint,
     tally: Tally,
     *,
     params: Params,
     marker: str | None = None,
     null_is_empty: bool = False,
 ) -> Iterator[Answer]:
-    """Walk a list from `marker` (None: its start) to its end; raises RowsMoved.
+    """Scan a list from `marker` (None: its start) to its end; raises RowsMoved.
 
     The columns of the rows that decisions depend on have their column's type.
     """
-    read = _pages(client, entity, listing, tally, params, marker, null_is_empty=null_is_empty)
+    read = _pages(client, entity, endpoint, tally, params, marker, null_is_empty=null_is_empty)
     for answer in read:
-        rows = coerced_rows(entity, listing.path, answer.page.rows)
+        rows = coerced_rows(entity, endpoint.path, answer.page.rows)
         yield replace(answer, page=replace(answer.page, rows=rows))
 
 
 def _pages(  # noqa: PLR0913, PLR0917 - what a list is
     client: Client,
     entity: Entity,
-    listing: Listing,
+    endpoint: Endpoint,
     tally: Tally,
     params: Params,
     marker: str | None,
@@ -66,7 +66,7 @@ def _pages(  # noqa: PLR0913, PLR0917 - what a list is
     last page that the page before did not announce is asked for twice (`Page.ends_empty`).
     """
     if entity.paging == "none":
-        first = _page(client, entity, listing, tally, params, "0", null_is_empty=null_is_empty)
+        first = _page(client, entity, endpoint, tally, params, "0", null_is_empty=null_is_empty)
         marker = first.page.marker
         entity = replace(entity, paging=first.page.paging)
         if marker and entity.paging == "offset":
@@ -76,18 +76,18 @@ def _pages(  # noqa: PLR0913, PLR0917 - what a list is
         if marker is None:
             return
     if entity.paging == "offset":
-        yield from _overlapping(client, entity, listing, tally, params, marker)
+        yield from _overlapping(client, entity, endpoint, tally, params, marker)
         return
     ask = partial(
         client.pages,
-        listing.path,
-        cost=listing.cost,
+        endpoint.path,
+        cost=endpoint.tokens_per_page,
         paging=entity.paging,
         page_rows=entity.page_rows,
         params=params,
         tally=tally,
         null_is_empty=null_is_empty,
-        data_key=entity.nested,
+        data_key=entity.data_key,
     )
     yield from _by_cursor(ask, marker)
 
@@ -118,20 +118,20 @@ class WholeList:
 
 
 def whole_list(
-    client: Client, entity: Entity, listing: Listing, tally: Tally, params: Params
+    client: Client, entity: Entity, endpoint: Endpoint, tally: Tally, params: Params
 ) -> tuple[list[Row], datetime]:
     """Every row of a list, and when its first page was read.
 
     Raises PageMarkerExpired where page markers are refused however often it is read anew.
     """
-    found = read_whole(client, entity, listing, tally, params)
+    found = read_whole(client, entity, endpoint, tally, params)
     return found.rows, found.read_at
 
 
 def read_whole(  # noqa: PLR0913 - what a list is
     client: Client,
     entity: Entity,
-    listing: Listing,
+    endpoint: Endpoint,
     tally: Tally,
     params: Params,
     *,
@@ -150,7 +150,7 @@ def read_whole(  # noqa: PLR0913 - what a list is
     moved: RowsMoved | None = None
     before: list[str] | None = None
     nulls_asked_again = not null_is_empty
-    ask = partial(pages, client, entity, listing, tally, params=params)
+    ask = partial(pages, client, entity, endpoint, tally, params=params)
     for _ in range(RESTARTS):
         try:
             answers = list(ask(null_is_empty=null_is_empty))
@@ -160,7 +160,7 @@ def read_whole(  # noqa: PLR0913 - what a list is
         except PageMarkerExpired as error:
             expired = error
             continue
-        check_not_gone(answers[0], moved, listing)
+        check_not_gone(answers[0], moved, endpoint)
         if answers[0].page.is_v1_null and not nulls_asked_again:
             nulls_asked_again = True
             continue
@@ -173,23 +173,23 @@ def read_whole(  # noqa: PLR0913 - what a list is
             separate_events(rows)
         is_doubtful = ends_empty or answers[0].page.is_null
         return WholeList(rows=rows, read_at=answers[0].read_at, is_doubtful=is_doubtful)
-    raise expired or never_stands_still(listing, moved)
+    raise expired or never_stands_still(endpoint, moved)
 
 
-def check_not_gone(first: Answer, moved: RowsMoved | None, listing: Listing) -> None:
+def check_not_gone(first: Answer, moved: RowsMoved | None, endpoint: Endpoint) -> None:
     """Raise where a list that had rows shows none when it is read again: it has not become empty,
     it fails.
     """
     if moved and not first.page.rows:
-        raise never_stands_still(listing, moved)
+        raise never_stands_still(endpoint, moved)
 
 
-def never_stands_still(listing: Listing, moved: RowsMoved | None) -> TransientApiError:
+def never_stands_still(endpoint: Endpoint, moved: RowsMoved | None) -> TransientApiError:
     """The error for a list whose rows move whenever it is read, or that lacks a page every time."""
     if moved and isinstance(moved.__cause__, TransientApiError):
         return moved.__cause__
     return TransientApiError(
-        path=listing.path,
+        path=endpoint.path,
         status=200,
         quote="rows left the list between its pages, every time",
         attempts=RESTARTS,
@@ -199,7 +199,7 @@ def never_stands_still(listing: Listing, moved: RowsMoved | None) -> TransientAp
 def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
     client: Client,
     entity: Entity,
-    listing: Listing,
+    endpoint: Endpoint,
     tally: Tally,
     params: Params,
     marker: str | None,
@@ -213,14 +213,14 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
     repeated = 0
     while True:
         start, _, border = (marker or "0").partition("@")
-        answer = _page(client, entity, listing, tally, params, start)
+        answer = _page(client, entity, endpoint, tally, params, start)
         rows = answer.page.rows
         shown = [border_of(entity, row) for row in rows]
         if border and border not in shown:
             raise RowsMoved
         repeated = repeated + 1 if shown == last_shown != [] else 0
         if repeated == RESTARTS:
-            raise in_a_circle(listing.path)
+            raise in_a_circle(endpoint.path)
         last_shown = shown
         # Where nothing tells of further pages, a page of only the row that was there is the end.
         over = bool(border) and len(rows) == 1 and not answer.page.is_told
@@ -233,7 +233,7 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
 def _page(  # noqa: PLR0913, PLR0917 - what a list is
     client: Client,
     entity: Entity,
-    listing: Listing,
+    endpoint: Endpoint,
     tally: Tally,
     params: Params,
     start: str,
@@ -243,15 +243,15 @@ def _page(  # noqa: PLR0913, PLR0917 - what a list is
     try:
         return next(
             client.pages(
-                listing.path,
-                cost=listing.cost,
+                endpoint.path,
+                cost=endpoint.tokens_per_page,
                 paging=entity.paging,
                 page_rows=entity.page_rows,
                 params=params,
                 marker=start if start != "0" else None,
                 tally=tally,
                 null_is_empty=null_is_empty,
-                data_key=entity.nested,
+                data_key=entity.data_key,
             )
         )
     except PipedriveNull200Error as error:
@@ -290,6 +290,6 @@ def border_of(entity: Entity, row: Row) -> str:
     """
     if entity.shape == "flow":
         return event_key(row)
-    own = entity.key[1:] if entity.parent or entity.per else entity.key
+    own = entity.key[1:] if entity.parent or entity.list_per else entity.key
     values = [row.get("id")] if "id" in row else [row.get(name) for name in own]
     return str(fingerprint(row)) if None in values else ":".join(map(str, values))

@@ -10,7 +10,7 @@ import logging
 
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.errors import ApiError, BadRequest, Refused
-from pipedrive_assets.registry import Entity, Listing
+from pipedrive_assets.registry import Endpoint, Entity
 
 log = logging.getLogger(__name__)
 
@@ -52,37 +52,39 @@ def fields_to_omit(client: Client, entity: Entity, tally: Tally, known: Names) -
     Raises:
         PipedriveError: The table cannot be read at all.
     """
-    if all(_accepts(client, entity, listing, tally, known) for listing in entity.listings):
+    if all(_accepts(client, entity, endpoint, tally, known) for endpoint in entity.endpoints):
         return ()
     return known
 
 
-def _accepts(client: Client, entity: Entity, listing: Listing, tally: Tally, known: Names) -> bool:
+def _accepts(
+    client: Client, entity: Entity, endpoint: Endpoint, tally: Tally, known: Names
+) -> bool:
     """Whether a list accepts every name; so does one that is refused whatever it is asked."""
     if not known:
         return True
     try:
-        _ask(client, entity, listing, tally, ())
+        _ask(client, entity, endpoint, tally, ())
     except BadRequest:
-        if listing.path == entity.path:
+        if endpoint.path == entity.path:
             return False
     except Refused:
-        if listing.path == entity.path:
+        if endpoint.path == entity.path:
             raise
         return True
     else:
         return True
     try:
-        _ask(client, entity, listing, tally, known)
+        _ask(client, entity, endpoint, tally, known)
     except (BadRequest, Refused):
         return True
     return False
 
 
-def _ask(client: Client, entity: Entity, listing: Listing, tally: Tally, omitted: Names) -> None:
+def _ask(client: Client, entity: Entity, endpoint: Endpoint, tally: Tally, omitted: Names) -> None:
     pages = client.pages(
-        listing.path,
-        cost=listing.cost,
+        endpoint.path,
+        cost=endpoint.tokens_per_page,
         paging=entity.paging,
         page_rows=1,
         params=entity.without_fields(omitted).params,

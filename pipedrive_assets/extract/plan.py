@@ -8,24 +8,27 @@ from typing import Any
 
 from pipedrive_assets.windows import Window, earlier, parse_stamp
 
+STORED_NAMES = {"initial_load": "baseline", "advances": "moves", "endpoint_index": "listing"}
+"""Fields of a scan whose name in ledgers and states of version 0.1.0 is another one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """A walk over an entity's lists, and how far it has come: what a later run needs to go on.
+class Scan:
+    """A scan over an entity's lists, and how far it has come: what a later run needs to go on.
 
     `since`/`until` bound `update_time` (None: unbounded). `started_at` is Pipedrive's clock at
-    the first page. The next page is the one of list `listing` at `marker`; `pages` counts those
-    behind.
+    the first page. The next page is the one of list `endpoint_index` at `marker`; `pages` counts
+    those already read.
     """
 
-    baseline: bool
-    moves: bool
+    initial_load: bool
+    advances: bool
     """Whether its end extends what is complete; a window of the past does not."""
 
     since: datetime | None = None
     until: datetime | None = None
     started_at: datetime | None = None
-    listing: int = 0
+    endpoint_index: int = 0
     marker: str | None = None
     pages: int = 0
     above_id: int | None = None
@@ -42,7 +45,7 @@ class Walk:
     """By path, the newest change that a list has returned so far."""
 
     refused: Mapping[str, str] = field(default_factory=dict)
-    """By path, why Pipedrive refused a list. The walk goes on without it."""
+    """By path, why Pipedrive refused a list. The scan goes on without it."""
 
     doubtful: tuple[str, ...] = ()
     """Paths of lists that Pipedrive ended with `data: null`: no proof that a row is gone."""
@@ -78,13 +81,13 @@ class Walk:
     @property
     def saw_newest_ids(self) -> bool:
         """Whether, once finished, it has seen every row up to the highest id."""
-        return self.baseline or (self.saw_ids and self.until is None)
+        return self.initial_load or (self.saw_ids and self.until is None)
 
     def complete_until(self) -> datetime | None:
         """Once it is finished: the moment up to which the warehouse holds everything, None if it
         does not tell.
         """
-        if not self.moves or self.started_at is None:
+        if not self.advances or self.started_at is None:
             return None
         return min(self.started_at, self.until) if self.until else self.started_at
 
@@ -102,14 +105,14 @@ class Walk:
     def lists_after(
         self, known: Mapping[str, datetime | None], paths: Iterable[str]
     ) -> dict[str, datetime | None]:
-        """Where each list is read on once this walk is finished.
+        """Where each list is read on once this scan is finished.
 
         The mark of a list moves only with rows that the list itself returned. A list that was
         refused, or empty by mistake, is therefore read again from where it was.
 
         Args:
-            known: The marks before this walk.
-            paths: The lists that this walk reads.
+            known: The marks before this scan.
+            paths: The lists that this scan reads.
 
         Returns:
             By path the newest change that the list has returned; None: read it from its start.
@@ -117,33 +120,36 @@ class Walk:
         return {path: self._mark_after(known, path) for path in paths}
 
     def omitted_after(self, known: Iterable[str]) -> tuple[str, ...]:
-        """The fields that some rows lack once this walk is finished, `known` before it."""
-        return self.omitted if self.baseline else tuple(sorted({*known, *self.omitted}))
+        """The fields that some rows lack once this scan is finished, `known` before it."""
+        return self.omitted if self.initial_load else tuple(sorted({*known, *self.omitted}))
 
     def _mark_after(self, known: Mapping[str, datetime | None], path: str) -> datetime | None:
         start, newest = self.start_of(path), self.newest.get(path)
         before = known.get(path, start)
         if path in self.refused or newest is None:
-            again = self.baseline or (path in self.refused and not self.moves)
+            again = self.initial_load or (path in self.refused and not self.advances)
             return earliest(before, start) if again else before
-        if not self.moves:
+        if not self.advances:
             return before
-        return newest if self.baseline or before is None else max(before, newest)
+        return newest if self.initial_load or before is None else max(before, newest)
 
     def __str__(self) -> str:
-        """For people: what this walk reads."""
+        """For people: what this scan reads."""
         if self.window:
-            return f"{'history since ' if self.baseline else ''}{self.window}"
+            return f"{'history since ' if self.initial_load else ''}{self.window}"
         return "complete history"
 
     def to_json(self) -> str:
         """For the ledger."""
-        return json.dumps(asdict(self), default=datetime.isoformat)
+        facts = {STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        return json.dumps(facts, default=datetime.isoformat)
 
     @classmethod
-    def from_json(cls, text: str) -> "Walk":
+    def from_json(cls, text: str) -> "Scan":
         """Back from the ledger."""
         facts = json.loads(text)
+        for name, stored in STORED_NAMES.items():
+            facts[name] = facts.pop(stored)
         for name in ("since", "until", "started_at"):
             facts[name] = _moment(facts[name])
         for name in ("lists", "newest"):
@@ -154,10 +160,10 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class Watermark:
     """What the ledger holds of an entity."""
 
-    baseline_at: datetime | None = None
+    initial_load_at: datetime | None = None
     complete_until: datetime | None = None
     ids_until: int | None = None
     """Every row up to this id was listed once; None where ids are no numbers."""
@@ -169,28 +175,32 @@ class Coverage:
     omitted: tuple[str, ...] = ()
     """Fields that some rows were loaded without, because Pipedrive refused them."""
 
-    walk: Walk | None = None
-    """A walk that was begun and not finished."""
+    scan: Scan | None = None
+    """A scan that was begun and not finished."""
 
-    def during(self, walk: Walk | None, omitted: Iterable[str]) -> "Coverage":
-        """The coverage after a chunk: the position, and the fields that some rows lack."""
+    def during(self, scan: Scan | None, omitted: Iterable[str]) -> "Watermark":
+        """The watermark after a chunk: the position, and the fields that some rows lack."""
         names = tuple(sorted({*self.omitted, *omitted}))
-        return replace(self, walk=walk or self.walk, omitted=names)
+        return replace(self, scan=scan or self.scan, omitted=names)
 
-    def after(self, walk: Walk, paths: Iterable[str], held: "Held", now: datetime) -> "Coverage":
-        """The coverage once a walk over the lists `paths` is finished and the table is `held`."""
-        moments = [self.complete_until, walk.complete_until()]
-        return Coverage(
-            ids_until=held.highest_id if walk.saw_newest_ids else self.ids_until,
-            lists=walk.lists_after(self.lists, paths),
-            omitted=walk.omitted_after(self.omitted),
-            baseline_at=(self.baseline_at or now) if walk.moves else self.baseline_at,
+    def after(
+        self, scan: Scan, paths: Iterable[str], table_stats: "TableStats", now: datetime
+    ) -> "Watermark":
+        """The watermark once a scan over the lists `paths` is finished."""
+        moments = [self.complete_until, scan.complete_until()]
+        return Watermark(
+            ids_until=table_stats.highest_id if scan.saw_newest_ids else self.ids_until,
+            lists=scan.lists_after(self.lists, paths),
+            omitted=scan.omitted_after(self.omitted),
+            initial_load_at=(self.initial_load_at or now)
+            if scan.advances
+            else self.initial_load_at,
             complete_until=max(filter(None, moments), default=None),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class TableStats:
     """What the table itself tells: its newest change and its highest id."""
 
     newest: datetime | None = None
@@ -198,55 +208,57 @@ class Held:
 
 
 def plan(  # noqa: PLR0913 - the facts that a plan rests on
-    coverage: Coverage,
+    watermark: Watermark,
     window: Window,
     *,
-    held: Held,
+    table_stats: TableStats,
     overlap: timedelta,
     since: datetime | None = None,
     full: bool = False,
     omitted: tuple[str, ...] = (),
-) -> Walk:
-    """The walk that makes `window` complete, resuming an unfinished one that is the same.
+) -> Scan:
+    """The scan that makes `window` complete, resuming an unfinished one that is the same.
 
     A window never starts later than the table's newest change, so that a clock that runs ahead
     of the account's changes loses nothing; each list has its own newest change, so that one that
-    was refused or empty by mistake is read again from where it was. `since` limits the baseline. A
-    table that holds no change at all is read whole, and so is one whose rows were loaded without
+    was refused or empty by mistake is read again from where it was. `since` limits the initial
+    load. A table that holds no change at all is read whole, and so is one whose rows were loaded without
     fields that are no longer `omitted`.
     """
-    full = full or bool(set(coverage.omitted) - set(omitted))
-    wanted = _wanted(coverage, window, held=held, overlap=overlap, since=since, full=full)
+    full = full or bool(set(watermark.omitted) - set(omitted))
+    wanted = _wanted(
+        watermark, window, table_stats=table_stats, overlap=overlap, since=since, full=full
+    )
     wanted = replace(wanted, omitted=omitted)
-    begun = coverage.walk
+    begun = watermark.scan
     return begun if begun and _continues(begun, wanted) else wanted
 
 
 def _wanted(  # noqa: PLR0913 - the facts that a plan rests on
-    coverage: Coverage,
+    watermark: Watermark,
     window: Window,
     *,
-    held: Held,
+    table_stats: TableStats,
     overlap: timedelta,
     since: datetime | None,
     full: bool,
-) -> Walk:
-    known = coverage.complete_until
-    if full or not coverage.baseline_at or known is None or held.newest is None:
-        return Walk(baseline=True, moves=True, since=since)
+) -> Scan:
+    known = watermark.complete_until
+    if full or not watermark.initial_load_at or known is None or table_stats.newest is None:
+        return Scan(initial_load=True, advances=True, since=since)
     if window.end and window.end <= known:
-        return Walk(baseline=False, moves=False, since=window.start, until=window.end)
-    start = _start(window, min(known, held.newest), overlap)
+        return Scan(initial_load=False, advances=False, since=window.start, until=window.end)
+    start = _start(window, min(known, table_stats.newest), overlap)
     starts = {
         path: _start(window, min(known, newest), overlap) if newest else since
-        for path, newest in coverage.lists.items()
+        for path, newest in watermark.lists.items()
     }
-    return Walk(
-        baseline=False,
-        moves=True,
+    return Scan(
+        initial_load=False,
+        advances=True,
         since=start,
         until=window.end,
-        above_id=coverage.ids_until,
+        above_id=watermark.ids_until,
         lists={path: each for path, each in starts.items() if each != start},
     )
 
@@ -257,15 +269,15 @@ def _start(window: Window, reached: datetime, overlap: timedelta) -> datetime:
     return min(start, window.start) if window.end else start
 
 
-def _continues(begun: Walk, wanted: Walk) -> bool:
+def _continues(begun: Scan, wanted: Scan) -> bool:
     """Whether finishing `begun` also does what is wanted.
 
     A window that began earlier covers one that begins later.
     """
-    same = ("baseline", "moves", "until", "omitted")
+    same = ("initial_load", "advances", "until", "omitted")
     if any(getattr(begun, name) != getattr(wanted, name) for name in same):
         return False
-    if begun.baseline or begun.since is None or wanted.since is None:
+    if begun.initial_load or begun.since is None or wanted.since is None:
         return begun.since == wanted.since
     return begun.since <= wanted.since and all(
         earliest(begun.start_of(path), wanted.start_of(path)) == begun.start_of(path)
@@ -273,12 +285,12 @@ def _continues(begun: Walk, wanted: Walk) -> bool:
     )
 
 
-def restarted(walk: Walk) -> Walk:
-    """The same walk from its first page."""
+def restarted(scan: Scan) -> Scan:
+    """The same scan from its first page."""
     return replace(
-        walk,
+        scan,
         started_at=None,
-        listing=0,
+        endpoint_index=0,
         marker=None,
         pages=0,
         saw_ids=False,

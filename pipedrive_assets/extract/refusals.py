@@ -6,7 +6,7 @@ from pipedrive_assets.registry import Entity
 
 def skips(entity: Entity, error: PipedriveError | None) -> bool:
     """Whether a refusal skips a table: the account may lack its feature, or the user the right."""
-    if entity.gated:
+    if entity.feature_gated:
         return isinstance(error, Refused)
     return entity.rights_vary and isinstance(error, PermissionDenied)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pipedrive_assets.api import Tally
 from pipedrive_assets.errors import CapReached
-from pipedrive_assets.extract.child_walks import read_children
+from pipedrive_assets.extract.child_scans import read_children
 from pipedrive_assets.extract.chunk import ChildrenRead, Chunk, Parent, Unread
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.registry import Entity

@@ -23,7 +23,7 @@ from pipedrive_assets.rows.custom_fields.resolve import (
     parse_mapping_record,
 )
 from pipedrive_assets.rows.redaction import LABELS, Redactor
-from pipedrive_assets.warehouse.ledger import coverage, record_coverage
+from pipedrive_assets.warehouse.ledger import record_watermark, watermark
 from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
 from pipedrive_assets.warehouse.warehouse import Warehouse
 from pipedrive_assets.windows import utc_now
@@ -110,9 +110,9 @@ def read_again(sql: Sql, entity: Entity, fresh: Sequence[MappingRow]) -> None:
         *(row.hash_string for row in fresh),
     )
     if rows and rows[0][0]:
-        known = coverage(sql, entity)
-        starts = {listing.path: None for listing in entity.listings}
-        record_coverage(sql, entity, replace(known, lists=starts, walk=None), utc_now())
+        known = watermark(sql, entity)
+        starts = {listing.path: None for listing in entity.endpoints}
+        record_watermark(sql, entity, replace(known, lists=starts, scan=None), utc_now())
 
 
 def relabel(sql: Sql, entity: Entity, change: LabelChange) -> None:

@@ -11,7 +11,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.extract.chunk import batches
-from pipedrive_assets.extract.plan import Held
+from pipedrive_assets.extract.plan import TableStats
 from pipedrive_assets.load.erase.redact import Redaction
 from pipedrive_assets.load.soft_delete import key_columns
 from pipedrive_assets.load.timer import SHAPING, Stopwatch
@@ -73,7 +73,7 @@ def commit_rows(  # noqa: PLR0913 - what the rows are
         rows: Rows as Pipedrive sent them, in the order in which they were read.
         written: Counts what is done.
         omitted: The fields that the rows were read without.
-        complete: Whether the rows come from a walk over every row. It was read after everything
+        complete: Whether the rows come from a scan over every row. It was read after everything
             that the table holds, so its rows replace held ones whatever their `update_time`.
             Without it, a row with an older `update_time` never replaces a newer one.
     """
@@ -141,17 +141,17 @@ def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None
         written.last_run = make_table(warehouse, entity, written.custom)
 
 
-def what_is_held(sql: Sql, entity: Entity) -> Held:
+def what_is_held(sql: Sql, entity: Entity) -> TableStats:
     """The table's newest change and highest id."""
     cursor = sql.escape_column_name(entity.cursor or "")
     try:
         rows = sql.execute_sql(f"SELECT max({cursor}), max(id) FROM {table(sql, entity.name)}")
     except DatabaseUndefinedRelation:
-        return Held()
+        return TableStats()
     newest, highest = (rows or [(None, None)])[0]
     # A UUID tells nothing about what came after it.
     highest_id = highest if isinstance(highest, int) else None
-    return Held(newest=newest, highest_id=highest_id)
+    return TableStats(newest=newest, highest_id=highest_id)
 
 
 def count_rows(sql: Sql, name: str) -> int:

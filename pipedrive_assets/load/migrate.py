@@ -136,7 +136,7 @@ def _doubt_childless_parents(sql: Sql) -> None:
     covers are left to it.
     """
     for entity in ENTITIES:
-        is_rechecked = entity.counter or entity.drifts
+        is_rechecked = entity.count_column or entity.poll_children
         if not entity.parent or is_rechecked or not table_exists(sql, entity.name):
             continue
         key = sql.escape_column_name(entity.key[0])
@@ -185,7 +185,7 @@ def missing_parts(sql: Sql, entity: Entity) -> list[str]:
 
 
 def restore_parts(sql: Sql, entity: Entity) -> None:
-    """Let the next complete walk make what is missing of a table, and write every row again."""
+    """Let the next complete scan make what is missing of a table, and write every row again."""
     _forget_schema(sql, entity)
     if table_exists(sql, entity.name):
         sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")

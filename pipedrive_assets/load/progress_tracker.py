@@ -102,5 +102,5 @@ def _pages(tables: Iterable[_Counted]) -> float | None:
     for each in tables:
         if each.tokens_left is None:
             return None
-        pages += each.tokens_left / max(1, each.table.entity.cost)
+        pages += each.tokens_left / max(1, each.table.entity.tokens_per_page)
     return pages

@@ -20,7 +20,7 @@ from pipedrive_assets.windows import Window
 class LoadRequest:
     """What to load: tables, and the window that is to be complete afterwards.
 
-    `since` limits the history of a first load, `full` walks everything again, `newest` also
+    `since` limits the history of a first load, `full` scans everything again, `newest` also
     looks for new rows that no window shows, `recheck_days` reads children again that may have
     changed without a word, each deal's once in so many days (None: not). `caps` bound what capped
     tables take; `run_id` names the run in `_pipedrive_tokens`.
@@ -131,8 +131,8 @@ class TableReport:
     unread_reason: str = ""
     """The first refusal or failure among them."""
 
-    baseline_at: datetime | None = None
-    """When the first full walk was finished; `first_load`: by this very load."""
+    initial_load_at: datetime | None = None
+    """When the first full scan was finished; `first_load`: by this very load."""
 
     first_load: bool = False
     error: PipedriveError | None = None

@@ -7,7 +7,7 @@ from typing import Any
 from pipedrive_assets.api import Tally
 from pipedrive_assets.extract.chunk import Chunk
 from pipedrive_assets.extract.custom_fields import OWN_SHAPES
-from pipedrive_assets.extract.snapshot_walks import read_snapshot
+from pipedrive_assets.extract.snapshot_scans import read_snapshot
 from pipedrive_assets.load import merge, soft_delete, unlisted
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.plausible_loss import check_loss

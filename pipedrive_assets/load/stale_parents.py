@@ -10,7 +10,7 @@ from pipedrive_assets.extract.chunk import Parent
 from pipedrive_assets.load.report import LoadRequest
 from pipedrive_assets.load.stale_histories import FIRST_DAY, has_changed_records
 from pipedrive_assets.registry import BY_NAME, Entity
-from pipedrive_assets.warehouse.ledger import coverage
+from pipedrive_assets.warehouse.ledger import watermark
 from pipedrive_assets.warehouse.statements import Sql, table, table_exists
 
 HELD = "coalesce(h.rows_held, 0)"
@@ -26,8 +26,10 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
     """
     parent = child.parent or ""
     # A counter that Pipedrive refuses is as old as its row: it spares no call.
-    is_known = child.counter and child.counter not in coverage(sql, BY_NAME[parent]).omitted
-    counter = f"p.{sql.escape_column_name(child.counter or '')}" if is_known else "NULL"
+    is_known = (
+        child.count_column and child.count_column not in watermark(sql, BY_NAME[parent]).omitted
+    )
+    counter = f"p.{sql.escape_column_name(child.count_column or '')}" if is_known else "NULL"
     due = _due(child, request, now, counter)
     again = f"({due} OR ({request.full} AND {HELD} > 0))"
     changed = (
@@ -48,7 +50,7 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
             id=key,
             update_time=moment,
             empty=count == 0 and not is_asked,
-            filled=has_rows or bool(child.has_own_counter and count),
+            filled=has_rows or bool(child.has_own_count and count),
             doubted=is_doubted,
             rechecked=not has_changed,
             deleted=is_deleted,
@@ -112,14 +114,14 @@ def _due(child: Entity, request: LoadRequest, now: datetime, counter: str) -> st
     """
     is_history = child.shape == "flow"
     days = request.recheck_flow_days if is_history else request.recheck_days
-    if not days or not (child.bulk or child.counter or child.drifts or is_history):
+    if not days or not (child.bulk or child.count_column or child.poll_children or is_history):
         return "FALSE"
     today = (now - FIRST_DAY).days
     turn = f"{today} - mod({today % days} - mod(p.id, {days}) + {days}, {days})"
     passed = f"c.read_at < TIMESTAMPTZ '{FIRST_DAY.isoformat()}' + INTERVAL '1 day' * ({turn})"
     # A counter that agrees proves nothing: one child may have taken another's place.
     has_any = f"({counter} IS DISTINCT FROM 0 OR {HELD} > 0)"
-    likely = has_any if child.counter and not child.bulk else "TRUE"
+    likely = has_any if child.count_column and not child.bulk else "TRUE"
     return f"(p._deleted_at IS NULL AND {passed} AND {likely})"
 
 

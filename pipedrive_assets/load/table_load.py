@@ -8,8 +8,8 @@ from dataclasses import replace
 from pipedrive_assets.errors import CapReached, ParentNotLoaded, PipedriveError, WarehouseError
 from pipedrive_assets.extract.chunk import Chunk, Parent
 from pipedrive_assets.extract.omitted_fields import fields_to_omit
-from pipedrive_assets.extract.plan import Coverage, Held, Walk, plan
-from pipedrive_assets.extract.walks import read_windowed
+from pipedrive_assets.extract.plan import Scan, TableStats, Watermark, plan
+from pipedrive_assets.extract.scans import read_windowed
 from pipedrive_assets.load import conversions, merge, migrate, soft_delete, stale_parents
 from pipedrive_assets.load.children_read import ChildrenTaken
 from pipedrive_assets.load.context import Context
@@ -34,9 +34,9 @@ class TableLoad:
     def __init__(self, entity: Entity, context: Context) -> None:
         self.entity, self.context = entity, context
         self.tally, self.written = context.spending.tally(entity), merge.Written()
-        self.coverage = Coverage()
+        self.watermark = Watermark()
         self.snapshot = SnapshotLoad(entity, context)
-        self.walk: Walk | None = None
+        self.scan: Scan | None = None
         self.what = ""
         self.skipped: str | None = None
         self.refused: Mapping[str, str] = {}
@@ -44,7 +44,7 @@ class TableLoad:
         self.omitted: tuple[str, ...] = ()
         self.children = ChildrenTaken()
         self._continued = False
-        self._before: Coverage | None = None
+        self._before: Watermark | None = None
         self._started = time.monotonic()
         self._lock = contextlib.ExitStack()
 
@@ -87,7 +87,7 @@ class TableLoad:
             check_excluded(self.entity, {*custom.columns, *custom.lists} if custom else ())
         omitted = self._fields_to_omit()
         with self.context.warehouse.sql() as sql:
-            self.coverage = self._held(sql)
+            self.watermark = self._held(sql)
             if self.entity.kind is Kind.CHILD:
                 self.children.planned = self._parents(sql)
                 witness = stale_parents.witness(sql, self.entity, self.context.request)
@@ -108,30 +108,30 @@ class TableLoad:
     def _require(self) -> None:
         """A list counts only as a whole: it is not begun where its cap would cut it short."""
         with self.context.warehouse.sql() as sql:
-            self.coverage = self._held(sql)
+            self.watermark = self._held(sql)
             self.context.spending.allowance.require(tokens_to_begin(sql, self.entity))
 
-    def _held(self, sql: statements.Sql) -> Coverage:
+    def _held(self, sql: statements.Sql) -> Watermark:
         """What the ledger knows of the table; what it knew at first is kept."""
-        held = ledger.coverage(sql, self.entity)
+        held = ledger.watermark(sql, self.entity)
         if self._before is None:
             self._before = held
         return held
 
-    def _windowed(self, held: Held, omitted: tuple[str, ...]) -> Iterator[Chunk]:
+    def _windowed(self, held: TableStats, omitted: tuple[str, ...]) -> Iterator[Chunk]:
         request = self.context.request
-        walk = plan(
-            self.coverage,
+        scan = plan(
+            self.watermark,
             request.window,
-            held=held,
+            table_stats=held,
             overlap=request.overlap,
             since=request.since,
             full=request.full,
             omitted=omitted,
         )
-        self.walk = walk if request.newest else replace(walk, above_id=None)
-        self.what, self._continued = str(walk), walk.resumed
-        return read_windowed(self.context.client, self.entity, self.walk, self.tally)
+        self.scan = scan if request.newest else replace(scan, above_id=None)
+        self.what, self._continued = str(scan), scan.resumed
+        return read_windowed(self.context.client, self.entity, self.scan, self.tally)
 
     def _parents(self, sql: statements.Sql) -> list[Parent]:
         parent = BY_NAME[self.entity.parent or ""].name
@@ -188,8 +188,8 @@ class TableLoad:
         with self.context.warehouse.sql() as sql:
             self.written.marked_deleted += self.snapshot.settle(sql, chunk, moment)
         if not self.snapshot.asks_again:
-            since = self.coverage.baseline_at or moment
-            self.coverage = Coverage(baseline_at=since, complete_until=moment)
+            since = self.watermark.initial_load_at or moment
+            self.watermark = Watermark(initial_load_at=since, complete_until=moment)
 
     def _note(self, chunk: Chunk) -> None:
         with self.context.warehouse.sql() as sql:
@@ -199,16 +199,16 @@ class TableLoad:
                 reads = [*chunk.reads, *chunk.skipped]
                 ledger.record_children(sql, self.entity, reads, chunk.doubted)
                 self.children.take(chunk)
-            if chunk.walk or not set(chunk.omitted) <= set(self.coverage.omitted):
-                self.walk = chunk.walk or self.walk
-                self.coverage = self.coverage.during(chunk.walk, chunk.omitted)
-                ledger.record_coverage(sql, self.entity, self.coverage, utc_now())
+            if chunk.scan or not set(chunk.omitted) <= set(self.watermark.omitted):
+                self.scan = chunk.scan or self.scan
+                self.watermark = self.watermark.during(chunk.scan, chunk.omitted)
+                ledger.record_watermark(sql, self.entity, self.watermark, utc_now())
             self.context.spending.note(sql, self.entity.name, self.tally)
 
     def finish(self) -> Iterator[Chunk] | None:
-        """The walk is at its end: what it covered is held now. Returns what is still to be read.
+        """The scan is at its end: what it covered is held now. Returns what is still to be read.
 
-        A walk that an earlier run began is complete only as of then: what came since is read too.
+        A scan that an earlier run began is complete only as of then: what came since is read too.
         """
         if self.snapshot.asks_again:
             return self.snapshot.read_again(self.tally)
@@ -217,8 +217,8 @@ class TableLoad:
             merge.ensure_table(self.context.warehouse, self.entity, self.written)
             with self.context.warehouse.sql() as sql:
                 self.settle_marks(sql)
-                self.coverage = self._reached(sql)
-                ledger.record_coverage(sql, self.entity, self.coverage, utc_now())
+                self.watermark = self._reached(sql)
+                ledger.record_watermark(sql, self.entity, self.watermark, utc_now())
         if not self._continued or self.context.request.window.end:
             return None
         before, chunks = self.what, self._plan()
@@ -233,18 +233,18 @@ class TableLoad:
         if self.context.request.purge_deleted:
             soft_delete.purge(sql, self.entity)
 
-    def _reached(self, sql: statements.Sql) -> Coverage:
-        known, now = self.coverage, self.context.now
+    def _reached(self, sql: statements.Sql) -> Watermark:
+        known, now = self.watermark, self.context.now
         if self.entity.kind is Kind.CHILD:
-            parents = ledger.coverage(sql, BY_NAME[self.entity.parent or ""])
-            return Coverage(
-                baseline_at=known.baseline_at or now,
+            parents = ledger.watermark(sql, BY_NAME[self.entity.parent or ""])
+            return Watermark(
+                initial_load_at=known.initial_load_at or now,
                 complete_until=self.children.reached(known.complete_until, parents.complete_until),
             )
-        if self.walk is None:
+        if self.scan is None:
             return known
-        paths = [listing.path for listing in self.entity.listings]
-        return known.after(self.walk, paths, merge.what_is_held(sql, self.entity), now)
+        paths = [endpoint.path for endpoint in self.entity.endpoints]
+        return known.after(self.scan, paths, merge.what_is_held(sql, self.entity), now)
 
     def report(self, error: PipedriveError | None) -> TableReport:
         """What was done, noted in the ledger's history too; a cap is no failure."""
@@ -265,15 +265,15 @@ class TableLoad:
             rows_unknown=noted.trouble if noted.rows is None else None,
             tally=self.tally,
             seconds=seconds,
-            complete_until=self.coverage.complete_until,
+            complete_until=self.watermark.complete_until,
             began_at=self.context.now,
             tokens=noted.tokens,
             waiting=waiting,
             unread=self.children.unread(stopped=bool(error) and not waiting),
             unread_reason=self.children.reason,
             error=None if waiting else error,
-            baseline_at=self.coverage.baseline_at,
-            first_load=self._before is not None and not self._before.baseline_at,
+            initial_load_at=self.watermark.initial_load_at,
+            first_load=self._before is not None and not self._before.initial_load_at,
             skipped=self.skipped,
             warnings=warnings_of(self.refused, self.omitted),
         )

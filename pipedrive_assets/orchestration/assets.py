@@ -1,4 +1,4 @@
-"""The assets: every entity of the registry, in one step, so that their walks run side by side.
+"""The assets: every entity of the registry, in one step, so that their scans run side by side.
 
 A step per entity would read one list after the other; in one step the account's burst limit is
 used in full, the reference tables are read once however many days a run covers, and what one
@@ -37,7 +37,7 @@ class LoadConfig(dg.Config):
     """Run config of the step, as in the Launchpad."""
 
     full: bool = False
-    """Walk everything again; the rows held stay readable meanwhile."""
+    """Scan everything again; the rows held stay readable meanwhile."""
 
     accept_loss: bool = False
     """Mark rows of reference tables however many are missing, where a run before refused that."""

@@ -11,14 +11,14 @@ from pipedrive_assets.registry import Entity
 from pipedrive_assets.warehouse import CheckResult, Warehouse, examine, references
 
 READABLE, KEYS, REFERENCES = "readable", "keys", "references"
-BASELINE, FRESH, WAITING = "baseline", "fresh", "waiting"
+INITIAL_LOAD, FRESH, WAITING = "baseline", "fresh", "waiting"
 ALL_PARENTS_READ = "all_parents_read"
 
 MEANING = {
     READABLE: "Warns while Pipedrive refuses the table, or one of its lists.",
     KEYS: "Each row has a key of its own.",
     REFERENCES: "Nearly all references point to rows that are held.",
-    BASELINE: "The first full walk was finished, so that the whole history is held.",
+    INITIAL_LOAD: "The first full scan was finished, so that the whole history is held.",
     FRESH: "The table is no more than twice as old as it may grow.",
     WAITING: "No rows wait for the cap on tokens.",
     ALL_PARENTS_READ: "The children of every parent were read; none was refused or failed.",
@@ -27,7 +27,7 @@ MEANING = {
 
 def check_names(entity: Entity) -> list[str]:
     """The checks that make sense for a table."""
-    names = [KEYS, BASELINE, FRESH]
+    names = [KEYS, INITIAL_LOAD, FRESH]
     names += [REFERENCES] if references(entity) else []
     names += [WAITING] if entity.capped else []
     names += [ALL_PARENTS_READ] if entity.parent else []
@@ -82,7 +82,7 @@ def _findings(
         )
     yield KEYS, keys
     yield REFERENCES, pointing
-    yield BASELINE, _baseline(report)
+    yield INITIAL_LOAD, _initial_load(report)
     yield FRESH, _freshness(report, target, now)
     yield WAITING, _waiting(report)
     yield ALL_PARENTS_READ, _unread(report)
@@ -96,8 +96,8 @@ def _readable(report: TableReport) -> CheckResult:
     return CheckResult(sound=not report.warnings, sentence=" ".join(report.warnings))
 
 
-def _baseline(report: TableReport) -> CheckResult:
-    if report.baseline_at or report.skipped or report.waiting:
+def _initial_load(report: TableReport) -> CheckResult:
+    if report.initial_load_at or report.skipped or report.waiting:
         return CheckResult(sound=True)
     command = f"dagster asset materialize --select {report.entity.name}"
     return CheckResult(sound=False, sentence=f"The first load is not finished. Run: {command}")

@@ -56,7 +56,9 @@ def _spec(table: DerivedTable, entities: Sequence[Entity], destination: str) -> 
     return dg.AssetSpec(
         key=table.name,
         deps=[name for name in table.reads if name in there],
-        description=f"{table.doc}\n\n{PARTITION_MEANING}\n\nA view; it takes no API tokens.",
+        description=(
+            f"{table.description}\n\n{PARTITION_MEANING}\n\nA view; it takes no API tokens."
+        ),
         group_name=GROUP,
         kinds={destination, "sql"},
         metadata={

@@ -50,11 +50,11 @@ def _spec(entity: Entity, destination: str) -> dg.AssetSpec:
         description=description(entity),
         group_name=entity.group,
         kinds={"dlt", destination},
-        tags={"cost_tokens": str(entity.cost)},
+        tags={"cost_tokens": str(entity.tokens_per_page)},
         metadata={
             "api_path": f"GET /{entity.path}",
             "api_reference": dg.MetadataValue.url(columns_of(entity.name).url),
-            "tokens_per_page": entity.cost,
+            "tokens_per_page": entity.tokens_per_page,
             "dagster/column_schema": column_schema(entity),
         },
     )
@@ -73,12 +73,12 @@ def specs(entities: Iterable[Entity], destination: str = FILE_DESTINATION) -> li
 def description(entity: Entity) -> str:
     """What the table holds and what its partitions mean, as Markdown."""
     meaning = PARTITION_MEANING[entity.kind].format(parent=entity.parent, name=entity.name)
-    lists = ", ".join(f"`GET /{listing.path}`" for listing in entity.listings)
+    lists = ", ".join(f"`GET /{endpoint.path}`" for endpoint in entity.endpoints)
     source = (
         f"Source: [{lists}]({columns_of(entity.name).url}) in Pipedrive's API reference, "
-        f"{entity.cost} API tokens a page."
+        f"{entity.tokens_per_page} API tokens a page."
     )
-    return f"{entity.doc}\n\n{meaning}\n\n{source}"
+    return f"{entity.description}\n\n{meaning}\n\n{source}"
 
 
 def _translator_data() -> Any:

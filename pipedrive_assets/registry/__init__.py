@@ -9,9 +9,9 @@ from pipedrive_assets.registry.entities import (
     DEFAULT_ENTITIES,
     ENTITIES,
     PAGE_ROWS,
+    Endpoint,
     Entity,
     Kind,
-    Listing,
     children_of,
 )
 
@@ -21,8 +21,8 @@ __all__ = [
     "DEFAULT_ENTITIES",
     "ENTITIES",
     "PAGE_ROWS",
+    "Endpoint",
     "Entity",
     "Kind",
-    "Listing",
     "children_of",
 ]

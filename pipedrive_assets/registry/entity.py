@@ -30,12 +30,12 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """One list endpoint: `path` below the base URL and `cost` in tokens a page."""
+class Endpoint:
+    """One list endpoint: `path` below the base URL and `tokens_per_page` in tokens a page."""
 
     path: str
-    cost: int
-    since: bool = True
+    tokens_per_page: int
+    supports_updated_since: bool = True
     """Whether a windowed list takes `updated_since`."""
 
 
@@ -53,8 +53,8 @@ class Entity:
 
     name: str
     path: str
-    doc: str
-    cost: int
+    description: str
+    tokens_per_page: int
     key: tuple[str, ...] = ("id",)
     cursor: str | None = None
     fields: str | None = None
@@ -65,26 +65,26 @@ class Entity:
     """Names in `include_fields` that no public program is known to send: omitted first where
     Pipedrive refuses the parameter."""
 
-    since: bool = True
+    supports_updated_since: bool = True
     """Whether the list takes `updated_since`; one that does not is read by the daily run only."""
 
-    until: bool = True
+    supports_updated_until: bool = True
     """Whether the list takes `updated_until`."""
 
     variants: tuple[tuple[tuple[str, str], ...], ...] = ((),)
     """Sets of parameters, each a call of its own, that together show every row of a snapshot."""
 
-    nested: str | None = None
+    data_key: str | None = None
     """Where in `data` the rows are, where `data` is no list."""
 
-    archived: Listing | None = None
+    archived: Endpoint | None = None
     """A second list that holds the same entity's archived rows."""
 
-    more: tuple[Listing, ...] = ()
+    extra_endpoints: tuple[Endpoint, ...] = ()
     """Further lists, with rows of their own."""
 
     parent: str | None = None
-    counter: str | None = None
+    count_column: str | None = None
     """Column of the parent that counts the children; zero spares the call."""
 
     bulk: str | None = None
@@ -93,21 +93,21 @@ class Entity:
     parent_param: str | None = None
     """The parameter that names one parent, where the path has no place for it."""
 
-    drifts: bool = False
+    poll_children: bool = False
     """Whether children change without a change of their parent, and no counter tells of it."""
 
     embeds: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Tables whose records the rows show as they are now, each with the kinds of its events: when
     such a record changes, its parent's rows are read again."""
 
-    per: str | None = None
+    list_per: str | None = None
     """The snapshot for each row of which a list is asked for; such lists together are a snapshot
     themselves. For parents that are few and tell of no change."""
 
     secret: tuple[str, ...] = ()
     """Keys that hold secrets: taken from each row before anything is made of it."""
 
-    gated: bool = False
+    feature_gated: bool = False
     """Whether an account may lack the feature: a refusal then skips the table."""
 
     rights_vary: bool = False
@@ -138,11 +138,11 @@ class Entity:
         return self.optional or (self.kind is Kind.CHILD and self.bulk is None)
 
     @property
-    def has_own_counter(self) -> bool:
-        """Whether `counter` counts these children themselves (installments have that of the
+    def has_own_count(self) -> bool:
+        """Whether `count_column` counts these children themselves (installments have that of the
         products without which there are none).
         """
-        return self.counter == f"{self.name.removeprefix(f'{self.parent}_')}_count"
+        return self.count_column == f"{self.name.removeprefix(f'{self.parent}_')}_count"
 
     @property
     def group(self) -> str:
@@ -166,7 +166,12 @@ class Entity:
     @property
     def is_refusable(self) -> bool:
         """Whether Pipedrive may refuse it, or a part of it, without failing a load."""
-        return self.gated or self.rights_vary or len(self.listings) > 1 or bool(self.include_fields)
+        return (
+            self.feature_gated
+            or self.rights_vary
+            or len(self.endpoints) > 1
+            or bool(self.include_fields)
+        )
 
     @property
     def include_fields(self) -> tuple[str, ...]:
@@ -185,11 +190,15 @@ class Entity:
     @property
     def list_names(self) -> tuple[str, ...]:
         """The names of all lists that are read: a path, with the parameters of its variant."""
-        paths = dict.fromkeys(listing.path for listing in self.listings)
+        paths = dict.fromkeys(endpoint.path for endpoint in self.endpoints)
         return tuple(list_name(path, variant) for path in paths for variant in self.variants)
 
     @property
-    def listings(self) -> tuple[Listing, ...]:
-        """The lists that together hold every row, in the order in which they are walked."""
-        own = Listing(path=self.path, cost=self.cost, since=self.since)
-        return (own, *((self.archived,) if self.archived else ()), *self.more)
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The lists that together hold every row, in the order in which they are scanned."""
+        own = Endpoint(
+            path=self.path,
+            tokens_per_page=self.tokens_per_page,
+            supports_updated_since=self.supports_updated_since,
+        )
+        return (own, *((self.archived,) if self.archived else ()), *self.extra_endpoints)

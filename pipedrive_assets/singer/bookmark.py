@@ -10,7 +10,7 @@ from typing import Any
 
 from pipedrive_assets.config.values import moment
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.extract.plan import Walk
+from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.singer.progress import StreamProgress
@@ -38,7 +38,7 @@ def read_progress(
         found = _progress(told, key, entity, start)
     except DAMAGE:
         raise _refused(stream, keys[-1], "cannot be read") from None
-    if told and not (found.bookmark or found.is_whole or found.walk):
+    if told and not (found.bookmark or found.is_whole or found.scan):
         raise _refused(stream, keys[-1], f"has no {keys[-1]}")
     return found
 
@@ -62,7 +62,7 @@ def _progress(
         unknown_fields=_keys(told.get("unknown_fields", [])),
     )
     if (begun := told.get("walk")) is not None:
-        found.walk = _walk(begun["position"], entity)
+        found.scan = _scan(begun["position"], entity)
         found.newest = read_moment(begun["newest"])
         found.highest_id = _id(begun["highest_id"], entity)
     return found
@@ -119,27 +119,27 @@ def _lists(told: Mapping[str, Any], entity: Entity) -> dict[str, datetime | None
     return found
 
 
-def _walk(position: str, entity: Entity) -> Walk:
-    """A position in the list: of a walk as this tap plans them, open at its end."""
-    walk = Walk.from_json(position)
-    for each in (walk.since, walk.started_at):
+def _scan(position: str, entity: Entity) -> Scan:
+    """A position in the list: of a scan as this tap plans them, open at its end."""
+    scan = Scan.from_json(position)
+    for each in (scan.since, scan.started_at):
         read_moment(stamp(each) if each else None)
-    _id(walk.above_id, entity)
-    for marks in (walk.lists, walk.newest):
+    _id(scan.above_id, entity)
+    for marks in (scan.lists, scan.newest):
         _lists({path: each and stamp(each) for path, each in marks.items()}, entity)
-    _omitted(walk.omitted, entity)
-    lists = len(entity.listings) + 2
+    _omitted(scan.omitted, entity)
+    lists = len(entity.endpoints) + 2
     if not (
-        walk.moves is True
-        and walk.until is None
-        and walk.baseline is (walk.since is None)
-        and type(walk.listing) is type(walk.pages) is int
-        and 0 <= walk.listing <= lists
-        and walk.pages >= 0
-        and (walk.marker is None or re.fullmatch(_MARKERS[entity.paging], walk.marker))
+        scan.advances is True
+        and scan.until is None
+        and scan.initial_load is (scan.since is None)
+        and type(scan.endpoint_index) is type(scan.pages) is int
+        and 0 <= scan.endpoint_index <= lists
+        and scan.pages >= 0
+        and (scan.marker is None or re.fullmatch(_MARKERS[entity.paging], scan.marker))
     ):
         raise ValueError(position)
-    return walk
+    return scan
 
 
 def _refused(stream: str, key: str, what: str) -> ConfigurationError:

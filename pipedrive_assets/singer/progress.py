@@ -2,7 +2,7 @@
 
 At rest a bookmark is `{"update_time": …, "ids_until": …}`: everything up to that moment was sent,
 and every row up to that id. `lists` holds, by path, the newest change of a list that returned none
-as late as the bookmark. While its list is walked, `walk` stands beside them: the position in the
+as late as the bookmark. While its list is scanned, `scan` stands beside them: the position in the
 list. `pending` are parents that were shown and whose children are still to be read. `start`
 is told while nothing that changed since the start_date was seen.
 """
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipedrive_assets.extract.chunk import Chunk, Parent
-from pipedrive_assets.extract.plan import Coverage, Held, Walk, plan
+from pipedrive_assets.extract.plan import Scan, TableStats, Watermark, plan
 from pipedrive_assets.registry import Entity, Kind
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 @dataclass(slots=True, kw_only=True)
 class StreamProgress:
-    """The progress of a walk over `entity`: the stream's own, or its parents'."""
+    """The progress of a scan over `entity`: the stream's own, or its parents'."""
 
     entity: Entity
     start: datetime | None
@@ -36,16 +36,16 @@ class StreamProgress:
     """Every change up to then was sent."""
 
     was_ahead: bool = False
-    """Whether the bookmark proved to lie ahead of Pipedrive's clock: its walk showed too little."""
+    """Whether the bookmark proved to lie ahead of Pipedrive's clock: its scan showed too little."""
 
     is_whole: bool = False
-    """Whether the list was once walked from end to end: only that shows rows without update_time
+    """Whether the list was once scanned from end to end: only that shows rows without update_time
     (no window does). Bookmarks of the old tap do not tell."""
 
     ids_until: int | None = None
-    walk: Walk | None = None
+    scan: Scan | None = None
     newest: datetime | None = None
-    """The newest change that the walk has shown."""
+    """The newest change that the scan has shown."""
 
     highest_id: int | None = None
     pending: dict[int, str | None] = field(default_factory=dict)
@@ -78,51 +78,51 @@ class StreamProgress:
         if known := self.unknown_fields & custom.plan.values.keys():
             self.unknown_fields -= known
             self.lists = dict.fromkeys(self.entity.list_names)
-            self.walk = None
+            self.scan = None
 
-    def next_walk(self, overlap: timedelta, omitted: tuple[str, ...] = ()) -> Walk:
-        """What to read next: the walk that was begun, or the one from the bookmark on.
+    def next_scan(self, overlap: timedelta, omitted: tuple[str, ...] = ()) -> Scan:
+        """What to read next: the scan that was begun, or the one from the bookmark on.
 
         Everything is read again once fields that records lack are no longer `omitted`.
         """
-        held = Coverage(
-            baseline_at=self.bookmark if self.is_whole else None,
+        held = Watermark(
+            initial_load_at=self.bookmark if self.is_whole else None,
             complete_until=self.bookmark,
             ids_until=self.ids_until,
-            walk=self.walk,
+            scan=self.scan,
             lists=self.lists,
             omitted=self.omitted,
         )
-        window, newest = Window(start=utc_now()), Held(newest=self.bookmark)
-        walk = plan(held, window, held=newest, overlap=overlap, omitted=omitted)
-        if not walk.resumed:
+        window, newest = Window(start=utc_now()), TableStats(newest=self.bookmark)
+        scan = plan(held, window, table_stats=newest, overlap=overlap, omitted=omitted)
+        if not scan.resumed:
             self.newest = self.highest_id = None
         self.was_ahead = False
-        self.walk = walk
-        return walk
+        self.scan = scan
+        return scan
 
     def wanted(self, rows: Iterable[Row]) -> list[Row]:
-        """The rows to send: those that changed since the start; of a first walk, which shows
+        """The rows to send: those that changed since the start; of a first scan, which shows
         everything, since the bookmark; rows without update_time always.
         """
-        is_first = self.walk is None or self.walk.baseline
+        is_first = self.scan is None or self.scan.initial_load
         floor = (self.bookmark if is_first and not self.omitted else None) or self.start
         if floor is None:
             return list(rows)
         changes = ((row, self._change(row)) for row in rows)
         return [row for row, change in changes if change is None or change >= floor]
 
-    def take(self, rows: Iterable[Row], walk: Walk | None) -> None:
-        """Note all that a page has shown, and where the walk stands after it."""
+    def take(self, rows: Iterable[Row], scan: Scan | None) -> None:
+        """Note all that a page has shown, and where the scan stands after it."""
         for row in rows:
             self.newest = _later(self.newest, self._change(row))
             if type(row.get("id")) is int:
                 self.highest_id = max(self.highest_id or 0, row["id"])
-        self.walk = walk
-        if walk and walk.started_at:
-            self._cut(walk.started_at)
-        if walk and walk.since and self._is_ascending and walk.listing == 0:
-            self.bookmark = self._reached(walk)
+        self.scan = scan
+        if scan and scan.started_at:
+            self._cut(scan.started_at)
+        if scan and scan.since and self._is_ascending and scan.endpoint_index == 0:
+            self.bookmark = self._reached(scan)
 
     def parents_of(self, times: Mapping[int, str | None]) -> list[Parent]:
         """Parents by their update_time, the highest id first; those that were doubted last."""
@@ -156,15 +156,15 @@ class StreamProgress:
             self.answered = chunk.reads[-1].parent.id
 
     def finish(self) -> None:
-        """The walk is at its end."""
-        walk, self.walk = self.walk, None
-        if walk is None:
+        """The scan is at its end."""
+        scan, self.scan = self.scan, None
+        if scan is None:
             return
-        lists = walk.lists_after(self.lists, self.entity.list_names)
-        self.bookmark = self._reached(walk)
+        lists = scan.lists_after(self.lists, self.entity.list_names)
+        self.bookmark = self._reached(scan)
         self.lists = {path: each for path, each in lists.items() if self._is_behind(each)}
-        self.omitted = walk.omitted_after(self.omitted) if self.omitted else ()
-        if walk.saw_newest_ids:
+        self.omitted = scan.omitted_after(self.omitted) if self.omitted else ()
+        if scan.saw_newest_ids:
             self.is_whole = True
             self.ids_until = max(filter(None, (self.ids_until, self.highest_id)), default=None)
 
@@ -172,7 +172,7 @@ class StreamProgress:
     def _is_ascending(self) -> bool:
         """Whether a window's pages come in the order of their changes, from one list."""
         is_sorted = self.entity.kind is Kind.WINDOWED and self.entity.paging == "cursor"
-        return is_sorted and len(self.entity.listings) == 1
+        return is_sorted and len(self.entity.endpoints) == 1
 
     def _cut(self, clock: datetime) -> None:
         """A bookmark that lies ahead of Pipedrive's clock would pass over what changes until
@@ -186,11 +186,11 @@ class StreamProgress:
             )
             self.bookmark, self.was_ahead = clock, True
 
-    def _reached(self, walk: Walk) -> datetime | None:
-        """Not beyond the newest change, nor beyond Pipedrive's clock at the walk's start: what
+    def _reached(self, scan: Scan) -> datetime | None:
+        """Not beyond the newest change, nor beyond Pipedrive's clock at the scan's start: what
         becomes visible late, or is dated ahead, is not passed over.
         """
-        newest = min(filter(None, (self.newest, walk.started_at)), default=None)
+        newest = min(filter(None, (self.newest, scan.started_at)), default=None)
         return _later(self.bookmark, newest if self.newest else None)
 
     def _is_behind(self, mark: datetime | None) -> bool:
@@ -214,9 +214,9 @@ class StreamProgress:
             told["lists"] = {path: each and stamp(each) for path, each in self.lists.items()}
         if self.omitted:
             told["omitted_fields"] = list(self.omitted)
-        if self.walk:
+        if self.scan:
             told["walk"] = {
-                "position": self.walk.to_json(),
+                "position": self.scan.to_json(),
                 "newest": stamp(self.newest) if self.newest else None,
                 "highest_id": self.highest_id,
             }

@@ -64,7 +64,7 @@ class State:
         self._current = None
 
     def progress(self, stream: Stream, start: datetime | None) -> StreamProgress:
-        """How far the walk of a stream, or of its parents, has come."""
+        """How far the scan of a stream, or of its parents, has come."""
         entity = stream.entity
         walked = BY_NAME[entity.parent] if entity.parent else entity
         return read_progress(

@@ -216,7 +216,7 @@ NAMED: tuple[Stream, ...] = (
 def _stream_of(entity: Entity) -> Stream:
     """A stream for a table that the old tap did not have."""
     facts = {"tap_stream_id": entity.name, "table": entity.name, "selected_by_default": False}
-    kind = type("TableStream", (Stream,), {"__doc__": entity.doc, **facts})
+    kind = type("TableStream", (Stream,), {"__doc__": entity.description, **facts})
     made: Stream = kind()
     return made
 

@@ -10,13 +10,13 @@ from typing import Any
 from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.errors import BadRequest, Refused
 from pipedrive_assets.extract.child_calls import OF_ONE_CALL, RECORD_COST
-from pipedrive_assets.extract.child_walks import read_children
+from pipedrive_assets.extract.child_scans import read_children
 from pipedrive_assets.extract.chunk import Chunk
 from pipedrive_assets.extract.custom_fields import OWN_SHAPES, FieldMemory
 from pipedrive_assets.extract.omitted_fields import fields_to_omit
-from pipedrive_assets.extract.plan import Walk
-from pipedrive_assets.extract.snapshot_walks import parents_to_read, read_snapshot
-from pipedrive_assets.extract.walks import read_windowed
+from pipedrive_assets.extract.plan import Scan
+from pipedrive_assets.extract.scans import read_windowed
+from pipedrive_assets.extract.snapshot_scans import parents_to_read, read_snapshot
 from pipedrive_assets.registry import Entity, Kind
 from pipedrive_assets.rows.custom_fields.resolve import resolve
 from pipedrive_assets.rows.exclusion import leave_out
@@ -85,7 +85,7 @@ class StreamSync:
         elif entity.kind is Kind.SNAPSHOT:
             self._snapshot()
         else:
-            self._walk()
+            self._scan()
         log.info(
             "%s: %d records (%d requests, %d tokens)",
             *(self.stream.tap_stream_id, self.sent, self.tally.requests, self.tally.tokens),
@@ -100,9 +100,9 @@ class StreamSync:
         for chunk in read_snapshot(self.run.client, self.stream.entity, self.tally):
             self._send(chunk.rows, chunk.read_at)
 
-    def _walk(self) -> None:
-        """A walk that an earlier run began is complete only as of then: what came since is read
-        too. So is what a walk did not show whose bookmark lay ahead of Pipedrive's clock. Its end
+    def _scan(self) -> None:
+        """A scan that an earlier run began is complete only as of then: what came since is read
+        too. So is what a scan did not show whose bookmark lay ahead of Pipedrive's clock. Its end
         is told with the next stream's beginning.
         """
         progress = self.run.state.progress(self.stream, self.run.start)
@@ -114,9 +114,9 @@ class StreamSync:
         while True:
             known = progress.omitted
             omitted = fields_to_omit(self.run.client, progress.entity, self.tally, known)
-            walk = progress.next_walk(self.run.overlap, omitted)
-            resumed = walk.resumed
-            for chunk in self._pages(progress.entity, walk):
+            scan = progress.next_scan(self.run.overlap, omitted)
+            resumed = scan.resumed
+            for chunk in self._pages(progress.entity, scan):
                 shown = [row for _, row in chunk.rows]
                 rows = progress.wanted(shown)
                 if not self.stream.entity.parent:
@@ -125,7 +125,7 @@ class StreamSync:
                     self._send(((None, row) for row in rows), chunk.read_at)
                 self._note_unknown_fields(progress, rows)
                 parents = self._noted_parents(progress, rows)
-                progress.take(shown, chunk.walk)
+                progress.take(shown, chunk.scan)
                 self._owe_histories(rows)
                 self.run.save(self.stream, progress)
                 self._children(progress, parents)
@@ -141,14 +141,14 @@ class StreamSync:
         if custom := self.run.fields.fields_of(self.stream.entity):
             progress.unknown_fields.update(custom.unknown(rows))
 
-    def _pages(self, entity: Entity, walk: Walk) -> Iterator[Chunk]:
+    def _pages(self, entity: Entity, scan: Scan) -> Iterator[Chunk]:
         """A page at a time; a snapshot, which children may be read for, is one page."""
         if entity.kind is Kind.WINDOWED:
-            yield from read_windowed(self.run.client, entity, walk, self.tally, chunk_pages=1)
+            yield from read_windowed(self.run.client, entity, scan, self.tally, chunk_pages=1)
             return
         for chunk in read_snapshot(self.run.client, entity, self.tally):
-            rows, done = parents_to_read(entity, chunk, walk)
-            yield replace(chunk, rows=rows, walk=done)
+            rows, done = parents_to_read(entity, chunk, scan)
+            yield replace(chunk, rows=rows, scan=done)
 
     def _noted_parents(
         self, progress: StreamProgress, rows: Iterable[Mapping[str, Any]]
@@ -162,7 +162,7 @@ class StreamSync:
         noted = {
             row["id"]: row.get(progress.entity.change_column)
             for row in rows
-            if entity.counter is None or row.get(entity.counter) != 0
+            if entity.count_column is None or row.get(entity.count_column) != 0
         }
         progress.pending |= noted
         return noted

@@ -15,7 +15,7 @@ from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.views.sql import DERIVED_TABLES, DerivedTable, loaded_tables
 from pipedrive_assets.warehouse import dialect
-from pipedrive_assets.warehouse.ledger import all_columns, coverage, prepare
+from pipedrive_assets.warehouse.ledger import all_columns, prepare, watermark
 from pipedrive_assets.warehouse.own_views import OwnViews
 from pipedrive_assets.warehouse.statements import Sql, table
 from pipedrive_assets.warehouse.warehouse import Warehouse
@@ -164,7 +164,7 @@ def _nothing_of(entity: Entity) -> str:
 
 def _read(sql: Sql, derived: DerivedTable, missing: str, most_rows: int | None) -> Derivation:
     reads = loaded_tables(derived)
-    based_on = {name: coverage(sql, BY_NAME[name]).complete_until for name in reads}
+    based_on = {name: watermark(sql, BY_NAME[name]).complete_until for name in reads}
     if missing:
         return Derivation(table=derived, missing=missing, based_on=based_on)
     name = table(sql, derived.name)

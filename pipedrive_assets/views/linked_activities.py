@@ -7,7 +7,7 @@ They come from the table `activities`: the counters in the rows of deals and lea
 from collections.abc import Collection
 
 from pipedrive_assets.registry import BY_NAME
-from pipedrive_assets.warehouse.ledger import coverage
+from pipedrive_assets.warehouse.ledger import watermark
 from pipedrive_assets.warehouse.statements import Sql
 
 SHOWN = ("id", "subject", "type", "due_date", "due_time")
@@ -46,7 +46,7 @@ def linked_activities(sql: Sql, existing: Collection[str]) -> dict[str, str]:
         `activities` was never loaded, or its initial load is unfinished, the row's own counter is
         used instead.
     """
-    known = "activities" in existing and coverage(sql, BY_NAME["activities"]).baseline_at
+    known = "activities" in existing and watermark(sql, BY_NAME["activities"]).initial_load_at
     return {
         name: _from_activities(link, counter) if known else _from_counter(base, counter)
         for name, (base, link, counter) in SOURCES.items()

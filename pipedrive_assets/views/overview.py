@@ -10,7 +10,7 @@ from pipedrive_assets.views.derived import make_views
 from pipedrive_assets.views.report.charts import CHARTS
 from pipedrive_assets.views.sql import DERIVED_BY_NAME, loaded_tables
 from pipedrive_assets.warehouse import dialect
-from pipedrive_assets.warehouse.ledger import all_columns, coverage, prepare
+from pipedrive_assets.warehouse.ledger import all_columns, prepare, watermark
 from pipedrive_assets.warehouse.statements import Sql, table
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
@@ -74,7 +74,7 @@ def _headline(sql: Sql, columns: Collection[str]) -> dict[str, int]:
     """Deals open now, and closed in the month before the table's end; nothing where a column that
     tells is kept out.
     """
-    until = coverage(sql, BY_NAME["deals"]).complete_until
+    until = watermark(sql, BY_NAME["deals"]).complete_until
     if until is None or not {"status", "is_archived", "close_time"} <= set(columns):
         return {}
     since = until - timedelta(days=HEADLINE_DAYS)
@@ -102,5 +102,5 @@ def _days(sql: Sql) -> dict[str, date]:
 def _complete_until(sql: Sql, derived: Iterable[str]) -> datetime | None:
     """Up to when all that these derived tables read is complete."""
     reads = {name for each in derived for name in loaded_tables(DERIVED_BY_NAME[each])}
-    reached = [coverage(sql, BY_NAME[name]).complete_until for name in sorted(reads)]
+    reached = [watermark(sql, BY_NAME[name]).complete_until for name in sorted(reads)]
     return None if None in reached else min(filter(None, reached))

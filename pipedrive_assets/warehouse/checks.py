@@ -10,7 +10,7 @@ from typing import Any
 
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.warehouse.ledger import coverage
+from pipedrive_assets.warehouse.ledger import watermark
 from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
@@ -116,7 +116,7 @@ def _orphans(sql: Sql, entity: Entity) -> dict[str, tuple[int, int]]:
     existing = columns_in(sql, entity.name)
     parts = []
     for column, name in references(entity).items():
-        if column in existing and coverage(sql, BY_NAME[name]).baseline_at:
+        if column in existing and watermark(sql, BY_NAME[name]).initial_load_at:
             reference = f"x.{sql.escape_column_name(column)}"
             parts.append(
                 f"SELECT '{column}', count(*) FILTER (WHERE t.id IS NULL), count(*) FROM {here} x "

@@ -16,7 +16,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from pipedrive_assets.connect import Account
 from pipedrive_assets.errors import ConfigurationError, WrongAccountError
 from pipedrive_assets.extract.chunk import ChildrenRead, batches
-from pipedrive_assets.extract.plan import Coverage, Walk, lists_from_json
+from pipedrive_assets.extract.plan import Scan, Watermark, lists_from_json
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.warehouse import dialect
 from pipedrive_assets.warehouse.statements import (
@@ -47,7 +47,7 @@ TABLES = {
     ),
     "_pipedrive_coverage": (
         "entity VARCHAR, baseline_at TIMESTAMP WITH TIME ZONE, "
-        "complete_until TIMESTAMP WITH TIME ZONE, ids_until BIGINT, walk VARCHAR, "
+        "complete_until TIMESTAMP WITH TIME ZONE, ids_until BIGINT, scan VARCHAR, "
         "updated_at TIMESTAMP WITH TIME ZONE, lists VARCHAR, omitted VARCHAR"
     ),
     "_pipedrive_children": (
@@ -58,7 +58,7 @@ TABLES = {
         "entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, what VARCHAR, rows_loaded BIGINT, "
         "requests BIGINT, tokens BIGINT, seconds DOUBLE PRECISION"
     ),
-    "_pipedrive_reconciled": ("entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, walk VARCHAR"),
+    "_pipedrive_reconciled": ("entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, scan VARCHAR"),
     "_pipedrive_unlisted": "entity VARCHAR, id VARCHAR, missed_at TIMESTAMP WITH TIME ZONE",
     "_pipedrive_seen": "entity VARCHAR, id VARCHAR",
     "_pipedrive_tokens": (
@@ -148,7 +148,7 @@ def _refuse_plain(sql: Sql) -> None:
         )
 
 
-def coverage(sql: Sql, entity: Entity) -> Coverage:
+def watermark(sql: Sql, entity: Entity) -> Watermark:
     """What is held of an entity; an empty Coverage where it was never loaded."""
     rows = sql.execute_sql(
         "SELECT baseline_at, complete_until, ids_until, walk, lists, omitted "
@@ -156,20 +156,20 @@ def coverage(sql: Sql, entity: Entity) -> Coverage:
         entity.name,
     )
     if not rows:
-        return Coverage()
-    baseline_at, complete_until, ids_until, walk, lists, omitted = rows[0]
-    return Coverage(
-        baseline_at=baseline_at,
+        return Watermark()
+    initial_load_at, complete_until, ids_until, scan, lists, omitted = rows[0]
+    return Watermark(
+        initial_load_at=initial_load_at,
         complete_until=complete_until,
         ids_until=ids_until,
-        walk=Walk.from_json(walk) if walk else None,
+        scan=Scan.from_json(scan) if scan else None,
         lists=lists_from_json(lists) if lists else {},
         omitted=tuple(json.loads(omitted)) if omitted else (),
     )
 
 
-def record_coverage(sql: Sql, entity: Entity, held: Coverage, now: datetime) -> None:
-    """Put an entity's coverage in place of the one before, in one transaction: a run killed in
+def record_watermark(sql: Sql, entity: Entity, held: Watermark, now: datetime) -> None:
+    """Put an entity's watermark in place of the one before, in one transaction: a run killed in
     between must not forget what is held.
     """
     name = table(sql, "_pipedrive_coverage")
@@ -179,10 +179,10 @@ def record_coverage(sql: Sql, entity: Entity, held: Coverage, now: datetime) -> 
             f"INSERT INTO {name} (entity, baseline_at, complete_until, ids_until, walk, "
             "updated_at, lists, omitted) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
             entity.name,
-            held.baseline_at,
+            held.initial_load_at,
             held.complete_until,
             held.ids_until,
-            held.walk.to_json() if held.walk else None,
+            held.scan.to_json() if held.scan else None,
             now,
             json.dumps(held.lists, default=datetime.isoformat),
             json.dumps(held.omitted) if held.omitted else None,

@@ -75,10 +75,10 @@ class Desk:
     clock: Clock
     token: str = field(default=TOKEN, repr=False)
 
-    def walk(
+    def scan(
         self, path: str = DEALS, *, paging: Any = "cursor", page_rows: int = 10, **how: Any
     ) -> list[Any]:
-        """The rows of a list; `into` takes them page by page, also when the walk fails."""
+        """The rows of a list; `into` takes them page by page, also when the scan fails."""
         rows = how.pop("into", [])
         for answer in self.client.pages(path, cost=10, paging=paging, page_rows=page_rows, **how):
             rows += answer.page.rows

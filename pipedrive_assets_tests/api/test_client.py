@@ -45,7 +45,7 @@ def lists(desk: Desk, flow: str) -> list[dict[str, Any]]:
 def whole(desk: Desk, how: dict[str, Any]) -> tuple[list[Any], int]:
     """The list without trouble, and how many pages it has."""
     before = len(desk.sandbox.log)
-    rows = desk.walk(**how)
+    rows = desk.scan(**how)
     pages = len(desk.sandbox.log) - before
     assert pages >= 3
     return rows, pages
@@ -79,19 +79,19 @@ def test_trouble_that_passes_costs_no_row_and_trouble_that_stays_is_told(
         desk.sandbox.inject(fault)
         desk.clock.slept.clear()
         tally = Tally()
-        assert rows == desk.walk(**how, tally=tally)
+        assert rows == desk.scan(**how, tally=tally)
         assert [0.5, 1.0] == desk.clock.slept
         assert (2, pages + 2) == (tally.retries, tally.requests)
         desk.sandbox.clear_faults()
         desk.sandbox.inject(replace(fault, times=None))
         read: list[Any] = []
         with pytest.raises(errors.TransientApiError) as caught:
-            desk.walk(**how, into=read)
+            desk.scan(**how, into=read)
         assert ATTEMPTS == caught.value.attempts
         assert rows[: (number - 1) * how["page_rows"]] == read
         assert str(caught.value).endswith("check PIPEDRIVE_BASE_URL and the network.")
         desk.sandbox.clear_faults()
-        assert rows == desk.walk(**how)
+        assert rows == desk.scan(**how)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -106,10 +106,10 @@ def test_null_data_is_an_empty_list_on_the_first_page_of_v1_only(
             end = {"success": True, "data": None, "additional_data": None}
             desk.sandbox.clear_faults()
             desk.sandbox.inject(faults.reply(f"/{v1['path']}", json_reply(200, end)))
-            assert [] == desk.walk(**how)
+            assert [] == desk.scan(**how)
         else:
             with pytest.raises(errors.TransientApiError, match="NoneType"):
-                desk.walk(**how)
+                desk.scan(**how)
         desk.sandbox.clear_faults()
 
 
@@ -153,7 +153,7 @@ def test_a_refusal_ends_the_walk_at_once_and_quotes_pipedrive(
     desk.sandbox.inject(make(f"/{how['path']}").at(number, None))
     read: list[Any] = []
     with pytest.raises(errors.ApiError) as caught:
-        desk.walk(**how, into=read)
+        desk.scan(**how, into=read)
     assert isinstance(caught.value, kind)
     assert quote in caught.value.quote
     assert quote in str(caught.value)
@@ -166,10 +166,10 @@ def test_an_expired_page_marker_is_told_apart_from_a_wrong_call(desk: Desk) -> N
     desk.sandbox.inject(faults.expired_marker(f"/{DEALS}"))
     read: list[Any] = []
     with pytest.raises(errors.PageMarkerExpired):
-        desk.walk(into=read)
+        desk.scan(into=read)
     assert 10 == len(read)
     with pytest.raises(errors.PageMarkerExpired):
-        desk.walk(marker="remembered")
+        desk.scan(marker="remembered")
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -185,7 +185,7 @@ def test_a_burst_refusal_is_waited_for(
         desk.sandbox.inject(fault.at(page_number(place, pages)))
         desk.clock.slept.clear()
         tally = Tally()
-        assert rows == desk.walk(**how, tally=tally)
+        assert rows == desk.scan(**how, tally=tally)
         # The one that goes ahead starts a window's length after our last call, at least.
         assert expected <= sum(desk.clock.slept) <= max(expected, 2.15) + 0.001
         assert (1, 0, 1) == (tally.burst_waits, tally.retries, tally.replies_429)
@@ -210,7 +210,7 @@ def test_refusals_that_do_not_end_are_not_hammered_on_by_any_thread(
 
     def ask(_: int) -> type[BaseException]:
         try:
-            desk.walk()
+            desk.scan()
         except errors.ApiError as error:
             return type(error)
         raise AssertionError
@@ -233,12 +233,12 @@ UNNAMED: dict[str, Callable[[], Any]] = {
 def test_a_refusal_that_names_no_limit_is_waited_for_with_growing_pauses(
     desk: Desk, name: str
 ) -> None:
-    rows = desk.walk()
+    rows = desk.scan()
     desk.clock.sleep(10)
     desk.clock.slept.clear()
     desk.sandbox.inject(UNNAMED[name]().at(2, times=5))
     tally = Tally()
-    assert rows == desk.walk(tally=tally)
+    assert rows == desk.scan(tally=tally)
     pauses = [2, 4, 8, 16, 32] if name == "no headers" else [6, 6, 8, 16, 32]
     assert pauses == pytest.approx(desk.clock.slept, abs=0.2)
     assert (5, 5) == (tally.burst_waits, tally.replies_429)
@@ -246,25 +246,25 @@ def test_a_refusal_that_names_no_limit_is_waited_for_with_growing_pauses(
 
 @pytest.mark.parametrize("name", UNNAMED)
 def test_refusals_that_name_no_limit_end_the_run_and_not_the_day(desk: Desk, name: str) -> None:
-    desk.walk()
+    desk.scan()
     desk.sandbox.log.clear()
     desk.sandbox.inject(UNNAMED[name]().always())
     began = desk.clock.moment
     with pytest.raises(errors.TooManyRequests, match="kept refusing further calls") as caught:
-        desk.walk()
+        desk.scan()
     assert 5 == caught.value.exit_code
     assert f"{desk.client.daily.left:,} of the day's API tokens were left" in str(caught.value)
     assert PATIENCE_SECONDS / 2 < desk.clock.moment - began <= PATIENCE_SECONDS
     assert 10 <= len(desk.sandbox.log) <= 13
     with pytest.raises(errors.TooManyRequests):
-        desk.walk()
+        desk.scan()
     assert 13 >= len(desk.sandbox.log)
 
 
 def test_a_wait_longer_than_a_call_may_take_ends_the_run_at_once(desk: Desk) -> None:
     desk.sandbox.inject(faults.firewall_limit(retry_after=3600).always())
     with pytest.raises(errors.TooManyRequests):
-        desk.walk()
+        desk.scan()
     assert ([], 1) == (desk.clock.slept, len(desk.sandbox.log))
 
 
@@ -285,7 +285,7 @@ def test_a_list_that_is_refused_while_others_are_answered_has_pauses_of_its_own(
 
     desk.client.pace._sleep = desk.client._sleep = between
     with pytest.raises(errors.TooManyRequests):
-        desk.walk()
+        desk.scan()
     assert 8 <= len(desk.sandbox.calls(DEALS)) <= 13
     assert 8 <= len(desk.sandbox.calls("users/me"))
     assert desk.clock.moment - began <= PATIENCE_SECONDS + 30
@@ -329,7 +329,7 @@ def test_a_call_that_is_not_sent_says_why_and_until_when(desk: Desk) -> None:
     desk.sandbox.allowance = Quota(Limits(burst=10**6, daily_tokens=9 + 2))
     desk.client.object("v1/users/me", cost=2)
     with pytest.raises(errors.BudgetExhausted) as caught:
-        desk.walk()
+        desk.scan()
     assert str(caught.value).startswith(
         f"GET /{DEALS} was not sent: it costs 10 API tokens, 9 of the day are left. The account's "
         "daily API tokens are spent until about 2026-03-11 00:00 UTC;"
@@ -344,7 +344,7 @@ def test_a_new_day_is_asked_for_again(desk: Desk) -> None:
     desk.client.object("v1/users/me", cost=2)
     desk.client.now = lambda: NOON + timedelta(days=1)
     desk.sandbox.allowance = Quota(Limits(burst=10**6))
-    assert desk.walk()
+    assert desk.scan()
 
 
 @pytest.mark.parametrize(
@@ -360,11 +360,11 @@ def test_when_the_whole_account_says_no_nobody_asks_again(
 ) -> None:
     desk.sandbox.inject(fault())
     with pytest.raises(kind) as first:
-        desk.walk()
+        desk.scan()
 
     def ask(number: int) -> errors.ApiError:
         with pytest.raises(kind) as caught:
-            desk.walk(f"v1/deals/{number}/flow", paging="offset")
+            desk.scan(f"v1/deals/{number}/flow", paging="offset")
         return caught.value
 
     with ThreadPoolExecutor(8) as pool:
@@ -377,7 +377,7 @@ def test_when_the_whole_account_says_no_nobody_asks_again(
 def test_a_spent_budget_names_the_moment_it_comes_back(desk: Desk) -> None:
     desk.sandbox.inject(faults.spent())
     with pytest.raises(errors.BudgetExhausted, match=r"until about 2026-03-11 00:00 UTC") as caught:
-        desk.walk()
+        desk.scan()
     assert (datetime(2026, 3, 11, tzinfo=timezone.utc), 429) == (
         caught.value.reset_at,
         caught.value.status,
@@ -387,8 +387,8 @@ def test_a_spent_budget_names_the_moment_it_comes_back(desk: Desk) -> None:
 def test_a_refusal_of_one_list_leaves_the_others_open(desk: Desk, long_flow: str) -> None:
     desk.sandbox.inject(faults.refused(f"/{DEALS}", 403))
     with pytest.raises(errors.PermissionDenied):
-        desk.walk()
-    assert desk.walk(long_flow, paging="offset")
+        desk.scan()
+    assert desk.scan(long_flow, paging="offset")
 
 
 def test_a_walk_goes_on_from_a_marker_and_tells_when_each_page_was_read(desk: Desk) -> None:
@@ -495,7 +495,7 @@ ANY_REPLY = st.one_of(
 def test_no_reply_crashes_the_client_or_makes_it_lose_rows(
     script: list[Reply | None], paging: Any
 ) -> None:
-    """After the random replies the line is dead, so it is a page that ended a walk that ends."""
+    """After the random replies the line is dead, so it is a page that ended a scan that ends."""
     replies = iter(script)
     given_out: list[Reply] = []
 
@@ -555,12 +555,12 @@ def test_the_api_token_is_told_to_nobody_but_pipedrive(
         faults.firewall(),
     ]
     told = [repr(desk.client), str(vars(desk.client)), str(desk.client.tally)]
-    desk.walk()
+    desk.scan()
     for fault in said:
         desk.sandbox.inject(fault)
         desk.client._final = None
         try:
-            desk.walk()
+            desk.scan()
         except errors.PipedriveError as error:
             told += [
                 str(error),
@@ -603,7 +603,7 @@ def test_cookies_are_not_kept(desk: Desk) -> None:
         return replace(genuine, headers={**genuine.headers, "Set-Cookie": "a=b; Path=/"})
 
     desk.sandbox.inject(faults.changed("*", bake).always())
-    desk.walk()
+    desk.scan()
     assert not [headers for headers in desk.sandbox.asked_with if "cookie" in headers]
 
 
@@ -613,18 +613,18 @@ def test_compressed_replies_are_read_and_damaged_ones_asked_for_again(desk: Desk
         headers = {**genuine.headers, "Content-Encoding": "gzip"}
         return replace(genuine, body=gzip.compress(genuine.body), headers=headers)
 
-    rows = desk.walk()
+    rows = desk.scan()
     desk.sandbox.inject(faults.changed("*", pack).always())
-    assert rows == desk.walk()
+    assert rows == desk.scan()
     lie = Reply(status=200, body=b"no gzip", headers={"Content-Encoding": "gzip"})
     desk.sandbox.inject(faults.reply("*", lie))
-    assert rows == desk.walk()
+    assert rows == desk.scan()
     assert [0.5] == desk.clock.slept
 
 
 @pytest.mark.parametrize("desk", ["port"], indirect=True)
 def test_one_connection_serves_many_calls(desk: Desk) -> None:
-    desk.walk()
+    desk.scan()
     door: Any = desk.client._wire._door
     assert [1] == [pool.num_connections for pool in door.poolmanager.pools._container.values()]
 

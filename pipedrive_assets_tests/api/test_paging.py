@@ -1,4 +1,4 @@
-"""A walk takes every row once and ends only where the envelope says so."""
+"""A scan takes every row once and ends only where the envelope says so."""
 
 import json
 from collections.abc import Callable
@@ -174,7 +174,7 @@ def test_a_list_without_pages_is_one_page(extra: Any) -> None:
     assert Page(rows=ROWS, marker=None) == page_of("none", extra)
 
 
-def walk(
+def scan(
     answer: Callable[[dict[str, str]], tuple[list[Any], Any]], paging: Paging, page_rows: int
 ) -> list[Any]:
     """Read a list that answers parameters with rows and envelope."""
@@ -195,7 +195,7 @@ def walk(
 def test_page_markers_in_a_circle_end_in_an_error(length: int) -> None:
     number = count()
     with pytest.raises(DataError, match="circle"):
-        walk(
+        scan(
             lambda _: ([{"id": next(number)}], {"next_cursor": f"c{next(number) // 2 % length}"}),
             "cursor",
             1,
@@ -205,7 +205,7 @@ def test_page_markers_in_a_circle_end_in_an_error(length: int) -> None:
 @pytest.mark.parametrize("extra", [None, MORE, nested(**MORE)])
 def test_a_list_that_ignores_the_offset_ends_in_an_error(extra: Any) -> None:
     with pytest.raises(DataError, match="circle"):
-        walk(lambda _: (ROWS, extra), "offset", 500)
+        scan(lambda _: (ROWS, extra), "offset", 500)
 
 
 ENVELOPES: dict[str, Callable[[int, int, bool], Any]] = {
@@ -243,7 +243,7 @@ def test_any_offset_list_is_read_once_and_in_order(
         start, limit = int(params["start"]), min(int(params["limit"]), most)
         return rows[start : start + limit], ENVELOPES[envelope](start, limit, start + limit < total)
 
-    assert rows == walk(answer, "offset", asked)
+    assert rows == scan(answer, "offset", asked)
 
 
 @settings(max_examples=60, deadline=None)
@@ -263,4 +263,4 @@ def test_any_cursor_list_is_read_once_and_in_order(
         )
         return rows[start : start + limit], extra
 
-    assert rows == walk(answer, "cursor", asked)
+    assert rows == scan(answer, "cursor", asked)

@@ -125,7 +125,7 @@ def test_deals_selected_after_a_child_are_loaded_whole(plain):
 @pytest.mark.parametrize("counter", ["participants_count", None])
 def test_a_participant_who_left_disappears_also_when_nobody_is_left(plain, counter, monkeypatch):
     """Whether the deal's own counter tells, or an empty answer."""
-    participants = replace(BY_NAME["deals_participants"], counter=counter)
+    participants = replace(BY_NAME["deals_participants"], count_column=counter)
     monkeypatch.setattr(Settings, "named", lambda *_: (BY_NAME["deals"], participants))
     world = plain.office.world
     deal = next(iter(world.tables["deals"].rows.values()))["id"]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import given, strategies
 
-from pipedrive_assets.extract.plan import Coverage, Held, Walk, plan
+from pipedrive_assets.extract.plan import Scan, TableStats, Watermark, plan
 from pipedrive_assets.windows import Window
 
 OVERLAP = timedelta(minutes=5)
@@ -16,133 +16,154 @@ def at(day, hour=0, minute=0):
     return datetime(2026, 3, day, hour, minute, tzinfo=timezone.utc)
 
 
-KNOWN = Coverage(baseline_at=at(1), complete_until=at(8, 10), ids_until=100)
-HELD = Held(newest=at(8, 9, 59), highest_id=100)
-BASELINE = Walk(baseline=True, moves=True)
+KNOWN = Watermark(initial_load_at=at(1), complete_until=at(8, 10), ids_until=100)
+TABLE_STATS = TableStats(newest=at(8, 9, 59), highest_id=100)
+INITIAL_LOAD = Scan(initial_load=True, advances=True)
 
 
 @pytest.mark.parametrize(
     ("case", "coverage", "window", "held", "expected"),
     [
-        ("nothing held yet", Coverage(), Window(start=at(10)), Held(), BASELINE),
-        ("a past day comes first", Coverage(), Window(start=at(2), end=at(3)), Held(), BASELINE),
-        ("a table without any change", KNOWN, Window(start=at(10)), Held(), BASELINE),
+        ("nothing held yet", Watermark(), Window(start=at(10)), TableStats(), INITIAL_LOAD),
         (
-            "the open day starts where coverage ends, and looks at the ids above",
+            "a past day comes first",
+            Watermark(),
+            Window(start=at(2), end=at(3)),
+            TableStats(),
+            INITIAL_LOAD,
+        ),
+        ("a table without any change", KNOWN, Window(start=at(10)), TableStats(), INITIAL_LOAD),
+        (
+            "the open day starts where watermark ends, and looks at the ids above",
             KNOWN,
             Window(start=at(8)),
-            HELD,
-            Walk(baseline=False, moves=True, since=at(8, 9, 54), above_id=100),
+            TABLE_STATS,
+            Scan(initial_load=False, advances=True, since=at(8, 9, 54), above_id=100),
         ),
         (
             "after a week of sleep nothing is left out",
             KNOWN,
             Window(start=at(15)),
-            HELD,
-            Walk(baseline=False, moves=True, since=at(8, 9, 54), above_id=100),
+            TABLE_STATS,
+            Scan(initial_load=False, advances=True, since=at(8, 9, 54), above_id=100),
         ),
         (
-            "a closed day beyond coverage closes the gap before it",
+            "a closed day beyond watermark closes the gap before it",
             KNOWN,
             Window(start=at(9), end=at(10)),
-            HELD,
-            Walk(baseline=False, moves=True, since=at(8, 9, 54), until=at(10), above_id=100),
+            TABLE_STATS,
+            Scan(initial_load=False, advances=True, since=at(8, 9, 54), until=at(10), above_id=100),
         ),
         (
             "a closed day in which a load ended is read as a whole",
             KNOWN,
             Window(start=at(8), end=at(9)),
-            HELD,
-            Walk(baseline=False, moves=True, since=at(8), until=at(9), above_id=100),
+            TABLE_STATS,
+            Scan(initial_load=False, advances=True, since=at(8), until=at(9), above_id=100),
         ),
         (
             "so is a range of days",
             KNOWN,
             Window(start=at(5), end=at(9)),
-            HELD,
-            Walk(baseline=False, moves=True, since=at(5), until=at(9), above_id=100),
+            TABLE_STATS,
+            Scan(initial_load=False, advances=True, since=at(5), until=at(9), above_id=100),
         ),
         (
             "a past day reads itself alone",
             KNOWN,
             Window(start=at(2), end=at(3)),
-            HELD,
-            Walk(baseline=False, moves=False, since=at(2), until=at(3)),
+            TABLE_STATS,
+            Scan(initial_load=False, advances=False, since=at(2), until=at(3)),
         ),
         (
             "a clock ahead of the newest change loses nothing",
             KNOWN,
             Window(start=at(10)),
-            replace(HELD, newest=at(4)),
-            Walk(baseline=False, moves=True, since=at(4) - OVERLAP, above_id=100),
+            replace(TABLE_STATS, newest=at(4)),
+            Scan(initial_load=False, advances=True, since=at(4) - OVERLAP, above_id=100),
         ),
         (
             "ids that are no numbers tell nothing of newer ones",
             replace(KNOWN, ids_until=None),
             Window(start=at(8)),
-            HELD,
-            Walk(baseline=False, moves=True, since=at(8, 9, 54)),
+            TABLE_STATS,
+            Scan(initial_load=False, advances=True, since=at(8, 9, 54)),
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_the_plan(case, coverage, window, held, expected):
-    assert expected == plan(coverage, window, held=held, overlap=OVERLAP)
+def test_the_plan(case, watermark, window, table_stats, expected):
+    assert expected == plan(watermark, window, table_stats=table_stats, overlap=OVERLAP)
 
 
 def test_an_unfinished_first_load_goes_on_where_it_stood():
-    begun = replace(BASELINE, started_at=at(2), listing=1, marker="abc", pages=20)
+    begun = replace(INITIAL_LOAD, started_at=at(2), endpoint_index=1, marker="abc", pages=20)
 
-    assert begun == plan(Coverage(walk=begun), Window(start=at(3)), held=Held(), overlap=OVERLAP)
+    assert begun == plan(
+        Watermark(scan=begun), Window(start=at(3)), table_stats=TableStats(), overlap=OVERLAP
+    )
 
 
 def test_an_unfinished_window_that_began_earlier_is_finished_first():
-    begun = Walk(baseline=False, moves=True, since=at(7), started_at=at(8), marker="abc")
+    begun = Scan(initial_load=False, advances=True, since=at(7), started_at=at(8), marker="abc")
 
     assert begun == plan(
-        replace(KNOWN, walk=begun), Window(start=at(9)), held=HELD, overlap=OVERLAP
+        replace(KNOWN, scan=begun), Window(start=at(9)), table_stats=TABLE_STATS, overlap=OVERLAP
     )
 
 
 def test_an_unfinished_walk_of_other_bounds_is_dropped():
-    begun = Walk(
-        baseline=False, moves=False, since=at(2), until=at(3), started_at=at(8), marker="abc"
+    begun = Scan(
+        initial_load=False, advances=False, since=at(2), until=at(3), started_at=at(8), marker="abc"
     )
 
-    planned = plan(replace(KNOWN, walk=begun), Window(start=at(9)), held=HELD, overlap=OVERLAP)
+    planned = plan(
+        replace(KNOWN, scan=begun), Window(start=at(9)), table_stats=TABLE_STATS, overlap=OVERLAP
+    )
 
     assert planned.marker is None
 
 
 def test_full_reads_everything_again_whatever_is_held():
-    assert BASELINE == plan(KNOWN, Window(start=at(9)), held=HELD, overlap=OVERLAP, full=True)
+    assert INITIAL_LOAD == plan(
+        KNOWN, Window(start=at(9)), table_stats=TABLE_STATS, overlap=OVERLAP, full=True
+    )
 
 
 @pytest.mark.parametrize(
     ("walk", "expected"),
     [
-        (replace(BASELINE, started_at=at(8)), at(8)),
-        (Walk(baseline=False, moves=True, since=at(2), until=at(5), started_at=at(8)), at(5)),
-        (Walk(baseline=False, moves=True, since=at(2), until=at(9), started_at=at(8)), at(8)),
-        (Walk(baseline=False, moves=False, since=at(2), until=at(5), started_at=at(8)), None),
+        (replace(INITIAL_LOAD, started_at=at(8)), at(8)),
+        (
+            Scan(initial_load=False, advances=True, since=at(2), until=at(5), started_at=at(8)),
+            at(5),
+        ),
+        (
+            Scan(initial_load=False, advances=True, since=at(2), until=at(9), started_at=at(8)),
+            at(8),
+        ),
+        (
+            Scan(initial_load=False, advances=False, since=at(2), until=at(5), started_at=at(8)),
+            None,
+        ),
     ],
 )
-def test_what_a_finished_walk_makes_complete(walk, expected):
-    assert expected == walk.complete_until()
+def test_what_a_finished_walk_makes_complete(scan, expected):
+    assert expected == scan.complete_until()
 
 
 def test_a_walk_survives_the_ledger():
-    walk = Walk(
-        baseline=False,
-        moves=True,
+    scan = Scan(
+        initial_load=False,
+        advances=True,
         since=at(2),
         until=at(5),
         started_at=at(8),
-        listing=1,
+        endpoint=1,
         marker="m",
     )
 
-    assert walk == Walk.from_json(walk.to_json())
+    assert scan == Scan.from_json(scan.to_json())
 
 
 MOMENTS = strategies.integers(0, 20_000).map(lambda minutes: at(1) + timedelta(minutes=minutes))
@@ -157,16 +178,16 @@ MOMENTS = strategies.integers(0, 20_000).map(lambda minutes: at(1) + timedelta(m
 )
 def test_a_window_with_an_end_is_read_as_a_whole(known, newest, archive, first, days):
     """However far the loads before it have come, and whatever each list has returned so far."""
-    coverage = replace(KNOWN, complete_until=known, lists={"deals": newest, "archived": archive})
+    watermark = replace(KNOWN, complete_until=known, lists={"deals": newest, "archived": archive})
     window = Window(start=first, end=first + timedelta(days=days))
 
-    walk = plan(coverage, window, held=replace(HELD, newest=newest), overlap=OVERLAP)
+    scan = plan(watermark, window, table_stats=replace(TABLE_STATS, newest=newest), overlap=OVERLAP)
 
     for path in ("deals", "archived"):
-        start = walk.start_of(path)
+        start = scan.start_of(path)
         assert start is None or start <= window.start
-        assert walk.moves is False or start is None or start <= known - OVERLAP
-    assert walk.until == window.end
-    resumed = replace(walk, started_at=at(28), marker="abc")
-    again = plan(replace(coverage, walk=resumed), window, held=HELD, overlap=OVERLAP)
+        assert scan.advances is False or start is None or start <= known - OVERLAP
+    assert scan.until == window.end
+    resumed = replace(scan, started_at=at(28), marker="abc")
+    again = plan(replace(watermark, scan=resumed), window, table_stats=TABLE_STATS, overlap=OVERLAP)
     assert again.start_of("deals") <= window.start

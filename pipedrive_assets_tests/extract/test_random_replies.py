@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from pipedrive_assets.api import Tally
 from pipedrive_assets.errors import PipedriveError
-from pipedrive_assets.extract.child_walks import read_children
+from pipedrive_assets.extract.child_scans import read_children
 from pipedrive_assets.extract.chunk import Parent, Row
 from pipedrive_assets.extract.coerce import coerced_rows
-from pipedrive_assets.extract.plan import Walk
-from pipedrive_assets.extract.snapshot_walks import read_snapshot
-from pipedrive_assets.extract.walks import read_windowed
+from pipedrive_assets.extract.plan import Scan
+from pipedrive_assets.extract.scans import read_windowed
+from pipedrive_assets.extract.snapshot_scans import read_snapshot
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.sandbox import Reply
 from pipedrive_assets.sandbox.exchange import Dropped, json_reply
@@ -84,8 +84,8 @@ DAMAGES = st.one_of(
 
 def windowed(office: Office, entity: Entity) -> list[Row] | None:
     """None: fields were refused, so that the next run reads everything again."""
-    walk = Walk(baseline=True, moves=True)
-    chunks = list(read_windowed(office.connection.client, entity, walk, Tally()))
+    scan = Scan(initial_load=True, advances=True)
+    chunks = list(read_windowed(office.connection.client, entity, scan, Tally()))
     if any(chunk.omitted for chunk in chunks):
         return None
     return [row for chunk in chunks for _, row in chunk.rows]

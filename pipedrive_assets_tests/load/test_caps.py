@@ -8,7 +8,7 @@ import pytest
 
 from pipedrive_assets.api import Caps
 from pipedrive_assets.errors import BudgetExhausted, LoadFailed
-from pipedrive_assets.extract.child_walks import CHILD_THREADS
+from pipedrive_assets.extract.child_scans import CHILD_THREADS
 from pipedrive_assets.load import LoadRequest, load_tables
 from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.sandbox import Limits, faults
@@ -47,7 +47,7 @@ def takes_all_of(tokens, office, loads=1):
     call.
     """
     taken = tokens_of(office, "/flow", "/participants")
-    return tokens - loads * BY_NAME["deals_flow"].cost < taken <= tokens
+    return tokens - loads * BY_NAME["deals_flow"].tokens_per_page < taken <= tokens
 
 
 def test_the_capped_tables_are_histories_participants_and_what_is_optional():

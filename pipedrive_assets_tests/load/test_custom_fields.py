@@ -190,9 +190,9 @@ def test_views_show_ids_where_a_reference_table_was_never_loaded(office):
 
 def test_the_flow_speaks_in_names(office):
     office.load("deals", "deals_flow", "stages", "pipelines")
-    moves = office.query("SELECT count(*) FROM deals_flow WHERE field_key = 'stage_id'")
+    advances = office.query("SELECT count(*) FROM deals_flow WHERE field_key = 'stage_id'")
 
-    assert moves == office.query(
+    assert advances == office.query(
         "SELECT count(*) FROM deals_flow_readable JOIN stages ON stages.name = new_value_readable "
         "AND CAST(stages.id AS VARCHAR) = new_value WHERE field_key = 'stage_id'"
     )

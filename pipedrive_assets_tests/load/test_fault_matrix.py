@@ -190,7 +190,7 @@ def ending(target: Target, name: str, place: str) -> type[errors.PipedriveError]
     if issubclass(row.error, errors.Refused | errors.BadRequest) and target.is_child:
         return None  # one deal's: it is unread, and left to the next run
     if row.error is EXPIRED and (row.times or not target.has_markers):
-        return None  # walked again from the start; offsets never expire
+        return None  # scanned again from the start; offsets never expire
     return row.error
 
 

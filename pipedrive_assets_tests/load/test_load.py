@@ -21,7 +21,7 @@ from pipedrive_assets.errors import (
     WarehouseError,
     WrongAccountError,
 )
-from pipedrive_assets.extract.child_walks import FAILURES
+from pipedrive_assets.extract.child_scans import FAILURES
 from pipedrive_assets.extract.custom_fields import OWN_SHAPES
 from pipedrive_assets.load import merge
 from pipedrive_assets.load.table_load import TableLoad
@@ -788,12 +788,12 @@ def test_the_first_load_of_a_thousand_deals_costs_little_more_than_it_must(make_
 
     floor = 2 + 5 * 10
     for entity in chosen:
-        for listing in () if entity.parent or entity.shape in OWN_SHAPES else entity.listings:
+        for endpoint in () if entity.parent or entity.shape in OWN_SHAPES else entity.endpoints:
             where = (
-                f"WHERE is_archived = {listing != entity.listings[0]}" if entity.archived else ""
+                f"WHERE is_archived = {endpoint != entity.endpoints[0]}" if entity.archived else ""
             )
             ((rows,),) = office.query(f"SELECT count(*) FROM {entity.name} {where}")
-            floor += max(1, -(-rows // entity.page_rows)) * listing.cost
+            floor += max(1, -(-rows // entity.page_rows)) * endpoint.tokens_per_page
     ((sold,),) = office.query("SELECT count(*) FROM deals WHERE products_count > 0")
     floor += 2 * -(-sold // 100) * 10
     assert set(reports) == {entity.name for entity in chosen}
@@ -810,7 +810,7 @@ def test_what_the_sensor_asks_for_costs_little_when_nothing_has_changed(office):
     reports = office.load(*watched, newest=False)
 
     entities = [BY_NAME[name] for name in watched if not BY_NAME[name].parent]
-    lists = sum(listing.cost for entity in entities for listing in entity.listings)
+    lists = sum(endpoint.tokens_per_page for entity in entities for endpoint in entity.endpoints)
     account, definitions = 2, 10 * len({entity.fields for entity in entities if entity.fields})
     assert account + lists + definitions == office.sandbox.tokens_spent
     assert {"leads": 2, "notes": 1, "deals_products": 0} == {

@@ -90,8 +90,8 @@ def test_one_zero_date_does_not_stop_a_table(office, table):
             row["update_time"] = "0000-00-00 00:00:00"
         return json_reply(200, body, genuine.headers)
 
-    for listing in entity.listings:
-        office.sandbox.inject(faults.changed(listing.path, spoil).always())
+    for endpoint in entity.endpoints:
+        office.sandbox.inject(faults.changed(endpoint.path, spoil).always())
     for _ in range(2):
         office.advance(hours=3)
         assert office.load(table)[table].error is None

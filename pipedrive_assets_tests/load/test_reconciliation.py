@@ -11,7 +11,7 @@ from pipedrive_assets.errors import (
     LoadFailed,
     TransientApiError,
 )
-from pipedrive_assets.extract.plan import Coverage
+from pipedrive_assets.extract.plan import Watermark
 from pipedrive_assets.load.reconciliation.run import Reconciliation, children_to_read_again
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Kind
 from pipedrive_assets.sandbox import faults
@@ -552,7 +552,7 @@ def test_a_kill_between_two_statements_does_not_forget_what_is_held(office):
 
         sql.execute_sql = die
         with pytest.raises(KeyboardInterrupt):
-            ledger.record_coverage(sql, BY_NAME["persons"], Coverage(), office.sandbox.now)
+            ledger.record_watermark(sql, BY_NAME["persons"], Watermark(), office.sandbox.now)
         del sql.execute_sql
 
     assert before == office.query("SELECT * FROM _pipedrive_coverage")
@@ -603,4 +603,4 @@ def test_a_resumed_reconciliation_says_so_and_an_old_one_begins_anew(office):
 
         report = office.reconcile("persons")["persons"]
 
-        assert (hours == 0) == (f"going on with a walk begun at {begun}" in report.what)
+        assert (hours == 0) == (f"going on with a scan begun at {begun}" in report.what)

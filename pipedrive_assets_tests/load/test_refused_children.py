@@ -13,7 +13,7 @@ from pipedrive_assets.errors import (
     PipedriveNotFoundError,
     PipedrivePaymentRequiredError,
 )
-from pipedrive_assets.extract.child_walks import CHILD_THREADS, REFUSALS
+from pipedrive_assets.extract.child_scans import CHILD_THREADS, REFUSALS
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply

@@ -27,7 +27,7 @@ def names_refused(path, *names):
 
 
 def paths(table):
-    return [listing.path for listing in BY_NAME[table].listings]
+    return [endpoint.path for endpoint in BY_NAME[table].endpoints]
 
 
 def refuse(office, table, *names):

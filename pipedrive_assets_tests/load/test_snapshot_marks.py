@@ -42,8 +42,8 @@ def alive(office, table):
 
 def paths_of(name):
     entity = BY_NAME[name]
-    owner = BY_NAME[entity.per or name]
-    return [listing.path for listing in owner.listings]
+    owner = BY_NAME[entity.list_per or name]
+    return [endpoint.path for endpoint in owner.endpoints]
 
 
 @pytest.mark.samples(4)
@@ -221,9 +221,9 @@ def test_no_snapshot_can_be_emptied(office, table):
     if not before[1]:
         pytest.skip("the account has none")
     paths = paths_of(table)
-    if BY_NAME[table].nested:
+    if BY_NAME[table].data_key:
         paths = []
-        change = edited(BY_NAME[table].path, lambda _data: {BY_NAME[table].nested: []})
+        change = edited(BY_NAME[table].path, lambda _data: {BY_NAME[table].data_key: []})
         office.sandbox.inject(change.always())
     for path in paths:
         office.sandbox.inject(nothing(path, []).always())

@@ -169,7 +169,7 @@ class Plant:
             tally=Tally(),
             seconds=0,
             complete_until=self.held[name],
-            baseline_at=began,
+            initial_load_at=began,
             first_load=first_load,
         )
         window = Window(

@@ -127,12 +127,12 @@ def test_unread_parents_are_reported_in_a_check_the_metadata_and_the_log(office)
 
 
 def test_an_unfinished_first_load_is_told(office):
-    report = replace(office.load("stages")["stages"], baseline_at=None)
+    report = replace(office.load("stages")["stages"], initial_load_at=None)
 
-    baseline = found(office, report)["baseline"]
+    initial_load = found(office, report)["baseline"]
 
-    assert not baseline.sound
-    assert "dagster asset materialize --select stages" in baseline.sentence
+    assert not initial_load.sound
+    assert "dagster asset materialize --select stages" in initial_load.sentence
 
 
 def test_a_table_twice_as_old_as_it_may_be_is_told(office):
@@ -151,5 +151,5 @@ def test_a_table_that_some_users_may_not_read_has_a_check_of_it(table):
     entity = BY_NAME[table]
 
     assert entity.rights_vary
-    assert not entity.gated
+    assert not entity.feature_gated
     assert "readable" in check_names(entity)

@@ -58,7 +58,7 @@ def test_a_description_says_what_pipedrive_means_and_leads_to_its_page(entity):
     (spec,) = specs([entity])
 
     said, url = spec.description, columns_of(entity.name).url
-    assert said.startswith(entity.doc)
+    assert said.startswith(entity.description)
     assert f"]({url})" in said
     assert url == spec.metadata["api_reference"].value
     assert url.startswith("https://developers.pipedrive.com/docs/api/v1/")

@@ -61,7 +61,7 @@ def concerned(place: str) -> tuple[str, ...]:
     own = [entity for entity in ENTITIES if place in places([entity])]
     names = [entity.name for entity in own][:4]
     for entity in own[:4]:
-        names += [each for each in (entity.parent, entity.per) if each]
+        names += [each for each in (entity.parent, entity.list_per) if each]
         names += [child.name for child in children_of(entity.name)][:3]
     return tuple(dict.fromkeys(names))
 

@@ -198,11 +198,11 @@ labels = st.sampled_from(
 options = st.lists(st.tuples(st.integers(1, 4), st.text(max_size=3)), max_size=3)
 kinds = st.sampled_from(["enum", "daterange"]) | st.sampled_from([*LAYOUTS, "unheard of"])
 fields = st.builds(lambda c, n, k, o: field(c, n, k, *o), codes, labels, kinds, options)
-listings = st.lists(fields, max_size=6, unique_by=lambda each: each.code)
+endpoints = st.lists(fields, max_size=6, unique_by=lambda each: each.code)
 built_ins = st.frozensets(st.sampled_from(["id", "title", "score", "score_id", "x__y", "SCORE"]))
 
 
-@given(st.lists(listings, min_size=1, max_size=4), built_ins)
+@given(st.lists(endpoints, min_size=1, max_size=4), built_ins)
 def test_no_two_fields_ever_share_a_column_and_no_name_ever_changes(history, built_in):
     known = []
     for day, listing in enumerate(history):
@@ -217,7 +217,7 @@ def test_no_two_fields_ever_share_a_column_and_no_name_ever_changes(history, bui
         known = after
 
 
-@given(listings, listings, st.randoms(use_true_random=False), built_ins)
+@given(endpoints, endpoints, st.randoms(use_true_random=False), built_ins)
 def test_the_order_of_a_listing_makes_no_difference(first, second, rng, built_in):
     known = update([], *first, built_in=built_in)
     expected = update(known, *second, day=1, built_in=built_in)
@@ -235,7 +235,7 @@ def test_a_field_listed_twice_is_one_field_in_any_order(listing, rng):
     assert expected == update([], *listing)
 
 
-@given(listings)
+@given(endpoints)
 def test_an_update_repeated_changes_nothing(listing):
     known = update([], *listing)
 
@@ -243,7 +243,7 @@ def test_an_update_repeated_changes_nothing(listing):
     assert [] == label_changes(known, update(known, *listing, day=1))
 
 
-@given(listings, st.booleans())
+@given(endpoints, st.booleans())
 def test_a_stored_row_is_read_back_as_it_was(listing, as_text):
     import json
 

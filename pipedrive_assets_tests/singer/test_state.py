@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.extract.plan import Walk
+from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.singer.bookmark import YEARS
 from pipedrive_assets.singer.kept_names import read_names, told_names
 from pipedrive_assets.singer.state import State
@@ -49,7 +49,7 @@ def with_value(content: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 
 def positions_apart(state: Any) -> Any:
-    """The state with the text of each walk's position as the object that it tells of."""
+    """The state with the text of each scan's position as the object that it tells of."""
     state = json.loads(json.dumps(state))
     for bookmark in state["bookmarks"].values():
         if "walk" in bookmark:
@@ -62,14 +62,14 @@ def positions_together(state: Any) -> Any:
     state = json.loads(json.dumps(state))
     if isinstance(state, dict) and isinstance(state.get("bookmarks"), dict):
         for bookmark in state["bookmarks"].values():
-            walk = bookmark.get("walk") if isinstance(bookmark, dict) else None
-            if isinstance(walk, dict) and isinstance(walk.get("position"), dict):
-                walk["position"] = json.dumps(walk["position"])
+            scan = bookmark.get("walk") if isinstance(bookmark, dict) else None
+            if isinstance(scan, dict) and isinstance(scan.get("position"), dict):
+                scan["position"] = json.dumps(scan["position"])
     return state
 
 
 def interrupted_state(bench: Any) -> Any:
-    """A state with walks in it, deals whose children are still to be read, and names."""
+    """A state with scans in it, deals whose children are still to be read, and names."""
     for stream in ("dealflow", "deals"):
         catalog, calls = bench.catalog(stream), 2
         while "walk" not in bench.target.state.get("bookmarks", {}).get(stream, {}):
@@ -113,7 +113,7 @@ def test_whatever_stands_in_a_state_it_works_or_is_refused_in_one_sentence(state
     def tried(damaged):
         kept = State(damaged)
         for stream in INCREMENTAL:
-            kept.progress(stream, None).next_walk(timedelta(minutes=5))
+            kept.progress(stream, None).next_scan(timedelta(minutes=5))
         assert kept.content == State(kept.content).content
         json.dumps(kept.content, allow_nan=False)
         if does_sync:
@@ -265,7 +265,7 @@ def test_what_changed_just_before_a_sync_with_a_bookmark_from_the_future_arrives
     ],
 )
 def test_a_position_that_this_tap_never_plans_is_refused(part):
-    whole = Walk(baseline=True, moves=True, started_at=parse_stamp(FUTURE), marker="100@7")
+    whole = Scan(initial_load=True, advances=True, started_at=parse_stamp(FUTURE), marker="100@7")
     fine = walk_at(whole.to_json())
     assert fine["bookmarks"] == State(fine).content["bookmarks"]
     with pytest.raises(ConfigurationError, match="bookmark of files cannot be read"):
@@ -273,5 +273,5 @@ def test_a_position_that_this_tap_never_plans_is_refused(part):
 
 
 def walk_at(position: str) -> Any:
-    walk = {"position": position, "newest": None, "highest_id": None}
-    return {"bookmarks": {"files": {"walk": walk}}}
+    scan = {"position": position, "newest": None, "highest_id": None}
+    return {"bookmarks": {"files": {"walk": scan}}}

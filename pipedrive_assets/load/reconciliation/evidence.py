@@ -72,7 +72,7 @@ class Evidence:
         """Why the lists cannot be believed, as half a sentence; None: they can.
 
         Args:
-            before: Rows that still exist, and that the walk before this one did not list either.
+            before: Rows that still exist, and that the scan before this one did not list either.
             nothing_listed: Whether the lists returned no row at all.
         """
         if self._refused and self._control_refused and not self._has_control:

@@ -1,8 +1,8 @@
 """Reconciliation: what no change date ever shows.
 
-Every list is walked whole. Rows that the table lacks, or has otherwise, are loaded; rows of the
+Every list is scanned whole. Rows that the table lacks, or has otherwise, are loaded; rows of the
 table that are listed no more are asked for one by one and marked. Nothing is marked before the
-walk has come to its end.
+scan has come to its end.
 """
 
 import uuid
@@ -15,7 +15,7 @@ from pipedrive_assets.api import Caps, Tally
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.errors import ConfigurationError, ImplausibleLoss, PipedriveError
 from pipedrive_assets.extract.chunk import Chunk
-from pipedrive_assets.extract.walks import read_windowed
+from pipedrive_assets.extract.scans import read_windowed
 from pipedrive_assets.load import conversions, merge, soft_delete, unlisted
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.plausible_loss import MAX_SHARE, check_loss
@@ -28,7 +28,7 @@ from pipedrive_assets.load.run import run_tables
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.load.table_task import TableWork
 from pipedrive_assets.registry import Entity, Kind
-from pipedrive_assets.warehouse.ledger import coverage
+from pipedrive_assets.warehouse.ledger import watermark
 from pipedrive_assets.warehouse.statements import Sql
 from pipedrive_assets.warehouse.warehouse import Warehouse
 from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
@@ -120,7 +120,7 @@ def children_to_read_again(
     return tuple(
         entity
         for entity in chosen
-        if entity.parent in names and (entity.bulk or entity.counter or entity.drifts)
+        if entity.parent in names and (entity.bulk or entity.count_column or entity.poll_children)
     )
 
 
@@ -130,7 +130,7 @@ class _ChildrenAgain(TableLoad):
     def begin(self) -> Iterator[Chunk]:
         """Take the table's lock and plan."""
         with self.context.warehouse.sql() as sql:
-            if coverage(sql, self.entity).baseline_at is None:
+            if watermark(sql, self.entity).initial_load_at is None:
                 self.skipped = UNFINISHED
                 return iter(())
         return super().begin()
@@ -141,7 +141,7 @@ class _ChildrenAgain(TableLoad):
 
 
 class Reconciliation:
-    """One table while it is reconciled: walked, then asked for what is missing, then marked."""
+    """One table while it is reconciled: scanned, then asked for what is missing, then marked."""
 
     def __init__(self, entity: Entity, context: Context, request: ReconcileRequest) -> None:
         self.entity, self.context, self.request = entity, context, request
@@ -164,25 +164,25 @@ class Reconciliation:
         return self.table.tally
 
     def begin(self) -> Iterator[Chunk]:
-        """Take the table's lock and find the walk to follow."""
+        """Take the table's lock and find the scan to follow."""
         self.table.lock()
         self.table.check_parts(restore=False)
         with self.context.warehouse.sql() as sql:
-            self.table.coverage = coverage(sql, self.entity)
-            if self.table.coverage.baseline_at is None:
+            self.table.watermark = watermark(sql, self.entity)
+            if self.table.watermark.initial_load_at is None:
                 self.table.skipped = UNFINISHED
                 return iter(())
         self.table.what = "every row, reconciled"
         self.context.fields.ask(self.entity, self.table.tally)
-        return self._walk()
+        return self._scan()
 
-    def _walk(self) -> Iterator[Chunk]:
+    def _scan(self) -> Iterator[Chunk]:
         with self.context.warehouse.sql() as sql:
-            walk = seen_ids.begin(sql, self.entity, self.context.now)
-        self.resumed = walk.resumed
-        if walk.started_at:
-            self.table.what += f", going on with a walk begun at {stamp(walk.started_at)}"
-        return read_windowed(self.context.client, self.entity, walk, self.table.tally)
+            scan = seen_ids.begin(sql, self.entity, self.context.now)
+        self.resumed = scan.resumed
+        if scan.started_at:
+            self.table.what += f", going on with a scan begun at {stamp(scan.started_at)}"
+        return read_windowed(self.context.client, self.entity, scan, self.table.tally)
 
     def close(self) -> None:
         """Let go of the table."""
@@ -192,10 +192,10 @@ class Reconciliation:
         """Rows first, then that they were seen."""
         listed = [row for _, row in chunk.rows]
         wanted = [row for row in listed if self._is_wanted(row)]
-        self.table.commit(replace(chunk, rows=[(None, row) for row in wanted], walk=None))
-        if chunk.walk:
+        self.table.commit(replace(chunk, rows=[(None, row) for row in wanted], scan=None))
+        if chunk.scan:
             with self.context.warehouse.sql() as sql:
-                seen_ids.note(sql, self.entity, [row["id"] for row in listed], chunk.walk)
+                seen_ids.note(sql, self.entity, [row["id"] for row in listed], chunk.scan)
 
     def _is_wanted(self, row: Row) -> bool:
         """Where history is limited, an older row is none of ours."""
@@ -203,7 +203,7 @@ class Reconciliation:
         return not (since and moment and parse_stamp(moment) < since)
 
     def finish(self) -> Iterator[Chunk] | None:
-        """After the walk: who is missing, and why. After that: mark them."""
+        """After the scan: who is missing, and why. After that: mark them."""
         if self.table.skipped:
             return None
         with self.context.warehouse.sql() as sql:
@@ -218,9 +218,9 @@ class Reconciliation:
             converted = conversions.became_deals(sql, self.entity, missing)
             missing -= converted
             if self.resumed and len(missing) > CONFIRMED_ROWS:
-                # Another run may have loaded rows behind the walk: too many to be asked for.
+                # Another run may have loaded rows behind the scan: too many to be asked for.
                 seen_ids.give_up(sql, self.entity)
-                return self._walk()
+                return self._scan()
             self._check(sql, missing)
             listed = seen_ids.listed_rows(sql, self.entity)
         self.missing, self.converted, self.nothing_listed = missing, converted, not listed
@@ -245,7 +245,7 @@ class Reconciliation:
             raise
 
     def _mark(self, sql: Sql, missing: set[soft_delete.Key], evidence: Evidence) -> None:
-        """Mark what the evidence proves; rows that still exist, at the second such walk."""
+        """Mark what the evidence proves; rows that still exist, at the second such scan."""
         twice = unlisted.missing_before(sql, self.entity, evidence.alive)
         if not self.request.accept_loss:
             self._check_evidence(sql, missing, evidence, twice)

@@ -83,7 +83,7 @@ def affordable(  # noqa: PLR0913, PLR0917 - the facts that it rests on
         return parents
     changed = [one for one in request.entities if one.capped and one.kind is Kind.CHILD]
     wanted = sum(tokens_waiting(sql, one, _without_rechecks(request), now) for one in changed)
-    room = max(0, left - wanted) // max(1, entity.cost)
+    room = max(0, left - wanted) // max(1, entity.tokens_per_page)
     return [parent for parent in parents if not parent.rechecked] + again[:room]
 
 
@@ -105,16 +105,16 @@ def tokens_waiting(sql: Sql, entity: Entity, request: LoadRequest, now: datetime
     """What they take, a page each."""
     if entity.kind is not Kind.CHILD:
         return max(least_tokens(entity), largest_load(sql, entity))
-    return count_waiting(sql, entity, request, now) * entity.cost
+    return count_waiting(sql, entity, request, now) * entity.tokens_per_page
 
 
 def least_tokens(entity: Entity) -> int:
     """What reading a list takes at least: a page of each of its lists, and of its field
     definitions.
     """
-    lists = sum(listing.cost for listing in entity.listings) * len(entity.variants)
-    again = entity.cost if entity.archived and entity.kind is Kind.SNAPSHOT else 0
-    again += BY_NAME[entity.per].cost if entity.per else 0
+    lists = sum(endpoint.tokens_per_page for endpoint in entity.endpoints) * len(entity.variants)
+    again = entity.tokens_per_page if entity.archived and entity.kind is Kind.SNAPSHOT else 0
+    again += BY_NAME[entity.list_per].tokens_per_page if entity.list_per else 0
     return lists + again + (DEFINITION_COST if entity.fields else 0)
 
 
@@ -123,7 +123,7 @@ def tokens_to_begin(sql: Sql, entity: Entity) -> int:
     than the last time.
     """
     last = largest_load(sql, entity)
-    return max(least_tokens(entity), last + entity.cost if last else 0)
+    return max(least_tokens(entity), last + entity.tokens_per_page if last else 0)
 
 
 def _done_at(
@@ -133,7 +133,7 @@ def _done_at(
     one_run = allowance.caps.run_cap(allowance.daily.limit)
     if a_day is None:
         return resumes_at
-    if one_run < entity.cost:
+    if one_run < entity.tokens_per_page:
         return None
     return resumes_at + (max(1, ceil(tokens / a_day)) - 1) * DAY
 

@@ -13,7 +13,7 @@ from pipedrive_assets.load.report import LoadRequest
 from pipedrive_assets.load.tokens.backlog import count_waiting
 from pipedrive_assets.load.tokens.usage import last_note, tokens_since
 from pipedrive_assets.registry import BULK_PARENTS, BY_NAME, Entity, Kind
-from pipedrive_assets.warehouse.ledger import coverage
+from pipedrive_assets.warehouse.ledger import watermark
 from pipedrive_assets.warehouse.statements import Sql, table, table_exists
 
 OWN_LISTS = tuple(fields for name, fields in FIELD_LISTS.items() if name not in ON_REQUEST)
@@ -76,25 +76,25 @@ def _of_children(
     sql: Sql | None, entity: Entity, request: LoadRequest, now: datetime
 ) -> tuple[int, bool, str]:
     parent = BY_NAME[entity.parent or ""]
-    each = f"{entity.cost} {f'per {BULK_PARENTS}' if entity.bulk else 'each'}"
+    each = f"{entity.tokens_per_page} {f'per {BULK_PARENTS}' if entity.bulk else 'each'}"
     if sql is None or not table_exists(sql, parent.name):
         return 0, True, f"{parent.name} are not known yet, {each}"
     count = count_waiting(sql, entity, request, now)
     calls = ceil(count / BULK_PARENTS) if entity.bulk else count
     then = "" if count else ", for those that change by then"
-    return calls * entity.cost, True, f"{parent.name} to read: {count:,}, {each}{then}"
+    return calls * entity.tokens_per_page, True, f"{parent.name} to read: {count:,}, {each}{then}"
 
 
 def _of_list(sql: Sql | None, entity: Entity, *, full: bool) -> tuple[int, bool, str]:
     least = pages_at_least(entity)
-    held = coverage(sql, entity) if sql else None
-    if sql is None or held is None or held.baseline_at is None:
-        begun = held is not None and held.walk is not None
+    held = watermark(sql, entity) if sql else None
+    if sql is None or held is None or held.initial_load_at is None:
+        begun = held is not None and held.scan is not None
         why = "the first load goes on where it stood" if begun else "never loaded"
         return least, True, f"{why}: a page of each list, and what follows"
     if full and entity.kind is Kind.WINDOWED:
         pages = ceil(count_rows(sql, entity.name) / entity.page_rows)
-        return max(least, pages * entity.cost), False, "everything again"
+        return max(least, pages * entity.tokens_per_page), False, "everything again"
     usual, runs = _usual(sql, entity)
     if runs:
         return usual, False, f"as in the last run{'s' if runs > 1 else ''}"
@@ -103,9 +103,12 @@ def _of_list(sql: Sql | None, entity: Entity, *, full: bool) -> tuple[int, bool,
 
 def pages_at_least(entity: Entity) -> int:
     """Tokens of one page of each of an entity's lists."""
-    again = entity.cost if entity.archived and entity.kind is Kind.SNAPSHOT else 0
-    again += BY_NAME[entity.per].cost if entity.per else 0
-    return sum(listing.cost for listing in entity.listings) * len(entity.variants) + again
+    again = entity.tokens_per_page if entity.archived and entity.kind is Kind.SNAPSHOT else 0
+    again += BY_NAME[entity.list_per].tokens_per_page if entity.list_per else 0
+    return (
+        sum(endpoint.tokens_per_page for endpoint in entity.endpoints) * len(entity.variants)
+        + again
+    )
 
 
 def _usual(sql: Sql, entity: Entity) -> tuple[int, int]:
@@ -150,4 +153,4 @@ def tokens_per_thousand(entities: Iterable[Entity]) -> Iterator[tuple[Entity, in
     for entity in entities:
         if entity.parent:
             calls = 1000 // BULK_PARENTS if entity.bulk else 1000
-            yield entity, calls * entity.cost
+            yield entity, calls * entity.tokens_per_page

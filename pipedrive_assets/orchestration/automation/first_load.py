@@ -23,12 +23,15 @@ def split_by_first_load(
 def first_load_sentence(waiting: Sequence[Entity]) -> str:
     """What a first load would cost, and the command that starts it."""
     pages = sum(
-        listing.cost for entity in waiting if not entity.parent for listing in entity.listings
+        endpoint.tokens_per_page
+        for entity in waiting
+        if not entity.parent
+        for endpoint in entity.endpoints
     )
     children = [entity for entity in waiting if entity.parent]
     each = {entity.parent_name: 0.0 for entity in children}
     for entity in children:
-        each[entity.parent_name] += entity.cost / (BULK_PARENTS if entity.bulk else 1)
+        each[entity.parent_name] += entity.tokens_per_page / (BULK_PARENTS if entity.bulk else 1)
     more = "".join(f", and up to {ceil(tokens)} per {name}" for name, tokens in each.items())
     names = ",".join(entity.name for entity in waiting)
     return (

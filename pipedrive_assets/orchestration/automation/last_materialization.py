@@ -20,14 +20,14 @@ came later: the daily run lies a day of hourly runs back."""
 
 
 TOLD = {"complete_until", "skipped", "resumes_at"}
-"""A materialization tells of coverage if it has one of these."""
+"""A materialization tells of watermark if it has one of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """A table's coverage.
+    """A table's watermark.
 
-    `closed_until`: up to that day, every day since the baseline was read when it was over.
+    `closed_until`: up to that day, every day since the initial load was read when it was over.
     `skipped`: Pipedrive refused the table. `resumes_at`: rows wait for tokens until then.
     """
 
@@ -62,7 +62,7 @@ def _searched(instance: dg.DagsterInstance, wanted: set[str], target: Target) ->
 
 
 def _facts(events: Iterable[dg.AssetMaterialization | None], target: Target) -> dict[str, Facts]:
-    """What those of the events say that tell of this warehouse's coverage; later ones win."""
+    """What those of the events say that tell of this warehouse's watermark; later ones win."""
     found = {}
     for event in filter(None, events):
         said = {name: value.value for name, value in event.metadata.items()}
@@ -97,8 +97,8 @@ def closed_until(
     A first load covers the days before its own. A later one closes its days if they are over and
     no day is left out between; one that leaves undated rows out (`whole` false) closes none.
     """
-    if report.first_load and report.baseline_at:
-        return report.baseline_at.astimezone(timezone.utc).date() - DAY
+    if report.first_load and report.initial_load_at:
+        return report.initial_load_at.astimezone(timezone.utc).date() - DAY
     known = before.closed_until if before else None
     reached = report.complete_until
     if not whole or report.skipped or reached is None or not window.end or window.end > reached:

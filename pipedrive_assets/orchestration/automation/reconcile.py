@@ -44,7 +44,7 @@ class ReconcileConfig(dg.Config):
     """Mark rows however many have vanished, where a run before said that these are too many."""
 
 
-@dg.op(name="reconcile", description="Walks every list; marks what is gone, loads what is missing.")
+@dg.op(name="reconcile", description="Scans every list; marks what is gone, loads what is missing.")
 def reconcile_op(
     context: dg.OpExecutionContext,
     config: ReconcileConfig,

@@ -65,7 +65,7 @@ class Target:
         Lists that cannot be asked for what is new cost all their newest pages each time; they go
         by the tolerance of files. Children of a snapshot are as old as it is.
         """
-        blind = entity.kind is Kind.WINDOWED and not entity.since
+        blind = entity.kind is Kind.WINDOWED and not entity.supports_updated_since
         if entity.parent and BY_NAME[entity.parent].kind is Kind.SNAPSHOT:
             return self.tolerance(BY_NAME[entity.parent])
         if entity.parent:

@@ -39,7 +39,7 @@ class Chart:
 
     name: str
     title: str
-    doc: str
+    description: str
     table: str
     query: str
     columns: tuple[str, ...]
@@ -56,7 +56,9 @@ CHARTS: tuple[Chart, ...] = (
     Chart(
         name="open_pipeline",
         title="Open deals by month of expected closing",
-        doc="What open deals are worth, by stage, in each of the four currencies of most deals.",
+        description=(
+            "What open deals are worth, by stage, in each of the four currencies of most deals."
+        ),
         table="open_pipeline",
         query=(
             "SELECT currency, expected_close_month, sum(deals), pipeline_name, stage_name, "
@@ -74,7 +76,7 @@ CHARTS: tuple[Chart, ...] = (
     Chart(
         name="pipeline_conversion",
         title="From stage to stage",
-        doc="Deals that ever entered a stage, and the share of them that went on from it.",
+        description="Deals that ever entered a stage, and the share of them that went on from it.",
         table="pipeline_conversion",
         query=(
             "SELECT pipeline_name, stage_name, min(stage_order), sum(deals_entered), "
@@ -90,7 +92,9 @@ CHARTS: tuple[Chart, ...] = (
     Chart(
         name="days_in_stage",
         title="Days in each stage",
-        doc="How long a deal stays in a stage: half of the stays that have ended were shorter.",
+        description=(
+            "How long a deal stays in a stage: half of the stays that have ended were shorter."
+        ),
         table="deal_stage_history",
         query=(
             "SELECT pipeline_name, stage_name, min(stage_id), "
@@ -104,7 +108,7 @@ CHARTS: tuple[Chart, ...] = (
     Chart(
         name="deals_won",
         title="Won by month",
-        doc=(
+        description=(
             "What the deals won in a month are worth, in each of the four currencies of most "
             "deals; the last 18 months, those in which nothing was won too."
         ),
@@ -120,7 +124,7 @@ CHARTS: tuple[Chart, ...] = (
     Chart(
         name="activities_by_week",
         title="Activities done by week",
-        doc="The last twelve weeks, those in which nothing was done too.",
+        description="The last twelve weeks, those in which nothing was done too.",
         table="sales_activity",
         query=(
             "SELECT CAST(date_trunc('week', day) AS DATE), type_name, sum(activities_done) "
@@ -132,7 +136,7 @@ CHARTS: tuple[Chart, ...] = (
     Chart(
         name="activities_by_user",
         title="Activities done by user",
-        doc="In the four weeks before the newest activity that was done.",
+        description="In the four weeks before the newest activity that was done.",
         table="sales_activity",
         query=(
             "SELECT owner_name, sum(activities_done), sum(deals_worked_on), owner_id "

@@ -78,7 +78,7 @@ def _section(picture: Picture) -> str:
         shown = f"{_inline(picture)}\n{note}{_figures(picture)}"
     return (
         f'<section id="{chart.name}"><h2>{escape(chart.title)}</h2>\n'
-        f"<p>{escape(chart.doc)} From <code>{chart.table}</code>.</p>\n{shown}</section>"
+        f"<p>{escape(chart.description)} From <code>{chart.table}</code>.</p>\n{shown}</section>"
     )
 
 

@@ -42,7 +42,7 @@ class DerivedTable:
     """
 
     name: str
-    doc: str
+    description: str
     needs: tuple[str, ...]
     columns: Mapping[str, Column]
     query: str
@@ -72,7 +72,7 @@ def parse(name: str, text: str) -> DerivedTable:
     paragraphs = "\n".join(said[:start]).strip().split("\n\n")
     return DerivedTable(
         name=name,
-        doc="\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs),
+        description="\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs),
         needs=tuple(said[start].removeprefix(NEEDS).replace(",", " ").split()),
         columns=dict(_column(name, line) for line in said[start + 1 :] if line),
         query="\n".join(query).strip().replace("{_weighted_value}", WEIGHTED_VALUE),

@@ -1,4 +1,4 @@
-"""Walks by themselves, no warehouse: whatever moves between two pages, no row is passed over."""
+"""Scans by themselves, no warehouse: whatever moves between two pages, no row is passed over."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,26 +9,26 @@ import pytest
 from pipedrive_assets.api import Tally
 from pipedrive_assets.errors import DataError, Missing, TransientApiError
 from pipedrive_assets.extract.list_pages import border_of, whole_list
-from pipedrive_assets.extract.plan import Walk
-from pipedrive_assets.extract.snapshot_walks import read_snapshot
-from pipedrive_assets.extract.walks import read_windowed
-from pipedrive_assets.registry import BY_NAME, Listing
+from pipedrive_assets.extract.plan import Scan
+from pipedrive_assets.extract.scans import read_windowed
+from pipedrive_assets.extract.snapshot_scans import read_snapshot
+from pipedrive_assets.registry import BY_NAME, Endpoint
 from pipedrive_assets.rows.flow import flow_row
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
 
 OFFSET = ("leads", "notes", "files")
 EDITED = {"leads": "title", "notes": "content", "files": "description"}
-EVERYTHING = Walk(baseline=True, moves=True)
+EVERYTHING = Scan(initial_load=True, advances=True)
 
 
-def read(office, table, walk=EVERYTHING, page_rows=3):
-    """Ids of the rows that a walk shows, with the walk at its end."""
+def read(office, table, scan=EVERYTHING, page_rows=3):
+    """Ids of the rows that a scan shows, with the scan at its end."""
     entity, ids = replace(BY_NAME[table], page_rows=page_rows), set()
-    for chunk in read_windowed(office.connection.client, entity, walk, Tally()):
+    for chunk in read_windowed(office.connection.client, entity, scan, Tally()):
         ids |= {row["id"] for _, row in chunk.rows}
-        walk = chunk.walk
-    return ids, walk
+        scan = chunk.scan
+    return ids, scan
 
 
 @pytest.mark.parametrize("table", OFFSET)
@@ -63,18 +63,18 @@ def test_a_window_shows_every_change_before_its_first_page(make_office, path, pa
     def stir():
         office.advance(seconds=1)
         for key in (ids[0], ids[4], ids[-1]):
-            office.world.edit(table, key, **{column: "edited in mid-walk"})
+            office.world.edit(table, key, **{column: "edited in mid-scan"})
         for key in archived[-3:]:
             office.world.unarchive(table, key)
 
     office.sandbox.inject(faults.after(path, stir).at(page))
-    first, walk = read(office, table, Walk(baseline=False, moves=True, since=since))
+    first, scan = read(office, table, Scan(initial_load=False, advances=True, since=since))
     second, _ = read(
-        office, table, replace(walk, since=walk.started_at, started_at=None, listing=0)
+        office, table, replace(scan, since=scan.started_at, started_at=None, endpoint_index=0)
     )
 
     assert set(ids[3:]) <= first | second
-    assert since < walk.complete_until()
+    assert since < scan.complete_until()
 
 
 @pytest.mark.parametrize("table", OFFSET)
@@ -84,7 +84,9 @@ def test_a_closed_window_shows_its_own_rows_alone(make_office, table):
     until = office.midnight - timedelta(days=1)
     since = until - timedelta(days=2)
 
-    found, _ = read(office, table, Walk(baseline=False, moves=False, since=since, until=until))
+    found, _ = read(
+        office, table, Scan(initial_load=False, advances=False, since=since, until=until)
+    )
 
     rows = [office.world.row(table, key) for key in office.world.ids(table)]
     bounds = [moment.strftime("%Y-%m-%dT%H:%M:%S") for moment in (since, until)]
@@ -102,7 +104,7 @@ def test_a_list_without_updated_since_is_left_at_the_first_row_that_is_too_old(
     for key in office.world.ids("files")[:4]:
         office.world.edit("files", key, description="edited")
 
-    found, _ = read(office, "files", Walk(baseline=False, moves=True, since=since))
+    found, _ = read(office, "files", Scan(initial_load=False, advances=True, since=since))
 
     assert set(office.world.ids("files")[:4]) == found
     assert 2 == len(office.sandbox.calls("v1/files"))
@@ -138,7 +140,7 @@ def test_an_offset_list_that_tells_nothing_of_pages_ends_with_its_last_row(make_
     notes = BY_NAME["notes"]
     office.sandbox.inject(faults.changed("v1/notes", silent).always())
 
-    rows, _ = whole_list(office.connection.client, notes, notes.listings[0], Tally(), ())
+    rows, _ = whole_list(office.connection.client, notes, notes.endpoints[0], Tally(), ())
 
     assert len(office.world.ids("notes")) == len({row["id"] for row in rows})
     assert [] == office.slept
@@ -195,7 +197,7 @@ def history(office, page_rows):
     """The keys of the events that a reading of one deal's history shows."""
     flow = replace(BY_NAME["deals_flow"], page_rows=page_rows)
     rows, _ = whole_list(
-        office.connection.client, flow, Listing(path=HISTORY, cost=40), Tally(), flow.params
+        office.connection.client, flow, Endpoint(path=HISTORY, cost=40), Tally(), flow.params
     )
     return {flow_row(row, 1)["event_key"] for row in rows}
 

@@ -12,8 +12,8 @@ from pipedrive_assets.api import Client, Tally
 from pipedrive_assets.errors import BadRequest, Missing, Refused
 from pipedrive_assets.extract.chunk import Chunk, Row
 from pipedrive_assets.extract.list_pages import Params, read_whole
-from pipedrive_assets.extract.plan import Walk
-from pipedrive_assets.registry import BY_NAME, Entity, Listing
+from pipedrive_assets.extract.plan import Scan
+from pipedrive_assets.registry import BY_NAME, Endpoint, Entity
 from pipedrive_assets.registry.entity import list_name
 from pipedrive_assets.windows import parse_stamp
 
@@ -29,21 +29,21 @@ def read_snapshot(client: Client, entity: Entity, tally: Tally) -> Iterator[Chun
         PipedriveError: The first list failed, or any list other than by a refusal.
     """
     doubts = _Doubts()
-    rows, read_at = (_of_each if entity.per else _all_lists)(client, entity, tally, doubts)
+    rows, read_at = (_of_each if entity.list_per else _all_lists)(client, entity, tally, doubts)
     yield Chunk(
         rows=[(None, row) for row in rows],
         read_at=read_at,
         whole=True,
         refused=doubts.refused,
         doubtful=tuple(doubts.doubtful),
-        lists={} if entity.per else doubts.lists,
+        lists={} if entity.list_per else doubts.lists,
         has_empty_list=doubts.has_empty_list,
     )
 
 
 def parents_to_read(
-    entity: Entity, chunk: Chunk, walk: Walk
-) -> tuple[list[tuple[int | None, Row]], Walk]:
+    entity: Entity, chunk: Chunk, scan: Scan
+) -> tuple[list[tuple[int | None, Row]], Scan]:
     """Which rows of a snapshot have children to read, for readers that keep no state per parent.
 
     Each list has a mark of its own, as the lists of a windowed entity have: one that was refused,
@@ -52,17 +52,17 @@ def parents_to_read(
     Args:
         entity: The snapshot.
         chunk: What `read_snapshot` read of it.
-        walk: From when each list concerns the children, by the list's name.
+        scan: From when each list concerns the children, by the list's name.
 
     Returns:
-        Those rows, and the walk once they are read.
+        Those rows, and the scan once they are read.
     """
     column = entity.change_column
     concerned = {
         row["id"]
         for name, rows in chunk.lists.items()
         for row in rows
-        if walk.concerns(row, column, name)
+        if scan.concerns(row, column, name)
     }
     newest = {
         name: max(changes)
@@ -75,7 +75,7 @@ def parents_to_read(
         for name in entity.list_names
         if name.partition("?")[0] == path
     }
-    done = replace(walk, started_at=chunk.read_at, newest=newest, refused=refused)
+    done = replace(scan, started_at=chunk.read_at, newest=newest, refused=refused)
     return [each for each in chunk.rows if each[1]["id"] in concerned], done
 
 
@@ -95,30 +95,30 @@ def _all_lists(
 ) -> tuple[list[Row], datetime]:
     rows: list[Row] = []
     moments: list[datetime] = []
-    for listing in _lists(entity):
-        for found, read_at in _variants(client, entity, listing, tally, doubts):
+    for endpoint in _lists(entity):
+        for found, read_at in _variants(client, entity, endpoint, tally, doubts):
             rows += found
             moments.append(read_at)
     return rows, moments[0]
 
 
 def _variants(
-    client: Client, entity: Entity, listing: Listing, tally: Tally, doubts: _Doubts
+    client: Client, entity: Entity, endpoint: Endpoint, tally: Tally, doubts: _Doubts
 ) -> list[tuple[list[Row], datetime]]:
     """What a list returns for each set of parameters; nothing where it is refused."""
     try:
         read = [
-            _read(client, entity, listing, tally, (*entity.params, *variant), doubts)
+            _read(client, entity, endpoint, tally, (*entity.params, *variant), doubts)
             for variant in entity.variants
         ]
     except (Refused, BadRequest) as refusal:
-        if listing.path == entity.path:
+        if endpoint.path == entity.path:
             raise
-        log.warning("%s: /%s is not read: %s", entity.name, listing.path, refusal)
-        doubts.refused[listing.path] = refusal.quote or f"status {refusal.status}"
+        log.warning("%s: /%s is not read: %s", entity.name, endpoint.path, refusal)
+        doubts.refused[endpoint.path] = refusal.quote or f"status {refusal.status}"
         return []
     for variant, (rows, _) in zip(entity.variants, read, strict=True):
-        doubts.lists.setdefault(list_name(listing.path, variant), []).extend(rows)
+        doubts.lists.setdefault(list_name(endpoint.path, variant), []).extend(rows)
     return read
 
 
@@ -130,7 +130,7 @@ def _of_each(
     404 means that one of them has no list (official docs, permission set assignments), unless all
     say so. It counts as an empty list, which proves nothing by itself.
     """
-    owners, read_at = _all_lists(client, BY_NAME[entity.per or ""], tally, doubts)
+    owners, read_at = _all_lists(client, BY_NAME[entity.list_per or ""], tally, doubts)
     rows: list[Row] = []
     answered, missing = not owners, None
     for owner in owners:
@@ -138,7 +138,7 @@ def _of_each(
         params = ((entity.parent_param, str(owner["id"])),) if entity.parent_param else ()
         try:
             asked = (*entity.params, *params)
-            found, _ = _read(client, one, one.listings[0], tally, asked, doubts)
+            found, _ = _read(client, one, one.endpoints[0], tally, asked, doubts)
         except Missing as refusal:
             missing = refusal
             doubts.has_empty_list = True
@@ -150,23 +150,23 @@ def _of_each(
     return rows, read_at
 
 
-def _lists(entity: Entity) -> tuple[Listing, ...]:
+def _lists(entity: Entity) -> tuple[Endpoint, ...]:
     """The lists to read: the first once more after an archive, for a row that came back from there
     in between would be in neither.
     """
-    again = entity.listings[:1] if entity.archived else ()
-    return (*entity.listings, *again)
+    again = entity.endpoints[:1] if entity.archived else ()
+    return (*entity.endpoints, *again)
 
 
 def _read(  # noqa: PLR0913, PLR0917 - what a list is
     client: Client,
     entity: Entity,
-    listing: Listing,
+    endpoint: Endpoint,
     tally: Tally,
     params: Params,
     doubts: _Doubts,
 ) -> tuple[list[Row], datetime]:
-    read = read_whole(client, entity, listing, tally, params, null_is_empty=True)
-    doubts.doubtful += [listing.path] if read.is_doubtful else []
+    read = read_whole(client, entity, endpoint, tally, params, null_is_empty=True)
+    doubts.doubtful += [endpoint.path] if read.is_doubtful else []
     doubts.has_empty_list |= not read.rows
     return read.rows, read.read_at
