@@ -11,7 +11,7 @@ from pipedrive_assets.registry import Entity
 from pipedrive_assets.warehouse import CheckResult, Warehouse, examine, references
 
 READABLE, KEYS, REFERENCES = "readable", "keys", "references"
-INITIAL_LOAD, FRESH, WAITING = "baseline", "fresh", "waiting"
+INITIAL_LOAD, FRESH, WAITING = "initial_load", "fresh", "waiting"
 ALL_PARENTS_READ = "all_parents_read"
 
 MEANING = {

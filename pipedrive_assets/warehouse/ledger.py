@@ -47,7 +47,7 @@ TABLES = {
     ),
     "_pipedrive_coverage": (
         "entity VARCHAR, baseline_at TIMESTAMP WITH TIME ZONE, "
-        "complete_until TIMESTAMP WITH TIME ZONE, ids_until BIGINT, scan VARCHAR, "
+        "complete_until TIMESTAMP WITH TIME ZONE, ids_until BIGINT, walk VARCHAR, "
         "updated_at TIMESTAMP WITH TIME ZONE, lists VARCHAR, omitted VARCHAR"
     ),
     "_pipedrive_children": (
@@ -58,7 +58,7 @@ TABLES = {
         "entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, what VARCHAR, rows_loaded BIGINT, "
         "requests BIGINT, tokens BIGINT, seconds DOUBLE PRECISION"
     ),
-    "_pipedrive_reconciled": ("entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, scan VARCHAR"),
+    "_pipedrive_reconciled": ("entity VARCHAR, finished_at TIMESTAMP WITH TIME ZONE, walk VARCHAR"),
     "_pipedrive_unlisted": "entity VARCHAR, id VARCHAR, missed_at TIMESTAMP WITH TIME ZONE",
     "_pipedrive_seen": "entity VARCHAR, id VARCHAR",
     "_pipedrive_tokens": (

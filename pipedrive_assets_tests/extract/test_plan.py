@@ -22,7 +22,7 @@ INITIAL_LOAD = Scan(initial_load=True, advances=True)
 
 
 @pytest.mark.parametrize(
-    ("case", "coverage", "window", "held", "expected"),
+    ("case", "watermark", "window", "table_stats", "expected"),
     [
         ("nothing held yet", Watermark(), Window(start=at(10)), TableStats(), INITIAL_LOAD),
         (
@@ -131,7 +131,7 @@ def test_full_reads_everything_again_whatever_is_held():
 
 
 @pytest.mark.parametrize(
-    ("walk", "expected"),
+    ("scan", "expected"),
     [
         (replace(INITIAL_LOAD, started_at=at(8)), at(8)),
         (
@@ -159,7 +159,7 @@ def test_a_walk_survives_the_ledger():
         since=at(2),
         until=at(5),
         started_at=at(8),
-        endpoint=1,
+        endpoint_index=1,
         marker="m",
     )
 

@@ -197,7 +197,7 @@ def history(office, page_rows):
     """The keys of the events that a reading of one deal's history shows."""
     flow = replace(BY_NAME["deals_flow"], page_rows=page_rows)
     rows, _ = whole_list(
-        office.connection.client, flow, Endpoint(path=HISTORY, cost=40), Tally(), flow.params
+        office.connection.client, flow, Endpoint(path=HISTORY, tokens_per_page=40), Tally(), flow.params
     )
     return {flow_row(row, 1)["event_key"] for row in rows}
 

@@ -131,7 +131,7 @@ def test_discover_then_sync_then_sync_again_from_the_command_line(config, tmp_pa
         ("state", '{"bookmarks": {"deals": 3}}', "The state's bookmark of deals cannot be read"),
         ("state", '{"bookmarks": {"deals": {"update_time": "x"}}}', "bookmark of deals cannot be"),
         ("state", '{"bookmarks": {"deals": {"replication_key_value": "2024"}}}', "no update_time"),
-        ("state", '{"bookmarks": {"deals": {"scan": {"position": "{}"}}}}', "of deals cannot be"),
+        ("state", '{"bookmarks": {"deals": {"walk": {"position": "{}"}}}}', "of deals cannot be"),
         ("state", '{"bookmarks": {"dealflow": {"x": "2024"}}}', "of dealflow has no log_time"),
     ],
 )
