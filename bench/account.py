@@ -15,7 +15,7 @@ from random import Random
 from threading import Lock
 from typing import Any
 
-from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.extract.scans import read_windowed
 from pipedrive_assets.registry import ENTITIES, Endpoint, Entity, Kind
@@ -83,7 +83,9 @@ def walk_lists(recorder: Recorder) -> None:
     )
     for entity in ENTITIES:
         if entity.kind is Kind.WINDOWED:
-            for _ in read_windowed(client, entity, Scan(initial_load=True, advances=True), Tally()):
+            for _ in read_windowed(
+                client, entity, Scan(initial_load=True, advances=True), RequestStats()
+            ):
                 pass
 
 

@@ -153,10 +153,10 @@ def _account(arguments: argparse.Namespace) -> Any:
 
 
 def _counts(connection: Any, reports: Any) -> Counts:
-    tally = connection.client.tally
+    stats = connection.client.stats
     return {
-        "requests": tally.requests,
-        "tokens": tally.tokens,
+        "requests": stats.requests,
+        "tokens": stats.tokens,
         "rows": sum(report.written.loaded for report in reports),
     }
 

@@ -19,7 +19,7 @@ from pipedrive_assets.orchestration.automation.reconcile import (
 from pipedrive_assets.orchestration.automation.schedule import build_job, build_schedule
 from pipedrive_assets.orchestration.automation.target import Target
 from pipedrive_assets.orchestration.derived import build_derived
-from pipedrive_assets.orchestration.owners_and_tags import with_labels
+from pipedrive_assets.orchestration.owners_and_tags import with_owners_and_tags
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.orchestration.sales_overview import build_overview
 
@@ -41,7 +41,7 @@ def build(settings: Settings, pipedrive: PipedriveResource | None = None) -> dg.
         build_overview(partitions, settings.entities),
     ]
     return dg.Definitions(
-        assets=[with_labels(each, settings) for each in assets],
+        assets=[with_owners_and_tags(each, settings) for each in assets],
         jobs=[job, reconcile_job],
         schedules=[
             build_schedule(settings, job),

@@ -62,7 +62,7 @@ class Kept:
 
 
 @dataclass
-class Store:
+class Backend:
     """The kept loads of one worker."""
 
     allowed: bool = False
@@ -194,7 +194,7 @@ def copied(files: list[Path], folder: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-STORE = Store(allowed=False)
+STORE = Backend(allowed=False)
 ENABLED = os.environ.get("KEPT_LOADS") != "0"
 
 

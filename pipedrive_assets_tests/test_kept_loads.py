@@ -13,7 +13,7 @@ ROWS = "SELECT id, title, update_time FROM deals ORDER BY id"
 @pytest.fixture
 def store(monkeypatch):
     """A store of its own, for the loads of one test."""
-    own = kept_loads.Store(allowed=True)
+    own = kept_loads.Backend(allowed=True)
     monkeypatch.setattr(kept_loads, "STORE", own)
     yield own
     own.close()

@@ -14,7 +14,12 @@ from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.orchestration.assets import build_assets
 from pipedrive_assets.orchestration.automation import freshness
 from pipedrive_assets.orchestration.automation.partitions import daily_partitions
-from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure, ticking
+from pipedrive_assets.orchestration.failures import (
+    failure,
+    of_ours,
+    raise_as_failure,
+    raise_tick_errors,
+)
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 
 PERSON = "Anna Li"
@@ -131,7 +136,7 @@ def test_each_table_has_its_own_traceback():
 
 def test_a_step_that_does_not_begin_fails_with_the_sentence():
     with pytest.raises(dg.Failure) as caught:
-        or_failure(stumble)
+        raise_as_failure(stumble)
     assert "while preparing the run: KeyError: 'x'" in caught.value.description
     assert caught.value.__suppress_context__
 
@@ -145,7 +150,7 @@ def test_a_tick_fails_with_the_sentence(monkeypatch):
         context = dg.build_sensor_context(instance=instance)
         with pytest.raises(InternalError, match="evaluating the freshness sensor: KeyError"):
             sensor(context)
-    with pytest.raises(dg.DagsterError), ticking("a sensor"):
+    with pytest.raises(dg.DagsterError), raise_tick_errors("a sensor"):
         raise dg.DagsterInvalidInvocationError
 
 

@@ -4,9 +4,9 @@ Knows no table: endpoints and costs are arguments.
 """
 
 from pipedrive_assets.api.allowance import Caps, QuotaWindow, TokenBudget, has_reset
-from pipedrive_assets.api.budget import Tally
+from pipedrive_assets.api.budget import RequestStats
 from pipedrive_assets.api.client import Answer, Client
-from pipedrive_assets.api.paging import Page, in_a_circle
+from pipedrive_assets.api.paging import Page, looping_pagination
 from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     "Client",
     "Page",
     "QuotaWindow",
-    "Tally",
+    "RequestStats",
     "TokenBudget",
     "has_reset",
-    "in_a_circle",
+    "looping_pagination",
 ]

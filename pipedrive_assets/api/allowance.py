@@ -20,14 +20,14 @@ DAY = timedelta(days=1)
 CAP_SHARE = 0.5
 """Share of the account's daily limit that capped tables take unless a setting says otherwise."""
 
-KEPT_SHARE = 0.1
+RESERVE_SHARE = 0.1
 """Share of the account's day that capped tables leave untouched, unless a setting caps them."""
 
 CAP_OF_UNKNOWN_LIMIT = 15_000
 """The cap where the account does not tell its limit: half of the smallest plan's day (official
 docs, rate limiting)."""
 
-PLENTY = 15_000
+HEADROOM = 15_000
 """With so many tokens left a million rows can be listed: tables without a cap lack nothing."""
 
 RESET_TOKENS, RESET_SHARE = 1_280, 0.05
@@ -147,9 +147,9 @@ class Caps:
         """What one run can take at most, by both caps; 0: no cap."""
         return min((cap for cap in (self.per_run, self.day_cap(limit)) if cap), default=0)
 
-    def kept(self, limit: int | None) -> int:
+    def reserve(self, limit: int | None) -> int:
         """Tokens of the account's day that are left for everything else."""
-        return int(limit * KEPT_SHARE) if limit and self.per_day is None else 0
+        return int(limit * RESERVE_SHARE) if limit and self.per_day is None else 0
 
 
 class TokenBudget:
@@ -204,9 +204,9 @@ class TokenBudget:
         with self._lock:
             limit, left = self.daily.limit, self.daily.left
             per_run, per_day = self.caps.per_run, self.caps.day_cap(limit)
-            kept = self.caps.kept(limit)
+            reserve = self.caps.reserve(limit)
             allowed = [per_day - self._of_day - self.others] if per_day else []
-            allowed += [left - kept] if kept and left is not None else []
+            allowed += [left - reserve] if reserve and left is not None else []
             allowed += [per_run - self._of_run] if per_run else []
         return max(0, min(allowed)) if allowed else None
 
@@ -216,7 +216,7 @@ class TokenBudget:
             self._turn_over()
             return self.day
 
-    def leaves_plenty(self, wanted: int) -> bool:
+    def has_headroom(self, wanted: int) -> bool:
         """Whether enough is left for the tables without a cap, were the capped ones to take all of
         `wanted` that their cap allows; False where the account does not tell what is left.
         """
@@ -224,16 +224,16 @@ class TokenBudget:
         if left is None:
             return False
         most = min(wanted, self.caps.run_cap(limit) or wanted)
-        return left - most >= max(self.caps.kept(limit), PLENTY)
+        return left - most >= max(self.caps.reserve(limit), HEADROOM)
 
     def _check(self, tokens: int) -> None:
         self._turn_over()
         per_run, per_day = self.caps.per_run, self.caps.day_cap(self.daily.limit)
-        kept, left = self.caps.kept(self.daily.limit), self.daily.left
+        reserve, left = self.caps.reserve(self.daily.limit), self.daily.left
         if per_day and self._of_day + self.others + tokens > per_day:
             raise CapReached(self._sentence("PIPEDRIVE_TOKENS_PER_DAY", per_day), self.day.end)
-        if kept and left is not None and left - self._unanswered - tokens < kept:
-            said = f"the last {kept:,} tokens of the account's day are left to other tables"
+        if reserve and left is not None and left - self._unanswered - tokens < reserve:
+            said = f"the last {reserve:,} tokens of the account's day are left to other tables"
             raise CapReached(said, self.day.end)
         if per_run and self._of_run + tokens > per_run:
             resumes_at = self._now() + RUN_PAUSE

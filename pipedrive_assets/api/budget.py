@@ -47,7 +47,7 @@ class Closing:
 
 
 @dataclass(slots=True)
-class Tally:
+class RequestStats:
     """What was used: requests sent, tokens they cost, burst waits, retries, replies of 429.
 
     `asking` and `waiting` are seconds, added up over all threads: from a request to its reply, and

@@ -19,13 +19,13 @@ import requests
 
 from pipedrive_assets import errors
 from pipedrive_assets.api.allowance import DailyTokens
-from pipedrive_assets.api.budget import RateLimiter, Tally, growing_pause
+from pipedrive_assets.api.budget import RateLimiter, RequestStats, growing_pause
 from pipedrive_assets.api.nul import may_have_nul, without_nul
 from pipedrive_assets.api.paging import (
     IncompletePage,
     Page,
     Paging,
-    in_a_circle,
+    looping_pagination,
     page_params,
     read_object,
     read_page,
@@ -36,7 +36,7 @@ from pipedrive_assets.api.verdict import (
     Verdict,
     budget_reset_at,
     judge,
-    told_reset_at,
+    reported_reset_at,
 )
 from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT, NoReply, Params, Wire
 from pipedrive_assets.windows import utc_now
@@ -66,12 +66,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiCall:
-    """One GET: `path` below the base URL, `cost` in tokens, `tally` that it is counted in."""
+    """One GET: `path` below the base URL, `cost` in tokens, `stats` that it is counted in."""
 
     path: str
     cost: int
     params: Params = ()
-    tally: Tally
+    stats: RequestStats
     paged_on: bool = False
 
 
@@ -99,7 +99,7 @@ class Client:
         `read_seconds` is given up; the rest replaces time and chance.
         """
         self.base_url = base_url.rstrip("/")
-        self.tally, self.daily = Tally(), DailyTokens()
+        self.stats, self.daily = RequestStats(), DailyTokens()
         self.pace = RateLimiter(sleep=sleep, monotonic=monotonic)
         self.now, self._sleep, self._monotonic, self._jitter = now, sleep, monotonic, jitter
         self.removes_nul = False
@@ -124,10 +124,10 @@ class Client:
         return f"Client({self.base_url!r})"
 
     def object(
-        self, path: str, *, cost: int, params: Params = (), tally: Tally | None = None
+        self, path: str, *, cost: int, params: Params = (), stats: RequestStats | None = None
     ) -> tuple[dict[str, Any], datetime]:
         """The `data` object of an endpoint that answers with one, and when it was read."""
-        call = ApiCall(path=path, cost=cost, params=params, tally=tally or Tally())
+        call = ApiCall(path=path, cost=cost, params=params, stats=stats or RequestStats())
         body, read_at = self._ask(call, read_object)
         return body, read_at
 
@@ -140,7 +140,7 @@ class Client:
         page_rows: int,
         params: Params = (),
         marker: str | None = None,
-        tally: Tally | None = None,
+        stats: RequestStats | None = None,
         null_is_empty: bool = False,
         data_key: str | None = None,
     ) -> Iterator[Answer]:
@@ -151,14 +151,14 @@ class Client:
 
         Raises PageMarkerExpired where a marker in mid-scan is no longer accepted.
         """
-        counted, seen, last_rows = tally or Tally(), {marker}, None
+        counted, seen, last_rows = stats or RequestStats(), {marker}, None
         v1 = path.startswith("v1/")
         while True:
             call = ApiCall(
                 path=path,
                 cost=cost,
                 params=(*params, *page_params(paging, page_rows, marker)),
-                tally=counted,
+                stats=counted,
                 paged_on=paging == "cursor" and marker is not None,
             )
             read = partial(
@@ -171,7 +171,7 @@ class Client:
             )
             page, read_at = self._ask(call, _NullTwice(read) if null_is_empty else read)
             if page.marker is not None and (page.marker in seen or page.rows == last_rows != []):
-                raise in_a_circle(path)
+                raise looping_pagination(path)
             yield Answer(page=page, read_at=read_at)
             if page.marker is None:
                 return
@@ -206,24 +206,24 @@ class Client:
         return body
 
     def _try(self, call: ApiCall) -> tuple[ApiReply | None, Verdict]:
-        with call.tally.allowance.call(call.cost) if call.tally.allowance else nullcontext():
+        with call.stats.allowance.call(call.cost) if call.stats.allowance else nullcontext():
             return self._send(call)
 
     def _send(self, call: ApiCall) -> tuple[ApiReply | None, Verdict]:
         came = self._monotonic()
         self._raise_known_end(call)
         started = self.pace.take()
-        call.tally.add(waiting=started - came)
+        call.stats.add(waiting=started - came)
         self._raise_known_end(call)
-        self.tally.add(requests=1, tokens=call.cost)
-        call.tally.add(requests=1, tokens=call.cost)
+        self.stats.add(requests=1, tokens=call.cost)
+        call.stats.add(requests=1, tokens=call.cost)
         try:
             reply = self._wire.get(call.path, call.params)
         except NoReply as trouble:
             return None, Verdict(action=Action.RETRY, quote=str(trouble))
         finally:
-            call.tally.add(asking=self._monotonic() - started)
-        call.tally.add(replies_429=int(reply.status == 429))
+            call.stats.add(asking=self._monotonic() - started)
+        call.stats.add(replies_429=int(reply.status == 429))
         self.pace.learn(reply, started)
         self.latest = replace(reply, content=b"")
         self.daily.learn(reply, cost=call.cost, now=self.now())
@@ -259,10 +259,10 @@ class Client:
         if told and max(waits + 1, closed.refusals) > BURST_WAITS:
             return False
         log.info("/%s: rate limit reached (429); waiting %.1f s", call.path, pause)
-        for tally in (self.tally, call.tally):
-            tally.add(burst_waits=1)
+        for stats in (self.stats, call.stats):
+            stats.add(burst_waits=1)
         if pause > closed.seconds:
-            call.tally.add(waiting=pause)
+            call.stats.add(waiting=pause)
             self._sleep(pause)
         return True
 
@@ -273,9 +273,9 @@ class Client:
         log.warning(
             "/%s: %s; trying again in %.1f s", call.path, verdict.quote or "no answer", seconds
         )
-        for tally in (self.tally, call.tally):
-            tally.add(retries=1)
-        call.tally.add(waiting=seconds)
+        for stats in (self.stats, call.stats):
+            stats.add(retries=1)
+        call.stats.add(waiting=seconds)
         self._sleep(seconds)
 
     def _stop(
@@ -298,7 +298,7 @@ class Client:
                 path=call.path,
                 reset_at=budget_reset_at(reply, self.now(), self.daily.ends_at),
                 quote=verdict.quote,
-                is_told=told_reset_at(reply, self.now()) is not None,
+                is_told=reported_reset_at(reply, self.now()) is not None,
             )
         if issubclass(kind, errors.TooManyRequests):
             return kind(

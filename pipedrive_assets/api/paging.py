@@ -25,7 +25,7 @@ class IncompletePage(Exception):
         return found
 
 
-def in_a_circle(path: str) -> DataError:
+def looping_pagination(path: str) -> DataError:
     """The error for pages that come again and again."""
     return DataError(
         f"Pipedrive's pages of /{path} lead round in a circle, so that its end cannot be reached; "

@@ -213,7 +213,7 @@ def _judge_limit(reply: ApiReply, cost: int, known_left: int | None, *, is_page:
     )
 
 
-def told_reset_at(reply: ApiReply, now: datetime) -> datetime | None:
+def reported_reset_at(reply: ApiReply, now: datetime) -> datetime | None:
     """When the day's tokens come back by the reply's own word."""
     reset = reply.number("x-ratelimit-reset") or 0.0
     if DAY_LONG_RESET_SECONDS <= reset <= LONGEST_RESET_SECONDS:
@@ -227,7 +227,7 @@ def budget_reset_at(
     """When the day's tokens come back: the reply's own word, else the end of the day as observed,
     else the next UTC midnight.
     """
-    if told := told_reset_at(reply, now):
+    if told := reported_reset_at(reply, now):
         return told
     moment = reply.date or now
     if day_ends_at and day_ends_at > moment:
@@ -288,8 +288,8 @@ def _quote(reply: ApiReply, body: Any) -> str:
         return f"a body that is JSON, but of {type(body).__name__} and not an object"
     kind = reply.headers.get("content-type", "no content type")
     title = re.search(rb"<title[^>]*>([^<]+)<", reply.content[:4096], re.IGNORECASE)
-    said_by = f"{title[1].decode(errors='replace')}: " if title else ""
-    return f"{said_by}{len(reply.content)} bytes of {kind} that are not JSON"
+    error_text_of = f"{title[1].decode(errors='replace')}: " if title else ""
+    return f"{error_text_of}{len(reply.content)} bytes of {kind} that are not JSON"
 
 
 def _texts(said: Any) -> list[str]:

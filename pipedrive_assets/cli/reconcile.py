@@ -59,6 +59,6 @@ def _line(report: TableReport) -> str:
     done = (
         f"{report.entity.name}: {report.written.loaded} rows loaded, "
         f"{report.written.marked_deleted} marked as deleted "
-        f"({report.tally.tokens} tokens): {report.what}"
+        f"({report.stats.tokens} tokens): {report.what}"
     )
     return " ".join([done, *report.warnings])

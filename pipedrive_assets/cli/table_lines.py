@@ -7,10 +7,10 @@ from pipedrive_assets.cli.progress import displayed
 from pipedrive_assets.config import Settings
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.load import TableReport
-from pipedrive_assets.load.progress import Watch
+from pipedrive_assets.load.progress import OnProgress
 from pipedrive_assets.warehouse import Warehouse, warehouse_of
 
-Run = Callable[[Connection, Warehouse, Watch], Iterator[TableReport]]
+Run = Callable[[Connection, Warehouse, OnProgress], Iterator[TableReport]]
 
 
 def print_lines(

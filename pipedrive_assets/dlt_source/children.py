@@ -23,9 +23,9 @@ def child_resource(session: Session, parent: DltResource, child: Entity) -> DltR
 
     def read(parents: list[Row]) -> Iterator[Any]:
         run = session.run()
-        reading = run.children.get(child.name) or run.hear(child)
+        reading = run.children.get(child.name) or run.notify_children(child)
         yield empty_table(child)
-        with run.settled(child):
+        with run.tolerate_missing_feature(child):
             for rows in _children(run, child, reading, parents):
                 yield with_columns(rows, child)
 
@@ -42,7 +42,7 @@ def _children(
     if reading.refused:
         return
     cursor = BY_NAME[child.parent or ""].change_column
-    owed = reading.take_owed()
+    owed = reading.take_deferred()
     fresh = [row for row in parents if reading.needs(row, cursor, run.request)]
     reading.read.update(row["id"] for row in fresh)
     spared = [row["id"] for row in fresh if child.count_column and row.get(child.count_column) == 0]
@@ -51,7 +51,7 @@ def _children(
         now = stamp(utc_now())
         yield [no_children(child, parent, now) for parent in spared]
     if reading.stopped:
-        reading.owe(parent.id for parent in asked)
+        reading.defer(parent.id for parent in asked)
     elif asked:
         yield from _read(run, child, reading, asked)
 
@@ -66,7 +66,7 @@ def _read(
 ) -> Iterator[list[Row]]:
     left = dict.fromkeys(parent.id for parent in asked)
     try:
-        for chunk in read_children(run.client, child, asked, run.tally, witness=reading.witness):
+        for chunk in read_children(run.client, child, asked, run.stats, witness=reading.witness):
             for read in (*chunk.reads, *chunk.skipped, *chunk.doubted):
                 left.pop(read.parent.id, None)
             reading.take(chunk)
@@ -77,14 +77,14 @@ def _read(
             reading.refuse(asked[0].id)
         else:
             reading.stopped = True
-            reading.owe(left)
+            reading.defer(left)
         raise
     if left:
         log.warning(
             "%s: unread %s, asked again by the next run: %d",
             *(child.name, child.parent, len(left)),
         )
-    reading.owe(left)
+    reading.defer(left)
     if reading.answered:
         reading.open()
 

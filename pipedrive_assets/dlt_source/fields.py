@@ -27,7 +27,7 @@ def _mapping(session: Session) -> Any:
     def create_state() -> Iterator[list[Row]]:
         run = session.run()
         run.open(MAPPING)
-        with run.settled(MAPPING):
+        with run.tolerate_missing_feature(MAPPING):
             _ask(run)
             yield run.fields.mapping_records()
 
@@ -48,7 +48,7 @@ def _definitions(session: Session) -> Any:
     def fields() -> Iterator[Any]:
         run = session.run()
         run.open(DEFINITIONS)
-        with run.settled(DEFINITIONS):
+        with run.tolerate_missing_feature(DEFINITIONS):
             _ask(run)
             yield empty_table(DEFINITIONS)
             yield [run.shaped(DEFINITIONS, row, None, None) for row in run.fields.definition_rows()]
@@ -58,7 +58,7 @@ def _definitions(session: Session) -> Any:
 
 def _ask(run: Extraction) -> None:
     """Get the definitions of every entity, of the optional ones where they are loaded."""
-    run.fields.ask(MAPPING, run.tally)
+    run.fields.ask(MAPPING, run.stats)
     for name in dlt.current.source().selected_resources:
         if (entity := BY_NAME.get(name)) and entity.fields:
-            run.fields.ask(entity, run.tally)
+            run.fields.ask(entity, run.stats)

@@ -11,7 +11,7 @@ import dlt
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from dlt.common.pipeline import current_pipeline
 
-from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.dlt_source.arguments import Request
 from pipedrive_assets.dlt_source.dataset import refuse_shared_dataset, stores_nul
@@ -22,11 +22,11 @@ from pipedrive_assets.extract.chunk import Chunk, Parent
 from pipedrive_assets.extract.custom_fields import FieldMemory, StateMapping
 from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.extract.refusals import skips
-from pipedrive_assets.extract.unexpected import explained
+from pipedrive_assets.extract.unexpected import as_pipedrive_error
 from pipedrive_assets.registry import ENTITIES, Entity
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
-from pipedrive_assets.rows.custom_fields.resolve import resolve
-from pipedrive_assets.rows.shape import shape
+from pipedrive_assets.rows.custom_fields.map_fields import map_custom_fields
+from pipedrive_assets.rows.normalize import normalize_row
 from pipedrive_assets.windows import parse_stamp, stamp
 
 log = logging.getLogger(__name__)
@@ -108,11 +108,11 @@ class ChildReading:
         """It answers."""
         self.state.pop(REFUSED, None)
 
-    def owe(self, parents: Iterable[int]) -> None:
+    def defer(self, parents: Iterable[int]) -> None:
         """Remember parents that Pipedrive did not answer for, for the next run."""
-        owe(self.state, parents)
+        defer(self.state, parents)
 
-    def take_owed(self) -> list[Parent]:
+    def take_deferred(self) -> list[Parent]:
         """Return the parents that an earlier run or another list left to this table.
 
         Those whose children this run has read already stay for the next run.
@@ -122,7 +122,7 @@ class ChildReading:
             self._since = dict(self.state.pop(DOUBTED, {}))
         doubted = {int(key) for key in self._since} if is_first else set()
         owed = dict.fromkeys([*self.state.pop(OWED, ()), *sorted(doubted)])
-        self.owe(key for key in owed if key in self.read)
+        self.defer(key for key in owed if key in self.read)
         fresh = [key for key in owed if key not in self.read]
         self.read.update(fresh)
         return [Parent(id=key, update_time=None, doubted=key in doubted) for key in fresh]
@@ -145,7 +145,7 @@ class ChildReading:
                 self.state.setdefault(DOUBTED, {})[key] = since
 
 
-def owe(state: State, parents: Iterable[int]) -> None:
+def defer(state: State, parents: Iterable[int]) -> None:
     """Note parents in a child's state whose children the next reading has to include."""
     if owed := list(parents):
         state[OWED] = list(dict.fromkeys([*state.get(OWED, ()), *owed]))
@@ -160,14 +160,14 @@ class Extraction:
     state: State
     fields: FieldMemory
     now: datetime
-    tally: Tally = field(default_factory=Tally)
+    stats: RequestStats = field(default_factory=RequestStats)
     children: dict[str, ChildReading] = field(default_factory=dict)
 
     def open(self, entity: Entity) -> None:
         """A resource begins to be read."""
         self.state.setdefault(UNFINISHED, {}).pop(entity.name, None)
 
-    def hear(self, child: Entity) -> ChildReading:
+    def notify_children(self, child: Entity) -> ChildReading:
         """A child begins to be read, its parent about to be."""
         self.open(child)
         state = dlt.current.resource_state(child.name)
@@ -192,13 +192,13 @@ class Extraction:
         refused = state.get(REFUSED)
         if type(refused) is not int:  # True in states of earlier releases
             return False
-        calls = ChildCalls(client=self.client, entity=child, tally=self.tally)
+        calls = ChildCalls(client=self.client, entity=child, stats=self.stats)
         try:
             return isinstance(calls.ask((Parent(id=refused, update_time=None),)), Answered)
         except PipedriveError:
             return False
 
-    def owe_histories(self, entity: Entity, rows: Iterable[Row], before: State) -> None:
+    def defer_histories(self, entity: Entity, rows: Iterable[Row], before: State) -> None:
         """Have the histories read again that show changed records of a list.
 
         Histories that no run has loaded yet are not concerned.
@@ -221,7 +221,7 @@ class Extraction:
             late = (
                 row for row in changed if row.get(key) not in read or self._is_late(row, cursor)
             )
-            owe(state, (row[key] for row in late if row.get(key)))
+            defer(state, (row[key] for row in late if row.get(key)))
 
     def _is_late(self, row: Row, cursor: str) -> bool:
         """Whether a row may have changed after this run began."""
@@ -230,11 +230,11 @@ class Extraction:
 
     def shaped(self, entity: Entity, row: Row, parent: int | None, custom: FieldSet | None) -> Row:
         """The row as it is loaded."""
-        named = resolve(row, custom.plan)[0] if custom else row
-        return shape(entity, named, parent_id=parent)[0]
+        named = map_custom_fields(row, custom.plan)[0] if custom else row
+        return normalize_row(entity, named, parent_id=parent)[0]
 
     @contextlib.contextmanager
-    def settled(self, entity: Entity) -> Iterator[None]:
+    def tolerate_missing_feature(self, entity: Entity) -> Iterator[None]:
         """An account may lack a feature: its table is then left as it is, with a warning.
 
         With `keep_partial` no failure undoes the load: what is missing is noted as unfinished.
@@ -242,7 +242,7 @@ class Extraction:
         try:
             yield
         except Exception as caught:  # noqa: BLE001 - the caller gets a sentence in any case
-            error = explained(caught, entity.name)
+            error = as_pipedrive_error(caught, entity.name)
             is_lacking = skips(entity, error)
             if not (is_lacking or self.request.keep_partial):
                 raise_alone(error)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipedrive_assets.doctor.finding import Finding, broken, doubtful, fine
+from pipedrive_assets.doctor.finding import Finding, fail, ok, warn
 
 TOPIC = "dagster"
 
@@ -13,8 +13,8 @@ def check_home(environ: Mapping[str, str], root: Path) -> Finding:
     home = environ.get("DAGSTER_HOME", "").strip()
     if not home:
         if (root / "dagster.yaml").is_file():
-            return fine(TOPIC, "dagster.yaml in this folder counts; history is kept in .dagster/")
-        return doubtful(
+            return ok(TOPIC, "dagster.yaml in this folder counts; history is kept in .dagster/")
+        return warn(
             TOPIC,
             f"There is no dagster.yaml in {root}, and DAGSTER_HOME is not set.",
             "Run in the project's folder, or set DAGSTER_HOME; else Dagster forgets its history.",
@@ -22,11 +22,11 @@ def check_home(environ: Mapping[str, str], root: Path) -> Finding:
     folder = Path(home).expanduser()
     if not folder.is_absolute() or not folder.is_dir():
         remedy = "Set DAGSTER_HOME to the absolute path of a folder, or unset it."
-        return broken(TOPIC, f"DAGSTER_HOME is {home!r}, which is no folder.", remedy)
+        return fail(TOPIC, f"DAGSTER_HOME is {home!r}, which is no folder.", remedy)
     if not (folder / "dagster.yaml").is_file():
-        return doubtful(
+        return warn(
             TOPIC,
             f"DAGSTER_HOME is {home}, which has no dagster.yaml.",
             "Copy this project's dagster.yaml there, or unset DAGSTER_HOME.",
         )
-    return fine(TOPIC, f"DAGSTER_HOME is {home}")
+    return ok(TOPIC, f"DAGSTER_HOME is {home}")

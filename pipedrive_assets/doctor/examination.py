@@ -8,7 +8,7 @@ from pipedrive_assets.config import FILE_DESTINATION, Settings
 from pipedrive_assets.connect import ME_TOKENS, Connection, connect
 from pipedrive_assets.doctor.account_checks import check_clock, check_limits, check_user
 from pipedrive_assets.doctor.dagster_checks import check_home
-from pipedrive_assets.doctor.finding import Finding, fine, of_error
+from pipedrive_assets.doctor.finding import Finding, of_error, ok
 from pipedrive_assets.doctor.rights import check_rights, cost, probes
 from pipedrive_assets.doctor.server_checks import check_server, check_server_holder
 from pipedrive_assets.doctor.settings_checks import check_settings
@@ -72,5 +72,5 @@ def _check_holder(settings: Settings, company: int, *, is_sandbox: bool) -> Iter
 def _tables(connection: Connection, settings: Settings) -> Iterator[Finding]:
     calls = probes(settings.entities)
     what = f"{len(calls)} requests, {cost(calls):,} tokens"
-    yield fine("rights", f"asking each selected table for one row ({what}; --quick leaves it out)")
+    yield ok("rights", f"asking each selected table for one row ({what}; --quick leaves it out)")
     yield from check_rights(connection.client, calls)

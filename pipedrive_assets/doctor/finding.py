@@ -28,17 +28,17 @@ class Finding:
     exit_code: int = 0
 
 
-def fine(topic: str, text: str) -> Finding:
+def ok(topic: str, text: str) -> Finding:
     """Nothing to do."""
     return Finding(level=Level.OK, topic=topic, text=text)
 
 
-def doubtful(topic: str, text: str, remedy: str) -> Finding:
+def warn(topic: str, text: str, remedy: str) -> Finding:
     """A run would go on, but less well than it could."""
     return Finding(level=Level.WARN, topic=topic, text=text, remedy=remedy)
 
 
-def broken(topic: str, text: str, remedy: str, exit_code: int = 2) -> Finding:
+def fail(topic: str, text: str, remedy: str, exit_code: int = 2) -> Finding:
     """A run would fail."""
     return Finding(
         level=Level.FAIL, topic=topic, text=text, remedy=remedy, exit_code=exit_code or 1
@@ -47,4 +47,4 @@ def broken(topic: str, text: str, remedy: str, exit_code: int = 2) -> Finding:
 
 def of_error(topic: str, error: PipedriveError) -> Finding:
     """What a run would say; the remedy is the last sentence of every message."""
-    return broken(topic, f"{type(error).__name__}: {error}", "", error.exit_code)
+    return fail(topic, f"{type(error).__name__}: {error}", "", error.exit_code)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pipedrive_assets.api import Client
-from pipedrive_assets.doctor.finding import Finding, broken, doubtful, fine
+from pipedrive_assets.doctor.finding import Finding, fail, ok, warn
 from pipedrive_assets.errors import (
     AuthenticationError,
     BadRequest,
@@ -81,9 +81,9 @@ def check_rights(client: Client, probes: Sequence[Probe]) -> Iterator[Finding]:
         if omitted:
             yield _without_fields(probe, omitted)
     if readable:
-        yield fine(TOPIC, f"readable: {', '.join(dict.fromkeys(readable))}")
+        yield ok(TOPIC, f"readable: {', '.join(dict.fromkeys(readable))}")
     for name in unseen:
-        yield fine(TOPIC, f"no row of {name} to be seen; what belongs to them was not asked for")
+        yield ok(TOPIC, f"no row of {name} to be seen; what belongs to them was not asked for")
 
 
 def _first_row(
@@ -109,7 +109,7 @@ def _first_row(
 
 
 def _without_fields(probe: Probe, names: Names) -> Finding:
-    return doubtful(
+    return warn(
         TOPIC,
         f"{probe.entity.name}: Pipedrive refuses include_fields of /{probe.endpoint.path} with "
         f"{', '.join(names)}; loads leave these columns out.",
@@ -121,7 +121,7 @@ def _refused(probe: Probe, error: PipedriveError) -> Finding:
     name = probe.entity.name
     if isinstance(error, Refused | BadRequest) and probe.is_extra:
         said = error.quote or f"status {error.status}"
-        return doubtful(
+        return warn(
             TOPIC,
             f"{name}: Pipedrive refuses /{probe.endpoint.path} («{said}»); loads go on without it.",
             "Rows that only this list returns are not loaded, and no row is marked as deleted by "
@@ -129,7 +129,7 @@ def _refused(probe: Probe, error: PipedriveError) -> Finding:
         )
     if isinstance(error, Refused) and probe.entity.rights_vary and skips(probe.entity, error):
         said = error.quote or f"status {error.status}"
-        return doubtful(
+        return warn(
             TOPIC,
             f"{name}: Pipedrive refuses /{probe.endpoint.path} to this user («{said}»); loads skip "
             "the table, and views show ids where its names would be.",
@@ -137,9 +137,9 @@ def _refused(probe: Probe, error: PipedriveError) -> Finding:
         )
     if isinstance(error, Refused) and probe.entity.feature_gated:
         said = error.quote or f"status {error.status}"
-        return doubtful(
+        return warn(
             TOPIC,
             f"{name}: Pipedrive refuses /{probe.endpoint.path} («{said}»); loads skip the table.",
             f"Switch the feature on in Pipedrive, or leave it out: PIPEDRIVE_TABLES=…,-{name}",
         )
-    return broken(TOPIC, f"{name}: {type(error).__name__}: {error}", "", error.exit_code)
+    return fail(TOPIC, f"{name}: {type(error).__name__}: {error}", "", error.exit_code)

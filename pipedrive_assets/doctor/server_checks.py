@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipedrive_assets.config import Settings
-from pipedrive_assets.doctor.finding import Finding, broken, fine, of_error
+from pipedrive_assets.doctor.finding import Finding, fail, of_error, ok
 from pipedrive_assets.doctor.warehouse_checks import TOPIC, Holder, check_room, judge_holder
 from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.warehouse import Warehouse, warehouse_of
@@ -28,14 +28,14 @@ def check_server(settings: Settings) -> Iterator[Finding]:
 
 def _looked_at(warehouse: Warehouse) -> Finding:
     exists = warehouse.exists()
-    with warehouse.looking() as sql:
+    with warehouse.readonly_client() as sql:
         if may_make_tables(sql, exists=exists) is False:
             place = f"the schema {sql.dataset_name}" if exists else "the database"
-            text = f"The user of {warehouse.store} may not make tables there."
-            return broken(TOPIC, text, f"GRANT it CREATE on {place}.")
+            text = f"The user of {warehouse.backend} may not make tables there."
+            return fail(TOPIC, text, f"GRANT it CREATE on {place}.")
     if exists:
-        return fine(TOPIC, f"{warehouse} can be reached and written")
-    return fine(TOPIC, f"{warehouse} can be reached; the first load makes the dataset")
+        return ok(TOPIC, f"{warehouse} can be reached and written")
+    return ok(TOPIC, f"{warehouse} can be reached; the first load makes the dataset")
 
 
 def check_server_holder(
@@ -52,6 +52,6 @@ def _holder_of(settings: Settings) -> Holder | None:
     with contextlib.closing(warehouse_of(settings)) as warehouse:
         if not warehouse.exists():
             return None
-        with warehouse.looking() as sql:
+        with warehouse.readonly_client() as sql:
             found = account_of(sql)
             return Holder(*found) if found else None

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import duckdb
 import filelock
 
-from pipedrive_assets.doctor.finding import Finding, broken, doubtful, fine, of_error
+from pipedrive_assets.doctor.finding import Finding, fail, of_error, ok, warn
 from pipedrive_assets.errors import WarehouseError, raise_alone
-from pipedrive_assets.warehouse.duckdb.file_lock import explain
+from pipedrive_assets.warehouse.duckdb.file_lock import translate_error
 
 TOPIC = "warehouse"
 SCARCE_BYTES, NO_BYTES = 1 << 30, 100 << 20
@@ -45,15 +45,15 @@ def check_warehouse(
     """The file and its disk; asks for nothing and changes nothing."""
     folder = next(parent for parent in path.parents if parent.exists())
     if path.is_dir():
-        yield broken(TOPIC, f"{path} is a folder.", "Set PIPEDRIVE_WAREHOUSE to a file in it.")
+        yield fail(TOPIC, f"{path} is a folder.", "Set PIPEDRIVE_WAREHOUSE to a file in it.")
     elif not folder.is_dir():
         remedy = "Set PIPEDRIVE_WAREHOUSE to a path in a folder."
-        yield broken(TOPIC, f"{folder} is no folder.", remedy)
+        yield fail(TOPIC, f"{folder} is no folder.", remedy)
     elif not writable(path if path.exists() else folder) or not writable(folder):
         text = f"{path} or its folder may not be written by this user."
-        yield broken(TOPIC, text, "Correct the rights, or set PIPEDRIVE_WAREHOUSE elsewhere.")
+        yield fail(TOPIC, text, "Correct the rights, or set PIPEDRIVE_WAREHOUSE elsewhere.")
     elif not path.exists():
-        yield fine(TOPIC, f"{path} does not exist yet; the first load makes it")
+        yield ok(TOPIC, f"{path} does not exist yet; the first load makes it")
     else:
         yield from _opened(path)
     yield check_room(folder, "warehouse", usage)
@@ -62,7 +62,7 @@ def check_warehouse(
 
 def _opened(path: Path) -> Iterator[Finding]:
     if holder := _held_by(path):
-        yield doubtful(
+        yield warn(
             TOPIC,
             f"{path} is held by another run ({holder}).",
             "Wait for it, or start yours all the same: it waits its turn.",
@@ -70,9 +70,9 @@ def _opened(path: Path) -> Iterator[Finding]:
         return
     try:
         with duckdb.connect(str(path), read_only=True):
-            yield fine(TOPIC, f"{path} can be opened and written")
+            yield ok(TOPIC, f"{path} can be opened and written")
     except duckdb.Error as error:
-        yield of_error(TOPIC, explain(error, path))
+        yield of_error(TOPIC, translate_error(error, path))
 
 
 def _held_by(path: Path) -> str:
@@ -100,10 +100,10 @@ def check_room(
     free = usage(folder).free
     text = f"{free / (1 << 30):.1f} GiB are free for the {what} in {folder}"
     if free < NO_BYTES:
-        return broken(TOPIC, f"Only {text}.", "Free some space before the next run.")
+        return fail(TOPIC, f"Only {text}.", "Free some space before the next run.")
     if free < SCARCE_BYTES:
-        return doubtful(TOPIC, f"Only {text}.", "Free some space soon.")
-    return fine(TOPIC, text)
+        return warn(TOPIC, f"Only {text}.", "Free some space soon.")
+    return ok(TOPIC, text)
 
 
 def holder_of(path: Path, dataset: str) -> Holder | None:
@@ -121,7 +121,7 @@ def holder_of(path: Path, dataset: str) -> Holder | None:
     except duckdb.CatalogException:
         return None
     except duckdb.Error as error:
-        raise_alone(explain(error, path))
+        raise_alone(translate_error(error, path))
     return Holder(*found) if found else None
 
 
@@ -140,8 +140,8 @@ def check_holder(
 def judge_holder(holder: Holder, company_id: int, *, is_sandbox: bool) -> Finding:
     """Whether the account whose data a warehouse has is that of the api token."""
     if (holder.company_id, holder.is_sandbox) == (company_id, is_sandbox):
-        return fine(TOPIC, f"it holds the data of this account ({holder.company_name})")
-    return broken(
+        return ok(TOPIC, f"it holds the data of this account ({holder.company_name})")
+    return fail(
         TOPIC,
         f"It holds the data of {holder.company_name} ({holder.company_id}), another account.",
         "Set PIPEDRIVE_WAREHOUSE to another file, or use the other account's api token.",

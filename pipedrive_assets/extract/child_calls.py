@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.errors import (
     BadRequest,
     DataError,
@@ -84,7 +84,7 @@ class ChildCalls:
 
     client: Client
     entity: Entity
-    tally: Tally
+    stats: RequestStats
 
     def ask(self, batch: Batch) -> Outcome:
         """Ask for the children of the parents.
@@ -125,14 +125,14 @@ class ChildCalls:
         named = entity.bulk or entity.parent_param
         params = (*entity.params, *(((named, ids),) if named else ()))
         endpoint = Endpoint(path=path, tokens_per_page=entity.tokens_per_page)
-        rows, read_at = whole_list(self.client, entity, endpoint, self.tally, params)
+        rows, read_at = whole_list(self.client, entity, endpoint, self.stats, params)
         return Answered(rows=of_parents(entity, batch, rows), read_at=read_at)
 
     def _record(self, parent: Parent) -> Record:
         entity = BY_NAME[self.entity.parent or ""]
         cost = RECORD_COST["v1" if entity.path.startswith("v1/") else "v2"]
         try:
-            found, _ = self.client.object(f"{entity.path}/{parent.id}", cost=cost, tally=self.tally)
+            found, _ = self.client.object(f"{entity.path}/{parent.id}", cost=cost, stats=self.stats)
         except Missing:
             return Record.MISSING
         except PipedrivePaymentRequiredError:

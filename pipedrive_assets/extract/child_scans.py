@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.extract.child_calls import (
     Answered,
@@ -205,7 +205,7 @@ def read_children(  # noqa: PLR0913 - what a read rests on
     client: Client,
     entity: Entity,
     parents: Sequence[Parent],
-    tally: Tally,
+    stats: RequestStats,
     *,
     witness: Parent | None = None,
     chunk_calls: int = CHUNK_CALLS,
@@ -220,7 +220,7 @@ def read_children(  # noqa: PLR0913 - what a read rests on
         client: Makes the calls.
         entity: The child table.
         parents: Whose children to read.
-        tally: Where the calls are counted.
+        stats: Where the calls are counted.
         witness: A parent that an earlier run read. Where parents are refused and nothing else was
             answered, it is asked again, to tell refused parents from a closed endpoint.
         chunk_calls: Calls between two chunks.
@@ -229,7 +229,7 @@ def read_children(  # noqa: PLR0913 - what a read rests on
         PipedriveError: The refusal where the endpoint is closed, at once; the first failure, after
             all others were read. What was read before is returned first.
     """
-    calls = ChildCalls(client=client, entity=entity, tally=tally)
+    calls = ChildCalls(client=client, entity=entity, stats=stats)
     reading = _Reading(calls=calls, todo=deque(_calls(entity, parents)), witness=witness)
     try:
         for batch, outcome in _side_by_side(reading):

@@ -12,13 +12,13 @@ from typing import Any
 from pipedrive_assets.errors import DataError
 from pipedrive_assets.fault_text import shown
 from pipedrive_assets.registry import BY_NAME, Entity, Kind, children_of
+from pipedrive_assets.rows.coercion import COERCION_FAILED, FITS, Coercer, as_text, coerce_timestamp
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.rows.fit import COERCION_FAILED, FITS, Fit, as_text, fit_timestamp
-from pipedrive_assets.rows.references import fit_reference, is_reference
-from pipedrive_assets.rows.shape import MISFIT_SUFFIX
+from pipedrive_assets.rows.normalize import COERCION_FAILED_SUFFIX
+from pipedrive_assets.rows.references import coerce_reference, is_reference
 
 Row = dict[str, Any]
-Decisive = tuple[str, Fit, bool]
+Decisive = tuple[str, Coercer, bool]
 """A column, the function that coerces its values, and whether it is a part of the key."""
 
 TIMES = {"update_time": "timestamp", "add_time": "timestamp"}
@@ -89,18 +89,18 @@ def _coerced(entity: Entity, path: str, row: Row, columns: tuple[Decisive, ...])
         if made is value and (made or not is_key):
             continue
         if made is COERCION_FAILED and isinstance(value, dict) and is_reference(name):
-            made, _ = fit_reference(value, fit)
+            made, _ = coerce_reference(value, fit)
         if is_key and (made is COERCION_FAILED or made in (None, "")):
             raise _no_key(entity, path, row, name)
         changes[name] = None if made is COERCION_FAILED else made
         if made is COERCION_FAILED:
-            changes[name + MISFIT_SUFFIX] = as_text(value)
+            changes[name + COERCION_FAILED_SUFFIX] = as_text(value)
     return {**row, **changes} if changes else row
 
 
 def _fit_change(value: object) -> object:
     """As a timestamp fits; a year without any Pipedrive account is a placeholder for no time."""
-    made = fit_timestamp(value)
+    made = coerce_timestamp(value)
     return COERCION_FAILED if type(made) is str and not YEARS[0] <= made[:4] < YEARS[1] else made
 
 

@@ -9,14 +9,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
-from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.errors import Refused
 from pipedrive_assets.extract.list_pages import whole_list
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Endpoint, Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
-from pipedrive_assets.rows.custom_fields.names import Normalize
-from pipedrive_assets.rows.custom_fields.resolve import (
+from pipedrive_assets.rows.custom_fields.map_fields import (
     FieldDefinition,
     MappingRow,
     definition_rows,
@@ -25,6 +24,7 @@ from pipedrive_assets.rows.custom_fields.resolve import (
     parse_mapping_record,
     update_mapping,
 )
+from pipedrive_assets.rows.custom_fields.names import Normalize
 from pipedrive_assets.windows import stamp
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class MappingStore(Protocol):
     def update(self, updates: Mapping[str, Update]) -> dict[str, list[MappingRow]]:
         """Bring each endpoint's mapping up to date, keep the results, and return them."""
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Hold nothing that others wait for: Pipedrive is about to be asked."""
 
 
@@ -69,7 +69,7 @@ class StateMapping:
         """`held` is changed in place."""
         self._held = held
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Holds nothing."""
 
     def update(self, updates: Mapping[str, Update]) -> dict[str, list[MappingRow]]:
@@ -98,7 +98,7 @@ class FieldMemory:
         self._mappings: dict[str, list[MappingRow]] = {}
         self._asked_again: set[str] = set()
 
-    def ask(self, entity: Entity, tally: Tally) -> None:
+    def ask(self, entity: Entity, stats: RequestStats) -> None:
         """Get the definitions that an entity needs, unless this load has them."""
         needed = (
             [endpoint for endpoint in FIELD_LISTS if endpoint not in ON_REQUEST]
@@ -107,7 +107,7 @@ class FieldMemory:
         )
         for endpoint in needed:
             if endpoint and endpoint not in self._definitions:
-                self._definitions[endpoint] = self._defined(endpoint, tally)
+                self._definitions[endpoint] = self._defined(endpoint, stats)
 
     def fields_of(self, entity: Entity) -> FieldSet | None:
         """An entity's custom fields, named and stored; None: it has none.
@@ -120,7 +120,9 @@ class FieldMemory:
         self._learn()
         return FieldSet(rows=tuple(self._mappings[endpoint]))
 
-    def fields_for(self, entity: Entity, rows: Iterable[Row], tally: Tally) -> FieldSet | None:
+    def fields_for(
+        self, entity: Entity, rows: Iterable[Row], stats: RequestStats
+    ) -> FieldSet | None:
         """The same, asked for once more where `rows` hold a key that is not known yet."""
         found = self.fields_of(entity)
         endpoint = ENDPOINT_OF.get(entity.fields or "", "")
@@ -129,7 +131,7 @@ class FieldMemory:
             return found
         self._asked_again.add(endpoint)
         self._mappings.pop(endpoint)
-        self._definitions[endpoint] = self._defined(endpoint, tally)
+        self._definitions[endpoint] = self._defined(endpoint, stats)
         return self.fields_of(entity)
 
     def mapping_records(self) -> list[Row]:
@@ -150,20 +152,20 @@ class FieldMemory:
         """The entities whose fields this load has read, without refused and empty lists."""
         return frozenset(name for name, defined in self._definitions.items() if defined)
 
-    def ask_again(self, tally: Tally) -> None:
+    def ask_again(self, stats: RequestStats) -> None:
         """Read the definitions of this load once more, in a thread that does not write."""
         for endpoint in tuple(self._definitions):
-            self._definitions[endpoint] = self._read(endpoint, tally)
+            self._definitions[endpoint] = self._read(endpoint, stats)
 
-    def _defined(self, endpoint: str, tally: Tally) -> list[FieldDefinition] | None:
-        self._store.let_go()
-        return self._read(endpoint, tally)
+    def _defined(self, endpoint: str, stats: RequestStats) -> list[FieldDefinition] | None:
+        self._store.release()
+        return self._read(endpoint, stats)
 
-    def _read(self, endpoint: str, tally: Tally) -> list[FieldDefinition] | None:
+    def _read(self, endpoint: str, stats: RequestStats) -> list[FieldDefinition] | None:
         """None: Pipedrive refuses to tell."""
         listing = Endpoint(path=f"api/v2/{FIELD_LISTS[endpoint]}", tokens_per_page=DEFINITION_COST)
         try:
-            rows, _ = whole_list(self._client, BY_NAME["fields"], listing, tally, ())
+            rows, _ = whole_list(self._client, BY_NAME["fields"], listing, stats, ())
             return [parse_definition(row) for row in rows]
         except Refused as refusal:
             log.warning("custom fields keep the names known so far: %s", refusal)

@@ -9,7 +9,7 @@ No warehouse in here.
 from collections.abc import Callable
 from datetime import datetime
 
-from pipedrive_assets.api import Answer, Client, Tally
+from pipedrive_assets.api import Answer, Client, RequestStats
 from pipedrive_assets.errors import PageMarkerExpired, TransientApiError
 from pipedrive_assets.extract.chunk import Row
 from pipedrive_assets.extract.coerce import coerced_rows
@@ -42,7 +42,7 @@ class EndCheck:
         client: Client,
         entity: Entity,
         endpoint: Endpoint,
-        tally: Tally,
+        stats: RequestStats,
         *,
         params: Params,
         keep: Callable[[Row], bool],
@@ -53,7 +53,7 @@ class EndCheck:
             client: Asks Pipedrive.
             entity: What is read.
             endpoint: The list that ended with an empty page.
-            tally: Counts the call.
+            stats: Counts the call.
             params: The parameters with which it was read.
             keep: Whether a row belongs to what is read.
 
@@ -71,7 +71,7 @@ class EndCheck:
             paging=entity.paging,
             page_rows=entity.page_rows,
             params=opposite,
-            tally=tally,
+            stats=stats,
         )
         rows = coerced_rows(entity, endpoint.path, next(pages).page.rows)
         missing = [row for row in rows if keep(row) and not self._may_be_missing(entity, row)]

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pipedrive_assets.api import Answer, Client, Tally, in_a_circle
+from pipedrive_assets.api import Answer, Client, RequestStats, looping_pagination
 from pipedrive_assets.api.paging import Page
 from pipedrive_assets.errors import PageMarkerExpired, PipedriveNull200Error, TransientApiError
 from pipedrive_assets.extract.coerce import coerced_rows
@@ -34,7 +34,7 @@ def pages(  # noqa: PLR0913 - what a list is
     client: Client,
     entity: Entity,
     endpoint: Endpoint,
-    tally: Tally,
+    stats: RequestStats,
     *,
     params: Params,
     marker: str | None = None,
@@ -44,7 +44,7 @@ def pages(  # noqa: PLR0913 - what a list is
 
     The columns of the rows that decisions depend on have their column's type.
     """
-    read = _pages(client, entity, endpoint, tally, params, marker, null_is_empty=null_is_empty)
+    read = _pages(client, entity, endpoint, stats, params, marker, null_is_empty=null_is_empty)
     for answer in read:
         rows = coerced_rows(entity, endpoint.path, answer.page.rows)
         yield replace(answer, page=replace(answer.page, rows=rows))
@@ -54,7 +54,7 @@ def _pages(  # noqa: PLR0913, PLR0917 - what a list is
     client: Client,
     entity: Entity,
     endpoint: Endpoint,
-    tally: Tally,
+    stats: RequestStats,
     params: Params,
     marker: str | None,
     *,
@@ -66,7 +66,7 @@ def _pages(  # noqa: PLR0913, PLR0917 - what a list is
     last page that the page before did not announce is asked for twice (`Page.ends_empty`).
     """
     if entity.paging == "none":
-        first = _page(client, entity, endpoint, tally, params, "0", null_is_empty=null_is_empty)
+        first = _page(client, entity, endpoint, stats, params, "0", null_is_empty=null_is_empty)
         marker = first.page.marker
         entity = replace(entity, paging=first.page.paging)
         if marker and entity.paging == "offset":
@@ -76,7 +76,7 @@ def _pages(  # noqa: PLR0913, PLR0917 - what a list is
         if marker is None:
             return
     if entity.paging == "offset":
-        yield from _overlapping(client, entity, endpoint, tally, params, marker)
+        yield from _overlapping(client, entity, endpoint, stats, params, marker)
         return
     ask = partial(
         client.pages,
@@ -85,7 +85,7 @@ def _pages(  # noqa: PLR0913, PLR0917 - what a list is
         paging=entity.paging,
         page_rows=entity.page_rows,
         params=params,
-        tally=tally,
+        stats=stats,
         null_is_empty=null_is_empty,
         data_key=entity.data_key,
     )
@@ -118,13 +118,13 @@ class WholeList:
 
 
 def whole_list(
-    client: Client, entity: Entity, endpoint: Endpoint, tally: Tally, params: Params
+    client: Client, entity: Entity, endpoint: Endpoint, stats: RequestStats, params: Params
 ) -> tuple[list[Row], datetime]:
     """Every row of a list, and when its first page was read.
 
     Raises PageMarkerExpired where page markers are refused however often it is read anew.
     """
-    found = read_whole(client, entity, endpoint, tally, params)
+    found = read_whole(client, entity, endpoint, stats, params)
     return found.rows, found.read_at
 
 
@@ -132,7 +132,7 @@ def read_whole(  # noqa: PLR0913 - what a list is
     client: Client,
     entity: Entity,
     endpoint: Endpoint,
-    tally: Tally,
+    stats: RequestStats,
     params: Params,
     *,
     null_is_empty: bool = False,
@@ -150,7 +150,7 @@ def read_whole(  # noqa: PLR0913 - what a list is
     moved: RowsMoved | None = None
     before: list[str] | None = None
     nulls_asked_again = not null_is_empty
-    ask = partial(pages, client, entity, endpoint, tally, params=params)
+    ask = partial(pages, client, entity, endpoint, stats, params=params)
     for _ in range(RESTARTS):
         try:
             answers = list(ask(null_is_empty=null_is_empty))
@@ -173,7 +173,7 @@ def read_whole(  # noqa: PLR0913 - what a list is
             separate_events(rows)
         is_doubtful = ends_empty or answers[0].page.is_null
         return WholeList(rows=rows, read_at=answers[0].read_at, is_doubtful=is_doubtful)
-    raise expired or never_stands_still(endpoint, moved)
+    raise expired or keeps_changing(endpoint, moved)
 
 
 def check_not_gone(first: Answer, moved: RowsMoved | None, endpoint: Endpoint) -> None:
@@ -181,10 +181,10 @@ def check_not_gone(first: Answer, moved: RowsMoved | None, endpoint: Endpoint) -
     it fails.
     """
     if moved and not first.page.rows:
-        raise never_stands_still(endpoint, moved)
+        raise keeps_changing(endpoint, moved)
 
 
-def never_stands_still(endpoint: Endpoint, moved: RowsMoved | None) -> TransientApiError:
+def keeps_changing(endpoint: Endpoint, moved: RowsMoved | None) -> TransientApiError:
     """The error for a list whose rows move whenever it is read, or that lacks a page every time."""
     if moved and isinstance(moved.__cause__, TransientApiError):
         return moved.__cause__
@@ -200,7 +200,7 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
     client: Client,
     entity: Entity,
     endpoint: Endpoint,
-    tally: Tally,
+    stats: RequestStats,
     params: Params,
     marker: str | None,
 ) -> Iterator[Answer]:
@@ -213,14 +213,14 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
     repeated = 0
     while True:
         start, _, border = (marker or "0").partition("@")
-        answer = _page(client, entity, endpoint, tally, params, start)
+        answer = _page(client, entity, endpoint, stats, params, start)
         rows = answer.page.rows
         shown = [border_of(entity, row) for row in rows]
         if border and border not in shown:
             raise RowsMoved
         repeated = repeated + 1 if shown == last_shown != [] else 0
         if repeated == RESTARTS:
-            raise in_a_circle(endpoint.path)
+            raise looping_pagination(endpoint.path)
         last_shown = shown
         # Where nothing tells of further pages, a page of only the row that was there is the end.
         over = bool(border) and len(rows) == 1 and not answer.page.is_told
@@ -234,7 +234,7 @@ def _page(  # noqa: PLR0913, PLR0917 - what a list is
     client: Client,
     entity: Entity,
     endpoint: Endpoint,
-    tally: Tally,
+    stats: RequestStats,
     params: Params,
     start: str,
     *,
@@ -249,7 +249,7 @@ def _page(  # noqa: PLR0913, PLR0917 - what a list is
                 page_rows=entity.page_rows,
                 params=params,
                 marker=start if start != "0" else None,
-                tally=tally,
+                stats=stats,
                 null_is_empty=null_is_empty,
                 data_key=entity.data_key,
             )

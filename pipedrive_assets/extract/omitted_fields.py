@@ -8,7 +8,7 @@ No warehouse in here.
 
 import logging
 
-from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.errors import ApiError, BadRequest, Refused
 from pipedrive_assets.registry import Endpoint, Entity
 
@@ -37,13 +37,13 @@ def fewer_fields(entity: Entity, omitted: Names, error: ApiError) -> Names | Non
     return next((names for names in steps if set(names) > set(omitted)), None)
 
 
-def fields_to_omit(client: Client, entity: Entity, tally: Tally, known: Names) -> Names:
+def fields_to_omit(client: Client, entity: Entity, stats: RequestStats, known: Names) -> Names:
     """The names to omit in a run, if earlier runs had to omit some.
 
     Args:
         client: Asks Pipedrive.
         entity: What is about to be read.
-        tally: Counts the calls: one a list, none where nothing is known to be refused.
+        stats: Counts the calls: one a list, none where nothing is known to be refused.
         known: The names that earlier runs omitted.
 
     Returns:
@@ -52,19 +52,19 @@ def fields_to_omit(client: Client, entity: Entity, tally: Tally, known: Names) -
     Raises:
         PipedriveError: The table cannot be read at all.
     """
-    if all(_accepts(client, entity, endpoint, tally, known) for endpoint in entity.endpoints):
+    if all(_accepts(client, entity, endpoint, stats, known) for endpoint in entity.endpoints):
         return ()
     return known
 
 
 def _accepts(
-    client: Client, entity: Entity, endpoint: Endpoint, tally: Tally, known: Names
+    client: Client, entity: Entity, endpoint: Endpoint, stats: RequestStats, known: Names
 ) -> bool:
     """Whether a list accepts every name; so does one that is refused whatever it is asked."""
     if not known:
         return True
     try:
-        _ask(client, entity, endpoint, tally, ())
+        _ask(client, entity, endpoint, stats, ())
     except BadRequest:
         if endpoint.path == entity.path:
             return False
@@ -75,19 +75,21 @@ def _accepts(
     else:
         return True
     try:
-        _ask(client, entity, endpoint, tally, known)
+        _ask(client, entity, endpoint, stats, known)
     except (BadRequest, Refused):
         return True
     return False
 
 
-def _ask(client: Client, entity: Entity, endpoint: Endpoint, tally: Tally, omitted: Names) -> None:
+def _ask(
+    client: Client, entity: Entity, endpoint: Endpoint, stats: RequestStats, omitted: Names
+) -> None:
     pages = client.pages(
         endpoint.path,
         cost=endpoint.tokens_per_page,
         paging=entity.paging,
         page_rows=1,
         params=entity.without_fields(omitted).params,
-        tally=tally,
+        stats=stats,
     )
     next(pages)

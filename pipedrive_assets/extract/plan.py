@@ -222,8 +222,8 @@ def plan(  # noqa: PLR0913 - the facts that a plan rests on
     A window never starts later than the table's newest change, so that a clock that runs ahead
     of the account's changes loses nothing; each list has its own newest change, so that one that
     was refused or empty by mistake is read again from where it was. `since` limits the initial
-    load. A table that holds no change at all is read whole, and so is one whose rows were loaded without
-    fields that are no longer `omitted`.
+    load. A table that holds no change at all is read whole, and so is one whose rows were loaded
+    without fields that are no longer `omitted`.
     """
     full = full or bool(set(watermark.omitted) - set(omitted))
     wanted = _wanted(

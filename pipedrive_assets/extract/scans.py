@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from pipedrive_assets.api import Answer, Client, Tally
+from pipedrive_assets.api import Answer, Client, RequestStats
 from pipedrive_assets.errors import BadRequest, PageMarkerExpired, PipedriveError, Refused
 from pipedrive_assets.extract.chunk import Chunk, Row
 from pipedrive_assets.extract.list_ends import EndCheck, moment_of
@@ -19,7 +19,7 @@ from pipedrive_assets.extract.list_pages import (
     Params,
     RowsMoved,
     check_not_gone,
-    never_stands_still,
+    keeps_changing,
     pages,
 )
 from pipedrive_assets.extract.omitted_fields import fewer_fields
@@ -48,7 +48,12 @@ class ScanStep:
 
 
 def read_windowed(
-    client: Client, entity: Entity, scan: Scan, tally: Tally, *, chunk_pages: int = CHUNK_PAGES
+    client: Client,
+    entity: Entity,
+    scan: Scan,
+    stats: RequestStats,
+    *,
+    chunk_pages: int = CHUNK_PAGES,
 ) -> Iterator[Chunk]:
     """Follow a scan from its position to its end.
 
@@ -59,22 +64,22 @@ def read_windowed(
         PipedriveError: The first list failed; chunks read before are complete.
     """
     try:
-        yield from _follow(client, entity, scan, tally, chunk_pages)
+        yield from _follow(client, entity, scan, stats, chunk_pages)
     except PageMarkerExpired:
         log.warning(
             "%s: Pipedrive no longer knows the page marker; scanning it again from the start",
             entity.name,
         )
-        yield from _follow(client, entity, restarted(scan), tally, chunk_pages)
+        yield from _follow(client, entity, restarted(scan), stats, chunk_pages)
 
 
 def _follow(
-    client: Client, entity: Entity, scan: Scan, tally: Tally, chunk_pages: int
+    client: Client, entity: Entity, scan: Scan, stats: RequestStats, chunk_pages: int
 ) -> Iterator[Chunk]:
     gathered: list[Row] = []
     fresh_pages = 0
     try:
-        for answer, step, position in _positions(client, entity, scan, tally):
+        for answer, step, position in _positions(client, entity, scan, stats):
             scan = position
             if answer is None:
                 continue
@@ -103,7 +108,7 @@ def _chunk(rows: list[Row], scan: Scan, read_at: datetime | None) -> Chunk:
 
 
 def _positions(
-    client: Client, entity: Entity, scan: Scan, tally: Tally
+    client: Client, entity: Entity, scan: Scan, stats: RequestStats
 ) -> Iterator[tuple[Answer | None, ScanStep, Scan]]:
     """Every page of the scan, with the position after it (no page: the list was refused); a list
     whose rows moved between its pages is scanned again from its start.
@@ -117,7 +122,7 @@ def _positions(
             scan = replace(scan, endpoint_index=scan.endpoint_index + 1)
             continue
         try:
-            for answer in _pages(client, entity, step, scan, tally):
+            for answer in _pages(client, entity, step, scan, stats):
                 check_not_gone(answer, restarted, step.endpoint)
                 restarted = None
                 scan = _after(entity, scan, step, answer)
@@ -127,7 +132,7 @@ def _positions(
         except RowsMoved as moved:
             starts += 1
             if starts == RESTARTS:
-                raise never_stands_still(step.endpoint, moved) from moved
+                raise keeps_changing(step.endpoint, moved) from moved
             restarted = moved
             scan = replace(scan, marker=None)
         except (Refused, BadRequest) as refusal:
@@ -145,11 +150,11 @@ def _positions(
 
 
 def _pages(
-    client: Client, entity: Entity, step: ScanStep, scan: Scan, tally: Tally
+    client: Client, entity: Entity, step: ScanStep, scan: Scan, stats: RequestStats
 ) -> Iterator[Answer]:
     """The pages of one list from the scan's position, its end being checked."""
     end = EndCheck(began=scan.started_at, is_from_start=scan.marker is None)
-    what = (client, entity, step.endpoint, tally)
+    what = (client, entity, step.endpoint, stats)
     for answer in pages(*what, params=step.params, marker=scan.marker, null_is_empty=True):
         end.note(answer)
         if answer.page.ends_empty and step.look == "list":

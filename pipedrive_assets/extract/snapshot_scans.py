@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.errors import BadRequest, Missing, Refused
 from pipedrive_assets.extract.chunk import Chunk, Row
 from pipedrive_assets.extract.list_pages import Params, read_whole
@@ -20,7 +20,7 @@ from pipedrive_assets.windows import parse_stamp
 log = logging.getLogger(__name__)
 
 
-def read_snapshot(client: Client, entity: Entity, tally: Tally) -> Iterator[Chunk]:
+def read_snapshot(client: Client, entity: Entity, stats: RequestStats) -> Iterator[Chunk]:
     """Everything a small collection holds, in one chunk.
 
     A second list that Pipedrive refuses is left out, and named in the chunk's `refused`.
@@ -29,7 +29,7 @@ def read_snapshot(client: Client, entity: Entity, tally: Tally) -> Iterator[Chun
         PipedriveError: The first list failed, or any list other than by a refusal.
     """
     doubts = _Doubts()
-    rows, read_at = (_of_each if entity.list_per else _all_lists)(client, entity, tally, doubts)
+    rows, read_at = (_of_each if entity.list_per else _all_lists)(client, entity, stats, doubts)
     yield Chunk(
         rows=[(None, row) for row in rows],
         read_at=read_at,
@@ -91,24 +91,24 @@ class _Doubts:
 
 
 def _all_lists(
-    client: Client, entity: Entity, tally: Tally, doubts: _Doubts
+    client: Client, entity: Entity, stats: RequestStats, doubts: _Doubts
 ) -> tuple[list[Row], datetime]:
     rows: list[Row] = []
     moments: list[datetime] = []
     for endpoint in _lists(entity):
-        for found, read_at in _variants(client, entity, endpoint, tally, doubts):
+        for found, read_at in _variants(client, entity, endpoint, stats, doubts):
             rows += found
             moments.append(read_at)
     return rows, moments[0]
 
 
 def _variants(
-    client: Client, entity: Entity, endpoint: Endpoint, tally: Tally, doubts: _Doubts
+    client: Client, entity: Entity, endpoint: Endpoint, stats: RequestStats, doubts: _Doubts
 ) -> list[tuple[list[Row], datetime]]:
     """What a list returns for each set of parameters; nothing where it is refused."""
     try:
         read = [
-            _read(client, entity, endpoint, tally, (*entity.params, *variant), doubts)
+            _read(client, entity, endpoint, stats, (*entity.params, *variant), doubts)
             for variant in entity.variants
         ]
     except (Refused, BadRequest) as refusal:
@@ -123,14 +123,14 @@ def _variants(
 
 
 def _of_each(
-    client: Client, entity: Entity, tally: Tally, doubts: _Doubts
+    client: Client, entity: Entity, stats: RequestStats, doubts: _Doubts
 ) -> tuple[list[Row], datetime]:
     """The lists that belong to the rows of another snapshot, which is read for that anew.
 
     404 means that one of them has no list (official docs, permission set assignments), unless all
     say so. It counts as an empty list, which proves nothing by itself.
     """
-    owners, read_at = _all_lists(client, BY_NAME[entity.list_per or ""], tally, doubts)
+    owners, read_at = _all_lists(client, BY_NAME[entity.list_per or ""], stats, doubts)
     rows: list[Row] = []
     answered, missing = not owners, None
     for owner in owners:
@@ -138,7 +138,7 @@ def _of_each(
         params = ((entity.parent_param, str(owner["id"])),) if entity.parent_param else ()
         try:
             asked = (*entity.params, *params)
-            found, _ = _read(client, one, one.endpoints[0], tally, asked, doubts)
+            found, _ = _read(client, one, one.endpoints[0], stats, asked, doubts)
         except Missing as refusal:
             missing = refusal
             doubts.has_empty_list = True
@@ -162,11 +162,11 @@ def _read(  # noqa: PLR0913, PLR0917 - what a list is
     client: Client,
     entity: Entity,
     endpoint: Endpoint,
-    tally: Tally,
+    stats: RequestStats,
     params: Params,
     doubts: _Doubts,
 ) -> tuple[list[Row], datetime]:
-    read = read_whole(client, entity, endpoint, tally, params, null_is_empty=True)
+    read = read_whole(client, entity, endpoint, stats, params, null_is_empty=True)
     doubts.doubtful += [endpoint.path] if read.is_doubtful else []
     doubts.has_empty_list |= not read.rows
     return read.rows, read.read_at

@@ -11,7 +11,7 @@ from pipedrive_assets.fault_text import causes, described
 log = logging.getLogger(__name__)
 
 
-def explained(error: Exception, subject: str) -> PipedriveError:
+def as_pipedrive_error(error: Exception, subject: str) -> PipedriveError:
     """Turn any exception that was raised while a table or stream was loaded into one of ours.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pipedrive_assets.api import Tally
+from pipedrive_assets.api import RequestStats
 from pipedrive_assets.errors import CapReached
 from pipedrive_assets.extract.child_scans import read_children
 from pipedrive_assets.extract.chunk import ChildrenRead, Chunk, Parent, Unread
@@ -23,7 +23,7 @@ class ChildrenTaken:
     _doubted: list[ChildrenRead] = field(default_factory=list)
 
     def read(
-        self, context: Context, entity: Entity, tally: Tally, witness: Parent | None
+        self, context: Context, entity: Entity, stats: RequestStats, witness: Parent | None
     ) -> Iterator[Chunk]:
         """Read the planned parents' children; those whose own counter is zero take no call.
 
@@ -35,10 +35,10 @@ class ChildrenTaken:
             yield Chunk(rows=[], reads=reads)
         wanted = [parent for parent in self.planned if not parent.empty]
         if asked := [parent for parent in wanted if not parent.rechecked]:
-            yield from read_children(context.client, entity, asked, tally, witness=witness)
+            yield from read_children(context.client, entity, asked, stats, witness=witness)
         if asked := [parent for parent in wanted if parent.rechecked]:
             with contextlib.suppress(CapReached):
-                yield from read_children(context.client, entity, asked, tally, witness=witness)
+                yield from read_children(context.client, entity, asked, stats, witness=witness)
 
     def take(self, chunk: Chunk) -> None:
         """Note what a committed chunk says of its parents."""

@@ -15,7 +15,7 @@ from pipedrive_assets.load.erase import erased_list
 from pipedrive_assets.load.merge import Written
 from pipedrive_assets.registry import BY_NAME, Entity, Kind
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.rows.custom_fields.resolve import (
+from pipedrive_assets.rows.custom_fields.map_fields import (
     NESTED,
     LabelChange,
     MappingRow,
@@ -37,9 +37,9 @@ class WarehouseMapping:
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """The file."""
-        self._warehouse.let_go()
+        self._warehouse.release()
 
     def update(self, updates: Mapping[str, Update]) -> dict[str, list[MappingRow]]:
         """In one commit. Labels in rows already loaded are changed first: what is killed in between

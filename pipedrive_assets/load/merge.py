@@ -18,9 +18,9 @@ from pipedrive_assets.load.timer import SHAPING, Stopwatch
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import EVERY_TABLE, WAREHOUSE_COLUMNS
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
-from pipedrive_assets.rows.custom_fields.resolve import resolve
+from pipedrive_assets.rows.custom_fields.map_fields import map_custom_fields
 from pipedrive_assets.rows.exclusion import is_left_out
-from pipedrive_assets.rows.shape import shape
+from pipedrive_assets.rows.normalize import normalize_row
 from pipedrive_assets.warehouse.dlt.write import DltRun, load_rows, make_table
 from pipedrive_assets.warehouse.held_columns import with_held
 from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
@@ -45,7 +45,7 @@ class Written:
     new: int = 0
     updated: int = 0
     removed: int = 0
-    misfits: int = 0
+    coercion_failures: int = 0
     marked_deleted: int = 0
     custom: FieldSet | None = None
     """The custom fields by which its rows are resolved; None: the entity has none."""
@@ -141,7 +141,7 @@ def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None
         written.last_run = make_table(warehouse, entity, written.custom)
 
 
-def what_is_held(sql: Sql, entity: Entity) -> TableStats:
+def table_stats(sql: Sql, entity: Entity) -> TableStats:
     """The table's newest change and highest id."""
     cursor = sql.escape_column_name(entity.cursor or "")
     try:
@@ -165,10 +165,10 @@ def count_rows(sql: Sql, name: str) -> int:
 
 def _shape(entity: Entity, row: Row, parent: int | None, written: Written) -> Row | None:
     """The row as it is loaded; None for one of which nothing may be written."""
-    named, strange = resolve(row, written.custom.plan) if written.custom else (row, 0)
-    shaped, misfits = shape(entity, named, parent_id=parent)
+    named, strange = map_custom_fields(row, written.custom.plan) if written.custom else (row, 0)
+    shaped, coercion_failures = normalize_row(entity, named, parent_id=parent)
     written.read += 1
-    written.misfits += misfits + strange
+    written.coercion_failures += coercion_failures + strange
     return written.redaction.clean(entity, shaped, written.custom)
 
 

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 Columns = dict[str, dict[str, str]]
 
 
-def settle(sql: Sql, entities: Sequence[Entity]) -> list[str]:
+def migrate_tables(sql: Sql, entities: Sequence[Entity]) -> list[str]:
     """Bring the warehouse to this version's layout, and the tables of `entities` to their columns.
 
     Rows stay. Returns the tables whose columns dlt has to learn anew. Raises WarehouseError for a

@@ -39,7 +39,7 @@ class Progress:
         return f"{self.tables_done} of {self.tables} tables, {self.counts}"
 
 
-Watch = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 """Is told how far a run is: after each commit, and each second while nothing is committed."""
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from pipedrive_assets.load.context import Context
-from pipedrive_assets.load.progress import Progress, Watch
+from pipedrive_assets.load.progress import OnProgress, Progress
 from pipedrive_assets.load.table_task import TableWork
 from pipedrive_assets.load.tokens.estimate import estimate
 from pipedrive_assets.registry import Kind
@@ -27,13 +27,13 @@ class _Counted:
         """What is still to come, nothing where it took more than was foreseen."""
         if self.done:
             return 0
-        return None if self.tokens is None else max(0, self.tokens - self.table.tally.tokens)
+        return None if self.tokens is None else max(0, self.tokens - self.table.stats.tokens)
 
 
 class ProgressTracker:
     """What the tables of one run have done; used in the thread that writes."""
 
-    def __init__(self, context: Context, watch: Watch | None) -> None:
+    def __init__(self, context: Context, watch: OnProgress | None) -> None:
         """Nothing has begun."""
         self._context, self._watch = context, watch
         self._counted: dict[str, _Counted] = {}
@@ -70,9 +70,9 @@ class ProgressTracker:
         """How far the run is now."""
         tables = [counted.table for counted in self._counted.values()]
         return Progress(
-            pages=sum(table.tally.requests for table in tables),
+            pages=sum(table.stats.requests for table in tables),
             rows=sum(table.written.read for table in tables),
-            tokens=sum(table.tally.tokens for table in tables),
+            tokens=sum(table.stats.tokens for table in tables),
             tables_done=sum(counted.done for counted in self._counted.values()),
             tables=len(self._context.request.entities),
             pages_left=self._pages_left(),

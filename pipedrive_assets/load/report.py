@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pipedrive_assets.api import Caps, Tally
+from pipedrive_assets.api import Caps, RequestStats
 from pipedrive_assets.connect import Account
 from pipedrive_assets.errors import LoadFailed, ParentNotLoaded, PipedriveError, Refused
 from pipedrive_assets.extract.refusals import is_about_the_user, skips
@@ -117,7 +117,7 @@ class TableReport:
     rows_total: int | None
     """None: it could not be read; `rows_unknown` says why."""
 
-    tally: Tally
+    stats: RequestStats
     seconds: float
     complete_until: datetime | None
     began_at: datetime | None = None
@@ -169,8 +169,8 @@ class TableReport:
         """
         written = self.written.watch.seconds
         return {
-            "asking": self.tally.asking,
-            "waiting": self.tally.waiting,
+            "asking": self.stats.asking,
+            "waiting": self.stats.waiting,
             **{phase: written[phase] for phase in (SHAPING, COMMITTING)},
         }
 
@@ -197,7 +197,7 @@ def raise_failures(reports: Sequence[TableReport]) -> None:
         raise LoadFailed(failures)
 
 
-def settled(reports: Iterable[TableReport]) -> Iterator[TableReport]:
+def resolve_skips(reports: Iterable[TableReport]) -> Iterator[TableReport]:
     """Turn the refusal of a table that an account may lack into a skip.
 
     Only once another table of the load was answered: where all are refused, it is the address or

@@ -14,14 +14,14 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 from pipedrive_assets.connect import Account, Connection
 from pipedrive_assets.extract.chunk import Chunk
 from pipedrive_assets.extract.custom_fields import FieldMemory
-from pipedrive_assets.extract.unexpected import explained
+from pipedrive_assets.extract.unexpected import as_pipedrive_error
 from pipedrive_assets.load import migrate
 from pipedrive_assets.load.chunk_queue import ChunkQueue, Event
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.custom_fields import WarehouseMapping
-from pipedrive_assets.load.progress import Watch
+from pipedrive_assets.load.progress import OnProgress
 from pipedrive_assets.load.progress_tracker import ProgressTracker
-from pipedrive_assets.load.report import LoadRequest, TableReport, raise_failures, settled
+from pipedrive_assets.load.report import LoadRequest, TableReport, raise_failures, resolve_skips
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.load.table_task import TableWork
 from pipedrive_assets.load.tokens.backlog import tokens_waiting
@@ -48,7 +48,7 @@ def load_tables(
     connection: Connection,
     warehouse: Warehouse,
     request: LoadRequest,
-    watch: Watch | None = None,
+    watch: OnProgress | None = None,
 ) -> Iterator[TableReport]:
     """Load, reporting each table as it is finished, failed ones too; `watch` is told how far it is.
 
@@ -63,13 +63,13 @@ def run_tables(
     warehouse: Warehouse,
     request: LoadRequest,
     make: Callable[[Entity, Context], TableWork],
-    watch: Watch | None = None,
+    watch: OnProgress | None = None,
 ) -> Iterator[TableReport]:
     """Do the work that `make` makes for each table, side by side."""
     for entity in request.entities:
         check_excluded(entity)
     warehouse.check_copy()
-    connection.client.removes_nul = not warehouse.store.stores_nul
+    connection.client.removes_nul = not warehouse.backend.stores_nul
     account, now = connection.account()
     _prepare(warehouse, request, account, now)
     with warehouse.sql() as sql:
@@ -90,10 +90,12 @@ def run_tables(
         account=account,
         now=now,
     )
-    with warehouse.lingering():
+    with warehouse.keep_open():
         good = True
         with cleaned_up(warehouse):
-            for report in settled(_Load(context, make, ProgressTracker(context, watch)).tables()):
+            for report in resolve_skips(
+                _Load(context, make, ProgressTracker(context, watch)).tables()
+            ):
                 good = good and not report.error
                 yield report
             with warehouse.sql() as sql:
@@ -108,7 +110,7 @@ def _prepare(warehouse: Warehouse, request: LoadRequest, account: Account, now: 
         ledger.prepare(sql)
         ledger.claim(sql, account, now)
         drop_staged(sql)
-        if changed := migrate.settle(sql, request.entities):
+        if changed := migrate.migrate_tables(sql, request.entities):
             for name in changed:
                 warehouse.forget(f"pipedrive_{name}")
             warehouse.rewrite()
@@ -166,9 +168,9 @@ class _Load:
             return False
         if not entity.capped:
             return True
-        return all(BY_NAME[name].capped for name in unfinished) or self._has_plenty()
+        return all(BY_NAME[name].capped for name in unfinished) or self._has_headroom()
 
-    def _has_plenty(self) -> bool:
+    def _has_headroom(self) -> bool:
         """Found out once, when the parents are known that the capped tables are read for."""
         context = self.context
         capped = [entity for entity in context.request.entities if entity.capped]
@@ -178,7 +180,7 @@ class _Load:
                 wanted = sum(
                     tokens_waiting(sql, each, context.request, context.now) for each in capped
                 )
-            self._plenty = context.spending.allowance.leaves_plenty(wanted)
+            self._plenty = context.spending.allowance.has_headroom(wanted)
         return bool(self._plenty)
 
     def _begin(self, entity: Entity) -> Iterator[TableReport]:
@@ -187,7 +189,7 @@ class _Load:
             chunks = table.begin()
             self.tracker.begin(table)
         except Exception as error:  # noqa: BLE001 - no table's trouble may cost another's rows
-            yield from self._end(table, table.report(explained(error, entity.name)))
+            yield from self._end(table, table.report(as_pipedrive_error(error, entity.name)))
             return
         self.running[entity.name] = table
         self._start_reader(table, chunks)
@@ -195,7 +197,7 @@ class _Load:
     def _next(self) -> Event[TableWork]:
         """What a reader hands over next; the file is let go where there is nothing yet."""
         if self.events.is_empty:
-            self.context.warehouse.let_go()
+            self.context.warehouse.release()
         while (event := self.events.take(self.tracker.seconds)) is None:
             self.tracker.tell()
         return event
@@ -214,7 +216,7 @@ class _Load:
                 if not self._hand_over(Event(table, chunk)):
                     return
         except Exception as error:  # noqa: BLE001 - a reader must not end silently
-            last = Event(table, error=explained(error, table.entity.name))
+            last = Event(table, error=as_pipedrive_error(error, table.entity.name))
         self._hand_over(last)
 
     def _hand_over(self, event: Event[TableWork]) -> bool:
@@ -233,7 +235,7 @@ class _Load:
                 yield from self._finish(table)
                 return
         except Exception as failure:  # noqa: BLE001 - no table's trouble may cost another's rows
-            error = explained(failure, table.entity.name)
+            error = as_pipedrive_error(failure, table.entity.name)
         yield from self._end(table, table.report(error))
 
     def _finish(self, table: TableWork) -> Iterator[TableReport]:

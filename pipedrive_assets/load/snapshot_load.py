@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from pipedrive_assets.api import Tally
+from pipedrive_assets.api import RequestStats
 from pipedrive_assets.extract.chunk import Chunk
 from pipedrive_assets.extract.custom_fields import OWN_SHAPES
 from pipedrive_assets.extract.snapshot_scans import read_snapshot
@@ -33,17 +33,17 @@ class SnapshotLoad:
         """What is read, for people."""
         return f"everything {'defined' if self.entity.shape in OWN_SHAPES else 'listed'}"
 
-    def read(self, tally: Tally) -> Iterator[Chunk]:
+    def read(self, stats: RequestStats) -> Iterator[Chunk]:
         """Read everything; definitions are those that this load has already asked for."""
         if self.entity.shape in OWN_SHAPES:
             return iter([self._definitions()])
-        return read_snapshot(self.context.client, self.entity, tally)
+        return read_snapshot(self.context.client, self.entity, stats)
 
-    def read_again(self, tally: Tally) -> Iterator[Chunk]:
+    def read_again(self, stats: RequestStats) -> Iterator[Chunk]:
         """Ask Pipedrive for everything once more, in the reader's thread."""
         if self.entity.shape in OWN_SHAPES:
-            self.context.fields.ask_again(tally)
-        yield from self.read(tally)
+            self.context.fields.ask_again(stats)
+        yield from self.read(stats)
 
     def _definitions(self) -> Chunk:
         fields = self.context.fields
@@ -51,7 +51,7 @@ class SnapshotLoad:
         rows: list[tuple[int | None, dict[str, Any]]] = [(None, row) for row in make()]
         return Chunk(rows=rows, read_at=self.context.now, whole=True)
 
-    def settle(self, sql: Sql, chunk: Chunk, moment: datetime) -> int:
+    def soft_delete_missing(self, sql: Sql, chunk: Chunk, moment: datetime) -> int:
         """Mark the rows that are gone, or set `asks_again`.
 
         Args:

@@ -51,19 +51,19 @@ def alive_keys(sql: Sql, entity: Entity) -> set[Key]:
     return {tuple(row) for row in rows or ()}
 
 
-def settle_children(sql: Sql, entity: Entity) -> None:
+def soft_delete_children(sql: Sql, entity: Entity) -> None:
     """Give children the mark of their parent, or take it off with the parent's.
 
     A child has no mark of its own: a parent's set is replaced as a whole.
     """
     if entity.kind is Kind.CHILD:
-        _settle(sql, entity, entity.parent or "")
+        _soft_delete(sql, entity, entity.parent or "")
     for child in children_of(entity.name):
         if table_exists(sql, child.name):
-            _settle(sql, child, entity.name)
+            _soft_delete(sql, child, entity.name)
 
 
-def _settle(sql: Sql, child: Entity, parent: str) -> None:
+def _soft_delete(sql: Sql, child: Entity, parent: str) -> None:
     key = sql.escape_column_name(child.key[0])
     sql.execute_sql(
         f"UPDATE {table(sql, child.name)} AS child "

@@ -60,7 +60,7 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
     ]
 
 
-def witness(sql: Sql, child: Entity, request: LoadRequest) -> Parent | None:
+def control_parents(sql: Sql, child: Entity, request: LoadRequest) -> Parent | None:
     """A living parent whose children are held and need not be read; None where there is none.
 
     Call it with the file held.
@@ -95,7 +95,7 @@ def _changed(request: LoadRequest) -> str:
     )
 
 
-def begin_anew(sql: Sql, child: Entity) -> None:
+def restart(sql: Sql, child: Entity) -> None:
     """Let every parent wait for its children to be read again, by however many runs that takes; the
     rows held stay. Call it with the file held.
     """

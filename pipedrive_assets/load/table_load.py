@@ -33,7 +33,7 @@ class TableLoad:
 
     def __init__(self, entity: Entity, context: Context) -> None:
         self.entity, self.context = entity, context
-        self.tally, self.written = context.spending.tally(entity), merge.Written()
+        self.stats, self.written = context.spending.stats(entity), merge.Written()
         self.watermark = Watermark()
         self.snapshot = SnapshotLoad(entity, context)
         self.scan: Scan | None = None
@@ -80,7 +80,7 @@ class TableLoad:
     def _plan(self) -> Iterator[Chunk]:
         if self.entity.capped and self.entity.kind is not Kind.CHILD:
             self._require()
-        self.context.fields.ask(self.entity, self.tally)
+        self.context.fields.ask(self.entity, self.stats)
         # Before the plan: a field that is known now may have the table read from its start.
         custom = self.context.fields.fields_of(self.entity)
         if self.entity.excluded:
@@ -90,20 +90,20 @@ class TableLoad:
             self.watermark = self._held(sql)
             if self.entity.kind is Kind.CHILD:
                 self.children.planned = self._parents(sql)
-                witness = stale_parents.witness(sql, self.entity, self.context.request)
-                return self.children.read(self.context, self.entity, self.tally, witness)
+                witness = stale_parents.control_parents(sql, self.entity, self.context.request)
+                return self.children.read(self.context, self.entity, self.stats, witness)
             if self.entity.kind is Kind.WINDOWED:
-                return self._windowed(merge.what_is_held(sql, self.entity), omitted)
+                return self._windowed(merge.table_stats(sql, self.entity), omitted)
         self.what = self.snapshot.what
-        return self.snapshot.read(self.tally)
+        return self.snapshot.read(self.stats)
 
     def _fields_to_omit(self) -> tuple[str, ...]:
         with self.context.warehouse.sql() as sql:
             known = self._held(sql).omitted
         if not known:
             return ()
-        self.context.warehouse.let_go()
-        return fields_to_omit(self.context.client, self.entity, self.tally, known)
+        self.context.warehouse.release()
+        return fields_to_omit(self.context.client, self.entity, self.stats, known)
 
     def _require(self) -> None:
         """A list counts only as a whole: it is not begun where its cap would cut it short."""
@@ -131,7 +131,7 @@ class TableLoad:
         )
         self.scan = scan if request.newest else replace(scan, above_id=None)
         self.what, self._continued = str(scan), scan.resumed
-        return read_windowed(self.context.client, self.entity, self.scan, self.tally)
+        return read_windowed(self.context.client, self.entity, self.scan, self.stats)
 
     def _parents(self, sql: statements.Sql) -> list[Parent]:
         parent = BY_NAME[self.entity.parent or ""].name
@@ -141,7 +141,7 @@ class TableLoad:
                 f"Load {parent} first, or both together: --select {parent}+"
             )
         if self.context.request.full:
-            stale_parents.begin_anew(sql, self.entity)
+            stale_parents.restart(sql, self.entity)
         context = self.context
         parents = affordable(
             stale_parents.parents_to_read(sql, self.entity, context.request, context.now),
@@ -155,7 +155,7 @@ class TableLoad:
         entity, warehouse = self.entity, self.context.warehouse
         self.refused, self.omitted, self.doubtful = chunk.refused, chunk.omitted, chunk.doubtful
         rows_sent = [row for _, row in chunk.rows]
-        self.written.custom = self.context.fields.fields_for(entity, rows_sent, self.tally)
+        self.written.custom = self.context.fields.fields_for(entity, rows_sent, self.stats)
         with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
             self.written.redaction = self._redaction()
             if entity.kind is Kind.CHILD:
@@ -186,7 +186,7 @@ class TableLoad:
         moment = chunk.read_at or self.context.now
         merge.ensure_table(self.context.warehouse, self.entity, self.written)
         with self.context.warehouse.sql() as sql:
-            self.written.marked_deleted += self.snapshot.settle(sql, chunk, moment)
+            self.written.marked_deleted += self.snapshot.soft_delete_missing(sql, chunk, moment)
         if not self.snapshot.asks_again:
             since = self.watermark.initial_load_at or moment
             self.watermark = Watermark(initial_load_at=since, complete_until=moment)
@@ -203,7 +203,7 @@ class TableLoad:
                 self.scan = chunk.scan or self.scan
                 self.watermark = self.watermark.during(chunk.scan, chunk.omitted)
                 ledger.record_watermark(sql, self.entity, self.watermark, utc_now())
-            self.context.spending.note(sql, self.entity.name, self.tally)
+            self.context.spending.note(sql, self.entity.name, self.stats)
 
     def finish(self) -> Iterator[Chunk] | None:
         """The scan is at its end: what it covered is held now. Returns what is still to be read.
@@ -211,12 +211,12 @@ class TableLoad:
         A scan that an earlier run began is complete only as of then: what came since is read too.
         """
         if self.snapshot.asks_again:
-            return self.snapshot.read_again(self.tally)
+            return self.snapshot.read_again(self.stats)
         self.written.custom = self.context.fields.fields_of(self.entity)
         with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
             merge.ensure_table(self.context.warehouse, self.entity, self.written)
             with self.context.warehouse.sql() as sql:
-                self.settle_marks(sql)
+                self.soft_delete_missing(sql)
                 self.watermark = self._reached(sql)
                 ledger.record_watermark(sql, self.entity, self.watermark, utc_now())
         if not self._continued or self.context.request.window.end:
@@ -225,11 +225,11 @@ class TableLoad:
         self.what = f"{before}, continued; then {self.what}"
         return chunks
 
-    def settle_marks(self, sql: statements.Sql) -> None:
+    def soft_delete_missing(self, sql: statements.Sql) -> None:
         """Mark leads that became deals, and children like their parent; purge what is to go."""
         marked = conversions.mark_converted(sql, self.entity, self.context.now)
         self.written.marked_deleted += marked
-        soft_delete.settle_children(sql, self.entity)
+        soft_delete.soft_delete_children(sql, self.entity)
         if self.context.request.purge_deleted:
             soft_delete.purge(sql, self.entity)
 
@@ -244,7 +244,7 @@ class TableLoad:
         if self.scan is None:
             return known
         paths = [endpoint.path for endpoint in self.entity.endpoints]
-        return known.after(self.scan, paths, merge.what_is_held(sql, self.entity), now)
+        return known.after(self.scan, paths, merge.table_stats(sql, self.entity), now)
 
     def report(self, error: PipedriveError | None) -> TableReport:
         """What was done, noted in the ledger's history too; a cap is no failure."""
@@ -263,7 +263,7 @@ class TableLoad:
             written=self.written,
             rows_total=noted.rows,
             rows_unknown=noted.trouble if noted.rows is None else None,
-            tally=self.tally,
+            stats=self.stats,
             seconds=seconds,
             complete_until=self.watermark.complete_until,
             began_at=self.context.now,
@@ -292,12 +292,12 @@ class TableLoad:
                 entity=self.entity.name,
                 what=self.what,
                 rows_loaded=self.written.loaded,
-                requests=self.tally.requests,
-                tokens=self.tally.tokens,
+                requests=self.stats.requests,
+                tokens=self.stats.tokens,
                 seconds=seconds,
             ),
         )
-        self.context.spending.note(sql, self.entity.name, self.tally)
+        self.context.spending.note(sql, self.entity.name, self.stats)
         noted.tokens = self.context.spending.spent(sql)
 
     def _waiting(self, sql: statements.Sql, reached: CapReached) -> Waiting:

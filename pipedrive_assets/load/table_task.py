@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from pipedrive_assets.api import Tally
+from pipedrive_assets.api import RequestStats
 from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.extract.chunk import Chunk
 from pipedrive_assets.load.merge import Written
@@ -25,7 +25,7 @@ class TableWork(Protocol):
         """What has been committed so far."""
 
     @property
-    def tally(self) -> Tally:
+    def stats(self) -> RequestStats:
         """What has been asked so far."""
 
     def begin(self) -> Iterator[Chunk]:

@@ -18,14 +18,14 @@ from pipedrive_assets.connect import caps_of
 from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.extract.unexpected import foreseen
 from pipedrive_assets.load import LoadRequest, TableReport, load_tables, raise_failures
-from pipedrive_assets.orchestration.automation.alerts import tell
+from pipedrive_assets.orchestration.automation.alerts import send_alert
 from pipedrive_assets.orchestration.automation.backfill_events import covered_days, record_covered
 from pipedrive_assets.orchestration.automation.last_materialization import closed_until, facts_of
 from pipedrive_assets.orchestration.automation.partitions import beta_accepted, window_of
 from pipedrive_assets.orchestration.automation.run_tags import note_failure, note_start
 from pipedrive_assets.orchestration.automation.target import Target
 from pipedrive_assets.orchestration.checks import check_results, check_specs
-from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure
+from pipedrive_assets.orchestration.failures import failure, of_ours, raise_as_failure
 from pipedrive_assets.orchestration.metadata import metadata, sample_facts, schema_facts, sentence
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.orchestration.translator import specs
@@ -70,14 +70,14 @@ def _materialize(
     pipedrive: PipedriveResource,
     duckdb: WarehouseResource,
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    settings = or_failure(pipedrive.settings)
+    settings = raise_as_failure(pipedrive.settings)
     request = _request(context, config, settings)
-    warehouse = or_failure(duckdb.warehouse)
+    warehouse = raise_as_failure(duckdb.warehouse)
     note_start(context, str(warehouse))
     notes = _Notes(context, Target.of(settings, str(warehouse)), request)
     reports: list[TableReport] = []
     try:
-        connection, watch = or_failure(pipedrive.connect), pipedrive.watch(context.log)
+        connection, watch = raise_as_failure(pipedrive.connect), pipedrive.watch(context.log)
         for report in load_tables(connection, warehouse, request, watch):
             reports.append(report)
             context.log.info(sentence(report))
@@ -103,7 +103,7 @@ def _materialize(
         error = of_ours(caught, "loading tables")
         loaded = {report.entity.name for report in reports if not report.error}
         note_failure(context, error, unloaded=_selected(context) - loaded)
-        tell(context.run, settings, error)
+        send_alert(context.run, settings, error)
         raise_alone(failure(error))
     finally:
         warehouse.close()

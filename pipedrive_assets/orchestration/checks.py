@@ -8,7 +8,7 @@ import dagster as dg
 from pipedrive_assets.load import TableReport
 from pipedrive_assets.orchestration.automation.target import DAILY_TOLERANCE, Target
 from pipedrive_assets.registry import Entity
-from pipedrive_assets.warehouse import CheckResult, Warehouse, examine, references
+from pipedrive_assets.warehouse import CheckResult, Warehouse, references, run_checks
 
 READABLE, KEYS, REFERENCES = "readable", "keys", "references"
 INITIAL_LOAD, FRESH, WAITING = "initial_load", "fresh", "waiting"
@@ -71,7 +71,7 @@ def _findings(
     warehouse: Warehouse, report: TableReport, target: Target, now: datetime
 ) -> Iterator[tuple[str, CheckResult]]:
     try:
-        keys, pointing = examine(warehouse, report.entity)
+        keys, pointing = run_checks(warehouse, report.entity)
     except Exception as error:  # noqa: BLE001 - a check that fails must not end the load
         keys = pointing = CheckResult(
             sound=False,

@@ -12,7 +12,7 @@ from pipedrive_assets.config import FILE_DESTINATION
 from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.orchestration.automation.partitions import beta_accepted
 from pipedrive_assets.orchestration.automation.runs import FAILED_TAG
-from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure
+from pipedrive_assets.orchestration.failures import failure, of_ours, raise_as_failure
 from pipedrive_assets.orchestration.preview import as_table
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.orchestration.table_schema import table_schema
@@ -72,8 +72,8 @@ def _materialize(
     context: dg.AssetExecutionContext, pipedrive: PipedriveResource, duckdb: WarehouseResource
 ) -> Iterator[dg.MaterializeResult[Any]]:
     wanted = {key.to_user_string() for key in context.selected_asset_keys}
-    preview = or_failure(pipedrive.settings).preview
-    warehouse = or_failure(duckdb.warehouse)
+    preview = raise_as_failure(pipedrive.settings).preview
+    warehouse = raise_as_failure(duckdb.warehouse)
     try:
         with failing_alone(context):
             chosen = [table for table in DERIVED_TABLES if table.name in wanted]

@@ -14,7 +14,7 @@ DAGSTERS = (dg.DagsterError, dg.Failure, dg.RetryRequested)
 """What Dagster itself handles."""
 
 
-def or_failure(act: Callable[[], T]) -> T:
+def raise_as_failure(act: Callable[[], T]) -> T:
     """What `act` gives; an error ends the step."""
     try:
         return act()
@@ -35,7 +35,7 @@ def of_ours(error: Exception, doing: str) -> PipedriveError:
 
 
 @contextmanager
-def ticking(what: str) -> Iterator[None]:
+def raise_tick_errors(what: str) -> Iterator[None]:
     """Inside, a sensor or schedule is evaluated: a bug becomes one sentence in its tick."""
     try:
         yield

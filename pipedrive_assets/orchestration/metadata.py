@@ -25,8 +25,8 @@ def sentence(report: TableReport) -> str:
         return f"{report.entity.name}: skipped, Pipedrive refuses it: «{report.skipped}»"
     loaded = (
         f"{report.entity.name}: {report.written.loaded} rows loaded, "
-        f"{report.total} in the table ({report.tally.requests} requests, "
-        f"{report.tally.tokens} tokens, {report.seconds:.1f} s)"
+        f"{report.total} in the table ({report.stats.requests} requests, "
+        f"{report.stats.tokens} tokens, {report.seconds:.1f} s)"
     )
     return " ".join(filter(None, (loaded, *report.warnings, report.unread_sentence)))
 
@@ -94,13 +94,13 @@ def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[s
         **({} if report.rows_total is None else {"dagster/row_count": report.rows_total}),
         "dagster/table_name": f"{report.warehouse.rpartition(':')[2]}.{report.entity.name}",
         "marked_deleted": report.written.marked_deleted,
-        "misfit_values": report.written.misfits,
+        "misfit_values": report.written.coercion_failures,
         "window": report.what,
-        "requests": report.tally.requests,
-        "tokens": report.tally.tokens,
-        "retries": report.tally.retries,
-        "replies_429": report.tally.replies_429,
-        "burst_waits": report.tally.burst_waits,
+        "requests": report.stats.requests,
+        "tokens": report.stats.tokens,
+        "retries": report.stats.retries,
+        "replies_429": report.stats.replies_429,
+        "burst_waits": report.stats.burst_waits,
         "seconds": round(report.seconds, 2),
         **{f"seconds_{phase}": round(took, 3) for phase, took in report.phases.items()},
         "account": str(report.account),

@@ -5,7 +5,7 @@ import dagster as dg
 from pipedrive_assets.config import Settings
 
 
-def with_labels(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
+def with_owners_and_tags(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
     """The assets, each with the settings' owners and tags beside its own, and in their group."""
 
     def label(spec: dg.AssetSpec) -> dg.AssetSpec:

@@ -18,7 +18,7 @@ from pipedrive_assets.config.files import is_filled_in
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.load import TableReport
-from pipedrive_assets.load.progress import ProgressLines, Watch
+from pipedrive_assets.load.progress import OnProgress, ProgressLines
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltResource
 from pipedrive_assets.warehouse import DatabaseServer, Warehouse
 from pipedrive_assets.warehouse.private_files import FILE_MODE
@@ -51,7 +51,7 @@ class PipedriveResource(DagsterDltResource):
         """A connection to the account, or to the sandbox where nothing points to one."""
         return connect(self.settings())
 
-    def watch(self, log: logging.Logger) -> Watch:
+    def watch(self, log: logging.Logger) -> OnProgress:
         """Who is told how far a run is: its log, a line each half minute."""
         return ProgressLines(log.info, time.monotonic)
 
@@ -121,7 +121,7 @@ class WarehouseResource(DuckDBResource):
             )
         warehouse = self.warehouse()
         try:
-            with warehouse.exclusive(), warehouse.store.opening():
+            with warehouse.exclusive(), warehouse.backend.opening():
                 """Makes a file that is new."""
             with warehouse.exclusive(), super().get_connection() as connection:
                 try:

@@ -9,7 +9,7 @@ import dagster as dg
 
 from pipedrive_assets.orchestration.automation.partitions import beta_accepted
 from pipedrive_assets.orchestration.derived import GROUP, READS, failing_alone
-from pipedrive_assets.orchestration.failures import or_failure
+from pipedrive_assets.orchestration.failures import raise_as_failure
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.views import Overview, overview
@@ -47,8 +47,8 @@ def build_overview(
 def _materialize(
     context: dg.AssetExecutionContext, pipedrive: PipedriveResource, duckdb: WarehouseResource
 ) -> dg.MaterializeResult[Any]:
-    preview = or_failure(pipedrive.settings).preview
-    warehouse = or_failure(duckdb.warehouse)
+    preview = raise_as_failure(pipedrive.settings).preview
+    warehouse = raise_as_failure(duckdb.warehouse)
     try:
         with failing_alone(context):
             seen = overview(warehouse)

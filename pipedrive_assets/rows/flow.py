@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from pipedrive_assets.rows.coercion import as_text
 from pipedrive_assets.rows.fingerprint import canonical
-from pipedrive_assets.rows.fit import as_text
 from pipedrive_assets.rows.links import cleaned
 from pipedrive_assets.rows.references import reference
 

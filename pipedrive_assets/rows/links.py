@@ -7,7 +7,7 @@ signature that opens it.
 import re
 from typing import Any
 
-from pipedrive_assets.rows.fit import fit_text
+from pipedrive_assets.rows.coercion import coerce_text
 
 HIDDEN = "***"
 _USER = re.compile(r"^(\s*[a-z][a-z0-9+.-]*://)[^/?#\s]*@", re.IGNORECASE)
@@ -28,9 +28,9 @@ def without_credentials(link: str) -> str:
     return _SECRET.sub(rf"\g<1>{HIDDEN}", _USER.sub(r"\1", link))
 
 
-def fit_link(value: object) -> object:
+def coerce_link(value: object) -> object:
     """As text fits, without credentials."""
-    fitted = fit_text(value)
+    fitted = coerce_text(value)
     return without_credentials(fitted) if isinstance(fitted, str) else fitted
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipedrive_assets.rows.fit import COERCION_FAILED, Fit, as_text
+from pipedrive_assets.rows.coercion import COERCION_FAILED, Coercer, as_text
 
 OPTION_KEYS = frozenset({"id", "label"})
 """The keys of an option of a field."""
@@ -33,7 +33,7 @@ def reference(value: object) -> object:
     return value.get("id") if found is None else found
 
 
-def fit_reference(value: Mapping[str, Any], fit: Fit) -> tuple[Any, str | None]:
+def coerce_reference(value: Mapping[str, Any], fit: Coercer) -> tuple[Any, str | None]:
     """Make the id of a record fit its column.
 
     Returns:

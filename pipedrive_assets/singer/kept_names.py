@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from pipedrive_assets.extract.custom_fields import FIELD_LISTS, stored_record
-from pipedrive_assets.rows.custom_fields.resolve import (
+from pipedrive_assets.rows.custom_fields.map_fields import (
     MAPPING_COLUMNS,
     MappingRow,
     parse_mapping_record,

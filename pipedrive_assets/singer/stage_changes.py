@@ -7,10 +7,10 @@ from typing import Any
 from pipedrive_assets.errors import DataError
 from pipedrive_assets.fault_text import shown
 from pipedrive_assets.registry import Entity
+from pipedrive_assets.rows.coercion import COERCION_FAILED, FITS, as_text
 from pipedrive_assets.rows.columns import Column
-from pipedrive_assets.rows.fit import COERCION_FAILED, FITS, as_text
 from pipedrive_assets.rows.flow import FIELD_CHANGE
-from pipedrive_assets.rows.shape import MISFIT_SUFFIX
+from pipedrive_assets.rows.normalize import COERCION_FAILED_SUFFIX
 
 FIELDS = ("stage_id", "add_time")
 """The fields whose changes are sent: a deal's moves, and its making."""
@@ -50,7 +50,7 @@ def stage_change_row(event: Mapping[str, Any], deal_id: int | None) -> dict[str,
         elif column.type == "text":
             row[name] = as_text(value)
         elif (fitted := FITS[column.type](value)) is COERCION_FAILED:
-            row[name], row[name + MISFIT_SUFFIX] = None, as_text(value)
+            row[name], row[name + COERCION_FAILED_SUFFIX] = None, as_text(value)
         else:
             row[name] = fitted
     if row.get("id") is None:

@@ -75,7 +75,7 @@ class State:
             start=start,
         )
 
-    def owe(self, stream: Stream, parents: Iterable[int]) -> None:
+    def defer(self, stream: Stream, parents: Iterable[int]) -> None:
         """Have a stream read the children of these parents again; its own sync does so.
 
         A stream that was never synced is not concerned: its first sync reads everything.

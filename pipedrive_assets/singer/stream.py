@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity, Kind
 from pipedrive_assets.rows.columns import Columns, columns_of
-from pipedrive_assets.rows.shape import shape
+from pipedrive_assets.rows.normalize import normalize_row
 from pipedrive_assets.singer.stage_changes import (
     STAGE_CHANGE_COLUMNS,
     change_events,
@@ -76,7 +76,7 @@ class Stream:
 
     def row(self, row: Mapping[str, Any], parent_id: int | None) -> Row | None:
         """The row as it is sent on; None: it is not of this stream."""
-        return shape(self.entity, row, parent_id=parent_id)[0]
+        return normalize_row(self.entity, row, parent_id=parent_id)[0]
 
 
 class CurrenciesStream(Stream):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.errors import BadRequest, Refused
 from pipedrive_assets.extract.child_calls import OF_ONE_CALL, RECORD_COST
 from pipedrive_assets.extract.child_scans import read_children
@@ -18,9 +18,9 @@ from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.extract.scans import read_windowed
 from pipedrive_assets.extract.snapshot_scans import parents_to_read, read_snapshot
 from pipedrive_assets.registry import Entity, Kind
-from pipedrive_assets.rows.custom_fields.resolve import resolve
+from pipedrive_assets.rows.coercion import coerce_timestamp
+from pipedrive_assets.rows.custom_fields.map_fields import map_custom_fields
 from pipedrive_assets.rows.exclusion import leave_out
-from pipedrive_assets.rows.fit import fit_timestamp
 from pipedrive_assets.singer.catalog import CatalogEntry
 from pipedrive_assets.singer.messages import Messages
 from pipedrive_assets.singer.progress import StreamProgress
@@ -64,7 +64,7 @@ class StreamSync:
     run: Sync
     stream: Stream
     entry: CatalogEntry
-    tally: Tally = field(default_factory=Tally)
+    stats: RequestStats = field(default_factory=RequestStats)
     sent: int = 0
     _start: datetime | None = None
     """When a child's own time begins."""
@@ -78,7 +78,7 @@ class StreamSync:
     def sync(self) -> None:
         """Read the stream from where the state says."""
         entity = self.stream.entity
-        self.run.fields.ask(entity, self.tally)
+        self.run.fields.ask(entity, self.stats)
         self._send((), None)
         if entity.shape in OWN_SHAPES:
             self._definitions()
@@ -88,7 +88,7 @@ class StreamSync:
             self._scan()
         log.info(
             "%s: %d records (%d requests, %d tokens)",
-            *(self.stream.tap_stream_id, self.sent, self.tally.requests, self.tally.tokens),
+            *(self.stream.tap_stream_id, self.sent, self.stats.requests, self.stats.tokens),
         )
 
     def _definitions(self) -> None:
@@ -97,7 +97,7 @@ class StreamSync:
         self._send(((None, row) for row in rows), utc_now())
 
     def _snapshot(self) -> None:
-        for chunk in read_snapshot(self.run.client, self.stream.entity, self.tally):
+        for chunk in read_snapshot(self.run.client, self.stream.entity, self.stats):
             self._send(chunk.rows, chunk.read_at)
 
     def _scan(self) -> None:
@@ -113,7 +113,7 @@ class StreamSync:
             progress.know(custom)
         while True:
             known = progress.omitted
-            omitted = fields_to_omit(self.run.client, progress.entity, self.tally, known)
+            omitted = fields_to_omit(self.run.client, progress.entity, self.stats, known)
             scan = progress.next_scan(self.run.overlap, omitted)
             resumed = scan.resumed
             for chunk in self._pages(progress.entity, scan):
@@ -126,7 +126,7 @@ class StreamSync:
                 self._note_unknown_fields(progress, rows)
                 parents = self._noted_parents(progress, rows)
                 progress.take(shown, chunk.scan)
-                self._owe_histories(rows)
+                self._defer_histories(rows)
                 self.run.save(self.stream, progress)
                 self._children(progress, parents)
             progress.finish()
@@ -144,9 +144,9 @@ class StreamSync:
     def _pages(self, entity: Entity, scan: Scan) -> Iterator[Chunk]:
         """A page at a time; a snapshot, which children may be read for, is one page."""
         if entity.kind is Kind.WINDOWED:
-            yield from read_windowed(self.run.client, entity, scan, self.tally, chunk_pages=1)
+            yield from read_windowed(self.run.client, entity, scan, self.stats, chunk_pages=1)
             return
-        for chunk in read_snapshot(self.run.client, entity, self.tally):
+        for chunk in read_snapshot(self.run.client, entity, self.stats):
             rows, done = parents_to_read(entity, chunk, scan)
             yield replace(chunk, rows=rows, scan=done)
 
@@ -167,12 +167,12 @@ class StreamSync:
         progress.pending |= noted
         return noted
 
-    def _owe_histories(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    def _defer_histories(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Have the streams read again whose records show changed records of this one."""
         for stream in ALL:
             if not self.stream.entity.parent and self.stream.table in dict(stream.entity.embeds):
                 key = stream.entity.key[0]
-                self.run.state.owe(stream, (row[key] for row in rows if row.get(key)))
+                self.run.state.defer(stream, (row[key] for row in rows if row.get(key)))
 
     def _dated(self, progress: StreamProgress) -> dict[int, str | None]:
         """The pending parents with their update_time; asked for where another stream owed them."""
@@ -181,8 +181,8 @@ class StreamSync:
         for key in [key for key, text in dated.items() if text is None]:
             with contextlib.suppress(Refused, BadRequest, *OF_ONE_CALL):
                 path = f"{entity.path}/{key}"
-                found, _ = self.run.client.object(path, cost=cost, tally=self.tally)
-                fitted = fit_timestamp(found.get(entity.change_column))
+                found, _ = self.run.client.object(path, cost=cost, stats=self.stats)
+                fitted = coerce_timestamp(found.get(entity.change_column))
                 dated[key] = fitted if isinstance(fitted, str) else None
         return dated
 
@@ -194,7 +194,7 @@ class StreamSync:
             return
         entity, parents = self.stream.entity, progress.parents_of(times)
         witness = progress.witness
-        for chunk in read_children(self.run.client, entity, parents, self.tally, witness=witness):
+        for chunk in read_children(self.run.client, entity, parents, self.stats, witness=witness):
             self._send(chunk.rows, max((read.read_at for read in chunk.reads), default=None), times)
             progress.take_children(chunk)
             self.run.save(self.stream, progress)
@@ -208,14 +208,14 @@ class StreamSync:
         """The schema, where it is news, and the records of rows."""
         taken = list(rows)
         shown = [row for _, row in taken]
-        custom = self.run.fields.fields_for(self.stream.entity, shown, self.tally)
+        custom = self.run.fields.fields_for(self.stream.entity, shown, self.stats)
         schema = schema_of(self.stream, custom, self.run.excluded)
         sent = restricted(schema, self._chosen(schema))
         self.run.messages.schema(self.stream, sent)
         known = self.entry.schema.get("properties") or schema["properties"]
         mapped, cursor = mapped_names(known, custom), self.stream.parent_cursor
         for parent, row in taken:
-            named = resolve(row, custom.plan)[0] if custom else row
+            named = map_custom_fields(row, custom.plan)[0] if custom else row
             shaped = self.stream.row(named, parent)
             if shaped is None or not self._is_wanted(shaped):
                 continue

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TextIO
 
-from pipedrive_assets.api import Tally
+from pipedrive_assets.api import RequestStats
 from pipedrive_assets.config import Settings
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.errors import DataError, InternalError, LoadFailed, PipedriveError, Refused
 from pipedrive_assets.extract.custom_fields import FieldMemory, StateMapping
 from pipedrive_assets.extract.refusals import is_about_the_user, skips
-from pipedrive_assets.extract.unexpected import explained
+from pipedrive_assets.extract.unexpected import as_pipedrive_error
 from pipedrive_assets.rows.custom_fields.label_name import label_name
 from pipedrive_assets.singer.catalog import Catalog, CatalogEntry, entry_of
 from pipedrive_assets.singer.config import DEFAULTS, Config
@@ -126,7 +126,7 @@ class PipedriveTap:
 
     def _discovered(self, stream: Stream) -> CatalogEntry:
         fields = self._fields()
-        fields.ask(stream.entity, Tally())
+        fields.ask(stream.entity, RequestStats())
         custom = fields.fields_of(stream.entity)
         return entry_of(stream, schema_of(stream, custom, self._config.settings.exclude_columns))
 
@@ -156,7 +156,7 @@ def _synced(sync: StreamSync) -> PipedriveError | None:
     try:
         sync.sync()
     except Exception as caught:
-        error = explained(caught, sync.stream.tap_stream_id)
+        error = as_pipedrive_error(caught, sync.stream.tap_stream_id)
         if not isinstance(error, Refused | DataError | InternalError):
             raise
         return error

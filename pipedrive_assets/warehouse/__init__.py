@@ -3,7 +3,7 @@
 What is read, and when, belongs in `load`; views belong in `views`.
 """
 
-from pipedrive_assets.warehouse.checks import CheckResult, examine, references
+from pipedrive_assets.warehouse.checks import CheckResult, references, run_checks
 from pipedrive_assets.warehouse.open import name_of, warehouse_of
 from pipedrive_assets.warehouse.sample import TableSample, sample_rows
 from pipedrive_assets.warehouse.server.database import DatabaseServer
@@ -14,9 +14,9 @@ __all__ = [
     "DatabaseServer",
     "TableSample",
     "Warehouse",
-    "examine",
     "name_of",
     "references",
+    "run_checks",
     "sample_rows",
     "warehouse_of",
 ]

@@ -55,7 +55,7 @@ def references(entity: Entity) -> dict[str, str]:
     return {name: POINTS_TO[name] for name in columns if name in POINTS_TO}
 
 
-def examine(warehouse: Warehouse, entity: Entity) -> tuple[CheckResult, CheckResult]:
+def run_checks(warehouse: Warehouse, entity: Entity) -> tuple[CheckResult, CheckResult]:
     """A table's keys, and its references.
 
     Raises WarehouseError.

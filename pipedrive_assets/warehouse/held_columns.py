@@ -10,7 +10,7 @@ from typing import Any
 from pipedrive_assets.extract.chunk import Row, batches
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.rows.shape import MISFIT_SUFFIX
+from pipedrive_assets.rows.normalize import COERCION_FAILED_SUFFIX
 from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
 from pipedrive_assets.warehouse.statements import Sql, columns_in, in_clause, table, table_exists
 
@@ -33,7 +33,10 @@ def with_held(sql: Sql, entity: Entity, rows: Sequence[Row], names: Iterable[str
     lists = [name for name in names if name in columns_of(entity.name).lists]
     columns = columns_in(sql, entity.name)
     held = {
-        column for name in names for column in (name, f"{name}{MISFIT_SUFFIX}") if column in columns
+        column
+        for name in names
+        for column in (name, f"{name}{COERCION_FAILED_SUFFIX}")
+        if column in columns
     }
     found: dict[Any, Row] = {}
     for some in batches(sorted({row["id"] for row in rows}), STATEMENT_ROWS):

@@ -1,5 +1,5 @@
 """The warehouse: a dlt destination behind locks, so that any number of runs and programs may share
-it. Where it lives, a file or a server, is its `Store`'s business.
+it. Where it lives, a file or a server, is its `Backend`'s business.
 
 The whole of it is held only while it is touched, never while Pipedrive is asked.
 """
@@ -17,12 +17,12 @@ from dlt.common.schema import Schema
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from pipedrive_assets.errors import WarehouseError, raise_alone
+from pipedrive_assets.warehouse.backend import Backend
 from pipedrive_assets.warehouse.dialect import Sql
 from pipedrive_assets.warehouse.dlt.settings import dlt_settings
 from pipedrive_assets.warehouse.duckdb.file import DuckDbFile
 from pipedrive_assets.warehouse.duckdb.file_lock import WAREHOUSE_FAULTS
 from pipedrive_assets.warehouse.private_files import FILE_MODE
-from pipedrive_assets.warehouse.store import Store
 from pipedrive_assets.warehouse.temp_dir import working_folder
 
 LOCK_SECONDS = 600.0
@@ -42,7 +42,7 @@ class Warehouse:
 
     def __init__(
         self,
-        store: Store | Path,
+        backend: Backend | Path,
         dataset: str,
         *,
         read_copy: Path | None = None,
@@ -52,34 +52,34 @@ class Warehouse:
         """A path is that of a DuckDB file, absolute; `read_copy` and `file_mode`, the permissions
         of new files, go with it.
         """
-        if isinstance(store, Path):
-            store = DuckDbFile(store, read_copy=read_copy, file_mode=file_mode)
-        self.store = store
+        if isinstance(backend, Path):
+            backend = DuckDbFile(backend, read_copy=read_copy, file_mode=file_mode)
+        self.backend = backend
         self.dataset = dataset
         self._work = working_folder()
         self._pipelines: dict[str, dlt.Pipeline] = {}
         self._ledger: Sql | None = None
         self._connection: Sql | None = None
-        self._locks = self.store.locks(dataset, self._new_client, lock_seconds)
+        self._locks = self.backend.locks(dataset, self._new_client, lock_seconds)
         self._lingers, self._lingering = False, contextlib.ExitStack()
 
     def __str__(self) -> str:
         """What identifies it: automation trusts only materializations that went here."""
-        return f"{self.store}:{self.dataset}"
+        return f"{self.backend}:{self.dataset}"
 
     @property
     def path(self) -> Path:
         """The file of a warehouse that is one."""
-        if not isinstance(self.store, DuckDbFile):
-            raise TypeError(f"{self.store} is no file")
-        return self.store.path
+        if not isinstance(self.backend, DuckDbFile):
+            raise TypeError(f"{self.backend} is no file")
+        return self.backend.path
 
     @property
     def file_format(self) -> Any:
         """In which form dlt hands rows over; None: the one it prefers."""
-        return self.store.file_format
+        return self.backend.file_format
 
-    def explain(self, error: BaseException) -> WarehouseError:
+    def translate_error(self, error: BaseException) -> WarehouseError:
         """One sentence for whatever the libraries said of it."""
         if not Path(self._work.name).is_dir():
             return WarehouseError(
@@ -88,11 +88,11 @@ class Warehouse:
                 "before is kept. Run again; if it happens again, set TMPDIR to a folder that "
                 "nothing cleans up."
             )
-        return self.store.explain(error)
+        return self.backend.translate_error(error)
 
     def exists(self) -> bool:
         """Whether something was ever loaded here; makes nothing. Raises WarehouseError."""
-        return self.store.exists(self.looking)
+        return self.backend.exists(self.readonly_client)
 
     def close(self) -> None:
         """Remove the working files."""
@@ -102,20 +102,20 @@ class Warehouse:
 
     def check_copy(self) -> None:
         """Raise WarehouseError where the read copy could not be written."""
-        self.store.check_copy()
+        self.backend.check_copy()
 
     def renew_copy(self) -> None:
         """Renew the read copy, if there is to be one; raises WarehouseError."""
-        if self.store.has_copy:
+        if self.backend.has_copy:
             with self.sql() as sql:
-                self.store.renew_copy(sql, self._close_connection)
+                self.backend.renew_copy(sql, self._close_connection)
 
     def rewrite(self, entities: Collection[str] | None = None) -> None:
         """Write everything anew, so that nothing deleted remains; SQL clients taken before are
         closed. On a server only the tables of these entities (None: all). Raises WarehouseError.
         """
         with self.sql() as sql:
-            self.store.rewrite(sql, self._close_connection, entities)
+            self.backend.rewrite(sql, self._close_connection, entities)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -129,12 +129,12 @@ class Warehouse:
             try:
                 yield
             except WAREHOUSE_FAULTS as error:
-                self.let_go()
-                raise_alone(self.explain(error))
+                self.release()
+                raise_alone(self.translate_error(error))
 
     @contextlib.contextmanager
-    def lingering(self) -> Iterator[None]:
-        """Inside, the warehouse stays held and open after use until `let_go`: opening it takes
+    def keep_open(self) -> Iterator[None]:
+        """Inside, the warehouse stays held and open after use until `release`: opening it takes
         longer than most of what is done with it.
         """
         self._lingers = True
@@ -142,19 +142,19 @@ class Warehouse:
             yield
         finally:
             self._lingers = False
-            self.let_go()
+            self.release()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Stop lingering: to be called before anything that waits."""
         self._lingering.close()
 
     @contextlib.contextmanager
     def _whole(self) -> Iterator[None]:
-        with self._locks.whole(), dlt_settings(self.store.server):
+        with self._locks.whole(), dlt_settings(self.backend.server):
             try:
                 yield
             finally:
-                self.store.settle()
+                self.backend.after_write()
                 if self._locks.depth == 1:
                     self._close_connection()
 
@@ -163,7 +163,7 @@ class Warehouse:
         """Hold one table from its first request to its last commit, so that runs never interleave
         on it. The warehouse is let go before waiting: whoever has the table may need it.
         """
-        with self._locks.table(table, self.let_go):
+        with self._locks.table(table, self.release):
             yield
 
     @contextlib.contextmanager
@@ -179,15 +179,15 @@ class Warehouse:
             yield self._connection
 
     @contextlib.contextmanager
-    def looking(self) -> Iterator[Sql]:
+    def readonly_client(self) -> Iterator[Sql]:
         """A SQL client that holds nothing and makes nothing, to look at a server with."""
-        with dlt_settings(self.store.server):
+        with dlt_settings(self.backend.server):
             client = self._new_client()
             try:
                 client.open_connection()
                 yield client
             except Exception as error:  # noqa: BLE001 - one sentence for all
-                raise_alone(self.explain(error))
+                raise_alone(self.translate_error(error))
             finally:
                 client.close_connection()
 
@@ -214,7 +214,7 @@ class Warehouse:
     def _open(self) -> Sql:
         """Open it, patiently."""
         give_up = time.monotonic() + BUSY_SECONDS
-        with self.store.opening():
+        with self.backend.opening():
             while True:
                 client = self._client()
                 try:
@@ -224,8 +224,8 @@ class Warehouse:
                 except Exception as error:  # noqa: BLE001 - one sentence for all
                     with contextlib.suppress(Exception):
                         client.close_connection()
-                    if not self.store.is_busy(error) or time.monotonic() > give_up:
-                        raise_alone(self.explain(error))
+                    if not self.backend.is_busy(error) or time.monotonic() > give_up:
+                        raise_alone(self.translate_error(error))
                     time.sleep(POLL_SECONDS)
                 else:
                     return client
@@ -242,7 +242,7 @@ class Warehouse:
         return self._ledger
 
     def _new_client(self) -> Sql:
-        with dlt_settings(self.store.server):
+        with dlt_settings(self.backend.server):
             return self._new_pipeline("pipedrive_ledger").sql_client()
 
     def _new_pipeline(self, name: str) -> dlt.Pipeline:
@@ -250,7 +250,7 @@ class Warehouse:
             return dlt.pipeline(
                 name,
                 pipelines_dir=self._work.name,
-                destination=self.store.destination(),
+                destination=self.backend.destination(),
                 dataset_name=self.dataset,
             )
         except Exception:

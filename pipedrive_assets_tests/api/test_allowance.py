@@ -216,7 +216,7 @@ def test_plenty_is_what_leaves_enough_for_all_other_tables(clock, limit, left, w
     daily = DailyTokens()
     learn(daily, told(limit=limit, left=left))
 
-    assert expected == allowance(clock, daily).leaves_plenty(wanted)
+    assert expected == allowance(clock, daily).has_headroom(wanted)
 
 
 def test_days_are_counted_on_from_the_last_that_is_known():

@@ -14,7 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipedrive_assets.api.budget import BURST_SECONDS, JITTER_SECONDS, Closing, RateLimiter, Tally
+from pipedrive_assets.api.budget import (
+    BURST_SECONDS,
+    JITTER_SECONDS,
+    Closing,
+    RateLimiter,
+    RequestStats,
+)
 from pipedrive_assets.api.verdict import ApiReply
 from pipedrive_assets.sandbox.limits import Limits, Quota
 
@@ -277,15 +283,15 @@ def test_after_a_long_pause_one_goes_ahead_for_as_long_until_a_reply_comes() -> 
 
 
 def test_a_tally_counts_from_many_threads() -> None:
-    tally = Tally()
+    stats = RequestStats()
 
     def work(_: int) -> None:
         for _ in range(100):
-            tally.add(requests=1, tokens=10, burst_waits=2, retries=3)
+            stats.add(requests=1, tokens=10, burst_waits=2, retries=3)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
-    assert Tally(requests=800, tokens=8000, burst_waits=1600, retries=2400) == tally
+    assert RequestStats(requests=800, tokens=8000, burst_waits=1600, retries=2400) == stats
 
 
 def reply(**headers: str) -> ApiReply:

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipedrive_assets import errors
-from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.api.client import ATTEMPTS, BURST_WAITS, PATIENCE_SECONDS
 from pipedrive_assets.sandbox import Limits, Reply, faults
 from pipedrive_assets.sandbox.exchange import Dropped, json_reply
@@ -78,10 +78,10 @@ def test_trouble_that_passes_costs_no_row_and_trouble_that_stays_is_told(
         fault = TRANSIENT[name](f"/{how['path']}").at(number, times=2)
         desk.sandbox.inject(fault)
         desk.clock.slept.clear()
-        tally = Tally()
-        assert rows == desk.scan(**how, tally=tally)
+        stats = RequestStats()
+        assert rows == desk.scan(**how, stats=stats)
         assert [0.5, 1.0] == desk.clock.slept
-        assert (2, pages + 2) == (tally.retries, tally.requests)
+        assert (2, pages + 2) == (stats.retries, stats.requests)
         desk.sandbox.clear_faults()
         desk.sandbox.inject(replace(fault, times=None))
         read: list[Any] = []
@@ -184,12 +184,12 @@ def test_a_burst_refusal_is_waited_for(
         fault = faults.burst(f"/{how['path']}", **burst)
         desk.sandbox.inject(fault.at(page_number(place, pages)))
         desk.clock.slept.clear()
-        tally = Tally()
-        assert rows == desk.scan(**how, tally=tally)
+        stats = RequestStats()
+        assert rows == desk.scan(**how, stats=stats)
         # The one that goes ahead starts a window's length after our last call, at least.
         assert expected <= sum(desk.clock.slept) <= max(expected, 2.15) + 0.001
-        assert (1, 0, 1) == (tally.burst_waits, tally.retries, tally.replies_429)
-        assert sum(desk.clock.slept) == pytest.approx(tally.waiting)
+        assert (1, 0, 1) == (stats.burst_waits, stats.retries, stats.replies_429)
+        assert sum(desk.clock.slept) == pytest.approx(stats.waiting)
         desk.sandbox.clear_faults()
         desk.clock.sleep(10)
 
@@ -237,11 +237,11 @@ def test_a_refusal_that_names_no_limit_is_waited_for_with_growing_pauses(
     desk.clock.sleep(10)
     desk.clock.slept.clear()
     desk.sandbox.inject(UNNAMED[name]().at(2, times=5))
-    tally = Tally()
-    assert rows == desk.scan(tally=tally)
+    stats = RequestStats()
+    assert rows == desk.scan(stats=stats)
     pauses = [2, 4, 8, 16, 32] if name == "no headers" else [6, 6, 8, 16, 32]
     assert pauses == pytest.approx(desk.clock.slept, abs=0.2)
-    assert (5, 5) == (tally.burst_waits, tally.replies_429)
+    assert (5, 5) == (stats.burst_waits, stats.replies_429)
 
 
 @pytest.mark.parametrize("name", UNNAMED)
@@ -406,7 +406,7 @@ def test_an_object_is_read_and_anything_else_in_its_place_is_not(desk: Desk) -> 
     me, read_at = desk.client.object("v1/users/me", cost=2)
     assert NOON == read_at
     assert me["company_id"]
-    assert (1, 2) == (desk.client.tally.requests, desk.client.tally.tokens)
+    assert (1, 2) == (desk.client.stats.requests, desk.client.stats.tokens)
     desk.sandbox.inject(faults.null_data("/v1/users/me").always())
     with pytest.raises(errors.TransientApiError, match="NoneType where an object was expected"):
         desk.client.object("v1/users/me", cost=2)
@@ -554,7 +554,7 @@ def test_the_api_token_is_told_to_nobody_but_pipedrive(
         faults.truncated(f"/{DEALS}").always(),
         faults.firewall(),
     ]
-    told = [repr(desk.client), str(vars(desk.client)), str(desk.client.tally)]
+    told = [repr(desk.client), str(vars(desk.client)), str(desk.client.stats)]
     desk.scan()
     for fault in said:
         desk.sandbox.inject(fault)

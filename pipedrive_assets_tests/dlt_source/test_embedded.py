@@ -42,7 +42,9 @@ def settled(plain):
 
 
 @pytest.mark.slow
-def test_a_record_that_changed_has_its_deals_history_read_in_the_same_run_and_once(settled):
+def test_a_record_that_changed_has_its_deals_history_read_in_the_same_run_and_once(
+    settled,
+):
     deals = {edit(settled, table) for table in CHANGES}
 
     settled.run(*TABLES)
@@ -58,7 +60,9 @@ def test_a_record_that_changed_has_its_deals_history_read_in_the_same_run_and_on
     assert settled.usual == flows(settled)
 
 
-def test_a_record_that_is_loaded_without_the_histories_is_remembered_for_them(settled):
+def test_a_record_that_is_loaded_without_the_histories_is_remembered_for_them(
+    settled,
+):
     deal = edit(settled, "notes")
     settled.run("notes")
     assert set() == flows(settled)

@@ -24,7 +24,7 @@ from pipedrive_assets_tests.load.test_refused_fields import refuse
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
-PLENTY = Usage(total=1 << 40, used=0, free=1 << 40)
+HEADROOM = Usage(total=1 << 40, used=0, free=1 << 40)
 
 
 def only(found: list[Finding], level: Level) -> list[Finding]:
@@ -95,7 +95,7 @@ def test_a_missing_token_and_an_unreadable_file_are_failures(tmp_path):
 
 
 def test_a_warehouse_that_is_not_there_is_made_by_the_first_load(tmp_path):
-    found = list(check_warehouse(tmp_path / "data" / "w.duckdb", usage=lambda _: PLENTY))
+    found = list(check_warehouse(tmp_path / "data" / "w.duckdb", usage=lambda _: HEADROOM))
 
     assert [] == only(found, Level.FAIL) + only(found, Level.WARN)
     assert "the first load makes it" in told(found)
@@ -115,7 +115,7 @@ def test_a_disk_with_little_room_is_told(tmp_path, free, level, remedy):
 
 
 def replace_free(free: int):
-    return lambda _path: PLENTY._replace(free=free)
+    return lambda _path: HEADROOM._replace(free=free)
 
 
 def test_rights_folders_and_foreign_files_are_told(tmp_path):
@@ -123,7 +123,7 @@ def test_rights_folders_and_foreign_files_are_told(tmp_path):
     (tmp_path / "text.duckdb").write_text("not a database, but long enough to be read as one" * 99)
 
     def failure(path: Path, **how: object) -> str:
-        return told(only(list(check_warehouse(path, usage=lambda _: PLENTY, **how)), Level.FAIL))
+        return told(only(list(check_warehouse(path, usage=lambda _: HEADROOM, **how)), Level.FAIL))
 
     assert "Correct the rights" in failure(tmp_path / "w.duckdb", writable=lambda _: False)
     assert "Set PIPEDRIVE_WAREHOUSE to a file in it." in failure(tmp_path / "folder.duckdb")
@@ -136,10 +136,10 @@ def test_a_warehouse_held_by_a_run_names_it(tmp_path):
     duckdb.connect(str(path)).close()
     with filelock.FileLock(f"{path}.lock"):
         Path(f"{path}.lock.holder").write_text("process 4711: load")
-        found = list(check_warehouse(path, usage=lambda _: PLENTY))
+        found = list(check_warehouse(path, usage=lambda _: HEADROOM))
 
     assert "process 4711: load" in told(only(found, Level.WARN))
-    assert [] == only(list(check_warehouse(path, usage=lambda _: PLENTY)), Level.WARN)
+    assert [] == only(list(check_warehouse(path, usage=lambda _: HEADROOM)), Level.WARN)
 
 
 def test_a_warehouse_of_another_account_is_a_failure(office):
@@ -209,8 +209,8 @@ def test_every_table_is_probed_once_at_the_cost_told(office):
     (line,) = check_rights(client, calls)
 
     assert {entity.name for entity in ENTITIES} - {"fields"} <= set(line.text[10:].split(", "))
-    assert len(calls) == client.tally.requests
-    assert cost(calls) == client.tally.tokens
+    assert len(calls) == client.stats.requests
+    assert cost(calls) == client.stats.tokens
     assert cost(calls) == office.sandbox.tokens_spent
 
 

@@ -18,7 +18,7 @@ import duckdb
 from typing_extensions import Self
 
 from pipedrive_assets.warehouse import Warehouse
-from pipedrive_assets.warehouse.server import database as store
+from pipedrive_assets.warehouse.server import database as backend
 from pipedrive_assets_tests.conftest import Office
 
 USER = "loader"
@@ -151,7 +151,7 @@ class PostgresOffice(Office):
         self.warehouse.close()
         self.url, self.warehouse = (
             url,
-            Warehouse(store.DatabaseServer("postgres"), "pipedrive_data"),
+            Warehouse(backend.DatabaseServer("postgres"), "pipedrive_data"),
         )
 
     @property

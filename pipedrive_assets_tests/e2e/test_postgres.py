@@ -23,7 +23,7 @@ from pipedrive_assets.sandbox import serve
 from pipedrive_assets.views import derive, overview
 from pipedrive_assets.views.report.charts import CHARTS
 from pipedrive_assets.views.sql import DERIVED_TABLES
-from pipedrive_assets.warehouse import DatabaseServer, Warehouse, examine, statements
+from pipedrive_assets.warehouse import DatabaseServer, Warehouse, run_checks, statements
 from pipedrive_assets.warehouse.dialect import translate
 from pipedrive_assets.windows import Window, utc_now
 from pipedrive_assets_tests import erased_person, month
@@ -95,7 +95,7 @@ def test_all_tables_and_views_say_the_same_as_on_duckdb(make_office, tmp_path):
     for (name,) in there.query(VIEWS):
         there.query(f"SELECT * FROM {name}")
     for name in DEFAULT:
-        assert [True, True] == [each.sound for each in examine(there.warehouse, BY_NAME[name])]
+        assert [True, True] == [each.sound for each in run_checks(there.warehouse, BY_NAME[name])]
 
 
 NEXT = (
@@ -405,7 +405,7 @@ def test_a_server_in_trouble_is_one_sentence_without_the_password(
     with pytest.raises(WarehouseError, match=words) as caught, warehouse.sql():
         pass
 
-    told = f"{caught.value} {warehouse} {warehouse.store}"
+    told = f"{caught.value} {warehouse} {warehouse.backend}"
     assert server.password not in told
     assert "\n" not in told
 
@@ -476,5 +476,5 @@ def test_events_of_layout_2_get_their_keys_in_place(make_office):
 
     report = office.load("deals", "deals_flow")["deals_flow"]
 
-    assert 0 == report.tally.requests
+    assert 0 == report.stats.requests
     assert [] == office.differences("deals_flow")

@@ -6,8 +6,8 @@ from pipedrive_assets.errors import DataError
 from pipedrive_assets.extract.coerce import KEYLESS_SHAPES, coerced_row, coerced_rows, decisive
 from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.rows.normalize import COERCION_FAILED_SUFFIX, normalize_row
 from pipedrive_assets.rows.references import is_reference
-from pipedrive_assets.rows.shape import MISFIT_SUFFIX, shape
 from pipedrive_assets.windows import parse_stamp
 from pipedrive_assets_tests.odd_values import ODD, decisive_columns
 
@@ -43,7 +43,7 @@ def test_a_column_that_decisions_depend_on_has_its_type_or_is_null(odd):
         # Of a record in the place of its id nothing but the id is kept.
         is_record = isinstance(odd, dict) and is_reference(name)
         kept = made[name] is not None or is_null or is_record
-        assert kept is (name + MISFIT_SUFFIX not in made)
+        assert kept is (name + COERCION_FAILED_SUFFIX not in made)
         assert row[name] is odd
 
 
@@ -78,16 +78,16 @@ def test_a_misfit_is_loaded_beside_its_column_and_counted_once():
     deals = BY_NAME["deals"]
     (row,) = coerced_rows(deals, "x", [{"id": "5", "update_time": "soon", "add_time": ""}])
 
-    shaped, misfits = shape(deals, row)
+    shaped, coercion_failures = normalize_row(deals, row)
 
     assert (5, None, "soon", None, 1) == (
         shaped["id"],
         shaped["update_time"],
         shaped["update_time__v_text"],
         shaped["add_time"],
-        misfits,
+        coercion_failures,
     )
-    assert shaped == {**shape(deals, {"id": 5, "update_time": "soon", "add_time": ""})[0]}
+    assert shaped == {**normalize_row(deals, {"id": 5, "update_time": "soon", "add_time": ""})[0]}
 
 
 def test_a_record_has_flags_that_its_list_lacks():

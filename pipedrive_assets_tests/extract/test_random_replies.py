@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipedrive_assets.api import Tally
+from pipedrive_assets.api import RequestStats
 from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.extract.child_scans import read_children
 from pipedrive_assets.extract.chunk import Parent, Row
@@ -85,21 +85,21 @@ DAMAGES = st.one_of(
 def windowed(office: Office, entity: Entity) -> list[Row] | None:
     """None: fields were refused, so that the next run reads everything again."""
     scan = Scan(initial_load=True, advances=True)
-    chunks = list(read_windowed(office.connection.client, entity, scan, Tally()))
+    chunks = list(read_windowed(office.connection.client, entity, scan, RequestStats()))
     if any(chunk.omitted for chunk in chunks):
         return None
     return [row for chunk in chunks for _, row in chunk.rows]
 
 
 def snapshot(office: Office, entity: Entity) -> list[Row]:
-    (chunk,) = read_snapshot(office.connection.client, entity, Tally())
+    (chunk,) = read_snapshot(office.connection.client, entity, RequestStats())
     return [row for _, row in chunk.rows]
 
 
 def children(office: Office, entity: Entity) -> list[Row] | None:
     """None: the deal was left to the next run, so that nothing looks complete."""
     parents = [Parent(id=DEAL, update_time=None)]
-    chunks = list(read_children(office.connection.client, entity, parents, Tally()))
+    chunks = list(read_children(office.connection.client, entity, parents, RequestStats()))
     if not any(chunk.reads for chunk in chunks):
         return None
     return [row for chunk in chunks for _, row in chunk.rows]

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from pipedrive_assets.api import Tally
+from pipedrive_assets.api import RequestStats
 from pipedrive_assets.errors import DataError, Missing, TransientApiError
 from pipedrive_assets.extract.list_pages import border_of, whole_list
 from pipedrive_assets.extract.plan import Scan
@@ -25,7 +25,7 @@ EVERYTHING = Scan(initial_load=True, advances=True)
 def read(office, table, scan=EVERYTHING, page_rows=3):
     """Ids of the rows that a scan shows, with the scan at its end."""
     entity, ids = replace(BY_NAME[table], page_rows=page_rows), set()
-    for chunk in read_windowed(office.connection.client, entity, scan, Tally()):
+    for chunk in read_windowed(office.connection.client, entity, scan, RequestStats()):
         ids |= {row["id"] for _, row in chunk.rows}
         scan = chunk.scan
     return ids, scan
@@ -140,7 +140,7 @@ def test_an_offset_list_that_tells_nothing_of_pages_ends_with_its_last_row(make_
     notes = BY_NAME["notes"]
     office.sandbox.inject(faults.changed("v1/notes", silent).always())
 
-    rows, _ = whole_list(office.connection.client, notes, notes.endpoints[0], Tally(), ())
+    rows, _ = whole_list(office.connection.client, notes, notes.endpoints[0], RequestStats(), ())
 
     assert len(office.world.ids("notes")) == len({row["id"] for row in rows})
     assert [] == office.slept
@@ -185,7 +185,7 @@ def test_a_list_that_one_owner_has_not_is_empty_and_one_that_none_has_is_refused
 
 def rows_of_snapshot(office, name, **how):
     entity = replace(BY_NAME[name], **how)
-    (chunk,) = read_snapshot(office.connection.client, entity, Tally())
+    (chunk,) = read_snapshot(office.connection.client, entity, RequestStats())
     return [row for _, row in chunk.rows]
 
 
@@ -197,7 +197,11 @@ def history(office, page_rows):
     """The keys of the events that a reading of one deal's history shows."""
     flow = replace(BY_NAME["deals_flow"], page_rows=page_rows)
     rows, _ = whole_list(
-        office.connection.client, flow, Endpoint(path=HISTORY, tokens_per_page=40), Tally(), flow.params
+        office.connection.client,
+        flow,
+        Endpoint(path=HISTORY, tokens_per_page=40),
+        RequestStats(),
+        flow.params,
     )
     return {flow_row(row, 1)["event_key"] for row in rows}
 

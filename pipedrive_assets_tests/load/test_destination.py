@@ -94,13 +94,13 @@ def with_state(state, kind=psycopg2.DatabaseError, text="Anna Li"):
 def test_each_trouble_is_one_sentence_without_password_and_rows(monkeypatch, error, words):
     monkeypatch.setenv(CREDENTIALS, URL)
 
-    told = str(DatabaseServer("postgres").explain(error))
+    told = str(DatabaseServer("postgres").translate_error(error))
 
     assert words in told
     assert "hunter2" not in told
     assert "Anna" not in told
     assert "\n" not in told
-    assert words in str(DatabaseServer("postgres").explain(wrapped(error)))
+    assert words in str(DatabaseServer("postgres").translate_error(wrapped(error)))
 
 
 def wrapped(error):

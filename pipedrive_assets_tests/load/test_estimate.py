@@ -55,7 +55,7 @@ def test_an_estimate_is_what_the_load_then_takes(make_office):
 
     reports = office.load(*TABLES)
 
-    taken = {name: report.tally.tokens for name, report in reports.items()}
+    taken = {name: report.stats.tokens for name, report in reports.items()}
     assert taken == {name: told[name].tokens for name in TABLES}
     again = estimates_of(office, *TABLES)
     assert (0, 0) == (again["deals_flow"].tokens, again["deals_products"].tokens)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipedrive_assets.errors import ImplausibleLoss, LoadFailed, TransientApiError
-from pipedrive_assets.load.reconciliation.evidence import spread
+from pipedrive_assets.load.reconciliation.evidence import sample_evenly
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
 
@@ -211,5 +211,5 @@ def test_a_row_that_was_listed_in_between_is_not_unlisted(office):
 
 
 def test_a_sample_is_spread_over_all_rows():
-    assert [0, 25, 50, 75] == spread(range(100), 4)
-    assert [1, 2] == spread([1, 2], 4)
+    assert [0, 25, 50, 75] == sample_evenly(range(100), 4)
+    assert [1, 2] == sample_evenly([1, 2], 4)

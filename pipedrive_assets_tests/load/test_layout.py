@@ -67,7 +67,7 @@ def test_events_of_layout_2_get_their_keys_in_place_and_no_history_is_read_again
 
     report = office.load("deals", "deals_flow")["deals_flow"]
 
-    assert 0 == report.tally.requests
+    assert 0 == report.stats.requests
     assert before == office.query("SELECT deal_id, event_key FROM deals_flow ORDER BY ALL")
     deal = office.query("SELECT min(deal_id) FROM deals_flow")[0][0]
     office.world.edit("deals", deal, title="Renamed")
@@ -87,12 +87,12 @@ def test_different_events_of_one_id_are_kept_and_their_deal_is_read_again(office
     )
 
     with office.warehouse.sql() as sql:
-        migrate.settle(sql, ())
+        migrate.migrate_tables(sql, ())
     held = office.query("SELECT count(*) FROM deals_flow WHERE event_key = 'old'")
     report = office.load("deals", "deals_flow")["deals_flow"]
 
     assert [(1,)] == held
-    assert 1 == report.tally.requests
+    assert 1 == report.stats.requests
     assert [] == office.differences("deals", "deals_flow")
 
 
@@ -105,7 +105,7 @@ def test_events_without_the_columns_of_their_identity_keep_their_keys(office):
     before = office.query("SELECT event_key FROM deals_flow ORDER BY ALL")
 
     with office.warehouse.sql() as sql:
-        migrate.settle(sql, ())
+        migrate.migrate_tables(sql, ())
 
     assert before == office.query("SELECT event_key FROM deals_flow ORDER BY ALL")
 
@@ -237,4 +237,4 @@ def test_every_table_has_the_types_of_its_column_file_so_that_none_is_converted_
             for change in migrate._wanted_types(entity)
             if migrate._differs(held, *change)
         ]
-        assert [] == migrate.settle(sql, ENTITIES)
+        assert [] == migrate.migrate_tables(sql, ENTITIES)

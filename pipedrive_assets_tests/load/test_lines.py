@@ -53,7 +53,7 @@ MADE_UP = {"_dlt_id", "_dlt_load_id", "_dlt_parent_id", "_dlt_root_id"}
 
 @pytest.mark.slow
 def test_both_ways_load_the_same(make_office, monkeypatch):
-    monkeypatch.setattr(write, "LESSON_ROWS", 3)
+    monkeypatch.setattr(write, "SCHEMA_SAMPLE_ROWS", 3)
     monkeypatch.setattr(write, "WORTH_ROWS", 4)
     fast, whole = make_office(deals=60), make_office(deals=60)
     fast.load(*TABLES)
@@ -136,7 +136,7 @@ def test_an_unknown_moment_is_looked_at_before_it_is_believed(office):
 
 
 def test_a_parents_children_are_never_parted(office, monkeypatch):
-    monkeypatch.setattr(write, "LESSON_ROWS", 1)
+    monkeypatch.setattr(write, "SCHEMA_SAMPLE_ROWS", 1)
     monkeypatch.setattr(write, "WORTH_ROWS", 2)
     participants = BY_NAME["deals_participants"]
     rows = [(deal, {"id": deal * 10 + n, "person_id": n}) for deal in (1, 2) for n in (1, 2, 3)]

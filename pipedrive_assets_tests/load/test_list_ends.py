@@ -94,7 +94,7 @@ def test_a_v2_list_of_null_is_empty_and_proves_nothing(office, table):
         office.reconcile(table)
 
     assert 0 == report.written.marked_deleted
-    assert report.tally.retries >= 1
+    assert report.stats.retries >= 1
     office.sandbox.clear_faults()
     office.load(table)
     assert [] == office.differences(table)

@@ -115,7 +115,7 @@ def test_an_undisturbed_account_costs_one_page_a_list(office):
         "leads": 20 + 40 + definitions,
         "notes": 20,
         "files": 20,
-    } == {name: report.tally.tokens for name, report in reports.items()}
+    } == {name: report.stats.tokens for name, report in reports.items()}
 
 
 def test_leads_that_go_to_the_archive_and_come_back_are_followed(office):
@@ -388,7 +388,7 @@ def test_children_are_read_again_only_for_deals_that_changed(office):
 
     reports = office.load("deals", "deals_participants", "deals_flow")
 
-    assert 1 == reports["deals_flow"].tally.requests
+    assert 1 == reports["deals_flow"].stats.requests
     assert [] == visible_differences(office, "deals_flow", "deals_participants")
 
 
@@ -415,7 +415,7 @@ def test_deals_whose_own_counter_is_zero_are_not_asked_for_participants(office):
         "SELECT count(*) FROM deals WHERE participants_count > 0"
     )
 
-    assert with_participants == reports["deals_participants"].tally.requests
+    assert with_participants == reports["deals_participants"].stats.requests
 
 
 def test_a_deal_that_vanished_between_list_and_child_call_is_skipped(office):
@@ -548,7 +548,7 @@ BULK = ("deals_products", "deals_installments")
 def test_children_of_a_hundred_deals_are_asked_for_in_one_call(office):
     reports = office.load("deals", *BULK)
 
-    assert {1} == {reports[name].tally.requests for name in BULK}
+    assert {1} == {reports[name].stats.requests for name in BULK}
     assert [] == office.differences("deals", *BULK)
 
 
@@ -814,7 +814,7 @@ def test_what_the_sensor_asks_for_costs_little_when_nothing_has_changed(office):
     account, definitions = 2, 10 * len({entity.fields for entity in entities if entity.fields})
     assert account + lists + definitions == office.sandbox.tokens_spent
     assert {"leads": 2, "notes": 1, "deals_products": 0} == {
-        name: reports[name].tally.requests for name in ("leads", "notes", "deals_products")
+        name: reports[name].stats.requests for name in ("leads", "notes", "deals_products")
     }
 
 

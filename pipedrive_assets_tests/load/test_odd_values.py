@@ -40,7 +40,7 @@ def test_a_warehouse_survives_odd_values_and_is_right_after_one_healthy_run(make
     office.load(*TABLES)
     office.reconcile(accept_loss=True)
     assert all(report.error is None for report in first.values())
-    assert first["deals"].written.misfits
+    assert first["deals"].written.coercion_failures
     lists = [name for name in TABLES if BY_NAME[name].kind is not Kind.CHILD]
     assert not [line for line in office.differences(*lists) if "missing" in line]
 

@@ -69,7 +69,7 @@ def test_what_duckdb_has_not_written_into_the_file_yet_is_as_private_as_the_file
     tmp_path: Path,
 ) -> None:
     warehouse = Warehouse(tmp_path / NAME, "pipedrive_data")
-    with warehouse.lingering():
+    with warehouse.keep_open():
         with warehouse.sql() as sql:
             sql.execute_sql("CREATE TABLE deals AS SELECT 1 AS id")
         assert 0o640 == modes(tmp_path)[f"{NAME}.wal"]

@@ -109,9 +109,9 @@ def test_a_load_tells_how_far_it_is_and_at_last_what_it_reports(make_office):
     assert told[0].pages_left is None
     assert (
         Progress(
-            pages=sum(report.tally.requests for report in reports),
+            pages=sum(report.stats.requests for report in reports),
             rows=sum(report.written.read for report in reports),
-            tokens=sum(report.tally.tokens for report in reports),
+            tokens=sum(report.stats.tokens for report in reports),
             tables_done=3,
             tables=3,
             pages_left=0,
@@ -123,7 +123,7 @@ def test_a_load_tells_how_far_it_is_and_at_last_what_it_reports(make_office):
 def test_what_the_warehouse_knows_is_foretold_from_the_first(make_office):
     office = make_office(deals=6)
     office.load("deals", "deals_flow")
-    calls = office.load("deals", "deals_flow", full=True)["deals_flow"].tally.requests
+    calls = office.load("deals", "deals_flow", full=True)["deals_flow"].stats.requests
 
     told, _ = watched(office, "deals_flow", full=True)
 

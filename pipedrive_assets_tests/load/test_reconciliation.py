@@ -303,7 +303,7 @@ def test_a_table_that_was_never_loaded_is_skipped(office):
     report = office.reconcile("persons")["persons"]
 
     assert "load it first" in report.skipped
-    assert 0 == report.tally.requests
+    assert 0 == report.stats.requests
 
 
 def test_tables_that_are_read_whole_need_no_reconciliation(office):
@@ -388,7 +388,7 @@ def test_a_swap_of_participants_that_no_counter_shows_is_found_within_the_days_s
     calls = []
     for _ in range(4):
         office.world.instant += timedelta(days=1)
-        calls.append(office.load(*tables, recheck_days=4)["deals_participants"].tally.requests)
+        calls.append(office.load(*tables, recheck_days=4)["deals_participants"].stats.requests)
 
     assert [] == participants(office)
     assert max(calls) < sum(calls)
@@ -423,7 +423,7 @@ def test_children_that_a_cap_keeps_from_a_reconciliation_are_read_by_later_loads
     waiting = office.reconcile("deals", children=again, caps=Caps(per_run=10))[again[0].name]
     later = office.load(*tables)[again[0].name]
 
-    assert waiting.waiting.count == later.tally.requests > 10
+    assert waiting.waiting.count == later.stats.requests > 10
     assert [] == participants(office)
 
 
@@ -434,7 +434,7 @@ def test_children_whose_first_load_is_not_finished_are_skipped(make_office):
     reports = office.reconcile("deals", children=(BY_NAME["deals_participants"],))
 
     assert "load it first" in reports["deals_participants"].skipped
-    assert 0 == reports["deals_participants"].tally.requests
+    assert 0 == reports["deals_participants"].stats.requests
 
 
 @pytest.mark.slow
@@ -450,7 +450,7 @@ def test_a_recheck_takes_what_the_caps_leave_and_nothing_waits_for_it(make_offic
 
     reports = office.load(*tables, recheck_days=1, caps=Caps(per_run=80))
 
-    assert {10 * 4, 40} == {reports[each].tally.tokens for each in tables[1:]}
+    assert {10 * 4, 40} == {reports[each].stats.tokens for each in tables[1:]}
     assert [None, None] == [reports[each].waiting for each in tables[1:]]
     held = "SELECT count(*) FROM _pipedrive_children WHERE entity = 'deals_participants' AND"
     left = office.query(f"{held} read_at < TIMESTAMPTZ '{office.midnight.isoformat()}'")
@@ -472,7 +472,7 @@ def test_histories_are_read_again_in_their_turn_where_the_setting_says_so(make_o
 
     assert row["deal_id"] == deal
     assert [] == office.differences("deals_flow")
-    assert 0 == office.load("deals", "deals_flow", recheck_flow_days=2)["deals_flow"].tally.requests
+    assert 0 == office.load("deals", "deals_flow", recheck_flow_days=2)["deals_flow"].stats.requests
 
 
 @pytest.mark.slow
@@ -502,7 +502,7 @@ def test_the_history_of_an_unchanged_deal_is_not_read_again(make_office):
 
     report = office.load("deals", "deals_flow", recheck_days=1)["deals_flow"]
 
-    assert 0 == report.tally.requests
+    assert 0 == report.stats.requests
 
 
 def test_a_full_load_reads_every_deals_children_again(make_office):
@@ -533,7 +533,7 @@ def test_a_full_load_of_children_that_was_stopped_is_finished_by_the_next_run(ma
 
     ((deals,),) = office.query("SELECT count(*) FROM deals")
     assert 10 < len(office.sandbox.calls("/flow")) <= deals - 11
-    assert 0 == office.load("deals", "deals_flow")["deals_flow"].tally.requests
+    assert 0 == office.load("deals", "deals_flow")["deals_flow"].stats.requests
 
 
 # The ledger under fire

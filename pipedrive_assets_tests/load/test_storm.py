@@ -37,7 +37,7 @@ def weathered(office: Office, seed: int) -> list[str]:
     reports = office.load(*TABLES)
     office.sandbox.clear_faults()
     calls = len(office.sandbox.log)
-    retries = sum(report.tally.retries for report in reports.values())
+    retries = sum(report.stats.retries for report in reports.values())
     assert retries > calls / 25
     return office.differences(*TABLES)
 

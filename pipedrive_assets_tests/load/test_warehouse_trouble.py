@@ -16,7 +16,7 @@ from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from pipedrive_assets.errors import LoadFailed, WarehouseError
 from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets.warehouse.duckdb.file import DuckDbFile
-from pipedrive_assets.warehouse.duckdb.file_lock import explain
+from pipedrive_assets.warehouse.duckdb.file_lock import translate_error
 
 FILE = Path("/data/warehouse.duckdb")
 LOCKED = (
@@ -57,13 +57,13 @@ def io_error(text):
     ],
 )
 def test_each_trouble_is_one_sentence_with_what_to_do(error, words):
-    told = str(explain(error, FILE))
+    told = str(translate_error(error, FILE))
 
     assert told.startswith(("The disk of ", str(FILE)))
     assert words in told
     assert "\n" not in told
     wrapped = DestinationConnectionError("client", "dataset", str(error), error)
-    assert words in str(explain(wrapped, FILE))
+    assert words in str(translate_error(wrapped, FILE))
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_a_file_that_another_process_has_open_is_waited_for_and_named(tmp_path, 
     )
     other.stdout.readline()
     try:
-        store = DuckDbFile(path)
+        backend = DuckDbFile(path)
         with pytest.raises(duckdb.IOException) as caught:
             duckdb.connect(str(path))
-        assert store.is_busy(caught.value)
-        assert f"process {other.pid})" in str(store.explain(caught.value))
+        assert backend.is_busy(caught.value)
+        assert f"process {other.pid})" in str(backend.translate_error(caught.value))
     finally:
         other.communicate(b"\n")
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 import dagster as dg
 from dagster._core.events import StepMaterializationData
 
-from pipedrive_assets.api import Tally
+from pipedrive_assets.api import RequestStats
 from pipedrive_assets.connect import Account
 from pipedrive_assets.load import TableReport
 from pipedrive_assets.load.merge import Written
@@ -166,7 +166,7 @@ class Plant:
             what="",
             written=Written(),
             rows_total=0,
-            tally=Tally(),
+            stats=RequestStats(),
             seconds=0,
             complete_until=self.held[name],
             initial_load_at=began,

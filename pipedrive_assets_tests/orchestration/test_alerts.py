@@ -73,14 +73,14 @@ def test_the_sensor_is_there_and_on_where_a_webhook_is_set(settings):
 
 def test_a_run_in_a_persons_own_process_tells_it_itself(told, settings):
     error = PermissionDenied(path="v1/users", status=403)
-    alerts.tell(dg.DagsterRun(job_name="__ASSET_JOB"), settings, error)
+    alerts.send_alert(dg.DagsterRun(job_name="__ASSET_JOB"), settings, error)
 
     assert 1 == len(told)
 
 
 def test_without_a_webhook_nothing_is_told(told):
     error = PermissionDenied(path="v1/users", status=403)
-    alerts.tell(dg.DagsterRun(job_name="__ASSET_JOB"), Settings.from_env({}), error)
+    alerts.send_alert(dg.DagsterRun(job_name="__ASSET_JOB"), Settings.from_env({}), error)
 
     assert [] == told
 

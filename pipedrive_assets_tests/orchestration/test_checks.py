@@ -11,7 +11,7 @@ from pipedrive_assets.orchestration.checks import _findings, check_names, check_
 from pipedrive_assets.orchestration.metadata import metadata, sentence
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.sandbox import faults
-from pipedrive_assets.warehouse import examine, references
+from pipedrive_assets.warehouse import references, run_checks
 from pipedrive_assets.warehouse.statements import table
 
 TARGET = Target(warehouse="w", sandbox=False, entities=ENTITIES)
@@ -75,7 +75,7 @@ def test_a_doubled_or_missing_key_is_found(office, statement):
     office.load("stages")
     break_table(office, statement, "stages")
 
-    keys, _ = examine(office.warehouse, BY_NAME["stages"])
+    keys, _ = run_checks(office.warehouse, BY_NAME["stages"])
 
     assert not keys.sound
     assert "load --full stages" in keys.sentence
@@ -85,7 +85,7 @@ def test_references_to_rows_that_are_missing_are_found_beyond_a_share(office):
     office.load("deals", "persons")
     break_table(office, "DELETE FROM {table} WHERE id % 4 > 0", "persons")
 
-    _, pointing = examine(office.warehouse, BY_NAME["deals"])
+    _, pointing = run_checks(office.warehouse, BY_NAME["deals"])
 
     assert not pointing.sound
     assert "person_id of deals point to no row of persons" in pointing.sentence
@@ -95,7 +95,7 @@ def test_references_to_rows_that_are_missing_are_found_beyond_a_share(office):
 def test_references_to_a_table_that_was_never_loaded_are_not_judged(office):
     office.load("deals")
 
-    assert examine(office.warehouse, BY_NAME["deals"])[1].sound
+    assert run_checks(office.warehouse, BY_NAME["deals"])[1].sound
 
 
 @pytest.mark.parametrize("setting", ["PIPEDRIVE_TOKENS_PER_RUN", "PIPEDRIVE_TOKENS_PER_DAY"])

@@ -14,7 +14,7 @@ import time_machine
 from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
 from pipedrive_assets.orchestration.automation.freshness import freshness_tick
-from pipedrive_assets.orchestration.automation.runs import PROCESS_TAG, bury
+from pipedrive_assets.orchestration.automation.runs import PROCESS_TAG, fail_orphaned
 from pipedrive_assets.orchestration.automation.schedule import daily_tick
 from pipedrive_assets.orchestration.automation.target import JOB, WAREHOUSE_TAG, Target
 from pipedrive_assets.process_identity import ProcessIdentity
@@ -200,7 +200,7 @@ def test_a_run_whose_process_is_gone_does_not_hold_anything_up():
     office.now += timedelta(hours=2)
 
     assert "deals" in names_of(office.sensor_tick())
-    bury(office.instance, office.target)
+    fail_orphaned(office.instance, office.target)
     buried = office.instance.get_run_by_id(lost.run.run_id)
     assert dg.DagsterRunStatus.FAILURE is buried.status
 
@@ -221,7 +221,7 @@ def test_a_run_on_another_machine_is_given_up_after_an_hour_of_silence(elsewhere
         office.instance.add_run_tags(lost.run.run_id, {PROCESS_TAG: elsewhere.to_json()})
         clock.shift(timedelta(hours=2))
         office.now = NOW + timedelta(minutes=59)
-        bury(office.instance, office.target)
+        fail_orphaned(office.instance, office.target)
         before = freshness_tick(office.instance, office.target, NOW + timedelta(minutes=59))
         after = freshness_tick(office.instance, office.target, NOW + timedelta(minutes=61))
 
@@ -241,7 +241,7 @@ def test_a_daily_table_that_a_killed_run_left_is_loaded_again_the_same_day():
     office.running.clear()
     office.now += timedelta(minutes=6)
 
-    bury(office.instance, office.target)
+    fail_orphaned(office.instance, office.target)
     office.now = max(office.now, datetime.now(timezone.utc)) + timedelta(minutes=6)
     again = office.sensor_tick()
     office.settle()

@@ -9,7 +9,7 @@ from pipedrive_assets.config.values import Unusable
 from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.rows.columns import EVERY_TABLE, columns_of
 from pipedrive_assets.rows.exclusion import check_excluded
-from pipedrive_assets.rows.shape import shape
+from pipedrive_assets.rows.normalize import normalize_row
 
 
 def without(table, *columns):
@@ -36,14 +36,16 @@ def test_a_change_of_an_excluded_column_is_no_news():
     entity = without("persons", "phones")
     row = {"id": 1, "name": "Ada", "phones": [{"value": "1"}]}
 
-    one, other = (shape(entity, {**row, "phones": each})[0] for each in ([{"value": "2"}], None))
+    one, other = (
+        normalize_row(entity, {**row, "phones": each})[0] for each in ([{"value": "2"}], None)
+    )
 
     assert one["_row_hash"] == other["_row_hash"]
     assert "phones" not in one
 
 
 def test_text_that_did_not_fit_an_excluded_column_is_kept_out_too():
-    out, _ = shape(without("deals", "value"), {"id": 1, "value": "not a number"})
+    out, _ = normalize_row(without("deals", "value"), {"id": 1, "value": "not a number"})
 
     assert not [name for name in out if name.startswith("value")]
 
@@ -52,14 +54,14 @@ def test_a_leaf_of_an_object_is_kept_out_and_its_neighbours_stay():
     entity = without("persons", "postal_address__country")
     row = {"id": 1, "postal_address": {"country": "FI", "locality": "Turku"}}
 
-    assert {"locality": "Turku"} == shape(entity, row)[0]["postal_address"]
+    assert {"locality": "Turku"} == normalize_row(entity, row)[0]["postal_address"]
 
 
 def test_a_deleted_row_is_marked_whatever_is_kept_out():
     entity = without("deals", "is_deleted", "status", "add_time")
     row = {"id": 1, "is_deleted": True, "status": "deleted", "update_time": "2026-01-01T00:00:00Z"}
 
-    out, _ = shape(entity, row)
+    out, _ = normalize_row(entity, row)
 
     assert ("deleted", False) == (out["_deleted_reason"], "status" in out)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipedrive_assets.rows.custom_fields.resolve import definition_rows, parse_definition
+from pipedrive_assets.rows.custom_fields.map_fields import definition_rows, parse_definition
 
 HASH = "9dc80c50d78a15643bfc4ca79d76156a73a1ca0e"
 OPTIONS = [{"id": 190, "label": "Private person"}, {"id": 191, "label": "Company"}]

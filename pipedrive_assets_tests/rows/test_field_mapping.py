@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipedrive_assets.rows.custom_fields.layouts import LAYOUTS
-from pipedrive_assets.rows.custom_fields.resolve import (
+from pipedrive_assets.rows.custom_fields.map_fields import (
     LabelChange,
     columns_for,
     label_changes,

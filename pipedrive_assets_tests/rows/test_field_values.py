@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from pipedrive_assets.rows import shape
 from pipedrive_assets.rows.custom_fields import layouts
 from pipedrive_assets.rows.custom_fields.layouts import LAYOUTS, layout_of
-from pipedrive_assets.rows.custom_fields.resolve import (
+from pipedrive_assets.rows.custom_fields.map_fields import (
     columns_for,
     flow_field,
     lists_for,
+    map_custom_fields,
     parse_definition,
-    plan_fields,
-    resolve,
+    place_fields,
     update_mapping,
 )
 from pipedrive_assets.rows.references import reference
@@ -54,18 +54,18 @@ def mapping_of(*kinds):
 
 
 ROWS = mapping_of(*TYPES)
-FIELDS = plan_fields(ROWS)
+FIELDS = place_fields(ROWS)
 
 
 def v2(kind, value):
-    out, misfits = resolve({"custom_fields": {CODES[kind]: value}}, FIELDS)
+    out, coercion_failures = map_custom_fields({"custom_fields": {CODES[kind]: value}}, FIELDS)
     assert None is out.pop("custom_fields")
-    return out, misfits
+    return out, coercion_failures
 
 
 def v1(kind, value, **parts):
     flat = {f"{CODES[kind]}_{part}": each for part, each in parts.items()}
-    return resolve({**flat, CODES[kind]: value}, FIELDS)
+    return map_custom_fields({**flat, CODES[kind]: value}, FIELDS)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_gone_option_keeps_its_last_label():
     defined = parse_definition({"key": CODES["enum"], "field_type": "enum", "options": []})
     rows = update_mapping([known], [defined], set(), NOW, endpoint="deal", normalize=str.lower)
 
-    out, _ = resolve({CODES["enum"]: 12}, plan_fields(rows))
+    out, _ = map_custom_fields({CODES["enum"]: 12}, place_fields(rows))
 
     assert {"enum": "Low", "enum_id": 12} == out
 
@@ -160,18 +160,18 @@ def test_a_gone_option_keeps_its_last_label():
 def test_what_is_unset_is_left_out_and_built_in_columns_stay():
     row = {"id": 1, "title": None, "custom_fields": dict.fromkeys(CODES.values())}
 
-    assert ({"id": 1, "title": None, "custom_fields": None}, 0) == resolve(row, FIELDS)
-    assert ({"id": 1, "custom_fields": None}, 0) == resolve(
+    assert ({"id": 1, "title": None, "custom_fields": None}, 0) == map_custom_fields(row, FIELDS)
+    assert ({"id": 1, "custom_fields": None}, 0) == map_custom_fields(
         {"id": 1, "custom_fields": None}, FIELDS
     )
-    assert ({"id": 1}, 0) == resolve({"id": 1}, FIELDS)
+    assert ({"id": 1}, 0) == map_custom_fields({"id": 1}, FIELDS)
 
 
 def test_a_row_is_not_changed_by_being_resolved():
     row = {"id": 1, CODES["double"]: 1, "custom_fields": {CODES["varchar"]: "a"}}
     before = json.dumps(row)
 
-    resolve(row, FIELDS)
+    map_custom_fields(row, FIELDS)
 
     assert before == json.dumps(row)
 
@@ -182,13 +182,15 @@ def test_a_field_that_is_not_in_the_mapping_stays_visible():
     assert (
         {"double": 2, "custom_fields": {UNKNOWN: 1, f"{UNKNOWN}_currency": "EUR"}},
         0,
-    ) == resolve(row, FIELDS)
+    ) == map_custom_fields(row, FIELDS)
 
 
 def test_what_was_left_over_resolves_once_its_field_is_known():
-    left, _ = resolve({"custom_fields": {CODES["enum"]: 12}}, plan_fields([]))
+    left, _ = map_custom_fields({"custom_fields": {CODES["enum"]: 12}}, place_fields([]))
 
-    assert ({"enum": "Low", "enum_id": 12, "custom_fields": None}, 0) == resolve(left, FIELDS)
+    assert ({"enum": "Low", "enum_id": 12, "custom_fields": None}, 0) == map_custom_fields(
+        left, FIELDS
+    )
 
 
 def test_a_key_that_pipedrive_adds_later_does_not_meet_the_custom_field_of_that_name():
@@ -197,7 +199,7 @@ def test_a_key_that_pipedrive_adds_later_does_not_meet_the_custom_field_of_that_
     assert (
         {"date": "2024-01-01", "date__built_in": "theirs", "custom_fields": None},
         0,
-    ) == resolve(row, FIELDS)
+    ) == map_custom_fields(row, FIELDS)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,9 @@ def test_a_value_that_does_not_fit_is_kept_and_counted(kind, value, columns):
 
 
 def test_a_custom_fields_that_is_no_object_is_kept_and_counted():
-    assert ({"custom_fields": {"custom_fields": [1]}}, 1) == resolve({"custom_fields": [1]}, FIELDS)
+    assert ({"custom_fields": {"custom_fields": [1]}}, 1) == map_custom_fields(
+        {"custom_fields": [1]}, FIELDS
+    )
 
 
 def test_a_value_sent_twice_is_kept_twice():
@@ -260,17 +264,17 @@ def test_a_value_sent_twice_is_kept_twice():
             "custom_fields": {f"{code}_currency": "USD", code: 6},
         },
         2,
-    ) == resolve({**row, code: 6}, FIELDS)
+    ) == map_custom_fields({**row, code: 6}, FIELDS)
 
 
 def test_an_unknown_field_sent_twice_is_kept_twice():
     row = {UNKNOWN: 1, "custom_fields": {UNKNOWN: 2}}
 
-    assert ({"custom_fields": {UNKNOWN: 1, f"{UNKNOWN}_x": 2}}, 0) == resolve(row, FIELDS)
+    assert ({"custom_fields": {UNKNOWN: 1, f"{UNKNOWN}_x": 2}}, 0) == map_custom_fields(row, FIELDS)
 
 
 def test_misfits_stand_where_those_of_built_in_columns_do():
-    assert shape.MISFIT_SUFFIX == layouts.MISFIT_SUFFIX
+    assert shape.COERCION_FAILED_SUFFIX == layouts.COERCION_FAILED_SUFFIX
 
 
 @pytest.mark.parametrize(
@@ -377,7 +381,7 @@ def ids_alone(row: dict) -> dict:
 @example({CODES["date"]: "2024-01-01T00:00:00Z"})
 @example({"custom_fields": {CODES["user"]: {"id": 0}}})
 def test_no_value_is_lost_and_none_is_fatal(row):
-    out, _ = resolve(row, FIELDS)
+    out, _ = map_custom_fields(row, FIELDS)
 
     found = {as_number(leaf) for leaf in leaves(out)}
     for leaf in leaves(ids_alone(row)):
@@ -387,7 +391,7 @@ def test_no_value_is_lost_and_none_is_fatal(row):
 
 @given(rows)
 def test_every_column_is_one_of_the_fields_or_was_there(row):
-    out, _ = resolve(row, FIELDS)
+    out, _ = map_custom_fields(row, FIELDS)
 
     declared = {*columns_for(ROWS), *lists_for(ROWS), "custom_fields", *row}
     suffixes = ("", "__v_text", "__built_in")

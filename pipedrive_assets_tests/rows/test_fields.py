@@ -7,12 +7,12 @@ import duckdb
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.rows.custom_fields.resolve import (
+from pipedrive_assets.rows.custom_fields.map_fields import (
     columns_for,
     lists_for,
+    map_custom_fields,
     parse_definition,
-    plan_fields,
-    resolve,
+    place_fields,
     update_mapping,
 )
 from pipedrive_assets.sandbox import World
@@ -42,10 +42,10 @@ def test_hostile_labels_get_names_a_person_can_read():
 
 def test_a_lead_has_its_deal_fields_under_the_same_names():
     world = World(deals=20, instant=NOON)
-    fields = plan_fields(mapping_of(world))
+    fields = place_fields(mapping_of(world))
 
     for row in world.tables["deals"].rows.values():
-        flat, nested = resolve(lead(world, row), fields), resolve(row, fields)
+        flat, nested = map_custom_fields(lead(world, row), fields), map_custom_fields(row, fields)
         # API v1 does not send names of time zones.
         said = {name: v for name, v in nested[0].items() if not name.endswith("_timezone_name")}
         said.pop("custom_fields")
@@ -58,12 +58,12 @@ def test_a_lead_has_its_deal_fields_under_the_same_names():
 def test_dlt_loads_every_column_under_its_name_and_type(tmp_path):
     world = World(deals=20, instant=NOON)
     mapping = mapping_of(world)
-    fields, columns = plan_fields(mapping), columns_for(mapping)
-    deals = [resolve(row, fields) for row in world.tables["deals"].rows.values()]
+    fields, columns = place_fields(mapping), columns_for(mapping)
+    deals = [map_custom_fields(row, fields) for row in world.tables["deals"].rows.values()]
 
     load(tmp_path, [row for row, _ in deals], columns)
 
-    assert {0} == {misfits for _, misfits in deals}
+    assert {0} == {coercion_failures for _, coercion_failures in deals}
     with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
         found = {
             name: kind.lower()

@@ -4,7 +4,7 @@ import pytest
 
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.rows.flow import event_key, separate_events
-from pipedrive_assets.rows.shape import shape
+from pipedrive_assets.rows.normalize import normalize_row
 
 FLOW = BY_NAME["deals_flow"]
 CHANGE = {
@@ -15,7 +15,7 @@ CHANGE = {
 
 
 def test_a_field_change_tells_field_and_both_values_as_text() -> None:
-    out, misfits = shape(FLOW, CHANGE, parent_id=5)
+    out, coercion_failures = normalize_row(FLOW, CHANGE, parent_id=5)
     del out["_row_hash"], out["_deleted_at"], out["_deleted_reason"]
     expected = {
         "deal_id": 5,
@@ -29,19 +29,19 @@ def test_a_field_change_tells_field_and_both_values_as_text() -> None:
         "new_value": '{"a":1}',
         "event": CHANGE,
     }
-    assert (expected, 0) == (out, misfits)
+    assert (expected, 0) == (out, coercion_failures)
 
 
 def test_another_kind_of_event_has_no_field_and_may_name_its_user_otherwise() -> None:
     event = {"object": "file", "data": {"field_key": "x", "owner_id": {"id": 4}}}
-    out, _ = shape(FLOW, event, parent_id=5)
+    out, _ = normalize_row(FLOW, event, parent_id=5)
     assert (None, 4) == (out["field_key"], out["user_id"])
 
 
 @pytest.mark.parametrize("data", [None, [], [1], "text", 7, {}, {"id": None}, {"user_id": [1]}])
 def test_data_of_any_form_is_kept_in_the_event(data: object) -> None:
     event = {"object": "note", "timestamp": None, "data": data}
-    assert event == shape(FLOW, event, parent_id=5)[0]["event"]
+    assert event == normalize_row(FLOW, event, parent_id=5)[0]["event"]
 
 
 def test_the_key_of_an_event_is_its_kind_and_id_whatever_else_it_has() -> None:
@@ -63,7 +63,7 @@ def test_the_key_of_an_event_without_an_id_is_its_content_whatever_the_order_of_
 
 def keys_of(*events: dict[str, object]) -> list[str]:
     separated = separate_events([dict(event) for event in events])
-    rows = [shape(FLOW, event, parent_id=5)[0] for event in separated]
+    rows = [normalize_row(FLOW, event, parent_id=5)[0] for event in separated]
     assert list(events) == [row["event"] for row in rows]
     return [row["event_key"] for row in rows]
 

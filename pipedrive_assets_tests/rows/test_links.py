@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.links import without_credentials
-from pipedrive_assets.rows.shape import shape
+from pipedrive_assets.rows.normalize import normalize_row
 
 SECRET = "5ecre7"
 
@@ -73,15 +73,15 @@ def test_every_column_of_links_is_clean(entity, name):
     outer, _, leaf = name.partition("__")
     row = {"id": 1, outer: {leaf: FULL} if leaf else FULL}
 
-    assert SECRET not in json.dumps(shape(entity, row)[0])
+    assert SECRET not in json.dumps(normalize_row(entity, row)[0])
 
 
 def test_unknown_links_and_those_of_events_are_clean_too():
     files, flow = BY_NAME["files"], BY_NAME["deals_flow"]
     event = {"object": "file", "data": {"id": 1, "url": FULL, "user": [{"icon_url": FULL}]}}
 
-    assert SECRET not in json.dumps(shape(files, {"id": 1, "preview_url": FULL})[0])
-    assert SECRET not in json.dumps(shape(flow, event, parent_id=7)[0])
+    assert SECRET not in json.dumps(normalize_row(files, {"id": 1, "preview_url": FULL})[0])
+    assert SECRET not in json.dumps(normalize_row(flow, event, parent_id=7)[0])
 
 
 def test_the_passwords_of_webhooks_are_not_loaded():
@@ -93,6 +93,6 @@ def test_the_passwords_of_webhooks_are_not_loaded():
         "subscription_url": FULL,
     }
 
-    assert SECRET not in json.dumps(shape(BY_NAME["webhooks"], row)[0])
+    assert SECRET not in json.dumps(normalize_row(BY_NAME["webhooks"], row)[0])
     columns = {name for entity in ENTITIES for name in columns_of(entity.name).columns}
     assert {"http_auth_password", "http_auth_user"}.isdisjoint(columns)

@@ -108,7 +108,7 @@ def _erase_ids(sql: Sql, name: str, persons: Sequence[int], redactor: Redactor) 
         named = sum(_delete(sql, name, column, persons) for column in by)
         return named + _delete_orphans(sql, name)
     chosen = _forget_chosen(sql, name, columns, persons)
-    return chosen + (_let_go(sql, name, columns, persons) if "person_id" in columns else 0)
+    return chosen + (_release(sql, name, columns, persons) if "person_id" in columns else 0)
 
 
 def _erase_words(sql: Sql, name: str, columns: Mapping[str, str], redactor: Redactor) -> int:
@@ -164,7 +164,7 @@ def _forget_chosen(sql: Sql, name: str, columns: set[str], persons: Sequence[int
     )
 
 
-def _let_go(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> int:
+def _release(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> int:
     """Rows that are only a person's go, others lose the person's id and name."""
     touched = 0
     if name in PERSONS_OWN:

@@ -12,7 +12,7 @@ from typing import Any
 from pipedrive_assets.load.erase import erased_list
 from pipedrive_assets.load.erase.erasure import MAIL, PARTIES
 from pipedrive_assets.rows.erased_words import Kind
-from pipedrive_assets.rows.shape import MISFIT_SUFFIX
+from pipedrive_assets.rows.normalize import COERCION_FAILED_SUFFIX
 from pipedrive_assets.warehouse.ledger import all_columns
 from pipedrive_assets.warehouse.statements import Sql, table
 
@@ -146,13 +146,13 @@ class _Records:
 
     def objects(self) -> Iterator[Any]:
         """The objects in which the person's id occurs, among other digits too."""
-        misfits = [
+        coercion_failures = [
             (name, column)
             for name, columns in self.held.items()
             for column in columns
-            if column.endswith(MISFIT_SUFFIX)
+            if column.endswith(COERCION_FAILED_SUFFIX)
         ]
-        for name, column in (*OBJECTS, *misfits):
+        for name, column in (*OBJECTS, *coercion_failures):
             if column in self.held.get(name, ()):
                 quoted = self.sql.escape_column_name(column)
                 rows = self.sql.execute_sql(

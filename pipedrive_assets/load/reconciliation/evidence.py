@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.extract.chunk import Chunk
 from pipedrive_assets.extract.omitted_fields import Names
 from pipedrive_assets.load.plausible_loss import FEW_ROWS
-from pipedrive_assets.load.reconciliation.lookup import Lookup, confirm
+from pipedrive_assets.load.reconciliation.lookup import Lookup, look_up_record
 from pipedrive_assets.load.soft_delete import Key, Reason
 from pipedrive_assets.registry import Entity
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Evidence:
     """Answers for missing rows, by id, and for listed rows as a control."""
 
-    def __init__(self, client: Client, entity: Entity, tally: Tally, omitted: Names) -> None:
-        self._client, self._entity, self._tally = client, entity, tally
+    def __init__(self, client: Client, entity: Entity, stats: RequestStats, omitted: Names) -> None:
+        self._client, self._entity, self._stats = client, entity, stats
         self._omitted = omitted
         self.gone: dict[Key, Reason] = {}
         self.alive: set[Key] = set()
@@ -66,7 +66,7 @@ class Evidence:
                 return
 
     def _look_up(self, key: Key) -> Lookup:
-        return confirm(self._client, self._entity, key[0], self._tally, self._omitted)
+        return look_up_record(self._client, self._entity, key[0], self._stats, self._omitted)
 
     def contradiction(self, before: Collection[Key], *, nothing_listed: bool) -> str | None:
         """Why the lists cannot be believed, as half a sentence; None: they can.
@@ -89,7 +89,7 @@ class Evidence:
         return None
 
 
-def spread(keys: Sequence[Key], most: int) -> list[Key]:
+def sample_evenly(keys: Sequence[Key], most: int) -> list[Key]:
     """At most so many of the keys, evenly spread over all of them."""
     count = len(keys)
     return list(keys) if count <= most else [keys[i * count // most] for i in range(most)]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pipedrive_assets.api import Client, Tally
+from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.errors import ApiError, BadRequest, PipedrivePaymentRequiredError, Refused
 from pipedrive_assets.extract.coerce import coerced_row
 from pipedrive_assets.extract.omitted_fields import Names, fewer_fields
@@ -30,8 +30,8 @@ class Lookup:
     refusal: ApiError | None = None
 
 
-def confirm(
-    client: Client, entity: Entity, key: object, tally: Tally, omitted: Names = ()
+def look_up_record(
+    client: Client, entity: Entity, key: object, stats: RequestStats, omitted: Names = ()
 ) -> Lookup:
     """Ask for a row by its id.
 
@@ -46,7 +46,7 @@ def confirm(
     told = entity.without_fields(omitted).params
     params = tuple((name, value) for name, value in told if name == "include_fields")
     try:
-        row, _ = client.object(f"{entity.path}/{key}", cost=cost, params=params, tally=tally)
+        row, _ = client.object(f"{entity.path}/{key}", cost=cost, params=params, stats=stats)
     except PipedrivePaymentRequiredError:
         raise  # it concerns the account
     except Refused as refusal:
@@ -54,7 +54,7 @@ def confirm(
         return Lookup(reason=reason, refusal=refusal, omitted=omitted)
     except BadRequest as refusal:
         if fewer := fewer_fields(entity, omitted, refusal):
-            return confirm(client, entity, key, tally, fewer)
+            return look_up_record(client, entity, key, stats, fewer)
         return Lookup(refusal=refusal, omitted=omitted)
     row = coerced_row(entity, entity.path, {"id": key, **row})
     if row.get("merge_what_id") or row["id"] != key:

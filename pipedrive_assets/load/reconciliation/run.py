@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from pipedrive_assets.api import Caps, Tally
+from pipedrive_assets.api import Caps, RequestStats
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.errors import ConfigurationError, ImplausibleLoss, PipedriveError
 from pipedrive_assets.extract.chunk import Chunk
@@ -19,9 +19,9 @@ from pipedrive_assets.extract.scans import read_windowed
 from pipedrive_assets.load import conversions, merge, soft_delete, unlisted
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.plausible_loss import MAX_SHARE, check_loss
-from pipedrive_assets.load.progress import Watch
+from pipedrive_assets.load.progress import OnProgress
 from pipedrive_assets.load.reconciliation import seen_ids
-from pipedrive_assets.load.reconciliation.evidence import Evidence, spread
+from pipedrive_assets.load.reconciliation.evidence import Evidence, sample_evenly
 from pipedrive_assets.load.reconciliation.lookup import CONFIRMED_ROWS
 from pipedrive_assets.load.report import LoadRequest, TableReport, raise_failures
 from pipedrive_assets.load.run import run_tables
@@ -68,7 +68,7 @@ def reconcile_tables(
     connection: Connection,
     warehouse: Warehouse,
     request: ReconcileRequest,
-    watch: Watch | None = None,
+    watch: OnProgress | None = None,
 ) -> Iterator[TableReport]:
     """Reconcile side by side, reporting each table as it is finished, failed ones too; `watch` is
     told how far it is.
@@ -159,9 +159,9 @@ class Reconciliation:
         return self.table.written
 
     @property
-    def tally(self) -> Tally:
+    def stats(self) -> RequestStats:
         """What has been asked so far."""
-        return self.table.tally
+        return self.table.stats
 
     def begin(self) -> Iterator[Chunk]:
         """Take the table's lock and find the scan to follow."""
@@ -173,7 +173,7 @@ class Reconciliation:
                 self.table.skipped = UNFINISHED
                 return iter(())
         self.table.what = "every row, reconciled"
-        self.context.fields.ask(self.entity, self.table.tally)
+        self.context.fields.ask(self.entity, self.table.stats)
         return self._scan()
 
     def _scan(self) -> Iterator[Chunk]:
@@ -182,7 +182,7 @@ class Reconciliation:
         self.resumed = scan.resumed
         if scan.started_at:
             self.table.what += f", going on with a scan begun at {stamp(scan.started_at)}"
-        return read_windowed(self.context.client, self.entity, scan, self.table.tally)
+        return read_windowed(self.context.client, self.entity, scan, self.table.stats)
 
     def close(self) -> None:
         """Let go of the table."""
@@ -225,9 +225,9 @@ class Reconciliation:
             listed = seen_ids.listed_rows(sql, self.entity)
         self.missing, self.converted, self.nothing_listed = missing, converted, not listed
         self.evidence = Evidence(
-            self.context.client, self.entity, self.table.tally, self.table.omitted
+            self.context.client, self.entity, self.table.stats, self.table.omitted
         )
-        return self.evidence.ask(spread(sorted(missing), CONFIRMED_ROWS), listed)
+        return self.evidence.ask(sample_evenly(sorted(missing), CONFIRMED_ROWS), listed)
 
     def _check(self, sql: Sql, missing: set[soft_delete.Key]) -> None:
         if self.request.accept_loss:
@@ -261,7 +261,7 @@ class Reconciliation:
         self.written.marked_deleted += len(gone)
         still = unlisted.missing_before(sql, self.entity, left)
         unlisted.remember(sql, self.entity, (evidence.alive - twice) | still, self.context.now)
-        self.table.settle_marks(sql)
+        self.table.soft_delete_missing(sql)
         seen_ids.finish(sql, self.entity, self.context.now)
         if left:
             self.warnings = (unproven(len(left), evidence),)

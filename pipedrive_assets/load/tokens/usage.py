@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from pipedrive_assets.api import Caps, Client, QuotaWindow, Tally, TokenBudget, has_reset
+from pipedrive_assets.api import Caps, Client, QuotaWindow, RequestStats, TokenBudget, has_reset
 from pipedrive_assets.api.allowance import CAP_OF_UNKNOWN_LIMIT
 from pipedrive_assets.load.report import TokensSpent
 from pipedrive_assets.registry import ENTITIES, Entity
@@ -52,21 +52,21 @@ class Spending:
         self.allowance = TokenBudget(caps, client.daily, day=day, now=client.now, others=others)
         self._day, self._before_day = day, 0
         self._counted: dict[str, _Counted] = {}
-        self.note(sql, ACCOUNT, client.tally)
+        self.note(sql, ACCOUNT, client.stats)
 
-    def tally(self, entity: Entity) -> Tally:
+    def stats(self, entity: Entity) -> RequestStats:
         """A table's counter; a capped table's takes from the allowance."""
-        return Tally(allowance=self.allowance if entity.capped else None)
+        return RequestStats(allowance=self.allowance if entity.capped else None)
 
-    def note(self, sql: Sql, name: str, tally: Tally) -> None:
+    def note(self, sql: Sql, name: str, stats: RequestStats) -> None:
         """Note what a table has used so far, in place of the note before."""
         day = self.allowance.turn_over()
         if day != self._day:
-            self._day, self._before_day = day, self._client.tally.tokens
+            self._day, self._before_day = day, self._client.stats.tokens
             for counted in self._counted.values():
                 counted.before = counted.now
         counted = self._counted.setdefault(name, _Counted())
-        counted.now = tally.requests, tally.tokens
+        counted.now = stats.requests, stats.tokens
         self._write(sql, name, counted)
         self.allowance.others = tokens_since(sql, day, self._run_id, CAPPED)
 
@@ -87,12 +87,12 @@ class Spending:
 
     def spent(self, sql: Sql) -> TokensSpent:
         """What was used up to now, also for tables under way that have noted nothing yet."""
-        daily, own = self._client.daily, self._client.tally.tokens - self._before_day
+        daily, own = self._client.daily, self._client.stats.tokens - self._before_day
         others = tokens_since(sql, self._day, self._run_id)
         today = max(tokens_since(sql, self._day), others + own)
         counted = max(0, daily.limit - today) if daily.limit is not None else None
         return TokensSpent(
-            by_run=self._client.tally.tokens,
+            by_run=self._client.stats.tokens,
             today=today,
             limit=daily.limit,
             left=counted if daily.left is None else daily.left,

@@ -9,7 +9,7 @@ import dagster as dg
 from pipedrive_assets.alert import failure_text, post
 from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import PipedriveError
-from pipedrive_assets.orchestration.failures import named, ticking
+from pipedrive_assets.orchestration.failures import named, raise_tick_errors
 
 ALERT_SECONDS = 30
 
@@ -27,13 +27,13 @@ def build_alerts(settings: Settings) -> list[dg.SensorDefinition]:
         description="Posts one sentence to the webhook when a run fails.",
     )
     def pipedrive_alerts(context: dg.RunFailureSensorContext) -> None:
-        with ticking("the alert sensor"):
-            post(url, run_text(context.dagster_run, said_by(context)))
+        with raise_tick_errors("the alert sensor"):
+            post(url, run_text(context.dagster_run, error_text_of(context)))
 
     return [pipedrive_alerts]
 
 
-def said_by(context: dg.RunFailureSensorContext) -> str:
+def error_text_of(context: dg.RunFailureSensorContext) -> str:
     """Why a run failed: what its step said, else what Dagster says of the run."""
     for event in context.get_step_failure_events():
         told = event.step_failure_data.user_failure_data
@@ -47,7 +47,7 @@ def run_text(run: dg.DagsterRun, failure: str) -> str:
     return failure_text(f"run {run.run_id[:8]} ({run.job_name})", failure)
 
 
-def tell(run: dg.DagsterRun, settings: Settings, error: PipedriveError) -> None:
+def send_alert(run: dg.DagsterRun, settings: Settings, error: PipedriveError) -> None:
     """For a run in a person's own process, which no sensor sees."""
     if settings.alert_webhook and run.remote_job_origin is None:
         post(settings.alert_webhook.get_secret_value(), run_text(run, named(error)))

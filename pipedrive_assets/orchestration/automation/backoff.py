@@ -42,7 +42,7 @@ def paused_until(runs: Sequence[RunFacts], table: str) -> tuple[datetime, int] |
     return failures[0].ended + pause, len(failures)
 
 
-def asked_lately(runs: Sequence[RunFacts], table: str, since: datetime) -> bool:
+def requested_recently(runs: Sequence[RunFacts], table: str, since: datetime) -> bool:
     """Whether the sensor had a table loaded after `since`: if it is stale all the same, asking
     again at once would not help.
     """

@@ -25,7 +25,7 @@ from pipedrive_assets.orchestration.automation.target import (
     Target,
 )
 from pipedrive_assets.orchestration.derived import with_derived
-from pipedrive_assets.orchestration.failures import ticking
+from pipedrive_assets.orchestration.failures import raise_tick_errors
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.windows import utc_now
 
@@ -63,8 +63,8 @@ def build_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
     def pipedrive_freshness_sensor(
         context: dg.SensorEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
-        with ticking("the freshness sensor"):
-            runs.bury(context.instance, target)
+        with raise_tick_errors("the freshness sensor"):
+            runs.fail_orphaned(context.instance, target)
             tick = freshness_tick(context.instance, target, utc_now())
         return tick if isinstance(tick, dg.SkipReason) else with_derived(tick)
 
@@ -95,7 +95,7 @@ def freshness_tick(
     for entity in ready:
         stale = is_stale(entity, facts.get(entity.name), target, now)
         if stale or entity.name in unloaded:
-            reason = hindrance(entity, running, past, target=target, now=now)
+            reason = blocking_reason(entity, running, past, target=target, now=now)
             if reason:
                 reasons.append(reason)
             else:
@@ -142,7 +142,7 @@ def was_left(entity: Entity, facts: Facts | None, past: Sequence[runs.RunFacts])
     return facts.complete_until is None or facts.complete_until < last.began
 
 
-def hindrance(
+def blocking_reason(
     entity: Entity,
     running: Sequence[runs.RunFacts],
     past: Sequence[runs.RunFacts],
@@ -157,7 +157,7 @@ def hindrance(
     paused = backoff.paused_until(past, table)
     if paused and now < paused[0]:
         return _pause_sentence(table, *paused)
-    if backoff.asked_lately(past, table, now - (target.tolerance(entity) or DAILY_TOLERANCE)):
+    if backoff.requested_recently(past, table, now - (target.tolerance(entity) or DAILY_TOLERANCE)):
         return f"{table} was loaded a moment ago, and is no younger for it."
     return None
 

@@ -19,7 +19,7 @@ from pipedrive_assets.load import (
     reconcile_tables,
 )
 from pipedrive_assets.orchestration.automation import backoff, run_tags, runs
-from pipedrive_assets.orchestration.automation.alerts import tell
+from pipedrive_assets.orchestration.automation.alerts import send_alert
 from pipedrive_assets.orchestration.automation.last_materialization import facts_of
 from pipedrive_assets.orchestration.automation.target import (
     RECONCILE_JOB,
@@ -28,7 +28,12 @@ from pipedrive_assets.orchestration.automation.target import (
     WEEKLY,
     Target,
 )
-from pipedrive_assets.orchestration.failures import failure, of_ours, or_failure, ticking
+from pipedrive_assets.orchestration.failures import (
+    failure,
+    of_ours,
+    raise_as_failure,
+    raise_tick_errors,
+)
 from pipedrive_assets.orchestration.metadata import metadata, sentence
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.windows import utc_now
@@ -52,8 +57,8 @@ def reconcile_op(
     duckdb: WarehouseResource,
 ) -> None:
     """Each table's outcome is an observation of its asset."""
-    settings = or_failure(pipedrive.settings)
-    warehouse = or_failure(duckdb.warehouse)
+    settings = raise_as_failure(pipedrive.settings)
+    warehouse = raise_as_failure(duckdb.warehouse)
     run_tags.note_start(context, str(warehouse))
     entities = reconcilable(settings.entities)
     request = ReconcileRequest(
@@ -68,7 +73,7 @@ def reconcile_op(
     )
     reports: list[TableReport] = []
     try:
-        connection, watch = or_failure(pipedrive.connect), pipedrive.watch(context.log)
+        connection, watch = raise_as_failure(pipedrive.connect), pipedrive.watch(context.log)
         for report in reconcile_tables(connection, warehouse, request, watch):
             reports.append(report)
             context.log.info(sentence(report))
@@ -78,7 +83,7 @@ def reconcile_op(
     except Exception as caught:  # noqa: BLE001 - a bug ends the step with a sentence
         error = of_ours(caught, "reconciling")
         run_tags.note_failure(context, error, unloaded=set())
-        tell(context.run, settings, error)
+        send_alert(context.run, settings, error)
         raise_alone(failure(error))
     finally:
         warehouse.close()
@@ -113,7 +118,7 @@ def build_reconcile_schedule(settings: Settings, job: Any) -> list[dg.ScheduleDe
     def pipedrive_weekly_schedule(
         context: dg.ScheduleEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
-        with ticking("the weekly schedule"):
+        with raise_tick_errors("the weekly schedule"):
             return weekly_tick(context.instance, target, utc_now())
 
     return [pipedrive_weekly_schedule]

@@ -6,7 +6,7 @@ import dagster as dg
 
 from pipedrive_assets.errors import BudgetExhausted, LoadFailed, PipedriveError
 from pipedrive_assets.orchestration.automation.runs import FAILED_TAG, PROCESS_TAG, RESET_TAG
-from pipedrive_assets.orchestration.automation.target import WAREHOUSE_TAG, fingerprint
+from pipedrive_assets.orchestration.automation.target import WAREHOUSE_TAG, warehouse_tag
 from pipedrive_assets.orchestration.derived import READS
 from pipedrive_assets.process_identity import ProcessIdentity
 from pipedrive_assets.windows import utc_now
@@ -25,7 +25,7 @@ def note_start(context: Context, warehouse: str) -> None:
 
     A step that has a process of its own tells nothing of the run's, which goes on after it.
     """
-    tags = {WAREHOUSE_TAG: fingerprint(warehouse)}
+    tags = {WAREHOUSE_TAG: warehouse_tag(warehouse)}
     if context.job_def.executor_def.name in IN_PROCESS:
         tags[PROCESS_TAG] = ProcessIdentity.current().to_json()
     context.instance.add_run_tags(context.run.run_id, tags)

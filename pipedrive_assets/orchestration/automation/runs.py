@@ -107,10 +107,10 @@ def under_way(
     """Runs that are queued or running, whoever started them; runs whose process is gone are not."""
     wanted = dg.RunsFilter(statuses=list(UNDER_WAY), tags=dict(tags or {}))
     records = instance.get_run_records(wanted, limit=RUNS_LOOKED_AT)
-    return [RunFacts.of(record) for record in records if not is_dead(instance, record, now)]
+    return [RunFacts.of(record) for record in records if not is_orphaned(instance, record, now)]
 
 
-def is_dead(instance: dg.DagsterInstance, record: dg.RunRecord, now: datetime) -> bool:
+def is_orphaned(instance: dg.DagsterInstance, record: dg.RunRecord, now: datetime) -> bool:
     """Whether a run that counts as started has no process any more: a power cut, a kill."""
     run = record.dagster_run
     if run.status is not dg.DagsterRunStatus.STARTED:
@@ -122,7 +122,7 @@ def is_dead(instance: dg.DagsterInstance, record: dg.RunRecord, now: datetime) -
     return now.timestamp() - said > SILENT.total_seconds()
 
 
-def bury(instance: dg.DagsterInstance, target: Target) -> None:
+def fail_orphaned(instance: dg.DagsterInstance, target: Target) -> None:
     """Let runs whose process on this machine is gone count as failed: they would hold their places
     in Dagster's queue for a day.
     """

@@ -23,7 +23,7 @@ from pipedrive_assets.orchestration.automation.target import (
     Target,
 )
 from pipedrive_assets.orchestration.derived import READS, with_derived
-from pipedrive_assets.orchestration.failures import ticking
+from pipedrive_assets.orchestration.failures import raise_tick_errors
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.windows import utc_now
 
@@ -58,7 +58,7 @@ def build_schedule(settings: Settings, job: Any) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext,
     ) -> list[dg.RunRequest] | dg.SkipReason:
         newest = newest_ended_day(context.scheduled_execution_time)
-        with ticking("the daily schedule"):
+        with raise_tick_errors("the daily schedule"):
             tick = daily_tick(context.instance, target, newest, utc_now())
         return tick if isinstance(tick, dg.SkipReason) else [with_derived(each) for each in tick]
 

@@ -26,7 +26,7 @@ DAILY_TOLERANCE = timedelta(days=1)
 """How old what the daily run loads may be."""
 
 
-def fingerprint(warehouse: str) -> str:
+def warehouse_tag(warehouse: str) -> str:
     """A warehouse's name in the form that Dagster's tags allow."""
     return hashlib.sha256(warehouse.encode()).hexdigest()[:16]
 
@@ -57,7 +57,7 @@ class Target:
     @property
     def tag(self) -> str:
         """The warehouse, as tags name it."""
-        return fingerprint(self.warehouse)
+        return warehouse_tag(self.warehouse)
 
     def tolerance(self, entity: Entity) -> timedelta | None:
         """How old a table may grow before the sensor asks for it; None: the daily run loads it.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipedrive_assets.rows.fit import as_text
+from pipedrive_assets.rows.coercion import as_text
 
 is_hash = re.compile(r"[0-9a-f]{40}(?:_\w+)?", re.ASCII).fullmatch
 """Matches a custom field's key, alone or with the suffix of a part (official docs)."""

@@ -7,13 +7,13 @@ from typing import Any
 
 from pipedrive_assets.rows.columns import Column
 from pipedrive_assets.rows.custom_fields.definitions import is_hash
-from pipedrive_assets.rows.custom_fields.resolve import (
+from pipedrive_assets.rows.custom_fields.map_fields import (
     HASH_LENGTH,
     CustomFields,
     MappingRow,
     columns_for,
     lists_for,
-    plan_fields,
+    place_fields,
 )
 
 
@@ -26,7 +26,7 @@ class FieldSet:
     @cached_property
     def plan(self) -> CustomFields:
         """What resolves rows."""
-        return plan_fields(self.rows)
+        return place_fields(self.rows)
 
     @cached_property
     def columns(self) -> dict[str, Column]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-MISFIT_SUFFIX: Final = "__v_text"
-"""Added to a column's name for what does not fit the column, as in `rows.shape`."""
+COERCION_FAILED_SUFFIX: Final = "__v_text"
+"""Added to a column's name for what does not fit the column, as in `rows.normalize`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def layout_of(field_type: str) -> Layout:
 
 
 LONGEST_SUFFIX: Final = max(
-    len(f"_{part}") + (0 if kind == "text" else len(MISFIT_SUFFIX))
+    len(f"_{part}") + (0 if kind == "text" else len(COERCION_FAILED_SUFFIX))
     for layout in LAYOUTS.values()
     for part, kind in layout.parts.items()
 )

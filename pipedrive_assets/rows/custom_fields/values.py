@@ -8,10 +8,17 @@ column as text. Null never gets here.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pipedrive_assets.rows.custom_fields.layouts import MISFIT_SUFFIX, Layout, layout_of
+from pipedrive_assets.rows.coercion import (
+    COERCION_FAILED,
+    FITS,
+    Coercer,
+    as_text,
+    coerce_bigint,
+    coerce_text,
+)
+from pipedrive_assets.rows.custom_fields.layouts import COERCION_FAILED_SUFFIX, Layout, layout_of
 from pipedrive_assets.rows.custom_fields.mapping import MappingRow
-from pipedrive_assets.rows.fit import COERCION_FAILED, FITS, Fit, as_text, fit_bigint, fit_text
-from pipedrive_assets.rows.references import OPTION_KEYS, fit_reference
+from pipedrive_assets.rows.references import OPTION_KEYS, coerce_reference
 
 Row = dict[str, Any]
 Put = Callable[[Any, Row], int]
@@ -35,16 +42,16 @@ def _parts(name: str, layout: Layout) -> dict[str, Put]:
     return {part: plain(f"{name}_{part}", FITS[kind]) for part, kind in layout.parts.items()}
 
 
-def plain(column: str, fit: Fit) -> Put:
+def plain(column: str, fit: Coercer) -> Put:
     """A value in a single column."""
 
     def put(value: Any, out: Row) -> int:
-        if fit is fit_text and type(value) is str:
+        if fit is coerce_text and type(value) is str:
             out[column] = value
             return 0
         fitted = fit(value)
         if fitted is COERCION_FAILED:
-            out[column if fit is fit_text else column + MISFIT_SUFFIX] = as_text(value)
+            out[column if fit is coerce_text else column + COERCION_FAILED_SUFFIX] = as_text(value)
             return 1
         if fitted is not None:
             out[column] = fitted
@@ -53,7 +60,7 @@ def plain(column: str, fit: Fit) -> Put:
     return put
 
 
-def composite(column: str, fit: Fit, parts: Mapping[str, Put]) -> Put:
+def composite(column: str, fit: Coercer, parts: Mapping[str, Put]) -> Put:
     """A value in parts, the main one called `value`; v1 sends the main one alone.
 
     An object with parts that have no column is kept whole beside them.
@@ -65,7 +72,7 @@ def composite(column: str, fit: Fit, parts: Mapping[str, Put]) -> Put:
     def put(value: Any, out: Row) -> int:
         if type(value) is not dict:
             return main(value, out)
-        misfits = sum(
+        coercion_failures = sum(
             known[part](each, out)
             for part, each in value.items()
             if each is not None and part in known
@@ -73,25 +80,25 @@ def composite(column: str, fit: Fit, parts: Mapping[str, Put]) -> Put:
         if formatted in out:
             out.setdefault(column, out[formatted])
         if any(each is not None and part not in known for part, each in value.items()):
-            misfits += 1
-            out[column + MISFIT_SUFFIX] = as_text(value)
-        return misfits
+            coercion_failures += 1
+            out[column + COERCION_FAILED_SUFFIX] = as_text(value)
+        return coercion_failures
 
     return put
 
 
-def link(column: str, fit: Fit) -> Put:
+def link(column: str, fit: Coercer) -> Put:
     """Another row's id; of an object in the place of the id, nothing else is kept."""
     main = plain(column, fit)
 
     def put(value: Any, out: Row) -> int:
         if type(value) is not dict:
             return main(value, out)
-        fitted, misfit = fit_reference(value, fit)
+        fitted, misfit = coerce_reference(value, fit)
         if fitted is not None:
             out[column] = fitted
         if misfit is not None:
-            out[column + MISFIT_SUFFIX] = misfit
+            out[column + COERCION_FAILED_SUFFIX] = misfit
         return int(fitted is None)
 
     return put
@@ -105,10 +112,10 @@ def choice(column: str, labels: Mapping[str, str]) -> Put:
         chosen = list(_chosen(value, labels))
         if len(chosen) > 1:
             out[column] = as_text([label for _, label, _ in chosen])
-            out[ids + MISFIT_SUFFIX] = as_text([each for each, _, _ in chosen])
+            out[ids + COERCION_FAILED_SUFFIX] = as_text([each for each, _, _ in chosen])
         elif chosen:
             each, out[column], fits = chosen[0]
-            out[ids if fits else ids + MISFIT_SUFFIX] = each
+            out[ids if fits else ids + COERCION_FAILED_SUFFIX] = each
         strange = _keep_strange(column, value, out)
         return int(strange or len(chosen) > 1 or not all(fits for _, _, fits in chosen))
 
@@ -127,8 +134,8 @@ def choices(column: str, labels: Mapping[str, str]) -> Put:
             out[rows] = [
                 {"id": each if fits else None, "label": label} for each, label, fits in chosen
             ]
-        misfits = sum(not fits for _, _, fits in chosen)
-        return misfits + _keep_strange(column, value, out)
+        coercion_failures = sum(not fits for _, _, fits in chosen)
+        return coercion_failures + _keep_strange(column, value, out)
 
     return put
 
@@ -149,7 +156,7 @@ def _chosen(value: Any, labels: Mapping[str, str]) -> Iterator[tuple[Any, str, b
             given, label = item.get("id"), item.get("label")
             if given is None and label is None and item:
                 label = as_text(item)
-        fitted = None if given is None else fit_bigint(given)
+        fitted = None if given is None else coerce_bigint(given)
         fits = fitted is not COERCION_FAILED
         option = fitted if fits else as_text(given)
         if label is not None:
@@ -166,7 +173,7 @@ def _items(value: Any) -> list[Any]:
     if type(value) is not str or value.isdecimal():
         return [value]
     ids = [part for each in value.split(",") if (part := each.strip())]
-    are_ids = all(fit_bigint(part) is not COERCION_FAILED for part in ids)
+    are_ids = all(coerce_bigint(part) is not COERCION_FAILED for part in ids)
     return ids if (ids or not value) and are_ids else [value]
 
 
@@ -174,6 +181,6 @@ def _keep_strange(column: str, value: Any, out: Row) -> bool:
     """Keep a value whole whose options say more than id and label."""
     items = value if type(value) is list else [value]
     if any(type(item) is dict and item.keys() - OPTION_KEYS for item in items):
-        out[column + MISFIT_SUFFIX] = as_text(value)
+        out[column + COERCION_FAILED_SUFFIX] = as_text(value)
         return True
     return False

@@ -15,7 +15,7 @@ from dlt.common.normalizers.json.helpers import get_nested_row_hash, normalize_i
 from dlt.common.normalizers.utils import generate_dlt_id
 from dlt.common.schema import Schema
 
-from pipedrive_assets.rows.fit import Fit, fit_date, fit_timestamp
+from pipedrive_assets.rows.coercion import Coercer, coerce_date, coerce_timestamp
 
 Row = Mapping[str, Any]
 
@@ -39,7 +39,7 @@ _PLAIN: dict[str, type] = {
     "json": _JSON,
 }
 _UNTRUSTED = {"timestamp": _MOMENT, "date": _DAY}
-_CHECKS: dict[type, Fit] = {_MOMENT: fit_timestamp, _DAY: fit_date}
+_CHECKS: dict[type, Coercer] = {_MOMENT: coerce_timestamp, _DAY: coerce_date}
 _ALSO = {(float, int), (_JSON, dict), (_JSON, list)}
 
 

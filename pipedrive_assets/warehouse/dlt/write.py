@@ -19,7 +19,7 @@ from pipedrive_assets.warehouse.duckdb.file import DuckDbFile
 from pipedrive_assets.warehouse.duckdb.file_lock import WAREHOUSE_FAULTS
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
-LESSON_ROWS = 100
+SCHEMA_SAMPLE_ROWS = 100
 """Rows from which dlt learns new columns, before the others are looked at once more."""
 
 WORTH_ROWS = 600
@@ -48,13 +48,13 @@ def load_rows(
     for row in rows:
         by_parent.setdefault(row[entity.key[0]], []).append(row)
     groups = [*by_parent.values()]
-    if not isinstance(warehouse.store, DuckDbFile):
+    if not isinstance(warehouse.backend, DuckDbFile):
         return _run(warehouse, entity, groups, custom)
     left, last = _load_plain(warehouse, entity, groups, custom)
     if not left:
         return last
-    lesson, rest = _parted(left)
-    last = _run(warehouse, entity, lesson, custom)
+    schema_sample, rest = _parted(left)
+    last = _run(warehouse, entity, schema_sample, custom)
     if rest:
         left, last = _load_plain(warehouse, entity, rest, custom)
     if rest and left:
@@ -64,7 +64,7 @@ def load_rows(
 
 def make_table(warehouse: Warehouse, entity: Entity, custom: FieldSet | None) -> DltRun:
     """Make the table and its columns, typed, where there are none yet."""
-    if isinstance(warehouse.store, DuckDbFile):
+    if isinstance(warehouse.backend, DuckDbFile):
         _, last = _load_plain(warehouse, entity, [], custom)
         if last:
             return last
@@ -78,7 +78,7 @@ def _parted(groups: Sequence[Group]) -> tuple[list[Group], list[Group]]:
     rows = 0
     for count, group in enumerate(groups, 1):
         rows += len(group)
-        if rows >= LESSON_ROWS:
+        if rows >= SCHEMA_SAMPLE_ROWS:
             return list(groups[:count]), list(groups[count:])
     return list(groups), []
 
@@ -118,7 +118,7 @@ def _one_run(warehouse: Warehouse, name: str) -> Iterator[None]:
         yield
     except WAREHOUSE_FAULTS as error:
         warehouse.forget(name)
-        raise_alone(warehouse.explain(_cause(error)))
+        raise_alone(warehouse.translate_error(_cause(error)))
     except BaseException:
         warehouse.forget(name)
         raise

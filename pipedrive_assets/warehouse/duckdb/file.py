@@ -15,13 +15,13 @@ import duckdb
 import filelock
 
 from pipedrive_assets.errors import WarehouseError, raise_alone
+from pipedrive_assets.warehouse.backend import Locks
 from pipedrive_assets.warehouse.dialect import Sql
 from pipedrive_assets.warehouse.duckdb import read_copy
 from pipedrive_assets.warehouse.duckdb.destination import typed_duckdb
-from pipedrive_assets.warehouse.duckdb.file_lock import explain, hold, is_locked
+from pipedrive_assets.warehouse.duckdb.file_lock import acquire, is_locked, translate_error
 from pipedrive_assets.warehouse.private_files import FILE_MODE, private_folder
 from pipedrive_assets.warehouse.replace_file import real_path, replace_file
-from pipedrive_assets.warehouse.store import Locks
 
 
 class DuckDbFile:
@@ -58,9 +58,9 @@ class DuckDbFile:
         """The file's size."""
         return self.path.stat().st_size / 1e6
 
-    def explain(self, error: BaseException) -> WarehouseError:
+    def translate_error(self, error: BaseException) -> WarehouseError:
         """One sentence for whatever DuckDB, dlt or the disk said."""
-        return explain(error, self.path)
+        return translate_error(error, self.path)
 
     @contextlib.contextmanager
     def opening(self) -> Iterator[None]:
@@ -76,7 +76,7 @@ class DuckDbFile:
             if is_new:
                 self.path.unlink(missing_ok=True)
             if isinstance(error, duckdb.Error | OSError):
-                raise_alone(self.explain(error))
+                raise_alone(self.translate_error(error))
             raise
 
     def _make(self) -> None:
@@ -88,7 +88,7 @@ class DuckDbFile:
             fresh.chmod(self._mode)
             fresh.replace(target)
 
-    def settle(self) -> None:
+    def after_write(self) -> None:
         """Give DuckDB's log of what is not in the file yet the permissions of the file."""
         target = real_path(self.path)
         with contextlib.suppress(FileNotFoundError, PermissionError):
@@ -137,7 +137,7 @@ class DuckDbFile:
                 replace_file(fresh, target)
             Path(f"{target}.wal").unlink(missing_ok=True)
         except (duckdb.Error, OSError) as error:
-            raise_alone(self.explain(error))
+            raise_alone(self.translate_error(error))
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, fresh: Path) -> list[str]:
@@ -186,7 +186,7 @@ class FileLocks:
     @contextlib.contextmanager
     def whole(self) -> Iterator[None]:
         """Hold the file."""
-        with hold(self._whole, self._path, f"the warehouse {self._path}", file_mode=self._mode):
+        with acquire(self._whole, self._path, f"the warehouse {self._path}", file_mode=self._mode):
             yield
 
     @contextlib.contextmanager
@@ -195,8 +195,10 @@ class FileLocks:
         if name not in self._tables:
             path = self._path.parent / f".{self._path.name}.locks" / name
             self._tables[name] = filelock.FileLock(path, timeout=self._seconds, mode=self._mode)
-        lock, what = self._tables[name], f"the table {name} of {self._path}"
-        with hold(lock, self._path, what, before_waiting=before_waiting, file_mode=self._mode):
+        table_lock, what = self._tables[name], f"the table {name} of {self._path}"
+        with acquire(
+            table_lock, self._path, what, before_waiting=before_waiting, file_mode=self._mode
+        ):
             yield
 
     def close(self) -> None:

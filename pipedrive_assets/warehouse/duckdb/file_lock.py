@@ -24,7 +24,7 @@ FULL_BYTES = 64 * 1024
 
 
 @contextlib.contextmanager
-def hold(
+def acquire(
     lock: filelock.BaseFileLock,
     warehouse: Path,
     what: str,
@@ -50,7 +50,7 @@ def hold(
             "Nothing was lost; run again when it has finished."
         ) from None
     except OSError as error:
-        raise_alone(explain(error, warehouse))
+        raise_alone(translate_error(error, warehouse))
     try:
         if lock.lock_counter == 1:
             _leave_note(note)
@@ -71,7 +71,7 @@ def _read_note(note: Path) -> str:
     return "unknown"
 
 
-def explain(error: BaseException, path: Path) -> WarehouseError:
+def translate_error(error: BaseException, path: Path) -> WarehouseError:
     """One sentence for whatever DuckDB, dlt or the disk raised.
 
     Faults are told apart by their classes and codes, and by how DuckDB's messages begin and end:

@@ -31,11 +31,11 @@ class AdvisoryLocks:
         connect: Callable[[], Sql],
         *,
         seconds: float,
-        explain: Callable[[BaseException], WarehouseError],
+        translate_error: Callable[[BaseException], WarehouseError],
     ) -> None:
         """`what` names the server to people."""
         self._what, self._dataset, self._connect = what, dataset, connect
-        self._seconds, self._explain = seconds, explain
+        self._seconds, self._translate_error = seconds, translate_error
         self._session: Sql | None = None
         self._own, self._depth = threading.RLock(), 0
         self._tables: dict[str, int] = {}
@@ -129,7 +129,7 @@ class AdvisoryLocks:
                 raise
             except Exception as error:  # noqa: BLE001 - one sentence for all
                 self.close()
-                raise_alone(self._explain(error))
+                raise_alone(self._translate_error(error))
 
     def _begin(self) -> Sql:
         if any(self._tables.values()):

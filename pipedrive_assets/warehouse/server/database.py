@@ -11,6 +11,7 @@ from dlt.destinations.exceptions import DestinationConnectionError
 
 from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.fault_text import causes, described
+from pipedrive_assets.warehouse.backend import Locks
 from pipedrive_assets.warehouse.dialect import POSTGRES, Sql
 from pipedrive_assets.warehouse.dlt.settings import dlt_settings
 from pipedrive_assets.warehouse.ledger import all_columns
@@ -18,7 +19,6 @@ from pipedrive_assets.warehouse.server.advisory_locks import AdvisoryLocks
 from pipedrive_assets.warehouse.server.credentials import configuration, location
 from pipedrive_assets.warehouse.server.faults import BUSY, sentence_of, state_of
 from pipedrive_assets.warehouse.server.process_locks import ProcessLocks
-from pipedrive_assets.warehouse.store import Locks
 
 
 class DatabaseServer:
@@ -63,7 +63,11 @@ class DatabaseServer:
         if dialect != POSTGRES:
             return ProcessLocks()
         return AdvisoryLocks(
-            f"{self}:{dataset}", dataset, connect, seconds=seconds, explain=self.explain
+            f"{self}:{dataset}",
+            dataset,
+            connect,
+            seconds=seconds,
+            translate_error=self.translate_error,
         )
 
     def exists(self, look: Callable[[], AbstractContextManager[Sql]]) -> bool:
@@ -71,7 +75,7 @@ class DatabaseServer:
         with look() as sql:
             return bool(sql.has_dataset())
 
-    def explain(self, error: BaseException) -> WarehouseError:
+    def translate_error(self, error: BaseException) -> WarehouseError:
         """One sentence for whatever the server, its driver or dlt said, without the password."""
         found = causes(error)
         for each in found:
@@ -99,7 +103,7 @@ class DatabaseServer:
         """Nothing is left behind."""
         yield
 
-    def settle(self) -> None:
+    def after_write(self) -> None:
         """Nothing is to be tidied up."""
 
     def is_busy(self, error: BaseException) -> bool:

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity
+from pipedrive_assets.rows.coercion import COERCION_FAILED, FITS
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.rows.custom_fields.resolve import plan_fields, resolve
-from pipedrive_assets.rows.fit import COERCION_FAILED, FITS
+from pipedrive_assets.rows.custom_fields.map_fields import map_custom_fields, place_fields
+from pipedrive_assets.rows.normalize import fingerprint, normalize_row
 from pipedrive_assets.rows.references import is_reference, reference
-from pipedrive_assets.rows.shape import fingerprint, shape
 
 PLAIN = [entity for entity in ENTITIES if entity.shape == "plain"]
 DEALS, PERSONS, USERS = BY_NAME["deals"], BY_NAME["persons"], BY_NAME["users"]
@@ -56,7 +56,7 @@ plain_rows = st.one_of([rows_of(entity) for entity in PLAIN])
 
 
 def shaped(entity: Entity, row: dict[str, Any]) -> dict[str, Any]:
-    out, _ = shape(entity, row)
+    out, _ = normalize_row(entity, row)
     return {name: value for name, value in out.items() if not name.startswith("_")}
 
 
@@ -89,8 +89,8 @@ def forms(value: object) -> Iterator[object]:
 @given(any_rows)
 def test_shaping_never_fails(drawn: tuple[Entity, dict[str, Any]]) -> None:
     entity, row = drawn
-    out, misfits = shape(entity, row, parent_id=7)
-    assert misfits >= 0
+    out, coercion_failures = normalize_row(entity, row, parent_id=7)
+    assert coercion_failures >= 0
     assert {"_row_hash", "_deleted_at", "_deleted_reason"} <= set(out)
 
 
@@ -132,7 +132,7 @@ def test_what_stands_in_a_typed_column_is_of_its_type(
 def test_shaping_leaves_the_row_sent_alone(drawn: tuple[Entity, dict[str, Any]]) -> None:
     entity, row = drawn
     before = json.dumps(row)
-    shape(entity, row, parent_id=7)
+    normalize_row(entity, row, parent_id=7)
     assert before == json.dumps(row)
 
 
@@ -142,7 +142,9 @@ def test_a_row_shaped_twice_has_one_fingerprint_whatever_the_order_of_keys(
 ) -> None:
     entity, row = drawn
     turned = dict(reversed(row.items()))
-    assert shape(entity, row)[0]["_row_hash"] == shape(entity, turned)[0]["_row_hash"]
+    assert (
+        normalize_row(entity, row)[0]["_row_hash"] == normalize_row(entity, turned)[0]["_row_hash"]
+    )
 
 
 @given(st.dictionaries(texts, values, max_size=4))
@@ -192,8 +194,8 @@ def test_the_fingerprint_tells_a_changed_custom_field_but_not_a_new_empty_one() 
 def test_a_value_that_fits_is_loaded_in_its_columns_form(
     column: str, sent: object, expected: object
 ) -> None:
-    out, misfits = shape(DEALS, {column: sent})
-    assert (expected, 0) == (out[column], misfits)
+    out, coercion_failures = normalize_row(DEALS, {column: sent})
+    assert (expected, 0) == (out[column], coercion_failures)
 
 
 @pytest.mark.parametrize(
@@ -218,13 +220,13 @@ def test_a_value_that_does_not_fit_is_kept_as_text_beside_its_column(
 ) -> None:
     assert ({column: None, f"{column}__v_text": text}, 1) == (
         shaped(DEALS, {column: sent}),
-        shape(DEALS, {column: sent})[1],
+        normalize_row(DEALS, {column: sent})[1],
     )
 
 
 def test_an_option_object_in_a_text_column_without_an_id_column_is_kept_as_json() -> None:
-    out, misfits = shape(DEALS, {"title": {"id": 3, "label": "Příliš drahé"}})
-    assert ('{"id":3,"label":"Příliš drahé"}', 1) == (out["title"], misfits)
+    out, coercion_failures = normalize_row(DEALS, {"title": {"id": 3, "label": "Příliš drahé"}})
+    assert ('{"id":3,"label":"Příliš drahé"}', 1) == (out["title"], coercion_failures)
 
 
 @pytest.mark.parametrize(
@@ -261,10 +263,12 @@ def test_an_address_stays_nested(sent: object, expected: object) -> None:
 
 def test_an_empty_list_in_place_of_a_nested_object_is_an_empty_object() -> None:
     """PHP writes an empty object as `[]`."""
-    row, misfits = shape(ORGANIZATIONS, {"address": []})
-    assert ({}, 0) == (row["address"], misfits)
-    plan = plan_fields([])
-    assert ({"id": 1, "custom_fields": None}, 0) == resolve({"id": 1, "custom_fields": []}, plan)
+    row, coercion_failures = normalize_row(ORGANIZATIONS, {"address": []})
+    assert ({}, 0) == (row["address"], coercion_failures)
+    plan = place_fields([])
+    assert ({"id": 1, "custom_fields": None}, 0) == map_custom_fields(
+        {"id": 1, "custom_fields": []}, plan
+    )
 
 
 @pytest.mark.parametrize(
@@ -283,4 +287,4 @@ def test_an_empty_list_in_place_of_a_nested_object_is_an_empty_object() -> None:
 def test_a_deleted_row_says_since_when(
     entity: Entity, row: dict[str, Any], expected: str | None
 ) -> None:
-    assert expected == shape(entity, row)[0]["_deleted_at"]
+    assert expected == normalize_row(entity, row)[0]["_deleted_at"]

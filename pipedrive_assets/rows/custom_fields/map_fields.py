@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipedrive_assets.rows.coercion import as_text
 from pipedrive_assets.rows.custom_fields.columns import columns_for, lists_for
 from pipedrive_assets.rows.custom_fields.definitions import (
     FieldDefinition,
@@ -15,7 +16,7 @@ from pipedrive_assets.rows.custom_fields.definitions import (
     is_hash,
     parse_definition,
 )
-from pipedrive_assets.rows.custom_fields.layouts import MISFIT_SUFFIX, layout_of
+from pipedrive_assets.rows.custom_fields.layouts import COERCION_FAILED_SUFFIX, layout_of
 from pipedrive_assets.rows.custom_fields.mapping import (
     MAPPING_COLUMNS,
     LabelChange,
@@ -26,7 +27,6 @@ from pipedrive_assets.rows.custom_fields.mapping import (
     update_mapping,
 )
 from pipedrive_assets.rows.custom_fields.values import Put, Row, labels_in, puts_of
-from pipedrive_assets.rows.fit import as_text
 
 __all__ = [
     "BUILT_IN_SUFFIX",
@@ -41,11 +41,11 @@ __all__ = [
     "flow_field",
     "label_changes",
     "lists_for",
+    "map_custom_fields",
     "mapping_record",
     "parse_definition",
     "parse_mapping_record",
-    "plan_fields",
-    "resolve",
+    "place_fields",
     "update_mapping",
 ]
 
@@ -81,7 +81,7 @@ class CustomFields:
     columns: frozenset[str]
 
 
-def plan_fields(rows: Iterable[MappingRow]) -> CustomFields:
+def place_fields(rows: Iterable[MappingRow]) -> CustomFields:
     """Make an entity's mapping ready to resolve its rows."""
     whole: dict[str, Place] = {}
     parts: dict[str, Place] = {}
@@ -99,18 +99,18 @@ def plan_fields(rows: Iterable[MappingRow]) -> CustomFields:
 
 
 def _place(row: MappingRow, part: str | None, columns: Iterable[str], put: Put) -> Place:
-    owned = frozenset(name + suffix for name in columns for suffix in ("", MISFIT_SUFFIX))
+    owned = frozenset(name + suffix for name in columns for suffix in ("", COERCION_FAILED_SUFFIX))
     return Place(field=row, part=part, columns=owned, put=put)
 
 
-def resolve(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row, int]:
+def map_custom_fields(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row, int]:
     """Put a row's custom fields under their names; also count the values that did not fit.
 
     Null ones are left out. Takes the object of API v2, the flat keys of v1, and both.
     """
     out, loose = _apart(row, fields)
     left: Row = {}
-    misfits, values = 0, fields.values
+    coercion_failures, values = 0, fields.values
     nested = out.pop(NESTED, None)
     if type(nested) is dict:
         for key, value in nested.items():
@@ -120,15 +120,15 @@ def resolve(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row, int]:
             if put is None:
                 loose.append((key, value))
             else:
-                misfits += put(value, out)
+                coercion_failures += put(value, out)
     elif nested is not None and nested != []:  # PHP writes an empty object as an empty list.
-        misfits += 1
+        coercion_failures += 1
         left[NESTED] = nested
     if loose:
-        misfits += _put_loose(loose, fields, out, left)
+        coercion_failures += _put_loose(loose, fields, out, left)
     if left or NESTED in row:
         out[NESTED] = left or None
-    return out, misfits
+    return out, coercion_failures
 
 
 def _apart(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row, list[tuple[str, Any]]]:
@@ -150,17 +150,17 @@ def _put_loose(loose: list[tuple[str, Any]], fields: CustomFields, out: Row, lef
     """Put values with keys that may be parts or unknown, whole fields first; one whose column is
     filled already stays under its key.
     """
-    misfits = 0
+    coercion_failures = 0
     for key, value in sorted(loose, key=lambda item: item[0] not in fields.values):
         place = fields.places.get(key)
         if value is None:
             continue
         if place is not None and place.columns.isdisjoint(out):
-            misfits += place.put(value, out)
+            coercion_failures += place.put(value, out)
         else:
-            misfits += place is not None
+            coercion_failures += place is not None
             left[_free(key, left)] = value
-    return misfits
+    return coercion_failures
 
 
 def _free(key: str, row: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ class Coercion(Enum):
 
 COERCION_FAILED: Final = Coercion.FAILED
 
-Fit = Callable[[Any], Any]
+Coercer = Callable[[Any], Any]
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
@@ -52,27 +52,27 @@ def as_text(value: object) -> str:
     return value if isinstance(value, str) else _encode(value)
 
 
-def fit_text(value: object) -> object:
+def coerce_text(value: object) -> object:
     """Numbers and booleans become text; objects and lists do not fit."""
     if type(value) is str:
         return value
     return COERCION_FAILED if isinstance(value, (dict, list)) else as_text(value)
 
 
-def fit_bigint(value: object) -> object:
+def coerce_bigint(value: object) -> object:
     """Whole numbers of 64 bits, also as text or as a float."""
     if type(value) is int:
         return value if _LEAST <= value <= _MOST else COERCION_FAILED
     if type(value) is float and value.is_integer():
-        return fit_bigint(int(value))
+        return coerce_bigint(int(value))
     if type(value) is not str:
         return COERCION_FAILED
     if not value:
         return None
-    return fit_bigint(int(value)) if _WHOLE.fullmatch(value) else COERCION_FAILED
+    return coerce_bigint(int(value)) if _WHOLE.fullmatch(value) else COERCION_FAILED
 
 
-def fit_double(value: object) -> object:
+def coerce_double(value: object) -> object:
     """Finite numbers, also as text; a whole one stays whole."""
     if type(value) is float:
         return value if isfinite(value) else COERCION_FAILED
@@ -86,7 +86,7 @@ def fit_double(value: object) -> object:
     return number if isfinite(number) else COERCION_FAILED
 
 
-def fit_bool(value: object) -> object:
+def coerce_bool(value: object) -> object:
     """Booleans, and the 0, 1 and "true" that the old API version writes."""
     if type(value) is bool:
         return value
@@ -95,7 +95,7 @@ def fit_bool(value: object) -> object:
     return bool(value) if isinstance(value, (int, float)) and value in (0, 1) else COERCION_FAILED
 
 
-def fit_timestamp(value: object) -> object:
+def coerce_timestamp(value: object) -> object:
     """UTC text ending in Z; without a designator it is UTC already, as in API v1."""
     if type(value) is not str:
         return COERCION_FAILED
@@ -119,7 +119,7 @@ def _in_utc(text: str) -> object:
         return COERCION_FAILED
 
 
-def fit_date(value: object) -> object:
+def coerce_date(value: object) -> object:
     """Calendar dates; a midnight says no more than its date."""
     if type(value) is not str:
         return COERCION_FAILED
@@ -137,18 +137,18 @@ def _day(text: str) -> object:
         return COERCION_FAILED
 
 
-def fit_json(value: object) -> object:
+def coerce_json(value: object) -> object:
     """Anything, as it is."""
     return value
 
 
-FITS: dict[str, Fit] = {
-    "text": fit_text,
-    "bigint": fit_bigint,
-    "double": fit_double,
-    "bool": fit_bool,
-    "timestamp": fit_timestamp,
-    "date": fit_date,
-    "json": fit_json,
+FITS: dict[str, Coercer] = {
+    "text": coerce_text,
+    "bigint": coerce_bigint,
+    "double": coerce_double,
+    "bool": coerce_bool,
+    "timestamp": coerce_timestamp,
+    "date": coerce_date,
+    "json": coerce_json,
 }
 """The fit of each of dlt's types that the column files use."""

@@ -33,7 +33,7 @@ class Locks(Protocol):
         """Let go of whatever it takes to hold something."""
 
 
-class Store(Protocol):
+class Backend(Protocol):
     """A place for a warehouse. `str` of it tells which, without a secret."""
 
     @property
@@ -63,13 +63,13 @@ class Store(Protocol):
     def megabytes(self) -> float | None:
         """How large it is; None: unknown without asking."""
 
-    def explain(self, error: BaseException) -> WarehouseError:
+    def translate_error(self, error: BaseException) -> WarehouseError:
         """One sentence for whatever the libraries said."""
 
     def opening(self) -> AbstractContextManager[None]:
         """Around the opening: leaves nothing half-made behind when it fails."""
 
-    def settle(self) -> None:
+    def after_write(self) -> None:
         """Tidy up after the warehouse was written."""
 
     def is_busy(self, error: BaseException) -> bool:

@@ -11,24 +11,24 @@ from typing import Any
 
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.child import change_row, child_row
+from pipedrive_assets.rows.coercion import COERCION_FAILED, FITS, Coercer, as_text, coerce_text
 from pipedrive_assets.rows.columns import Column, columns_of
 from pipedrive_assets.rows.exclusion import leave_out
 from pipedrive_assets.rows.fingerprint import fingerprint
-from pipedrive_assets.rows.fit import COERCION_FAILED, FITS, Fit, as_text, fit_text
 from pipedrive_assets.rows.flow import flow_row
-from pipedrive_assets.rows.links import cleaned, fit_link, is_link
+from pipedrive_assets.rows.links import cleaned, coerce_link, is_link
 from pipedrive_assets.rows.participant import participant_row
 from pipedrive_assets.rows.references import (
     OPTION_KEYS,
-    fit_reference,
+    coerce_reference,
     has_id,
     is_reference,
     reference,
 )
 
-__all__ = ["MISFIT_SUFFIX", "fingerprint", "shape"]
+__all__ = ["COERCION_FAILED_SUFFIX", "fingerprint", "normalize_row"]
 
-MISFIT_SUFFIX = "__v_text"
+COERCION_FAILED_SUFFIX = "__v_text"
 DELETED = "deleted"
 """The reason of a row that Pipedrive itself calls deleted."""
 
@@ -43,11 +43,11 @@ Row = dict[str, Any]
 class Plan:
     """How each key of an object is treated; a key in none of the three passes through."""
 
-    leaves: dict[str, Fit] = field(default_factory=dict)
+    leaves: dict[str, Coercer] = field(default_factory=dict)
     objects: dict[str, "Plan"] = field(default_factory=dict)
     lists: dict[str, "Plan"] = field(default_factory=dict)
 
-    def add(self, path: str, fit: Fit) -> None:
+    def add(self, path: str, fit: Coercer) -> None:
         """Take in a column, `a__b` being the leaf b of the object a."""
         outer, nested, leaf = path.partition("__")
         if nested and outer:
@@ -67,16 +67,16 @@ def _plan_of(columns: Mapping[str, Column]) -> Plan:
     plan = Plan()
     for name, column in columns.items():
         is_text_link = column.type == "text" and is_link(name)
-        plan.add(name, fit_link if is_text_link else FITS[column.type])
+        plan.add(name, coerce_link if is_text_link else FITS[column.type])
     return plan
 
 
-def shape(
+def normalize_row(
     entity: Entity, row: Mapping[str, Any], *, parent_id: int | None = None
 ) -> tuple[Row, int]:
     """Make the row to load; also count the values that did not fit their column's type."""
     out: Row = {}
-    misfits = _object(_prepared(entity, row, parent_id), _plan(entity.name), out)
+    coercion_failures = _object(_prepared(entity, row, parent_id), _plan(entity.name), out)
     deleted = _is_deleted(out)
     deleted_at = _deleted_at(out) if deleted else None
     for name in entity.excluded:
@@ -84,7 +84,7 @@ def shape(
     out["_row_hash"] = fingerprint(out)
     out["_deleted_at"] = deleted_at
     out["_deleted_reason"] = DELETED if deleted else None
-    return out, misfits
+    return out, coercion_failures
 
 
 def _prepared(entity: Entity, row: Mapping[str, Any], parent_id: int | None) -> Mapping[str, Any]:
@@ -115,18 +115,18 @@ def _deleted_at(row: Row) -> str | None:
 
 def _object(row: Mapping[str, Any], plan: Plan, out: Row) -> int:
     """Fill `out` from `row`; returns the number of misfits."""
-    leaves, misfits = plan.leaves, 0
+    leaves, coercion_failures = plan.leaves, 0
     for name, value in row.items():
         fit = leaves.get(name)
         if fit is None:
-            misfits += _branch(name, value, plan, out)
-        elif value is None or (fit is fit_text and type(value) is str):
+            coercion_failures += _branch(name, value, plan, out)
+        elif value is None or (fit is coerce_text and type(value) is str):
             out[name] = value
         elif (fitted := fit(value)) is COERCION_FAILED:
-            misfits += _instead_of_value(name, value, plan, out)
+            coercion_failures += _instead_of_value(name, value, plan, out)
         else:
             out[name] = fitted
-    return misfits
+    return coercion_failures
 
 
 def _instead_of_value(name: str, value: object, plan: Plan, out: Row) -> int:
@@ -143,16 +143,16 @@ def _instead_of_value(name: str, value: object, plan: Plan, out: Row) -> int:
     return 1
 
 
-def _put_reference(name: str, value: Mapping[str, Any], fit: Fit, out: Row) -> int:
+def _put_reference(name: str, value: Mapping[str, Any], fit: Coercer, out: Row) -> int:
     """Keep the id alone: the record has a table of its own, and may hold personal data."""
-    fitted, misfit = fit_reference(value, fit)
+    fitted, misfit = coerce_reference(value, fit)
     out[name] = fitted
     if misfit is not None:
-        out[name + MISFIT_SUFFIX] = misfit
+        out[name + COERCION_FAILED_SUFFIX] = misfit
     return int(fitted is None)
 
 
-def _put_option(name: str, value: Mapping[str, Any], fit: Fit, out: Row) -> int:
+def _put_option(name: str, value: Mapping[str, Any], fit: Coercer, out: Row) -> int:
     """Keep the label and the id in columns of their own, as for a custom field's option."""
     key, label = value.get("id"), value.get("label")
     fitted = None if key is None else fit(key)
@@ -164,20 +164,20 @@ def _put_option(name: str, value: Mapping[str, Any], fit: Fit, out: Row) -> int:
     return 0
 
 
-def _keep(name: str, value: object, fit: Fit, out: Row) -> None:
+def _keep(name: str, value: object, fit: Coercer, out: Row) -> None:
     """Put a misfit where it can stay: as JSON in a text column, else beside its column."""
-    if fit in {fit_text, fit_link}:
+    if fit in {coerce_text, coerce_link}:
         out[name] = as_text(value)
     else:
         out[name] = None
-        out[name + MISFIT_SUFFIX] = as_text(value)
+        out[name + COERCION_FAILED_SUFFIX] = as_text(value)
 
 
 def _branch(name: str, value: object, plan: Plan, out: Row) -> int:
     """Treat a key that is no plain column: a list, a nested object, or unknown."""
     if name in plan.lists:
-        out[name], misfits = _list(value, plan.lists[name])
-        return misfits
+        out[name], coercion_failures = _list(value, plan.lists[name])
+        return coercion_failures
     inner = plan.objects.get(name)
     if inner is None and is_reference(name) and isinstance(value, dict) and has_id(value):
         out[name] = reference(value)
@@ -185,7 +185,7 @@ def _branch(name: str, value: object, plan: Plan, out: Row) -> int:
     if inner is None:
         out[name] = cleaned({name: value})[name] if is_link(name) else value
         # The reading layer keeps a misfit of a column that decisions depend on.
-        return int(name.endswith(MISFIT_SUFFIX))
+        return int(name.endswith(COERCION_FAILED_SUFFIX))
     if isinstance(value, dict):
         nested: Row = {}
         out[name] = nested
@@ -199,25 +199,25 @@ def _branch(name: str, value: object, plan: Plan, out: Row) -> int:
 
 def _instead_of_object(name: str, value: object, inner: Plan, out: Row) -> int:
     """Take an address that comes as plain text for its `value`; keep anything else as text."""
-    if inner.leaves.get("value") is fit_text:
+    if inner.leaves.get("value") is coerce_text:
         out[name] = {"value": as_text(value)}
     else:
-        out[name + MISFIT_SUFFIX] = as_text(value)
+        out[name + COERCION_FAILED_SUFFIX] = as_text(value)
     return 1
 
 
 def _list(value: object, plan: Plan) -> tuple[list[Any], int]:
     """Fit a list's items, nulls left out; a lone value is a list of one."""
     fitted: list[Any] = []
-    misfits = 0
+    coercion_failures = 0
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, dict):
             kept: Row = {}
-            misfits += _object(item, plan, kept)
+            coercion_failures += _object(item, plan, kept)
             fitted.append(kept)
         elif item is not None:
-            misfits += _plain_item(item, plan, fitted)
-    return fitted, misfits
+            coercion_failures += _plain_item(item, plan, fitted)
+    return fitted, coercion_failures
 
 
 def _plain_item(item: object, plan: Plan, fitted: list[Any]) -> int:
