@@ -118,7 +118,7 @@ def test_one_failing_table_fails_the_run_and_leaves_the_others_materialized(run,
         ("assets", "sample_facts", "preview (RuntimeError)"),
         ("assets", "schema_facts", "table schema (RuntimeError)"),
         ("assets", "record_covered", "metadata (RuntimeError)"),
-        ("checks", "examine", None),
+        ("checks", "run_checks", None),
     ],
 )
 def test_what_fails_after_a_table_was_loaded_ends_no_other_table(

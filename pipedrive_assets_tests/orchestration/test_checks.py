@@ -34,7 +34,7 @@ def test_every_table_has_its_checks_and_none_blocks():
         spec.asset_key.to_user_string() for spec in specs
     }
     assert not any(spec.blocking for spec in specs)
-    assert ["keys", "baseline", "fresh", "references", "waiting", "all_parents_read"] == (
+    assert ["keys", "initial_load", "fresh", "references", "waiting", "all_parents_read"] == (
         check_names(BY_NAME["deals_flow"])
     )
 
@@ -129,7 +129,7 @@ def test_unread_parents_are_reported_in_a_check_the_metadata_and_the_log(office)
 def test_an_unfinished_first_load_is_told(office):
     report = replace(office.load("stages")["stages"], initial_load_at=None)
 
-    initial_load = found(office, report)["baseline"]
+    initial_load = found(office, report)["initial_load"]
 
     assert not initial_load.sound
     assert "dagster asset materialize --select stages" in initial_load.sentence

@@ -10,7 +10,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipedrive_assets.rows import shape
+from pipedrive_assets.rows import normalize
 from pipedrive_assets.rows.custom_fields import layouts
 from pipedrive_assets.rows.custom_fields.layouts import LAYOUTS, layout_of
 from pipedrive_assets.rows.custom_fields.map_fields import (
@@ -274,7 +274,7 @@ def test_an_unknown_field_sent_twice_is_kept_twice():
 
 
 def test_misfits_stand_where_those_of_built_in_columns_do():
-    assert shape.COERCION_FAILED_SUFFIX == layouts.COERCION_FAILED_SUFFIX
+    assert normalize.COERCION_FAILED_SUFFIX == layouts.COERCION_FAILED_SUFFIX
 
 
 @pytest.mark.parametrize(
