@@ -11,7 +11,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from pipedrive_assets.load.progress import EtaEstimator, Progress, ProgressLines, Watch, duration
+from pipedrive_assets.load.progress import (
+    EtaEstimator,
+    OnProgress,
+    Progress,
+    ProgressLines,
+    duration,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +32,7 @@ class Display:
         print_line: Prints a result on standard output.
     """
 
-    on_progress: Watch
+    on_progress: OnProgress
     print_line: Callable[[str], None]
 
 

@@ -24,7 +24,7 @@ def purge(person: int, *, undo: bool) -> None:
     try:
         if not warehouse.exists():
             raise ConfigurationError(
-                f"There is no warehouse {warehouse.store}, so there is nothing to erase. "
+                f"There is no warehouse {warehouse.backend}, so there is nothing to erase. "
                 "Check PIPEDRIVE_WAREHOUSE and PIPEDRIVE_DATASET."
             )
         if undo:
@@ -40,7 +40,7 @@ def purge(person: int, *, undo: bool) -> None:
 
 
 def _erase(warehouse: Warehouse, person: int) -> None:
-    size = f"{megabytes:,.0f} MB" if (megabytes := warehouse.store.megabytes) else "the tables"
+    size = f"{megabytes:,.0f} MB" if (megabytes := warehouse.backend.megabytes) else "the tables"
     print(f"Erasing the person and rewriting {size} …", file=sys.stderr, flush=True)
     touched = purge_person(warehouse, person, utc_now())
     known = recognized(warehouse, person)

@@ -14,13 +14,13 @@ from pipedrive_assets.config import SANDBOX_WAREHOUSE, Settings
 from pipedrive_assets.config.files import API_TOKEN, found_in
 from pipedrive_assets.connect import SANDBOX_NOTICE
 from pipedrive_assets.definitions import build
-from pipedrive_assets.load.progress import Watch
+from pipedrive_assets.load.progress import OnProgress
 from pipedrive_assets.orchestration.automation.target import JOB
 from pipedrive_assets.orchestration.resources import PipedriveResource
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.views.overview_page import SANDBOX_FILE
 from pipedrive_assets.warehouse import Warehouse
-from pipedrive_assets.warehouse.ledger import coverage, prepare
+from pipedrive_assets.warehouse.ledger import prepare, watermark
 from pipedrive_assets.windows import utc_now
 
 FIRST_TRY_DAYS_AGO = 7
@@ -77,7 +77,7 @@ def _next_instant(settings: Settings, now: datetime) -> datetime:
         warehouse = Warehouse(settings.warehouse, settings.dataset)
         with warehouse.sql() as sql:
             prepare(sql)
-            reached = coverage(sql, BY_NAME["deals"]).complete_until
+            reached = watermark(sql, BY_NAME["deals"]).complete_until
         warehouse.close()
     start = now.replace(microsecond=0) - FIRST_TRY_DAYS_AGO * DAY
     return reached.astimezone(timezone.utc) + DAY if reached else max(start, first)
@@ -94,7 +94,7 @@ def _run_job(settings: Settings, instant: datetime) -> dg.ExecuteInProcessResult
         class Watched(PipedriveResource):
             """Shows progress on the terminal instead of in the run's log."""
 
-            def watch(self, log: logging.Logger) -> Watch:  # noqa: ARG002 - shown elsewhere
+            def watch(self, log: logging.Logger) -> OnProgress:  # noqa: ARG002 - shown elsewhere
                 return display.on_progress
 
         definitions = build(settings, Watched(sandbox_instant=instant.isoformat()))

@@ -92,6 +92,6 @@ def excluded_columns(
 
 def _needed(entity: Entity) -> set[str]:
     """Return the columns that identify rows, order their changes, or count their children."""
-    counters = {child.counter for child in children_of(entity.name)}
+    counters = {child.count_column for child in children_of(entity.name)}
     ours = {"_row_hash", "_deleted_at", "_deleted_reason"}
     return {*entity.key, *ours, *(name for name in (entity.cursor, *counters) if name)}

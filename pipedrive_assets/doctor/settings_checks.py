@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipedrive_assets.config import SECRETS, SETTINGS, Settings, files
 from pipedrive_assets.config.files import Found, env_name
-from pipedrive_assets.doctor.finding import Finding, broken, doubtful, fine, of_error
+from pipedrive_assets.doctor.finding import Finding, fail, of_error, ok, warn
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 
 TOPIC = "settings"
@@ -26,7 +26,7 @@ def check_settings(environ: Mapping[str, str], root: Path) -> tuple[list[Finding
     lines += _unknown(found)
     try:
         if settings and settings.uses_sandbox:
-            lines.append(fine(TOPIC, "no API token, so the sandbox's invented company is loaded"))
+            lines.append(ok(TOPIC, "no API token, so the sandbox's invented company is loaded"))
     except MissingTokenError as error:
         return [*lines, of_error(TOPIC, error)], None
     return lines, settings
@@ -36,9 +36,9 @@ def _line(name: str, found: Found, reason: str | None) -> Finding:
     default = SETTINGS[name].default
     text, place = found.get(name, ("" if default is None else str(default), "default"))
     if reason:
-        return broken(TOPIC, f"{name}: {reason} ({place})", f"Correct {name} ({place}).")
+        return fail(TOPIC, f"{name}: {reason} ({place})", f"Correct {name} ({place}).")
     shown = ("set" if text else "not set") if name in SECRETS else text or "not set"
-    return fine(TOPIC, f"{name}: {shown} ({place})")
+    return ok(TOPIC, f"{name}: {shown} ({place})")
 
 
 def _unknown(found: Found) -> Iterator[Finding]:
@@ -47,4 +47,4 @@ def _unknown(found: Found) -> Iterator[Finding]:
             continue
         near = get_close_matches(name, SETTINGS, n=1)
         remedy = f"Did you mean {near[0]}?" if near else "Remove it."
-        yield doubtful(TOPIC, f"{name} ({place}) is not a setting of this project.", remedy)
+        yield warn(TOPIC, f"{name} ({place}) is not a setting of this project.", remedy)

@@ -801,7 +801,9 @@ def test_the_first_load_of_a_thousand_deals_costs_little_more_than_it_must(make_
 
 
 def test_what_the_sensor_asks_for_costs_little_when_nothing_has_changed(office):
-    watched = [e.name for e in DEFAULT_ENTITIES if e.kind is not Kind.SNAPSHOT and e.supports_updated_since]
+    watched = [
+        e.name for e in DEFAULT_ENTITIES if e.kind is not Kind.SNAPSHOT and e.supports_updated_since
+    ]
     office.load(*watched)
     office.advance(minutes=10)
     office.load(*watched, newest=False)
