@@ -269,7 +269,7 @@ def move(world: World, table: str, loser: Key, winner: Key) -> None:
             _touch_deal(world, deal_id)
 
 
-def fail_orphaned(world: World, table: str, key: Key) -> None:
+def delete_dependents(world: World, table: str, key: Key) -> None:
     """Drop what cannot outlive a row that is gone for good."""
     if table in RECORDED:
         world.histories[table].forget(int(key))

@@ -174,7 +174,7 @@ class World:
     def purge(self, table: str, key: Key) -> None:
         """Take a row away for good, with everything that hangs on it."""
         self.tables[table].drop(key)
-        consequences.fail_orphaned(self, table, key)
+        consequences.delete_dependents(self, table, key)
 
     def merge(self, table: str, loser: Key, winner: Key) -> None:
         """Merge two deals, persons or organizations: what the loser owned moves over; a deal is
@@ -185,7 +185,7 @@ class World:
             self.delete(table, loser)
         else:
             self.tables[table].drop(loser)
-            consequences.fail_orphaned(self, table, loser)
+            consequences.delete_dependents(self, table, loser)
         self.edit(table, winner)
 
     def hide(self, table: str, key: Key) -> None:
