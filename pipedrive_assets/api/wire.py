@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from pipedrive_assets.api.quiet import QuietAdapter
+from pipedrive_assets.api.no_debug_adapter import NoDebugAdapter
 from pipedrive_assets.api.verdict import ApiReply
 from pipedrive_assets.errors import ConfigurationError
 
@@ -66,7 +66,7 @@ class Wire:
                 "user-agent": user_agent,
             }
         )
-        self._door = adapter or QuietAdapter(pool_maxsize=CONNECTIONS)
+        self._door = adapter or NoDebugAdapter(pool_maxsize=CONNECTIONS)
 
     def get(self, path: str, params: Params) -> ApiReply:
         """Ask once. Raises NoReply or ConfigurationError, and nothing from the library."""

@@ -11,13 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from pipedrive_assets.load.progress import (
-    EtaEstimator,
-    OnProgress,
-    Progress,
-    ProgressLines,
-    duration,
-)
+from pipedrive_assets.load.progress import OnProgress, Progress, ProgressLines, duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,18 +89,15 @@ def _bar(title: str, stream: TextIO, monotonic: Callable[[], float]) -> Iterator
         redirect_stderr=False,
     )
     task = bar.add_task(f"{title} …", total=None)
-    eta = EtaEstimator(monotonic)
+    began = monotonic()
 
     def on_progress(progress: Progress) -> None:
-        seconds_left = eta.seconds_left(progress)
-        if progress.pages_left is None:
-            done, total = progress.tables_done, progress.tables
-            shown = f"{progress}, {duration(eta.elapsed)}"
-        else:
-            done, total = progress.pages, progress.pages + progress.pages_left
-            left = f"{duration(seconds_left)} left, " if seconds_left else ""
-            shown = f"{done / (total or 1):.0%}, {left}{progress.counts}"
-        bar.update(task, completed=done, total=total, description=shown)
+        bar.update(
+            task,
+            completed=progress.tables_done,
+            total=progress.tables,
+            description=f"{progress}, {duration(monotonic() - began)}",
+        )
 
     def print_line(line: str) -> None:
         bar.stop()

@@ -29,7 +29,7 @@ def check_server(settings: Settings) -> Iterator[Finding]:
 def _looked_at(warehouse: Warehouse) -> Finding:
     exists = warehouse.exists()
     with warehouse.readonly_client() as sql:
-        if may_make_tables(sql, exists=exists) is False:
+        if not may_make_tables(sql, exists=exists):
             place = f"the schema {sql.dataset_name}" if exists else "the database"
             text = f"The user of {warehouse.backend} may not make tables there."
             return fail(TOPIC, text, f"GRANT it CREATE on {place}.")

@@ -18,7 +18,6 @@ from pipedrive_assets.views import readable
 from pipedrive_assets.warehouse.cleanup import drop_staged
 from pipedrive_assets.warehouse.dialect import (
     TYPES,
-    converts_columns,
     dependent,
     indexes_on,
     translate,
@@ -223,7 +222,7 @@ def _convert(sql: Sql, entity: Entity, held: Columns) -> bool:
     been read whole, which is what the next load then does.
     """
     changed = [change for change in _wanted_types(entity) if _differs(held, *change)]
-    if not changed or not converts_columns(sql):
+    if not changed:
         return False
     readable.drop(sql)
     for name, column, kind in changed:

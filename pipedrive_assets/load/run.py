@@ -94,7 +94,7 @@ def run_tables(
         good = True
         with cleaned_up(warehouse):
             for report in resolve_skips(
-                _Load(context, make, ProgressTracker(context, watch)).tables()
+                _Load(context, make, ProgressTracker(len(request.entities), watch)).tables()
             ):
                 good = good and not report.error
                 yield report
@@ -199,7 +199,7 @@ class _Load:
         if self.events.is_empty:
             self.context.warehouse.release()
         while (event := self.events.take(self.tracker.seconds)) is None:
-            self.tracker.tell()
+            self.tracker.report()
         return event
 
     def _start_reader(self, table: TableWork, chunks: Iterator[Chunk]) -> None:
@@ -229,7 +229,7 @@ class _Load:
         try:
             if event.chunk:
                 table.commit(event.chunk)
-                self.tracker.tell()
+                self.tracker.report()
                 return
             if not error:
                 yield from self._finish(table)
@@ -255,5 +255,5 @@ class _Load:
         self.running.pop(table.entity.name, None)
         table.close()
         self.tracker.end(table)
-        self.tracker.tell()
+        self.tracker.report()
         yield report

@@ -92,7 +92,7 @@ class WarehouseResource(DuckDBResource):
     """
 
     destination: str = Field(
-        default=FILE_DESTINATION, description="dlt's name for it; `database` counts for duckdb."
+        default=FILE_DESTINATION, description="`duckdb` (the file in `database`) or `postgres`."
     )
 
     dataset: str = Field(description="The schema that holds the tables.")

@@ -185,7 +185,7 @@ def rebuild(sql: Sql) -> None:
         if view.base in columns:
             _create(own, view.name, dialect.translate(sql, _query(sql, view, columns)))
     make_views(sql, columns)
-    if "deals_flow" in columns and dialect.has_json(sql):
+    if "deals_flow" in columns:
         taken = {*columns, *(view.name for view in VIEWS)}
         for kind in _flow_kinds(sql):
             name, query = _flow_view(sql, kind)
@@ -203,7 +203,7 @@ def adopt(sql: Sql) -> None:
     columns = {name: list(held) for name, held in all_columns(sql).items()}
     made = {name for name, _ in live_views(sql, columns)}
     made |= {view.name for view in VIEWS} | {each.name for each in DERIVED_TABLES}
-    if "deals_flow" in columns and dialect.has_json(sql):
+    if "deals_flow" in columns:
         made |= {f"deals_flow_{_name(kind)}" for kind in _flow_kinds(sql)}
     rows = sql.execute_sql(
         "SELECT table_name FROM information_schema.tables "

@@ -58,21 +58,14 @@ def shown_type(sql: Sql, kind: str) -> str:
     return kind
 
 
-def converts_columns(sql: Sql) -> bool:
-    """Whether columns can be given another type here."""
-    return speaks(sql) in {DUCKDB, POSTGRES}
-
-
 def translate(sql: Sql, statement: str) -> str:
     """A statement as DuckDB takes it, without parameters, as this database does."""
-    name = speaks(sql)
-    if name == DUCKDB:
+    if speaks(sql) == DUCKDB:
         return statement
     import sqlglot  # noqa: PLC0415 - not needed for DuckDB
 
-    # BigQuery's quotes are no quotes to DuckDB.
-    parsed = sqlglot.parse_one(statement.replace("`", '"'), read=DUCKDB)
-    return parsed.transform(_for_postgres).sql(name) if name == POSTGRES else parsed.sql(name)
+    parsed = sqlglot.parse_one(statement, read=DUCKDB)
+    return str(parsed.transform(_for_postgres).sql(POSTGRES))
 
 
 def _for_postgres(node: Any) -> Any:
@@ -105,12 +98,13 @@ def changed_rows(sql: Sql, statement: str, *values: Any) -> int:
         return max(0, int(native.rowcount))
 
 
-def may_make_tables(sql: Sql, *, exists: bool) -> bool | None:
-    """Whether the user may make tables in the dataset, or the dataset where it does not exist yet;
-    None: the database cannot be asked.
+def may_make_tables(sql: Sql, *, exists: bool) -> bool:
+    """Return whether the user of PostgreSQL can create tables in the dataset.
+
+    Args:
+        sql: A client of a PostgreSQL database.
+        exists: Whether the dataset exists; otherwise the user has to be able to create it.
     """
-    if speaks(sql) != POSTGRES:
-        return None
     if exists:
         rows = sql.execute_sql("SELECT has_schema_privilege(%s, 'CREATE')", sql.dataset_name)
     else:
@@ -201,11 +195,6 @@ def indexes_on(sql: Sql, name: str) -> list[str]:
     return [f"index {row[0]} depends on table {name}" for row in rows or ()]
 
 
-def has_json(sql: Sql) -> bool:
-    """Whether the functions below know how to look into a JSON column here."""
-    return speaks(sql) in _JSON_KEYS
-
-
 def json_keys(sql: Sql, column: str, key: str) -> str:
     """SQL: the keys of the object under a key of a JSON column, a row each."""
     return _JSON_KEYS[speaks(sql)].format(column=column, key=key)
@@ -223,7 +212,7 @@ def json_text(sql: Sql, column: str, outer: str, inner: str) -> str:
 
 def chosen_labels(sql: Sql, text: str, labels: str) -> str:
     """SQL: a text such as `[1, 2]` with the labels that a JSON object has for the numbers."""
-    return _LABELS.get(speaks(sql), "{text}").format(text=text, labels=labels)
+    return _LABELS[speaks(sql)].format(text=text, labels=labels)
 
 
 _JSON_KEYS: Mapping[str, str] = {

@@ -239,3 +239,11 @@ def test_the_requirements_name_what_the_example_needs():
 
     assert ["..", "dlt[duckdb]>=1.31,<1.32"] == [line for line in example if line[0] != "#"]
     assert ["dlt>=1.31,<1.32", "pipedrive-assets>=0.1.0"] == copied
+
+
+def test_the_example_and_what_dlt_init_copies_are_one_file():
+    root = Path(__file__).parents[2]
+
+    assert (root / "examples" / "pipedrive_pipeline.py").samefile(
+        root / "sources" / "pipedrive_pipeline.py"
+    )

@@ -141,18 +141,15 @@ def test_credentials_may_stand_in_env(monkeypatch):
     [
         ("postgres", None, f"needs credentials.* Set {CREDENTIALS}"),
         ("postgres", "postgresql://me@localhost/db", "needs credentials"),
-        ("postgres", "hunter2 is no URL", "cannot be read"),
+        ("postgres", "hunter2 is no URL", "are invalid"),
         ("postgres", "postgresql://me:a@hunter2@localhost/db", "percent-encoded"),
         ("postgres", "postgresql://me:a@b/hunter2@localhost/db", "percent-encoded"),
-        ("filesystem", None, "holds no tables"),
-        ("lake", None, "is a DuckDB file. Set PIPEDRIVE_DESTINATION=duckdb"),
-        ("oracle9", None, "dlt knows no destination 'oracle9'"),
-        ("snowflake", None, "needs the package snowflake"),
+        ("filesystem", None, "filesystem is not supported. Use duckdb or postgres"),
+        ("snowflake", None, "snowflake is not supported. Use duckdb or postgres"),
     ],
 )
 def test_what_is_missing_is_one_sentence_that_says_what_to_set(monkeypatch, name, value, words):
     monkeypatch.delenv(CREDENTIALS, raising=False)
-    monkeypatch.setenv("DESTINATION__LAKE__DESTINATION_TYPE", "duckdb")
     if value:
         monkeypatch.setenv(CREDENTIALS, value)
 

@@ -1,11 +1,10 @@
-"""How far a run is, and how long it still takes."""
+"""How far a run is."""
 
 import pytest
 
-from pipedrive_assets.api import Caps
 from pipedrive_assets.load import LoadRequest, ReconcileRequest, load_tables, reconcile_tables
 from pipedrive_assets.load.chunk_queue import ChunkQueue
-from pipedrive_assets.load.progress import EtaEstimator, Progress, ProgressLines, duration
+from pipedrive_assets.load.progress import Progress, ProgressLines, duration
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.windows import Window
 
@@ -18,10 +17,8 @@ class Clock:
         return self.seconds
 
 
-def at(pages, left=None):
-    return Progress(
-        pages=pages, rows=9 * pages, tokens=10 * pages, tables_done=1, tables=4, pages_left=left
-    )
+def at(pages):
+    return Progress(pages=pages, rows=9 * pages, tokens=10 * pages, tables_done=1, tables=4)
 
 
 @pytest.mark.parametrize(
@@ -38,52 +35,18 @@ def test_a_duration_is_as_exact_as_anybody_wants(seconds, said):
     assert said == duration(seconds)
 
 
-def test_what_is_left_follows_from_the_pace_of_the_last_minute():
-    clock = Clock()
-    pace = EtaEstimator(clock)
-    pace.seconds_left(at(0, left=1000))
-    clock.seconds += 50
-    pace.seconds_left(at(10, left=990))
-    clock.seconds += 50
-
-    assert 50.0 == pace.seconds_left(at(500, left=490))
-    assert 100.0 == pace.elapsed
-
-
-def test_a_wait_makes_it_longer_at_once_and_a_standstill_has_no_end():
-    clock = Clock()
-    pace = EtaEstimator(clock)
-    pace.seconds_left(at(0, left=100))
-    clock.seconds += 10
-    assert 10.0 == pace.seconds_left(at(50, left=50))
-    clock.seconds += 30
-    assert 40.0 == pace.seconds_left(at(50, left=50))
-    clock.seconds += 61
-    assert pace.seconds_left(at(50, left=50)) is None
-
-
-@pytest.mark.parametrize(("seconds", "left"), [(4, 100), (10, None)])
-def test_nothing_is_foretold_too_early_or_without_a_known_end(seconds, left):
-    clock = Clock()
-    pace = EtaEstimator(clock)
-    pace.seconds_left(at(0, left=left))
-    clock.seconds += seconds
-
-    assert pace.seconds_left(at(50, left=left)) is None
-
-
 def test_a_log_gets_a_line_each_half_minute_however_often_it_is_told():
     clock, said = Clock(), []
     lines = ProgressLines(said.append, clock)
     for second in range(91):
         clock.seconds = 1000.0 + second
-        lines(at(10 * second, left=None if second < 60 else 600))
-        lines(at(10 * second, left=None if second < 60 else 600))
+        lines(at(10 * second))
+        lines(at(10 * second))
 
     assert [
         "After 30 s: 1 of 4 tables, 300 pages, 2,700 rows, 3,000 tokens",
-        "After 1 min: 1 of 4 tables, 600 pages, 5,400 rows, 6,000 tokens; about 1 min left",
-        "After 2 min: 1 of 4 tables, 900 pages, 8,100 rows, 9,000 tokens; about 1 min left",
+        "After 1 min: 1 of 4 tables, 600 pages, 5,400 rows, 6,000 tokens",
+        "After 2 min: 1 of 4 tables, 900 pages, 8,100 rows, 9,000 tokens",
     ] == said
 
 
@@ -106,7 +69,6 @@ def test_a_load_tells_how_far_it_is_and_at_last_what_it_reports(make_office):
     told, reports = watched(office, "deals", "stages", "deals_flow")
 
     assert told == sorted(told, key=lambda one: (one.pages, one.rows, one.tables_done))
-    assert told[0].pages_left is None
     assert (
         Progress(
             pages=sum(report.stats.requests for report in reports),
@@ -114,30 +76,9 @@ def test_a_load_tells_how_far_it_is_and_at_last_what_it_reports(make_office):
             tokens=sum(report.stats.tokens for report in reports),
             tables_done=3,
             tables=3,
-            pages_left=0,
         )
         == told[-1]
     )
-
-
-def test_what_the_warehouse_knows_is_foretold_from_the_first(make_office):
-    office = make_office(deals=6)
-    office.load("deals", "deals_flow")
-    calls = office.load("deals", "deals_flow", full=True)["deals_flow"].stats.requests
-
-    told, _ = watched(office, "deals_flow", full=True)
-
-    assert {calls} == {one.pages + one.pages_left for one in told}
-
-
-def test_of_what_a_cap_holds_back_nothing_is_foretold(make_office):
-    office = make_office(deals=6)
-    office.load("deals")
-
-    told, reports = watched(office, "deals_flow", caps=Caps(per_day=80))
-
-    assert reports[0].waiting
-    assert 2 == told[0].pages + told[0].pages_left
 
 
 def test_a_table_that_fails_counts_as_done(make_office):
@@ -146,7 +87,7 @@ def test_a_table_that_fails_counts_as_done(make_office):
     told, reports = watched(office, "deals_flow")
 
     assert reports[0].error
-    assert (1, 0) == (told[-1].tables_done, told[-1].pages_left)
+    assert 1 == told[-1].tables_done
 
 
 def test_a_reconciliation_tells_how_far_it_is(make_office):
@@ -157,7 +98,7 @@ def test_a_reconciliation_tells_how_far_it_is(make_office):
 
     reports = list(reconcile_tables(office.connection, office.warehouse, request, told.append))
 
-    assert None not in {one.pages_left for one in told}
+    assert 0 == told[0].tables_done
     assert (2, sum(report.written.read for report in reports)) == (
         told[-1].tables_done,
         told[-1].rows,

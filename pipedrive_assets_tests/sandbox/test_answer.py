@@ -373,7 +373,9 @@ def test_children_of_many_deals_come_in_one_call(sandbox, data):
     joined = ",".join(map(str, ids))
     rows = data(sandbox, "api/v2/deals/products", deal_ids=joined, limit=500)
 
-    one_by_one = [row for key in ids for row in data(sandbox, f"api/v2/deals/{key}/products")]
+    one_by_one = [
+        row for key in ids for row in data(sandbox, "api/v2/deals/products", deal_ids=str(key))
+    ]
     assert sorted(one_by_one, key=lambda row: row["id"]) == rows
 
 

@@ -11,7 +11,6 @@ from functools import cache
 from pipedrive_assets.sandbox.exchange import Refusal
 from pipedrive_assets.sandbox.http import (
     parameters,
-    v1_fields,
     v1_flow,
     v1_lists,
     v1_rows,
@@ -167,12 +166,6 @@ ROUTES: tuple[Route, ...] = (
         requires=("deal_ids",),
     ),
     v2("deals/{id}", 1, v2_lists.single("deals"), {**DEAL_FIELDS, **LABELS}),
-    v2(
-        "deals/{id}/products",
-        10,
-        v2_lists.of_deal("deal_products"),
-        {**sorted_by("id", "add_time", "update_time", "order_nr"), **CURSOR},
-    ),
     v2("deals/{id}/followers", 10, v2_lists.of_deal("followers"), CURSOR),
     v2("deals/{id}/discounts", 10, v2_lists.of_deal("discounts", paged=False)),
     v2("persons", 10, v2_lists.listed("persons"), PERSONS),
@@ -222,10 +215,8 @@ ROUTES: tuple[Route, ...] = (
     v1("leads/{id}", 2, v1_lists.one("leads", v1_rows.lead)),
     v1("leadLabels", 10, v1_lists.whole("lead_labels")),
     v1("leadSources", 2, v1_lists.whole("lead_sources")),
-    v1("leadFields", 20, v1_fields.old_fields("leads", own=False), OFFSET),
     v1("notes", 20, v1_lists.notes, NOTES),
     v1("notes/{id}", 2, v1_lists.one("notes", v1_rows.note)),
-    v1("noteFields", 20, v1_fields.old_fields("notes", own=True)),
     v1("files", 20, v1_lists.files, {**FILES, "sort": parameters.sorting("id", "update_time")}),
     v1("files/{id}", 2, v1_lists.one("files", v1_rows.file)),
     v1("deals/{id}/participants", 10, v1_lists.participants, OFFSET),

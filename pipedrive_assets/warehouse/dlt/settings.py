@@ -32,9 +32,6 @@ OWN: Mapping[str, Any] = {
     "delete_completed_jobs": True,
 }
 
-SERVER_KEYS = frozenset({"credentials", "destination_type", "location"})
-"""What a user may say of a server, under `[destination.<name>]`."""
-
 
 class WarehouseSettings(ConfigProvider):
     """Answers dlt's look-ups with this project's values.
@@ -70,7 +67,7 @@ class WarehouseSettings(ConfigProvider):
         if key in OWN:
             return OWN[key], name
         is_server = sections[:1] == ("destination",) and self._servers.intersection(sections[1:2])
-        if is_server and SERVER_KEYS.intersection((key, *sections[2:3])):
+        if is_server and "credentials" in (key, *sections[2:3]):
             return self._ask(key, hint, *sections), name
         return None, name
 

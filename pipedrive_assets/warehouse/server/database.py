@@ -1,4 +1,4 @@
-"""A warehouse on a database server: any SQL destination of dlt."""
+"""A warehouse in a PostgreSQL database."""
 
 import contextlib
 import re
@@ -9,7 +9,7 @@ from typing import Any
 import dlt
 from dlt.destinations.exceptions import DestinationConnectionError
 
-from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.errors import ConfigurationError, WarehouseError
 from pipedrive_assets.fault_text import causes, described
 from pipedrive_assets.warehouse.backend import Locks
 from pipedrive_assets.warehouse.dialect import POSTGRES, Sql
@@ -18,23 +18,36 @@ from pipedrive_assets.warehouse.ledger import all_columns
 from pipedrive_assets.warehouse.server.advisory_locks import AdvisoryLocks
 from pipedrive_assets.warehouse.server.credentials import configuration, location
 from pipedrive_assets.warehouse.server.faults import BUSY, sentence_of, state_of
-from pipedrive_assets.warehouse.server.process_locks import ProcessLocks
 
 
 class DatabaseServer:
-    """A Store on a server. Its credentials are asked for anew whenever it is connected to."""
+    """A backend on a server. Its credentials are looked up for each connection.
+
+    Attributes:
+        name: dlt's name of the destination.
+        file_format: The form in which dlt hands over rows; None: its default.
+    """
 
     has_copy, megabytes, stores_nul = False, None, False
+    file_format: Any = None
 
     def __init__(self, name: str) -> None:
-        """`name` is dlt's for the destination, its own or one configured.
+        """Look up the credentials.
 
-        Raises ConfigurationError for a name that is none, a package or credentials that are
-        missing.
+        Args:
+            name: The value of PIPEDRIVE_DESTINATION.
+
+        Raises:
+            ConfigurationError: The name is not `postgres`, or the driver or credentials are
+                missing.
         """
+        if name != POSTGRES:
+            raise ConfigurationError(
+                f"PIPEDRIVE_DESTINATION={name} is not supported. Use duckdb or postgres."
+            )
         self.name = self.server = name
         with dlt_settings(name):
-            config = configuration(name)
+            config = configuration()
         self.credentials = config.credentials
         self._place = f"{name}://{location(config)}"
 
@@ -42,26 +55,13 @@ class DatabaseServer:
         """The destination, host and database."""
         return self._place
 
-    @property
-    def file_format(self) -> Any:
-        """What dlt prefers, but for Parquet, which needs a package of 170 MB."""
-        with dlt_settings(self.name):
-            capabilities = self.destination().capabilities()
-        if capabilities.preferred_loader_file_format == "parquet":
-            return "insert_values"
-        return None
-
     def destination(self) -> Any:
-        """Dlt's destination of that name."""
+        """Return the dlt destination."""
         with dlt_settings(self.name):
             return dlt.destination(self.name)
 
     def locks(self, dataset: str, connect: Callable[[], Sql], seconds: float) -> Locks:
-        """PostgreSQL's own; elsewhere only within this process."""
-        with dlt_settings(self.name):
-            dialect = self.destination().capabilities().sqlglot_dialect
-        if dialect != POSTGRES:
-            return ProcessLocks()
+        """Return the advisory locks of a dataset, for any number of machines."""
         return AdvisoryLocks(
             f"{self}:{dataset}",
             dataset,
@@ -122,11 +122,7 @@ class DatabaseServer:
         rest: Callable[[], None],  # noqa: ARG002 - for files
         entities: Collection[str] | None = None,
     ) -> None:
-        """PostgreSQL keeps deleted rows until it is told; of others their own means are
-        documented.
-        """
-        if sql.capabilities.sqlglot_dialect != POSTGRES:
-            return
+        """Remove the deleted rows that PostgreSQL keeps in its files."""
         for name in all_columns(sql):
             if entities is None or name.partition("__")[0] in entities:
                 sql.execute_sql(f"VACUUM FULL {sql.make_qualified_table_name(name)}")

@@ -1,7 +1,7 @@
-"""Connections that never print what they send.
+"""An HTTP adapter that ignores `http.client.HTTPConnection.debuglevel`.
 
-Python's `http.client` prints every header, the api token's too, once somebody sets its `debuglevel`
-(a well-known way to debug HTTP). For these connections it stays off.
+With that class attribute set to 1, `http.client` prints every request header, including the one
+with the API token. It is read from the class of the connection, so a subclass can turn it off.
 """
 
 from typing import Any
@@ -14,15 +14,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 class _Connection(HTTPConnection):
     debuglevel = 0
 
-    def set_debuglevel(self, level: int) -> None:
-        """Stays quiet."""
-
 
 class _SecureConnection(HTTPSConnection):
     debuglevel = 0
-
-    def set_debuglevel(self, level: int) -> None:
-        """Stays quiet."""
 
 
 class _Pool(HTTPConnectionPool):
@@ -36,16 +30,16 @@ class _SecurePool(HTTPSConnectionPool):
 _POOLS = {"http": _Pool, "https": _SecurePool}
 
 
-class QuietAdapter(requests.adapters.HTTPAdapter):
-    """The transport of `requests`, over quiet connections, through a proxy as well."""
+class NoDebugAdapter(requests.adapters.HTTPAdapter):
+    """The adapter of `requests`, with connections that print no headers, also through a proxy."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """As ever, with quiet pools."""
+        """Create the pools for direct connections."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
-        """As ever, with quiet pools."""
+        """Return the pools for connections through a proxy."""
         manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
