@@ -36,9 +36,12 @@ def turns(world, deal: Row) -> list[tuple[str, str, Any]]:
     found = [(time, field, new) for time, field, _, new in told]
     if deal["status"] != "open" and not any(field == "status" for _, field, _ in found):
         found.append((deal["close_time"], "status", deal["status"]))
-    if deal["is_archived"]:
-        found.append((deal["archive_time"], "status", "archived"))
     found.sort(key=lambda turn: turn[0])
+    if deal["is_archived"]:
+        # What happens to a deal while it is archived belongs to no stay.
+        archived_at = deal["archive_time"]
+        found = [turn for turn in found if turn[0] <= archived_at]
+        found.append((archived_at, "status", "archived"))
     return [(deal["add_time"], "stage_id", stage), *found]
 
 

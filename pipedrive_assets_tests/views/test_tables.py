@@ -44,6 +44,25 @@ def archive(world, deal):
     world.archive("deals", deal)
 
 
+def win_while_archived(world, deal):
+    world.archive("deals", deal)
+    world.advance(world.instant + timedelta(hours=5))
+    world.edit("deals", deal, status="won")
+
+
+def move_while_archived(world, deal):
+    world.archive("deals", deal)
+    world.advance(world.instant + timedelta(hours=5))
+    world.edit("deals", deal, stage_id=4)
+
+
+def reopen_while_archived(world, deal):
+    world.edit("deals", deal, status="lost")
+    world.archive("deals", deal)
+    world.advance(world.instant + timedelta(hours=5))
+    world.edit("deals", deal, status="open")
+
+
 def delete(world, deal):
     world.delete("deals", deal)
 
@@ -64,7 +83,7 @@ def rename(world, deal):
 
 HAPPENINGS = (
     win, come_back, change_pipeline_twice_in_a_second, change_pipeline, go_back, archive, delete,
-    hide, import_won, rename,
+    hide, import_won, rename, win_while_archived, move_while_archived, reopen_while_archived,
 )  # fmt: skip
 
 

@@ -1,10 +1,11 @@
 -- How long each deal was in each stage: a row per stay.
 --
 -- A stay begins when the deal is created, moved or reopened, and ends when it is moved, won, lost or
--- archived: time that a deal spends closed or archived belongs to no stage. A deal that comes back to
--- a stage has a row for each time; one that was archived for a while counts as never archived. Deals
--- whose history was not read yet (the cap on tokens) are left out; one that moved after its history
--- was read last has its present stage from the deal itself.
+-- archived. Time that a deal spends closed or archived belongs to no stage, also if it is moved, closed
+-- or reopened while it is archived. A deal that returns to a stage has a row for each stay. A deal that
+-- was archived and restored counts as never archived. Deals whose history has not been read yet (the
+-- token cap) are left out. For a deal that moved after its history was read, the last stage is the one
+-- in the deal's row.
 --
 -- needs: deals, deals_flow
 -- deal_id bigint: The deal.
@@ -35,7 +36,7 @@ WITH told AS (
     lead(happened_at) OVER (PARTITION BY deal_id, field_key ORDER BY n) AS next_at
   FROM told
 ), living AS (
-  SELECT d.*, CASE WHEN d.is_archived AND d.status = 'open'
+  SELECT d.*, CASE WHEN d.is_archived
     THEN coalesce(d.archive_time, d.update_time, d.add_time) END AS archived_at
   FROM {deals} d
   WHERE d._deleted_at IS NULL
@@ -51,9 +52,8 @@ WITH told AS (
     coalesce(stage_change_time, update_time, add_time) AS last_at
   FROM living
   UNION ALL
-  SELECT id, add_time, 'status', CASE WHEN archived_at IS NULL THEN status ELSE 'archived' END,
-    'open', 1000000002,
-    coalesce(archived_at, close_time, won_time, lost_time, update_time, add_time)
+  SELECT id, add_time, 'status', status, 'open', 1000000002,
+    coalesce(close_time, won_time, lost_time, update_time, add_time)
   FROM living
 ), spans AS (
   -- What a field was from when to when: before its first change,
@@ -90,6 +90,15 @@ WITH told AS (
   FROM spans s JOIN open_spans t
     ON t.deal_id = s.deal_id AND s.from_n < t.to_n AND t.from_n < s.to_n
   WHERE s.field_key = 'stage_id'
+), unarchived AS (
+  -- What happens to a deal while it is archived belongs to no stay.
+  SELECT y.deal_id, y.stage, y.from_n, y.from_at,
+    CASE WHEN v.archived_at < y.left_at THEN v.archived_at
+      ELSE coalesce(y.left_at, v.archived_at) END AS left_at,
+    CASE WHEN v.archived_at < y.left_at OR (y.left_at IS NULL AND v.archived_at IS NOT NULL)
+      THEN 'archived' ELSE y.ended_by END AS ended_by
+  FROM stays y JOIN living v ON v.id = y.deal_id
+  WHERE v.archived_at IS NULL OR y.from_at <= v.archived_at
 ), measured AS (
   SELECT deal_id, left_at, ended_by,
     row_number() OVER (PARTITION BY deal_id ORDER BY from_n) AS sequence,
@@ -98,7 +107,7 @@ WITH told AS (
     CASE WHEN left_at < from_at THEN left_at ELSE from_at END AS entered_at,
     coalesce(left_at, (SELECT max(complete_until) FROM {_pipedrive_coverage}
       WHERE entity = 'deals')) AS counted_until
-  FROM stays
+  FROM unarchived
 ), timed AS (
   -- Histories are read after the moment up to which deals are complete: a stay may begin after it.
   SELECT measured.*, CASE WHEN counted_until < entered_at THEN 0
