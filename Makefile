@@ -4,7 +4,7 @@ COMPILE := uv pip compile --quiet --universal --python-version=3.10 --no-strip-e
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help try test slow e2e soak check lint format columns openapi docs bench screenshots snapshot audit lock newest clean
+.PHONY: help try test slow e2e soak check lint format columns openapi docs bench screenshots snapshot audit lock wheel newest clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,15 +77,21 @@ audit: ## known vulnerabilities of what requirements.lock pins (needs the networ
 
 lock: .uv/bin/uv ## requirements.lock and deploy/requirements.lock (the image) anew, from pyproject.toml (needs the network)
 	@PATH=.uv/bin:$$PATH; $(COMPILE) --extra=dev --output-file=requirements.lock pyproject.toml
-	@PATH=.uv/bin:$$PATH; $(COMPILE) --extra=postgres --constraint=requirements.lock --output-file=deploy/requirements.lock pyproject.toml
+	@PATH=.uv/bin:$$PATH; $(COMPILE) --extra=dagster --extra=charts --extra=dagster-postgres --constraint=requirements.lock --output-file=deploy/requirements.lock pyproject.toml
 
-newest: .uv/bin/uv ## the tests with the newest Dagster, dlt and DuckDB (needs the network)
+wheel: .venv/installed ## dist/*.whl, to install elsewhere with pip
+	@rm -rf build dist
+	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build
+	@ls dist/*.whl
+
+newest: .uv/bin/uv ## the tests with the newest Dagster 1.13 (without dagster-embedded-elt), dlt and DuckDB (needs the network)
 	@test -x .newest/bin/python || $(PYTHON) -m venv .newest
-	@.uv/bin/uv pip install --quiet --python .newest/bin/python --upgrade --override tools/newest/overrides.txt --extra test --extra postgres -r pyproject.toml
+	@.uv/bin/uv pip install --quiet --python .newest/bin/python --upgrade --override tools/newest/overrides.txt --extra test --extra charts --extra dagster-dlt --extra dagster-postgres -r pyproject.toml
 	@.uv/bin/uv pip install --quiet --python .newest/bin/python setuptools pyyaml
-	@.newest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --ignore-requires-python --editable .
+	@.newest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@.uv/bin/uv pip list --python .newest/bin/python | grep -E '^(dagster|dlt|duckdb|python) '
-	@PYTHONPATH=tools/newest .newest/bin/python -m pytest $(PARALLEL) $(TESTS)
+	@.newest/bin/python -m pytest $(PARALLEL) $(TESTS)
 
 clean: ## remove what is installed and loaded here
-	@rm -rf .venv .audit .uv .newest .dagster data .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .audit .uv .newest .dagster build dist data .mypy_cache .ruff_cache .pytest_cache

@@ -9,9 +9,12 @@ __all__ = ["__version__", "defs"]
 def __getattr__(name: str) -> Any:
     """Make `defs` on first use, so that importing the package costs nothing."""
     if name == "defs":
-        from pipedrive_assets.definitions import defs  # noqa: PLC0415 - imports Dagster
+        from pipedrive_assets.errors import extra_needed  # noqa: PLC0415
 
-        return defs
+        with extra_needed("pipedrive_assets.defs"):
+            from pipedrive_assets.definitions import defs  # noqa: PLC0415 - imports Dagster
+
+            return defs
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -3,6 +3,6 @@
 What a command does belongs in the packages below.
 """
 
-from pipedrive_assets.cli.main import main
+from pipedrive_assets.cli.main import main, tap
 
-__all__ = ["main"]
+__all__ = ["main", "tap"]

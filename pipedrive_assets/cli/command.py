@@ -11,6 +11,8 @@ import click
 if TYPE_CHECKING:
     from pipedrive_assets.errors import PipedriveError
 
+HELP = ["-h", "--help"]
+
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
@@ -74,7 +76,7 @@ def exit_code(command: click.Command, argv: Sequence[str] | None) -> int:
         The exit code; 2 for a usage error.
     """
     try:
-        return command.main(argv, standalone_mode=False) or 0
+        return command.main(argv, standalone_mode=False, help_option_names=HELP) or 0
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -14,7 +14,7 @@ TABLES = click.argument("tables", nargs=-1, metavar="[TABLE]...")
 FILE = click.Path(path_type=Path)
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group)
 @click.version_option(package_name="pipedrive-assets", message="%(package)s %(version)s")
 def commands() -> None:
     """Load a Pipedrive account into your own warehouse.
@@ -156,6 +156,11 @@ def singer(
     from pipedrive_assets.cli.singer import run_tap
 
     run_tap(config, state, catalog or properties, discover=discover)
+
+
+def tap(argv: Sequence[str] | None = None) -> int:
+    """Run `tap-pipedrive`, the command `singer` by itself; returns the exit code."""
+    return exit_code(singer, argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -18,7 +18,7 @@ from pipedrive_assets.load.progress import OnProgress
 from pipedrive_assets.orchestration.automation.target import JOB
 from pipedrive_assets.orchestration.resources import PipedriveResource
 from pipedrive_assets.registry import BY_NAME
-from pipedrive_assets.views.overview_page import SANDBOX_FILE
+from pipedrive_assets.views.overview_page import SANDBOX_FILE, charts_missing
 from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets.warehouse.ledger import prepare, watermark
 from pipedrive_assets.windows import utc_now
@@ -49,10 +49,9 @@ def try_sandbox() -> None:
     )
     _print_report(_run_job(settings, instant))
     _print_pipeline(settings)
-    print(
-        f"\nCharts: {Path(SANDBOX_WAREHOUSE).with_name(SANDBOX_FILE)}. "
-        "Next day: make try. In the browser: .venv/bin/dagster dev"
-    )
+    page = Path(SANDBOX_WAREHOUSE).with_name(SANDBOX_FILE)
+    charts = charts_missing() or f"Charts: {page}."
+    print(f"\n{charts} Next day: make try. In the browser: .venv/bin/dagster dev")
 
 
 def _ignored_token(root: Path) -> str:

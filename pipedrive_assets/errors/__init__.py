@@ -3,6 +3,7 @@
     PipedriveError
       ConfigurationError       fix a setting                                         exit 2
         MissingTokenError      give an api token
+        MissingExtraError      install an extra of this package
         WrongAccountError      the warehouse belongs to another company
       WarehouseError           free the warehouse file, or its disk                  exit 2
       ApiError                 Pipedrive said no                                     exit 3
@@ -80,6 +81,7 @@ from pipedrive_assets.errors.data import (
     LoadFailed,
     ParentNotLoaded,
 )
+from pipedrive_assets.errors.extras import MissingExtraError, extra_needed, missing_extra
 
 __all__ = [
     "ApiError",
@@ -97,6 +99,7 @@ __all__ = [
     "InternalError",
     "LoadFailed",
     "Missing",
+    "MissingExtraError",
     "MissingTokenError",
     "PageMarkerExpired",
     "ParentNotLoaded",
@@ -122,5 +125,7 @@ __all__ = [
     "TransientApiError",
     "WarehouseError",
     "WrongAccountError",
+    "extra_needed",
+    "missing_extra",
     "raise_alone",
 ]

@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipedrive_assets.errors import InternalError, PipedriveError, raise_alone
+from pipedrive_assets.errors import InternalError, PipedriveError, missing_extra, raise_alone
 from pipedrive_assets.fault_text import causes, described
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,8 @@ def foreseen(error: Exception, doing: str) -> PipedriveError:
     if isinstance(error, PipedriveError):
         error.__cause__ = error.__context__ = None
         return error
+    if needed := missing_extra(error, doing):
+        return needed
     trace = trace_of(error)
     log.error("Unexpected error while %s:\n%s", doing, trace)
     return InternalError(doing, described(error), trace=trace)

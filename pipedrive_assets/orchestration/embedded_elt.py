@@ -1,12 +1,18 @@
-"""dagster_embedded_elt's dlt integration: imported here and nowhere else.
+"""Dagster's dlt integration: the only module that chooses between its two packages.
 
-The package is a deprecated shim over `dagster_dlt`; leaving it is a change of one line below.
+dagster-embedded-elt 0.29.1, its last release, wraps dagster-dlt and pins Dagster 1.13.1. On a newer
+Dagster, dagster-dlt is installed alone (the extra `dagster-dlt`).
 """
 
 import warnings
 
+from dagster_dlt.translator import DltResourceTranslatorData
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from dagster_embedded_elt.dlt import DagsterDltResource, DagsterDltTranslator
+    try:
+        from dagster_embedded_elt.dlt import DagsterDltResource, DagsterDltTranslator
+    except ModuleNotFoundError:
+        from dagster_dlt import DagsterDltResource, DagsterDltTranslator
 
-__all__ = ["DagsterDltResource", "DagsterDltTranslator"]
+__all__ = ["DagsterDltResource", "DagsterDltTranslator", "DltResourceTranslatorData"]

@@ -13,7 +13,13 @@ from pipedrive_assets.orchestration.failures import raise_as_failure
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.views import Overview, overview
-from pipedrive_assets.views.overview_page import FILE, SANDBOX_FILE, pictures_of, write_page
+from pipedrive_assets.views.overview_page import (
+    FILE,
+    SANDBOX_FILE,
+    charts_missing,
+    pictures_of,
+    write_page,
+)
 from pipedrive_assets.views.report.page import Picture
 from pipedrive_assets.views.sql import OVERVIEW
 
@@ -47,6 +53,9 @@ def build_overview(
 def _materialize(
     context: dg.AssetExecutionContext, pipedrive: PipedriveResource, duckdb: WarehouseResource
 ) -> dg.MaterializeResult[Any]:
+    if why := charts_missing():
+        context.log.warning(why)
+        return dg.MaterializeResult(metadata={"skipped": why})
     preview = raise_as_failure(pipedrive.settings).preview
     warehouse = raise_as_failure(duckdb.warehouse)
     try:

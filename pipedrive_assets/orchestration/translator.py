@@ -6,7 +6,10 @@ from typing import Any
 import dagster as dg
 
 from pipedrive_assets.config import FILE_DESTINATION
-from pipedrive_assets.orchestration.embedded_elt import DagsterDltTranslator
+from pipedrive_assets.orchestration.embedded_elt import (
+    DagsterDltTranslator,
+    DltResourceTranslatorData,
+)
 from pipedrive_assets.orchestration.table_schema import column_schema
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity, Kind
 from pipedrive_assets.rows.columns import columns_of
@@ -63,9 +66,11 @@ def _spec(entity: Entity, destination: str) -> dg.AssetSpec:
 def specs(entities: Iterable[Entity], destination: str = FILE_DESTINATION) -> list[dg.AssetSpec]:
     """Each entity's spec, in the order given."""
     chosen = tuple(entities)
-    translate, Data = EntityTranslator(chosen, destination), _translator_data()  # noqa: N806 - a class
+    translate = EntityTranslator(chosen, destination)
     return [
-        translate.get_asset_spec(Data(resource=table_resource(entity, None), pipeline=None))
+        translate.get_asset_spec(
+            DltResourceTranslatorData(resource=table_resource(entity, None), pipeline=None)
+        )
         for entity in chosen
     ]
 
@@ -79,9 +84,3 @@ def description(entity: Entity) -> str:
         f"{entity.tokens_per_page} API tokens a page."
     )
     return f"{entity.description}\n\n{meaning}\n\n{source}"
-
-
-def _translator_data() -> Any:
-    from dagster_dlt.translator import DltResourceTranslatorData  # noqa: PLC0415 - the shim does not export it
-
-    return DltResourceTranslatorData

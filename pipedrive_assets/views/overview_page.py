@@ -1,9 +1,10 @@
 """The sales overview as a file: charts drawn from the warehouse, one HTML page."""
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
-from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.errors import WarehouseError, missing_extra
 from pipedrive_assets.views.overview import Overview, overview
 from pipedrive_assets.views.report.charts import CHARTS, Chart
 from pipedrive_assets.views.report.page import Picture, page
@@ -16,6 +17,16 @@ from pipedrive_assets.warehouse.warehouse import Warehouse
 FILE = "sales_overview.html"
 SANDBOX_FILE = "sales_overview_sandbox.html"
 """The page of invented data: it never replaces that of an account."""
+
+DRAWING = "vl_convert"
+"""The module that draws."""
+
+
+def charts_missing() -> str:
+    """Return why no chart can be drawn; '' if the extra `charts` is installed."""
+    if find_spec(DRAWING):
+        return ""
+    return str(missing_extra(ModuleNotFoundError(name=DRAWING), "the sales overview"))
 
 
 def pictures_of(seen: Overview) -> list[Picture]:
@@ -85,13 +96,14 @@ def draw_page(
         file_mode: The permissions of a new page.
 
     Returns:
-        The page's path; None where no chart shows a loaded table, or none can be drawn.
+        The page's path; None if no chart shows a loaded table, no chart has rows, or the extra
+        `charts` is not installed.
 
     Raises:
         WarehouseError: The warehouse cannot be read, or the file cannot be written.
     """
     shown = {name for chart in CHARTS for name in loaded_tables(DERIVED_BY_NAME[chart.table])}
-    if shown.isdisjoint(loaded) or not (seen := overview(warehouse)):
+    if charts_missing() or shown.isdisjoint(loaded) or not (seen := overview(warehouse)):
         return None
     pictures = pictures_of(seen)
     if not any(picture.svg for picture in pictures):

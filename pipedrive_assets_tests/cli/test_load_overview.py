@@ -95,3 +95,14 @@ def test_try_names_a_token_in_the_environment(monkeypatch, capsys):
 
 def test_try_without_an_api_token_says_that_none_was_found(monkeypatch, capsys):
     assert "No api token found: this data is INVENTED" in started(monkeypatch, capsys)
+
+
+def test_a_load_without_the_extra_charts_draws_nothing_and_warns_of_nothing(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(overview_page, "find_spec", lambda _name: None)
+
+    assert 0 == main(["load", "deals"])
+
+    assert "sales overview" not in caplog.text
+    assert not (tmp_path / PAGE).exists()

@@ -237,8 +237,8 @@ def test_the_requirements_name_what_the_example_needs():
     example = (root / "examples" / "requirements.txt").read_text("utf-8").splitlines()
     copied = (root / "sources" / "pipedrive" / "requirements.txt").read_text("utf-8").splitlines()
 
-    assert ["..", "dlt[duckdb]>=1.31,<1.32"] == [line for line in example if line[0] != "#"]
-    assert ["dlt>=1.31,<1.32", "pipedrive-assets>=0.1.0"] == copied
+    assert ["..[dlt]"] == [line for line in example if line[0] != "#"]
+    assert ["dlt>=1.31,<1.32", "pipedrive-assets[dlt]>=0.1.0"] == copied
 
 
 def test_the_example_and_what_dlt_init_copies_are_one_file():

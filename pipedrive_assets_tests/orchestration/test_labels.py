@@ -1,8 +1,7 @@
 """Owners, tags and group by setting, as Dagster takes them."""
 
 import pytest
-from dagster import DagsterInvalidDefinitionError
-from dagster._core.definitions.utils import is_valid_definition_owner
+from dagster import AssetSpec, DagsterInvalidDefinitionError
 from dagster._utils.tags import normalize_tags
 
 from pipedrive_assets.config import Settings, values
@@ -39,14 +38,20 @@ def test_what_an_asset_says_of_itself_stays_beside_the_labels():
 
 
 @pytest.mark.parametrize(
-    "owner",
-    [
-        *("anna@example.com", "a.b+c@x-y.co.uk", "team:sales", "team:sales_2", "team:"),
-        *("anna", "anna@localhost", "anna@example.consulting", "team:sales-2", "TEAM:sales"),
-    ],
+    "owner", ["anna@example.com", "a.b+c@x-y.co.uk", "team:sales", "team:sales_2"]
 )
-def test_an_owner_is_taken_where_dagster_takes_it(owner):
-    assert is_valid_definition_owner(owner) == bool(values.OWNER.fullmatch(owner))
+def test_an_owner_that_the_setting_accepts_is_accepted_by_dagster(owner):
+    assert values.OWNER.fullmatch(owner)
+    assert [owner] == AssetSpec("deals", owners=[owner]).owners
+
+
+@pytest.mark.parametrize(
+    "owner", ["team:", "anna", "anna@localhost", "anna@example.consulting", "TEAM:sales"]
+)
+def test_an_owner_that_dagster_refuses_is_refused_by_the_setting(owner):
+    assert not values.OWNER.fullmatch(owner)
+    with pytest.raises(DagsterInvalidDefinitionError):
+        AssetSpec("deals", owners=[owner])
 
 
 @pytest.mark.parametrize(

@@ -224,3 +224,16 @@ def test_a_page_of_no_rows_says_so():
 
     assert len(CHARTS) == text.count("Nothing to show yet.")
     assert "INVENTED" not in text
+
+
+def test_without_the_extra_charts_the_asset_is_skipped_with_the_command_to_install_it(
+    office, monkeypatch
+):
+    monkeypatch.setattr("pipedrive_assets.views.overview_page.find_spec", lambda _name: None)
+    page = office.warehouse.path.with_name("sales_overview_sandbox.html")
+    page.unlink(missing_ok=True)
+
+    said = facts(materialize(office), "sales_overview")
+
+    assert "pip install 'pipedrive-assets[charts]'" in said["skipped"]
+    assert not page.exists()

@@ -1,0 +1,166 @@
+"""The wheel in fresh environments: each front end runs with its extra and nothing else."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pipedrive_assets.windows import utc_now
+from pipedrive_assets_tests.e2e.conftest import ROOT
+
+OF_PIP = {"pip", "setuptools", "pkg_resources", "_distutils_hack", "wheel"}
+MOST_MEGABYTES = 60
+PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)(?:\[.*?\])?(==.*?) *\\?$", re.MULTILINE)
+"""A requirement of the lock, without extras and hashes: constraints may have neither."""
+PIPELINE = """
+import dlt
+from pipedrive_assets.dlt_source import pipedrive_source
+
+pipeline = dlt.pipeline("pipedrive", destination="duckdb", dataset_name="crm")
+print(pipeline.run(pipedrive_source().with_resources("stages")))
+"""
+
+
+def pip(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel of this repository; without a package index there is nothing to install it with."""
+    folder = tmp_path_factory.mktemp("wheel")
+    if pip("download", "--no-deps", "--no-cache-dir", "--dest", str(folder), "click").returncode:
+        pytest.skip("no package index can be reached")
+    made = pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(copy(folder)))
+    assert 0 == made.returncode, made.stderr
+    (path,) = folder.glob("pipedrive_assets-*.whl")
+    return path
+
+
+def copy(folder):
+    """What a wheel is built from, so that the build leaves nothing in this repository."""
+    source = folder / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", "pipedrive_assets"):
+        (source / name).symlink_to(ROOT / name)
+    return source
+
+
+@pytest.fixture(scope="module")
+def environments(wheel, tmp_path_factory):
+    """Makes an environment for an extra, once, in the versions of the lock."""
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    pins = wheel.parent / "pins.txt"
+    pins.write_text("\n".join(name + rest for name, rest in PIN.findall(lock)), "utf-8")
+
+    @cache
+    def environment(extra):
+        folder = tmp_path_factory.mktemp("environment")
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        done = subprocess.run(
+            [folder / "bin" / "pip", "install", "-q", "-c", pins, f"{wheel}{extra}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert 0 == done.returncode, done.stderr
+        return folder
+
+    return environment
+
+
+@pytest.fixture
+def installed(environments, project):
+    """Gives the project an environment with an extra; returns its site-packages."""
+    project.environment.pop("PYTHONPATH", None)
+
+    def install(extra=""):
+        folder = environments(extra)
+        project.environment["PATH"] = f"{folder / 'bin'}{os.pathsep}/usr/bin:/bin"
+        (site,) = folder.glob("lib/python*/site-packages")
+        return site
+
+    return install
+
+
+def megabytes(site: Path):
+    ours = [path for path in site.iterdir() if path.name.split("-")[0] not in OF_PIP]
+    files = [file for path in ours for file in (path, *path.rglob("*")) if file.is_file()]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+def test_the_tap_runs_without_dagster_and_dlt_and_is_small(installed, project, account):
+    sandbox, environment = account
+    site = installed()
+    config = {"api_token": sandbox.api_token, "base_url": environment["PIPEDRIVE_BASE_URL"]}
+    (project.folder / "config.json").write_text(json.dumps(config), "utf-8")
+
+    found = project.run("tap-pipedrive --config config.json --discover 2> log")
+    (project.folder / "catalog.json").write_text(found.stdout, "utf-8")
+    sync = project.run("tap-pipedrive --config config.json --catalog catalog.json 2> log")
+
+    assert (0, 0) == (found.returncode, sync.returncode), (project.folder / "log").read_text()
+    messages = [json.loads(line) for line in sync.stdout.splitlines()]
+    assert {"SCHEMA", "RECORD", "STATE"} == {message["type"] for message in messages}
+    names = {path.name.split("-")[0] for path in site.iterdir()}
+    assert set() == {name for name in names if name.startswith(("dagster", "dlt", "duckdb"))}
+    assert MOST_MEGABYTES > megabytes(site)
+
+
+def test_commands_without_their_extra_name_it(installed, project):
+    installed()
+
+    load, tried = project.run("pipedrive-assets load"), project.run("pipedrive-assets try")
+
+    assert (2, 2) == (load.returncode, tried.returncode)
+    assert load.stdout.endswith("needs pip install 'pipedrive-assets[dlt]'\n")
+    assert tried.stdout.endswith("needs pip install 'pipedrive-assets[dagster]'\n")
+    assert ["1"] * 2 == [str(len(done.stdout.splitlines())) for done in (load, tried)]
+    assert 0 == project.run("pipedrive-assets entities").returncode
+
+
+def test_the_dlt_source_and_a_load_run_with_the_extra_dlt(installed, project, account):
+    _, environment = account
+    site = installed("[dlt]")
+    (project.folder / "pipeline.py").write_text(PIPELINE, "utf-8")
+
+    load = project.run("pipedrive-assets load stages deals", **environment)
+    plain = project.run("python pipeline.py", DLT_DATA_DIR=str(project.folder), **environment)
+
+    assert 0 == load.returncode, load.stdout
+    assert "sales overview" not in load.stdout
+    assert project.query("SELECT count(*) FROM stages", "data/warehouse.duckdb") > [(0,)]
+    assert 0 == plain.returncode, plain.stdout
+    assert "dataset crm" in plain.stdout
+    assert [] == list(site.glob("dagster*"))
+
+
+def test_the_assets_run_with_the_extra_dagster_and_without_dagster_embedded_elt(
+    installed, project, account
+):
+    _, environment = account
+    installed("[dagster]")
+    command = (
+        "dagster asset materialize -m pipedrive_assets --select stages,sales_overview "
+        f"--partition {utc_now().date().isoformat()}"
+    )
+
+    done = project.run(command, **environment)
+    removed = project.run("pip uninstall --yes dagster-embedded-elt")
+    without = project.run(command, **environment)
+
+    assert 0 == done.returncode, done.stdout
+    assert project.query("SELECT count(*) FROM stages", "data/warehouse.duckdb") > [(0,)]
+    assert "needs pip install 'pipedrive-assets[charts]'" in done.stdout
+    assert "Successfully uninstalled dagster-embedded-elt" in removed.stdout
+    assert 0 == without.returncode, without.stdout
