@@ -3,7 +3,7 @@
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "defs"]
+__all__ = ["__version__", "defs", "pipedrive_definitions"]
 
 
 def __getattr__(name: str) -> Any:
@@ -15,6 +15,15 @@ def __getattr__(name: str) -> Any:
             from pipedrive_assets.definitions import defs  # noqa: PLC0415 - imports Dagster
 
             return defs
+    if name == "pipedrive_definitions":
+        from pipedrive_assets.errors import extra_needed  # noqa: PLC0415
+
+        with extra_needed("pipedrive_assets.pipedrive_definitions"):
+            from pipedrive_assets.orchestration.code_location import (  # noqa: PLC0415
+                pipedrive_definitions,
+            )
+
+            return pipedrive_definitions
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

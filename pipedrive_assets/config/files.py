@@ -40,8 +40,16 @@ def is_filled_in(token: object) -> bool:
     return bool(text) and text.casefold() not in _PLACEHOLDERS
 
 
-def found_in(environ: Mapping[str, str], root: Path) -> Found:
+def found_in(
+    environ: Mapping[str, str], root: Path, token_variable: str = API_TOKEN
+) -> dict[str, tuple[str, str]]:
     """Return every value that is set, with its place; not blank values, nor placeholders.
+
+    Args:
+        environ: The environment.
+        root: The project folder.
+        token_variable: The variable that has the API token; another one than the default hides
+            the token of the default places.
 
     Raises:
         ConfigurationError: A file cannot be read.
@@ -51,13 +59,18 @@ def found_in(environ: Mapping[str, str], root: Path) -> Found:
         ".env": _dotenv(root / ".env"),
         "environment": environ,
     }
-    return {
+    found = {
         name: (value.strip(), place)
         for place, values in places.items()
         for name, value in values.items()
-        if name.startswith(PREFIX) and value and value.strip()
-        if name != API_TOKEN or is_filled_in(value)
+        if (name.startswith(PREFIX) or name == token_variable) and value and value.strip()
+        if name not in {API_TOKEN, token_variable} or is_filled_in(value)
     }
+    if token_variable != API_TOKEN:
+        found.pop(API_TOKEN, None)
+        if token_variable in found:
+            found[API_TOKEN] = found.pop(token_variable)
+    return found
 
 
 def destination_lines(root: Path) -> dict[str, str]:

@@ -8,12 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from pipedrive_assets.config import rules
-from pipedrive_assets.config.files import Found, env_name, found_in
+from pipedrive_assets.config.files import API_TOKEN, Found, env_name, found_in
 from pipedrive_assets.config.table import SettingsTable
 from pipedrive_assets.errors import MissingTokenError, raise_alone
 from pipedrive_assets.registry import ENTITIES, Entity
@@ -30,6 +37,8 @@ class Settings(SettingsTable):
     token also from `.dlt/secrets.toml`. `repr` does not show secrets.
     """
 
+    _in_code: frozenset[str] = PrivateAttr(default=frozenset())
+
     def __init__(self, *, found: Found | None = None, **given: Any) -> None:
         """Take the values `given` in code by field name, and all others from `found`.
 
@@ -37,11 +46,18 @@ class Settings(SettingsTable):
             ConfigurationError: One sentence with the setting, its value and the remedy.
         """
         root = Path(given.get("root") or Path.cwd()).absolute()
-        texts = found_in(os.environ, root) if found is None else found
+        if found is None:
+            found = found_in(os.environ, root, given.get("token_variable") or API_TOKEN)
         try:
-            super().__init__(**{**given, "root": root, "found": texts})
+            super().__init__(**{**given, "root": root, "found": found})
         except ValidationError as error:
             raise_alone(rules.wrong_settings(error, type(self).model_fields))
+        self._in_code = frozenset(given)
+
+    @property
+    def in_code(self) -> frozenset[str]:
+        """The fields whose values were given in code."""
+        return self._in_code
 
     @classmethod
     def from_env(
@@ -62,7 +78,9 @@ class Settings(SettingsTable):
             ConfigurationError: One sentence with the setting, its value and the remedy.
         """
         kept = {name: getattr(self, name) for name in self.model_fields_set}
-        return type(self)(found={}, **{**kept, **changes})
+        replaced = type(self)(found={}, **{**kept, **changes})
+        replaced._in_code = self.in_code | frozenset(changes)  # noqa: SLF001 - of the same class
+        return replaced
 
     @classmethod
     def settings_customise_sources(
@@ -106,9 +124,10 @@ class Settings(SettingsTable):
         if self.api_token:
             return False
         if self.points_to_account:
+            secrets = " or .dlt/secrets.toml" if self.token_variable == API_TOKEN else ""
             raise MissingTokenError(
                 f"No API token was found, but {self.points_to_account[0]} points to an account. "
-                "Set PIPEDRIVE_API_TOKEN (environment, .env or .dlt/secrets.toml), "
+                f"Set {self.token_variable} (environment, .env{secrets}), "
                 "or remove what points there to use the sandbox's invented data."
             )
         return True

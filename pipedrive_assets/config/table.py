@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipedrive_assets.config import values
+from pipedrive_assets.config.files import API_TOKEN
 from pipedrive_assets.config.selection import excluded_columns, select
 from pipedrive_assets.config.values import parsed_by
 
@@ -39,6 +40,8 @@ class SettingsTable(BaseSettings):
     """The project folder, absolute."""
     points_to_account: tuple[str, ...] = ()
     """What says that an account is meant, so that sandbox data must not be loaded; computed."""
+    token_variable: str = API_TOKEN
+    """The environment variable that has the API token."""
     sandbox_instant: datetime | None = None
     """Load the sandbox as of this moment, whatever the other settings say."""
 

@@ -27,7 +27,8 @@ from pipedrive_assets.orchestration.automation.target import Target
 from pipedrive_assets.orchestration.checks import check_results, check_specs
 from pipedrive_assets.orchestration.failures import failure, of_ours, raise_as_failure
 from pipedrive_assets.orchestration.metadata import metadata, sample_facts, schema_facts, sentence
-from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.orchestration.names import OWN_NAMES, Names
+from pipedrive_assets.orchestration.resources import resources_of
 from pipedrive_assets.orchestration.translator import specs
 from pipedrive_assets.registry import DEFAULT_ENTITIES, Entity
 from pipedrive_assets.windows import utc_now
@@ -51,30 +52,36 @@ def build_assets(
     partitions: dg.PartitionsDefinition,
     entities: Sequence[Entity] = DEFAULT_ENTITIES,
     destination: str = FILE_DESTINATION,
+    names: Names = OWN_NAMES,
 ) -> dg.AssetsDefinition:
-    """One multi-asset with an asset per entity."""
+    """Return one multi-asset with an asset per entity."""
+
+    def load(
+        context: dg.AssetExecutionContext, config: LoadConfig
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        yield from _materialize(context, config, names)
+
     with beta_accepted():
         return dg.multi_asset(
-            name="pipedrive",
-            specs=specs(entities, destination),
-            check_specs=check_specs(entities),
+            name=names.load_step,
+            specs=specs(entities, destination, names),
+            check_specs=check_specs(entities, names),
+            required_resource_keys=names.resource_keys,
             can_subset=True,
             partitions_def=partitions,
             backfill_policy=dg.BackfillPolicy.single_run(),
-        )(_materialize)
+        )(load)
 
 
 def _materialize(
-    context: dg.AssetExecutionContext,
-    config: LoadConfig,
-    pipedrive: PipedriveResource,
-    duckdb: WarehouseResource,
+    context: dg.AssetExecutionContext, config: LoadConfig, names: Names
 ) -> Iterator[dg.MaterializeResult[Any]]:
+    pipedrive, duckdb = resources_of(context, names)
     settings = raise_as_failure(pipedrive.settings)
     request = _request(context, config, settings)
     warehouse = raise_as_failure(duckdb.warehouse)
     note_start(context, str(warehouse))
-    notes = _Notes(context, Target.of(settings, str(warehouse)), request)
+    notes = _Notes(context, Target.of(settings, str(warehouse), names), request)
     reports: list[TableReport] = []
     try:
         connection, watch = raise_as_failure(pipedrive.connect), pipedrive.watch(context.log)
@@ -83,7 +90,7 @@ def _materialize(
             context.log.info(sentence(report))
             if not report.error:
                 yield dg.MaterializeResult(
-                    asset_key=report.entity.name,
+                    asset_key=names.key(report.entity.name),
                     metadata=_facts(
                         context,
                         report,
@@ -102,7 +109,7 @@ def _materialize(
     except Exception as caught:  # noqa: BLE001 - a bug ends the step with a sentence
         error = of_ours(caught, "loading tables")
         loaded = {report.entity.name for report in reports if not report.error}
-        note_failure(context, error, unloaded=_selected(context) - loaded)
+        note_failure(context, error, unloaded=_selected(context) - loaded, names=names)
         send_alert(context.run, settings, error)
         raise_alone(failure(error))
     finally:
@@ -159,7 +166,7 @@ def _request(
 
 
 def _selected(context: dg.AssetExecutionContext) -> set[str]:
-    return {key.to_user_string() for key in context.selected_asset_keys}
+    return {key.path[-1] for key in context.selected_asset_keys}
 
 
 class _Notes:
@@ -177,7 +184,11 @@ class _Notes:
         before, window = self._before.get(report.entity.name), self._request.window
         covered = covered_days(before, report, window, self.target.first_partition)
         recorded = record_covered(
-            self._context.instance, report, covered, run_id=self._context.run.run_id
+            self._context.instance,
+            report,
+            covered,
+            key=self.target.names.key(report.entity.name),
+            run_id=self._context.run.run_id,
         )
         closed = closed_until(before, report, window, whole=self._request.newest)
         more = {"days_covered": recorded} if recorded else {}

@@ -7,6 +7,7 @@ import dagster as dg
 
 from pipedrive_assets.load import TableReport
 from pipedrive_assets.orchestration.automation.target import DAILY_TOLERANCE, Target
+from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.warehouse import CheckResult, Warehouse, references, run_checks
 
@@ -34,10 +35,10 @@ def check_names(entity: Entity) -> list[str]:
     return names + ([READABLE] if entity.is_refusable else [])
 
 
-def check_specs(entities: Iterable[Entity]) -> list[dg.AssetCheckSpec]:
+def check_specs(entities: Iterable[Entity], names: Names = OWN_NAMES) -> list[dg.AssetCheckSpec]:
     """Their specs; none blocks what comes after."""
     return [
-        dg.AssetCheckSpec(name=name, asset=entity.name, description=MEANING[name])
+        dg.AssetCheckSpec(name=name, asset=names.key(entity.name), description=MEANING[name])
         for entity in entities
         for name in check_names(entity)
     ]
@@ -51,7 +52,7 @@ def check_results(
     now: datetime,
 ) -> list[dg.AssetCheckResult]:
     """The results of a table's checks that were selected, after it was loaded."""
-    key = dg.AssetKey(report.entity.name)
+    key = target.names.key(report.entity.name)
     asked = {check.name for check in context.selected_asset_check_keys if check.asset_key == key}
     return [
         dg.AssetCheckResult(
@@ -82,7 +83,7 @@ def _findings(
         )
     yield KEYS, keys
     yield REFERENCES, pointing
-    yield INITIAL_LOAD, _initial_load(report)
+    yield INITIAL_LOAD, _initial_load(report, target)
     yield FRESH, _freshness(report, target, now)
     yield WAITING, _waiting(report)
     yield ALL_PARENTS_READ, _unread(report)
@@ -96,10 +97,11 @@ def _readable(report: TableReport) -> CheckResult:
     return CheckResult(sound=not report.warnings, sentence=" ".join(report.warnings))
 
 
-def _initial_load(report: TableReport) -> CheckResult:
+def _initial_load(report: TableReport, target: Target) -> CheckResult:
     if report.initial_load_at or report.skipped or report.waiting:
         return CheckResult(sound=True)
-    command = f"dagster asset materialize --select {report.entity.name}"
+    asset = target.names.selection([report.entity.name])
+    command = f"dagster asset materialize --select {asset}"
     return CheckResult(sound=False, sentence=f"The first load is not finished. Run: {command}")
 
 
@@ -110,12 +112,12 @@ def _freshness(report: TableReport, target: Target, now: datetime) -> CheckResul
         return CheckResult(sound=True)
     if report.account.is_sandbox:
         return CheckResult(sound=True)  # its company may be looked at as of any moment
-    name = report.entity.name
+    asset = target.names.selection([report.entity.name])
     return CheckResult(
         sound=False,
         sentence=(
             f"Complete only until {reached:%Y-%m-%d %H:%M} UTC: this run read days before that. "
-            f"Turn the sensor on, or run: dagster asset materialize --select {name}"
+            f"Turn the sensor on, or run: dagster asset materialize --select {asset}"
         ),
     )
 

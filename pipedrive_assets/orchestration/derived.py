@@ -13,8 +13,9 @@ from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.orchestration.automation.partitions import beta_accepted
 from pipedrive_assets.orchestration.automation.runs import FAILED_TAG
 from pipedrive_assets.orchestration.failures import failure, of_ours, raise_as_failure
+from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.orchestration.preview import as_table
-from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.orchestration.resources import resources_of
 from pipedrive_assets.orchestration.table_schema import table_schema
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.redaction import is_fixed
@@ -39,23 +40,31 @@ def build_derived(
     partitions: dg.PartitionsDefinition,
     entities: Sequence[Entity],
     destination: str = FILE_DESTINATION,
+    names: Names = OWN_NAMES,
 ) -> dg.AssetsDefinition:
     """One multi-asset with an asset per derived table; `entities` are those that are assets."""
+
+    def make(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        yield from _materialize(context, names)
+
     with beta_accepted():
         return dg.multi_asset(
-            name="derived",
-            specs=[_spec(table, entities, destination) for table in DERIVED_TABLES],
+            name=names.step("derived"),
+            required_resource_keys=names.resource_keys,
+            specs=[_spec(table, entities, destination, names) for table in DERIVED_TABLES],
             can_subset=True,
             partitions_def=partitions,
             backfill_policy=dg.BackfillPolicy.single_run(),
-        )(_materialize)
+        )(make)
 
 
-def _spec(table: DerivedTable, entities: Sequence[Entity], destination: str) -> dg.AssetSpec:
+def _spec(
+    table: DerivedTable, entities: Sequence[Entity], destination: str, names: Names
+) -> dg.AssetSpec:
     there = {entity.name for entity in entities} | set(READS)
     return dg.AssetSpec(
-        key=table.name,
-        deps=[name for name in table.reads if name in there],
+        key=names.key(table.name),
+        deps=[names.key(name) for name in table.reads if name in there],
         description=(
             f"{table.description}\n\n{PARTITION_MEANING}\n\nA view; it takes no API tokens."
         ),
@@ -69,9 +78,10 @@ def _spec(table: DerivedTable, entities: Sequence[Entity], destination: str) -> 
 
 
 def _materialize(
-    context: dg.AssetExecutionContext, pipedrive: PipedriveResource, duckdb: WarehouseResource
+    context: dg.AssetExecutionContext, names: Names
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    wanted = {key.to_user_string() for key in context.selected_asset_keys}
+    pipedrive, duckdb = resources_of(context, names)
+    wanted = {key.path[-1] for key in context.selected_asset_keys}
     preview = raise_as_failure(pipedrive.settings).preview
     warehouse = raise_as_failure(duckdb.warehouse)
     try:
@@ -80,7 +90,7 @@ def _materialize(
             for derivation in derive(warehouse, chosen, most_rows=PREVIEW_ROWS):
                 context.log.info(sentence(derivation))
                 yield dg.MaterializeResult(
-                    asset_key=derivation.table.name,
+                    asset_key=names.key(derivation.table.name),
                     metadata=metadata(derivation, str(warehouse), preview),
                 )
     finally:
@@ -95,7 +105,7 @@ def failing_alone(context: dg.AssetExecutionContext) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - a bug ends the step with a sentence
-        names = ",".join(sorted(key.to_user_string() for key in context.selected_asset_keys))
+        names = ",".join(sorted(key.path[-1] for key in context.selected_asset_keys))
         context.instance.add_run_tags(context.run.run_id, {FAILED_TAG: names})
         raise_alone(failure(of_ours(error, f"making {names}")))
 
@@ -153,8 +163,8 @@ def derived_from(tables: Collection[str]) -> list[str]:
     return [name for name in READS if name in reached and name not in tables]
 
 
-def with_derived(request: dg.RunRequest) -> dg.RunRequest:
-    """The run asked for, with the derived assets of its tables."""
-    tables = [key.to_user_string() for key in request.asset_selection or ()]
-    names = (*tables, *derived_from(tables))
-    return request.with_replaced_attrs(asset_selection=[dg.AssetKey(name) for name in names])
+def with_derived(request: dg.RunRequest, names: Names = OWN_NAMES) -> dg.RunRequest:
+    """Return the run that was requested, with the derived assets of its tables."""
+    tables = [key.path[-1] for key in request.asset_selection or ()]
+    wanted = (*tables, *derived_from(tables))
+    return request.with_replaced_attrs(asset_selection=[names.key(name) for name in wanted])

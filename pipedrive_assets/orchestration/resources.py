@@ -20,9 +20,12 @@ from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.load import TableReport
 from pipedrive_assets.load.progress import OnProgress, ProgressLines
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltResource
+from pipedrive_assets.orchestration.names import Names
 from pipedrive_assets.warehouse import DatabaseServer, Warehouse
 from pipedrive_assets.warehouse.private_files import FILE_MODE
 from pipedrive_assets.windows import parse_stamp
+
+Context = dg.AssetExecutionContext | dg.OpExecutionContext
 
 
 class PipedriveResource(DagsterDltResource):
@@ -42,10 +45,14 @@ class PipedriveResource(DagsterDltResource):
 
     def settings(self) -> Settings:
         """The settings found, with this resource's own values in place of theirs."""
-        found = Settings.from_env()
+        found = self.found_settings()
         if self.sandbox_instant:
             return found.replace(sandbox_instant=parse_stamp(self.sandbox_instant))
         return found.replace(api_token=self.api_token) if is_filled_in(self.api_token) else found
+
+    def found_settings(self) -> Settings:
+        """Return the settings as they are when a run starts."""
+        return Settings.from_env()
 
     def connect(self) -> Connection:
         """A connection to the account, or to the sandbox where nothing points to one."""
@@ -72,6 +79,23 @@ class PipedriveResource(DagsterDltResource):
             for name, value in found.items()
             if name not in ours and not isinstance(value, dg.TableSchema)
         }
+
+
+def account_of(settings: Settings) -> PipedriveResource:
+    """Return the resource of an account whose settings were given in code.
+
+    Dagster copies a resource from its configuration before each run, so the settings are part of
+    the class and not of the instance. They are not configuration: it would be stored as text.
+    """
+
+    class Account(PipedriveResource):
+        """The account of these settings."""
+
+        def found_settings(self) -> Settings:
+            """Return the settings given in code."""
+            return settings
+
+    return Account()
 
 
 class _Loaded:
@@ -130,3 +154,8 @@ class WarehouseResource(DuckDBResource):
                     connection.close()
         finally:
             warehouse.close()
+
+
+def resources_of(context: Context, names: Names) -> tuple[PipedriveResource, WarehouseResource]:
+    """Return the account and the warehouse of a step."""
+    return getattr(context.resources, names.pipedrive), getattr(context.resources, names.warehouse)

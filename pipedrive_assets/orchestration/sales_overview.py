@@ -10,7 +10,8 @@ import dagster as dg
 from pipedrive_assets.orchestration.automation.partitions import beta_accepted
 from pipedrive_assets.orchestration.derived import GROUP, READS, failing_alone
 from pipedrive_assets.orchestration.failures import raise_as_failure
-from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.orchestration.names import OWN, OWN_NAMES, Names
+from pipedrive_assets.orchestration.resources import resources_of
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.views import Overview, overview
 from pipedrive_assets.views.overview_page import (
@@ -34,28 +35,32 @@ A partition records the state when it was made; the file is replaced each time."
 
 
 def build_overview(
-    partitions: dg.PartitionsDefinition, entities: Sequence[Entity]
+    partitions: dg.PartitionsDefinition, entities: Sequence[Entity], names: Names = OWN_NAMES
 ) -> dg.AssetsDefinition:
     """The asset, downstream of every derived table; `entities` are those that are assets."""
     there = {entity.name for entity in entities} | set(READS)
+
+    def make(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        return _materialize(context, names)
+
     with beta_accepted():
         return dg.asset(
-            name=OVERVIEW,
-            deps=[name for name in READS[OVERVIEW] if name in there],
+            key=names.key(OVERVIEW),
+            required_resource_keys=names.resource_keys,
+            deps=[names.key(name) for name in READS[OVERVIEW] if name in there],
             description=DESCRIPTION,
             group_name=GROUP,
             kinds={"html"},
             partitions_def=partitions,
             backfill_policy=dg.BackfillPolicy.single_run(),
-        )(_materialize)
+        )(make)
 
 
-def _materialize(
-    context: dg.AssetExecutionContext, pipedrive: PipedriveResource, duckdb: WarehouseResource
-) -> dg.MaterializeResult[Any]:
+def _materialize(context: dg.AssetExecutionContext, names: Names) -> dg.MaterializeResult[Any]:
     if why := charts_missing():
         context.log.warning(why)
         return dg.MaterializeResult(metadata={"skipped": why})
+    pipedrive, duckdb = resources_of(context, names)
     preview = raise_as_failure(pipedrive.settings).preview
     warehouse = raise_as_failure(duckdb.warehouse)
     try:
@@ -65,7 +70,11 @@ def _materialize(
                 return dg.MaterializeResult(metadata={"skipped": "Nothing was loaded yet."})
             pictures = pictures_of(seen)
             path = write_page(
-                Path(duckdb.database).parent, pictures, seen, file_mode=duckdb.file_mode
+                Path(duckdb.database).parent,
+                pictures,
+                seen,
+                file_mode=duckdb.file_mode,
+                prefix="" if names.prefix == OWN else f"{names.prefix}_",
             )
     finally:
         warehouse.close()

@@ -10,6 +10,7 @@ from pipedrive_assets.orchestration.embedded_elt import (
     DagsterDltTranslator,
     DltResourceTranslatorData,
 )
+from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.orchestration.table_schema import column_schema
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity, Kind
 from pipedrive_assets.rows.columns import columns_of
@@ -35,21 +36,25 @@ class EntityTranslator(DagsterDltTranslator):
     """Asset specs from the registry; the dlt resource's name is the entity's."""
 
     def __init__(
-        self, entities: Iterable[Entity] = ENTITIES, destination: str = FILE_DESTINATION
+        self,
+        entities: Iterable[Entity] = ENTITIES,
+        destination: str = FILE_DESTINATION,
+        names: Names = OWN_NAMES,
     ) -> None:
         super().__init__()
+        self._names = names
         self._destination = destination
         self._by_name = {**BY_NAME, **{entity.name: entity for entity in entities}}
 
     def get_asset_spec(self, data: Any) -> dg.AssetSpec:
         """The spec of the asset that loads a dlt resource of ours."""
-        return _spec(self._by_name[data.resource.name], self._destination)
+        return _spec(self._by_name[data.resource.name], self._destination, self._names)
 
 
-def _spec(entity: Entity, destination: str) -> dg.AssetSpec:
+def _spec(entity: Entity, destination: str, names: Names) -> dg.AssetSpec:
     return dg.AssetSpec(
-        key=entity.name,
-        deps=[entity.parent] if entity.parent else [],
+        key=names.key(entity.name),
+        deps=[names.key(entity.parent)] if entity.parent else [],
         description=description(entity),
         group_name=entity.group,
         kinds={"dlt", destination},
@@ -63,10 +68,12 @@ def _spec(entity: Entity, destination: str) -> dg.AssetSpec:
     )
 
 
-def specs(entities: Iterable[Entity], destination: str = FILE_DESTINATION) -> list[dg.AssetSpec]:
+def specs(
+    entities: Iterable[Entity], destination: str = FILE_DESTINATION, names: Names = OWN_NAMES
+) -> list[dg.AssetSpec]:
     """Each entity's spec, in the order given."""
     chosen = tuple(entities)
-    translate = EntityTranslator(chosen, destination)
+    translate = EntityTranslator(chosen, destination, names)
     return [
         translate.get_asset_spec(
             DltResourceTranslatorData(resource=table_resource(entity, None), pipeline=None)

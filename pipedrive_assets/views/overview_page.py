@@ -46,7 +46,9 @@ def _picture(chart: Chart, seen: Overview) -> Picture:
     return Picture(chart=chart, rows=rows, svg=svg, note=chart.note(rows, until))
 
 
-def write_page(folder: Path, pictures: list[Picture], seen: Overview, *, file_mode: int) -> Path:
+def write_page(
+    folder: Path, pictures: list[Picture], seen: Overview, *, file_mode: int, prefix: str = ""
+) -> Path:
     """Replace the page at once: whoever reads it meanwhile gets the old one whole.
 
     Args:
@@ -54,6 +56,7 @@ def write_page(folder: Path, pictures: list[Picture], seen: Overview, *, file_mo
         pictures: The charts, drawn.
         seen: What they show.
         file_mode: The permissions of a new file.
+        prefix: Before the file's name, if several accounts share the folder.
 
     Returns:
         The page's path: invented data has a file of its own.
@@ -61,7 +64,7 @@ def write_page(folder: Path, pictures: list[Picture], seen: Overview, *, file_mo
     Raises:
         WarehouseError: The file cannot be written.
     """
-    path = folder / (SANDBOX_FILE if seen.invented else FILE)
+    path = folder / f"{prefix}{SANDBOX_FILE if seen.invented else FILE}"
     text = page(
         seen.account,
         pictures,

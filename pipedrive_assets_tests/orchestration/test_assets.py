@@ -195,7 +195,7 @@ def test_a_missing_token_fails_with_one_sentence(assets, monkeypatch, tmp_path):
     (failure,) = result.get_step_failure_events()
     said = failure.step_failure_data.user_failure_data.description
     assert said.startswith(
-        "MissingTokenError: No api token was found, but PIPEDRIVE_BASE_URL points to an account."
+        "MissingTokenError: No API token was found, but PIPEDRIVE_BASE_URL points to an account."
     )
     assert not (tmp_path / "w.duckdb").exists()
 

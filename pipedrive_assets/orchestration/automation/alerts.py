@@ -9,28 +9,45 @@ import dagster as dg
 from pipedrive_assets.alert import failure_text, post
 from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.orchestration.automation.target import WAREHOUSE_TAG, Target
+from pipedrive_assets.orchestration.derived import READS
 from pipedrive_assets.orchestration.failures import named, raise_tick_errors
+from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 
 ALERT_SECONDS = 30
 
 
-def build_alerts(settings: Settings) -> list[dg.SensorDefinition]:
-    """The sensor that tells of failed runs of this code location; none without a webhook."""
+def build_alerts(settings: Settings, names: Names = OWN_NAMES) -> list[dg.SensorDefinition]:
+    """Return the sensor that reports failed runs of this account; none without a webhook."""
     if not settings.alert_webhook:
         return []
     url = settings.alert_webhook.get_secret_value()
+    target = Target.of(settings, names=names)
 
     @dg.run_failure_sensor(
-        name="pipedrive_alerts",
+        name=f"{names.prefix}_alerts",
         minimum_interval_seconds=ALERT_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Posts one sentence to the webhook when a run fails.",
     )
     def pipedrive_alerts(context: dg.RunFailureSensorContext) -> None:
         with raise_tick_errors("the alert sensor"):
+            if not loads_into(context.dagster_run, target):
+                return
             post(url, run_text(context.dagster_run, error_text_of(context)))
 
     return [pipedrive_alerts]
+
+
+def loads_into(run: dg.DagsterRun, target: Target) -> bool:
+    """Whether a run is about this account: a code location may have others and other jobs."""
+    names = target.names
+    if WAREHOUSE_TAG in run.tags:
+        return run.tags[WAREHOUSE_TAG] == target.tag
+    if run.job_name in {names.job, names.reconcile_job}:
+        return True
+    known = {entity.name for entity in target.entities} | set(READS)
+    return bool(names.tables(run.asset_selection) & known)
 
 
 def error_text_of(context: dg.RunFailureSensorContext) -> str:

@@ -43,14 +43,18 @@ def _last_day(window: Window) -> date:
 
 
 def record_covered(
-    instance: dg.DagsterInstance, report: TableReport, covered: Sequence[date], *, run_id: str
+    instance: dg.DagsterInstance,
+    report: TableReport,
+    covered: Sequence[date],
+    *,
+    key: dg.AssetKey,
+    run_id: str,
 ) -> int:
     """Record days as materialized that are not yet, and tell how many.
 
     After a first load all are: what the instance shows may be another warehouse's. The storage
     takes a thousand in one statement; one by one each would take 15 ms.
     """
-    key = dg.AssetKey(report.entity.name)
     shown = set() if report.first_load or not covered else instance.get_materialized_partitions(key)
     missing = [day.isoformat() for day in covered if day.isoformat() not in shown]
     said = {"covered_by": f"run {run_id}", "read": report.what, "warehouse": report.warehouse}

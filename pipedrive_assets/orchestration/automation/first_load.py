@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from math import ceil
 
 from pipedrive_assets.orchestration.automation.target import Target
+from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.registry import BULK_PARENTS, Entity
 
 
@@ -20,7 +21,7 @@ def split_by_first_load(
     return ready, [entity for entity in entities if entity.name not in loaded]
 
 
-def first_load_sentence(waiting: Sequence[Entity]) -> str:
+def first_load_sentence(waiting: Sequence[Entity], names: Names = OWN_NAMES) -> str:
     """What a first load would cost, and the command that starts it."""
     pages = sum(
         endpoint.tokens_per_page
@@ -33,9 +34,10 @@ def first_load_sentence(waiting: Sequence[Entity]) -> str:
     for entity in children:
         each[entity.parent_name] += entity.tokens_per_page / (BULK_PARENTS if entity.bulk else 1)
     more = "".join(f", and up to {ceil(tokens)} per {name}" for name, tokens in each.items())
-    names = ",".join(entity.name for entity in waiting)
+    tables = [entity.name for entity in waiting]
+    never = f"Never loaded: {','.join(tables)}."
     return (
-        f"Never loaded: {names}. A first load takes at least {pages} API tokens (one page of up to "
+        f"{never} A first load takes at least {pages} API tokens (one page of up to "
         f"500 rows per list; each further page costs the same){more}. "
-        f"Start it with: dagster asset materialize --select {names}"
+        f"Start it with: dagster asset materialize --select {names.selection(tables)}"
     )

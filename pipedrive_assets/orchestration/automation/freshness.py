@@ -26,6 +26,7 @@ from pipedrive_assets.orchestration.automation.target import (
 )
 from pipedrive_assets.orchestration.derived import with_derived
 from pipedrive_assets.orchestration.failures import raise_tick_errors
+from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.windows import utc_now
 
@@ -39,7 +40,7 @@ def with_freshness_policies(assets: dg.AssetsDefinition, target: Target) -> dg.A
     }
 
     def policy(spec: dg.AssetSpec) -> dg.AssetSpec:
-        tolerance = tolerances[spec.key.to_user_string()]
+        tolerance = tolerances[spec.key.path[-1]]
         window = dg.FreshnessPolicy.time_window(
             warn_window=2 * tolerance, fail_window=3 * tolerance
         )
@@ -48,13 +49,13 @@ def with_freshness_policies(assets: dg.AssetsDefinition, target: Target) -> dg.A
     return assets.map_asset_specs(policy)
 
 
-def build_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
+def build_sensor(settings: Settings, job: Any, names: Names = OWN_NAMES) -> dg.SensorDefinition:
     """Freshness: asks for today's partition of the tables that have grown stale."""
-    target = Target.of(settings)
+    target = Target.of(settings, names=names)
     status = dg.DefaultSensorStatus.RUNNING if settings.sensor else dg.DefaultSensorStatus.STOPPED
 
     @dg.sensor(
-        name="pipedrive_freshness_sensor",
+        name=f"{names.prefix}_freshness_sensor",
         job=job,
         minimum_interval_seconds=TICK_SECONDS,
         default_status=status,
@@ -66,7 +67,7 @@ def build_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
         with raise_tick_errors("the freshness sensor"):
             runs.fail_orphaned(context.instance, target)
             tick = freshness_tick(context.instance, target, utc_now())
-        return tick if isinstance(tick, dg.SkipReason) else with_derived(tick)
+        return tick if isinstance(tick, dg.SkipReason) else with_derived(tick, names)
 
     return pipedrive_freshness_sensor
 
@@ -75,8 +76,8 @@ def freshness_tick(
     instance: dg.DagsterInstance, target: Target, now: datetime
 ) -> dg.RunRequest | dg.SkipReason:
     """One evaluation of the sensor at `now` (aware)."""
-    running = runs.under_way(instance, now)
-    if run := runs.blocking(running):
+    running = runs.under_way(instance, target, now)
+    if run := runs.blocking(running, target.names):
         return dg.SkipReason(f"Run {run.id[:8]} is queued or under way.")
     past = runs.ended(instance, target)
     if reset := backoff.budget_reset(past, now):
@@ -103,7 +104,7 @@ def freshness_tick(
     if due:
         return request(due, open_day(now), target)
     if waiting:
-        reasons.append(first_load_sentence(waiting))
+        reasons.append(first_load_sentence(waiting, target.names))
     return dg.SkipReason(" ".join(reasons) or "Every table is as fresh as it has to be.")
 
 
@@ -173,7 +174,7 @@ def request(entities: Iterable[Entity], day: str, target: Target) -> dg.RunReque
     """
     return dg.RunRequest(
         partition_key=day,
-        asset_selection=[dg.AssetKey(entity.name) for entity in entities],
-        run_config={"ops": {"pipedrive": {"config": {"newest": False}}}},
+        asset_selection=[target.names.key(entity.name) for entity in entities],
+        run_config={"ops": {target.names.load_step: {"config": {"newest": False}}}},
         tags={REQUESTED_BY_TAG: FRESHNESS, WAREHOUSE_TAG: target.tag},
     )

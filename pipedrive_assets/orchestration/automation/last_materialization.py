@@ -39,7 +39,7 @@ class Facts:
 
 def facts_of(instance: dg.DagsterInstance, target: Target) -> dict[str, Facts]:
     """By table; one that was never loaded into this warehouse is absent."""
-    keys = [dg.AssetKey(entity.name) for entity in target.entities]
+    keys = [target.names.key(entity.name) for entity in target.entities]
     last = [record.asset_entry.last_materialization for record in instance.get_asset_records(keys)]
     events = [event.asset_materialization for event in last if event]
     found = _facts(events, target)
@@ -53,7 +53,7 @@ def _searched(instance: dg.DagsterInstance, wanted: set[str], target: Target) ->
     found: dict[str, Facts] = {}
     for run in instance.get_runs(mine, limit=RUNS_SEARCHED):
         missing = wanted - set(found)
-        loads = {key.to_user_string() for key in run.asset_selection or ()} or missing
+        loads = target.names.tables(run.asset_selection) or missing
         if loads & missing:
             logs = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
             told = _facts([log.asset_materialization for log in logs], target)
@@ -82,7 +82,7 @@ def _parsed(said: Mapping[str, Any]) -> Facts:
 
 
 def _name(event: dg.AssetMaterialization) -> str:
-    return event.asset_key.to_user_string()
+    return event.asset_key.path[-1]
 
 
 def _moment(seconds: Any) -> datetime | None:

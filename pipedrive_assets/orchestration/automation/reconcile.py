@@ -22,7 +22,6 @@ from pipedrive_assets.orchestration.automation import backoff, run_tags, runs
 from pipedrive_assets.orchestration.automation.alerts import send_alert
 from pipedrive_assets.orchestration.automation.last_materialization import facts_of
 from pipedrive_assets.orchestration.automation.target import (
-    RECONCILE_JOB,
     REQUESTED_BY_TAG,
     WAREHOUSE_TAG,
     WEEKLY,
@@ -35,7 +34,8 @@ from pipedrive_assets.orchestration.failures import (
     raise_tick_errors,
 )
 from pipedrive_assets.orchestration.metadata import metadata, sentence
-from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets.orchestration.names import OWN_NAMES, Names
+from pipedrive_assets.orchestration.resources import resources_of
 from pipedrive_assets.windows import utc_now
 
 
@@ -49,14 +49,9 @@ class ReconcileConfig(dg.Config):
     """Mark rows however many have vanished, where a run before said that these are too many."""
 
 
-@dg.op(name="reconcile", description="Scans every list; marks what is gone, loads what is missing.")
-def reconcile_op(
-    context: dg.OpExecutionContext,
-    config: ReconcileConfig,
-    pipedrive: PipedriveResource,
-    duckdb: WarehouseResource,
-) -> None:
-    """Each table's outcome is an observation of its asset."""
+def _reconcile(context: dg.OpExecutionContext, config: ReconcileConfig, names: Names) -> None:
+    """Reconcile every table; the outcome of each is an observation of its asset."""
+    pipedrive, duckdb = resources_of(context, names)
     settings = raise_as_failure(pipedrive.settings)
     warehouse = raise_as_failure(duckdb.warehouse)
     run_tags.note_start(context, str(warehouse))
@@ -78,7 +73,7 @@ def reconcile_op(
             reports.append(report)
             context.log.info(sentence(report))
             said = metadata(report)
-            context.log_event(dg.AssetObservation(report.entity.name, metadata=said))
+            context.log_event(dg.AssetObservation(names.key(report.entity.name), metadata=said))
         raise_failures(reports)
     except Exception as caught:  # noqa: BLE001 - a bug ends the step with a sentence
         error = of_ours(caught, "reconciling")
@@ -90,25 +85,36 @@ def reconcile_op(
 
 
 def build_reconcile_job(
-    executor: dg.ExecutorDefinition = dg.in_process_executor,
+    executor: dg.ExecutorDefinition | None = None, names: Names = OWN_NAMES
 ) -> dg.JobDefinition:
-    """The job; it loads no partition, so it stands beside the job of all tables."""
-    return dg.GraphDefinition(name=RECONCILE_JOB, node_defs=[reconcile_op]).to_job(
+    """Return the job. It loads no partition, so it is not part of the job of all tables."""
+
+    @dg.op(
+        name=names.step("reconcile"),
+        description="Scans every list; marks what is gone, loads what is missing.",
+        required_resource_keys=names.resource_keys,
+    )
+    def reconcile(context: dg.OpExecutionContext, config: ReconcileConfig) -> None:
+        _reconcile(context, config, names)
+
+    return dg.GraphDefinition(name=names.reconcile_job, node_defs=[reconcile]).to_job(
         description="Finds deletions, merges and whatever else no change date shows.",
         executor_def=executor,
     )
 
 
-def build_reconcile_schedule(settings: Settings, job: Any) -> list[dg.ScheduleDefinition]:
+def build_reconcile_schedule(
+    settings: Settings, job: Any, names: Names = OWN_NAMES
+) -> list[dg.ScheduleDefinition]:
     """Weekly; none where PIPEDRIVE_RECONCILE_AT is off."""
     if settings.reconcile_at is None:
         return []
-    target = Target.of(settings)
+    target = Target.of(settings, names=names)
     weekday, hour, minute = re.split("[ :]", settings.reconcile_at)
     on = settings.schedule
 
     @dg.schedule(
-        name="pipedrive_weekly_schedule",
+        name=f"{names.prefix}_weekly_schedule",
         job=job,
         cron_schedule=f"{int(minute)} {int(hour)} * * {WEEKDAYS.index(weekday)}",
         execution_timezone="UTC",
@@ -128,7 +134,7 @@ def weekly_tick(
     instance: dg.DagsterInstance, target: Target, now: datetime
 ) -> dg.RunRequest | dg.SkipReason:
     """One evaluation of the schedule at `now` (aware)."""
-    if any(run.job == RECONCILE_JOB for run in runs.under_way(instance, now)):
+    if any(run.job == target.names.reconcile_job for run in runs.under_way(instance, target, now)):
         return dg.SkipReason("A reconciliation is queued or under way.")
     if reset := backoff.budget_reset(runs.ended(instance, target), now):
         return dg.SkipReason(f"{backoff.spent_sentence(reset)} The next tick reconciles.")

@@ -8,6 +8,7 @@ from pipedrive_assets.errors import BudgetExhausted, LoadFailed, PipedriveError
 from pipedrive_assets.orchestration.automation.runs import FAILED_TAG, PROCESS_TAG, RESET_TAG
 from pipedrive_assets.orchestration.automation.target import WAREHOUSE_TAG, warehouse_tag
 from pipedrive_assets.orchestration.derived import READS
+from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.process_identity import ProcessIdentity
 from pipedrive_assets.windows import utc_now
 
@@ -31,7 +32,13 @@ def note_start(context: Context, warehouse: str) -> None:
     context.instance.add_run_tags(context.run.run_id, tags)
 
 
-def note_failure(context: Context, error: PipedriveError, *, unloaded: set[str]) -> None:
+def note_failure(
+    context: Context,
+    error: PipedriveError,
+    *,
+    unloaded: set[str],
+    names: Names = OWN_NAMES,
+) -> None:
     """Tag a run with the tables that failed, and with the budget's reset where that is known.
 
     Where nothing was loaded and no table is to blame, the account is.
@@ -39,17 +46,12 @@ def note_failure(context: Context, error: PipedriveError, *, unloaded: set[str])
     tags = {}
     if isinstance(error, LoadFailed):
         tags[FAILED_TAG] = ",".join(error.failures)
-    elif unloaded != _loads(context.run):
+    elif unloaded != names.tables(context.run.asset_selection) - set(READS):
         tags[FAILED_TAG] = ",".join(unloaded)
     if back_at := budget_back_at(error, utc_now()):
         tags[RESET_TAG] = back_at.isoformat()
     if tags:
         context.instance.add_run_tags(context.run.run_id, tags)
-
-
-def _loads(run: dg.DagsterRun) -> set[str]:
-    """The tables that a run was asked to load, without what it derives from them."""
-    return {key.to_user_string() for key in run.asset_selection or ()} - set(READS)
 
 
 def budget_back_at(error: PipedriveError, now: datetime) -> datetime | None:

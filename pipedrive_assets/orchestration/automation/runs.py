@@ -1,18 +1,17 @@
 """What the Dagster instance knows of runs: which are under way, and how the last ones ended."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
 from pipedrive_assets.orchestration.automation.target import (
-    JOB,
-    RECONCILE_JOB,
     REQUESTED_BY_TAG,
     WAREHOUSE_TAG,
     Target,
 )
+from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.process_identity import ProcessIdentity
 
 FAILED_TAG = "pipedrive/failed_tables"
@@ -63,11 +62,11 @@ class RunFacts:
     reset_at: datetime | None
 
     @classmethod
-    def of(cls, record: dg.RunRecord) -> "RunFacts":
-        """From Dagster's record."""
+    def of(cls, record: dg.RunRecord, names: Names = OWN_NAMES) -> "RunFacts":
+        """Take what Dagster's record says; assets of others are left out."""
         run, tags = record.dagster_run, record.dagster_run.tags
         selection = run.asset_selection
-        reconciles = run.job_name == RECONCILE_JOB
+        reconciles = run.job_name == names.reconcile_job
         succeeded = run.status is dg.DagsterRunStatus.SUCCESS
         failed = frozenset(tags[FAILED_TAG].split(",")) if FAILED_TAG in tags else None
         reset = tags.get(RESET_TAG)
@@ -76,7 +75,7 @@ class RunFacts:
             id=run.run_id,
             job=run.job_name,
             requested_by=tags.get(REQUESTED_BY_TAG),
-            tables=_names(selection) if selection or reconciles else None,
+            tables=names.tables(selection) if selection or reconciles else None,
             failed=frozenset() if succeeded or reconciles else failed,
             began=_moment(record.start_time) or created,
             ended=_moment(record.end_time) or created,
@@ -93,21 +92,21 @@ class RunFacts:
         return self.failed is None or table in self.failed
 
 
-def _names(selection: Iterable[dg.AssetKey] | None) -> frozenset[str]:
-    return frozenset(key.to_user_string() for key in selection or ())
-
-
 def _moment(seconds: float | None) -> datetime | None:
     return datetime.fromtimestamp(seconds, timezone.utc) if seconds else None
 
 
 def under_way(
-    instance: dg.DagsterInstance, now: datetime, tags: Mapping[str, str] | None = None
+    instance: dg.DagsterInstance,
+    target: Target,
+    now: datetime,
+    tags: Mapping[str, str] | None = None,
 ) -> list[RunFacts]:
     """Runs that are queued or running, whoever started them; runs whose process is gone are not."""
     wanted = dg.RunsFilter(statuses=list(UNDER_WAY), tags=dict(tags or {}))
     records = instance.get_run_records(wanted, limit=RUNS_LOOKED_AT)
-    return [RunFacts.of(record) for record in records if not is_orphaned(instance, record, now)]
+    alive = [record for record in records if not is_orphaned(instance, record, now)]
+    return [RunFacts.of(record, target.names) for record in alive]
 
 
 def is_orphaned(instance: dg.DagsterInstance, record: dg.RunRecord, now: datetime) -> bool:
@@ -145,12 +144,13 @@ def ended(instance: dg.DagsterInstance, target: Target) -> list[RunFacts]:
     """The last runs into this warehouse that are over, newest first."""
     wanted = dg.RunsFilter(statuses=list(ENDED), tags={WAREHOUSE_TAG: target.tag})
     records = instance.get_run_records(wanted, limit=RUNS_LOOKED_AT)
-    return [RunFacts.of(record) for record in records]
+    return [RunFacts.of(record, target.names) for record in records]
 
 
-def blocking(running: Sequence[RunFacts]) -> RunFacts | None:
-    """A run beside which automation starts none."""
-    return next((run for run in running if run.job in {JOB, RECONCILE_JOB}), None)
+def blocking(running: Sequence[RunFacts], names: Names) -> RunFacts | None:
+    """Return a run beside which automation starts none."""
+    jobs = {names.job, names.reconcile_job}
+    return next((run for run in running if run.job in jobs), None)
 
 
 def busy_tables(running: Sequence[RunFacts]) -> set[str]:

@@ -17,13 +17,13 @@ from pipedrive_assets.orchestration.automation.last_materialization import Facts
 from pipedrive_assets.orchestration.automation.partitions import DAY, newest_ended_day
 from pipedrive_assets.orchestration.automation.target import (
     DAILY,
-    JOB,
     REQUESTED_BY_TAG,
     WAREHOUSE_TAG,
     Target,
 )
 from pipedrive_assets.orchestration.derived import READS, with_derived
 from pipedrive_assets.orchestration.failures import raise_tick_errors
+from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.windows import utc_now
 
@@ -31,23 +31,29 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 """Dagster's own tags for one run over a range of partitions."""
 
 
-def build_job(entities: Iterable[Entity]) -> Any:
-    """The job of all tables, derived ones too."""
+def build_job(
+    entities: Iterable[Entity],
+    names: Names = OWN_NAMES,
+    executor: dg.ExecutorDefinition | None = None,
+) -> Any:
+    """Return the job of all tables, derived ones too."""
+    tables = [*(entity.name for entity in entities), *READS]
     return dg.define_asset_job(
-        JOB,
-        selection=dg.AssetSelection.assets(*[entity.name for entity in entities], *READS),
+        names.job,
+        selection=dg.AssetSelection.assets(*map(names.key, tables)),
+        executor_def=executor,
         description="Every table, up to now or for the partitions asked for.",
     )
 
 
-def build_schedule(settings: Settings, job: Any) -> dg.ScheduleDefinition:
+def build_schedule(settings: Settings, job: Any, names: Names = OWN_NAMES) -> dg.ScheduleDefinition:
     """Daily: closes the newest UTC day that has ended at tick time, and every day missed before."""
     hour, minute = settings.daily_at.split(":")
-    target = Target.of(settings)
+    target = Target.of(settings, names=names)
     on = settings.schedule
 
     @dg.schedule(
-        name="pipedrive_daily_schedule",
+        name=f"{names.prefix}_daily_schedule",
         job=job,
         cron_schedule=f"{int(minute)} {int(hour)} * * *",
         execution_timezone="UTC",
@@ -60,7 +66,11 @@ def build_schedule(settings: Settings, job: Any) -> dg.ScheduleDefinition:
         newest = newest_ended_day(context.scheduled_execution_time)
         with raise_tick_errors("the daily schedule"):
             tick = daily_tick(context.instance, target, newest, utc_now())
-        return tick if isinstance(tick, dg.SkipReason) else [with_derived(each) for each in tick]
+        return (
+            tick
+            if isinstance(tick, dg.SkipReason)
+            else [with_derived(each, names) for each in tick]
+        )
 
     return pipedrive_daily_schedule
 
@@ -90,13 +100,13 @@ def daily_tick(
         return [request(first, newest, groups[first], target) for first in sorted(groups)]
     if ready:
         return dg.SkipReason(f"Every table holds all days up to {newest}.")
-    return dg.SkipReason(first_load_sentence(waiting))
+    return dg.SkipReason(first_load_sentence(waiting, target.names))
 
 
 def _closing(instance: dg.DagsterInstance, target: Target, now: datetime) -> runs.RunFacts | None:
     """A run of an earlier tick: ticks that an outage held up come in a row."""
     tags = {REQUESTED_BY_TAG: DAILY, WAREHOUSE_TAG: target.tag}
-    running = runs.under_way(instance, now, tags)
+    running = runs.under_way(instance, target, now, tags)
     return next(iter(running), None)
 
 
@@ -118,6 +128,6 @@ def request(first: date, last: date, entities: Iterable[Entity], target: Target)
     return dg.RunRequest(
         run_key=f"{first}...{last}",
         partition_key=last.isoformat() if first == last else None,
-        asset_selection=[dg.AssetKey(entity.name) for entity in entities],
+        asset_selection=[target.names.key(entity.name) for entity in entities],
         tags=tags,
     )

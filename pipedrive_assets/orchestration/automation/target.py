@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from pipedrive_assets.config import Settings
+from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, Entity, Kind
 from pipedrive_assets.warehouse import name_of
 
-JOB = "pipedrive_daily"
-"""The job of all tables, which the daily schedule and the freshness sensor both run."""
-
-RECONCILE_JOB = "pipedrive_reconcile"
-"""The weekly one."""
+JOB, RECONCILE_JOB = OWN_NAMES.job, OWN_NAMES.reconcile_job
+"""The jobs of this project's own code location."""
 
 WAREHOUSE_TAG = "pipedrive/warehouse"
 """On runs: which warehouse they load (a fingerprint, not to show paths everywhere)."""
@@ -33,10 +31,13 @@ def warehouse_tag(warehouse: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Which account's materializations count, and whether a first load may start by itself."""
+    """Which account's materializations count, how its definitions are named, and whether a first
+    load may start by itself.
+    """
 
     warehouse: str
     sandbox: bool
+    names: Names = OWN_NAMES
     entities: tuple[Entity, ...] = DEFAULT_ENTITIES
     first_partition: date = date(2026, 1, 1)
     freshness: Mapping[str, timedelta | None] = field(
@@ -44,9 +45,12 @@ class Target:
     )
 
     @classmethod
-    def of(cls, settings: Settings, warehouse: str | None = None) -> "Target":
-        """From the settings; a token that is missing is the run's to complain about."""
+    def of(
+        cls, settings: Settings, warehouse: str | None = None, names: Names = OWN_NAMES
+    ) -> "Target":
+        """Take what the settings say; a missing API token is an error of the run."""
         return cls(
+            names=names,
             warehouse=warehouse or name_of(settings),
             sandbox=not settings.api_token and not settings.points_to_account,
             entities=settings.entities,
