@@ -1,20 +1,26 @@
 """`doctor`: what is wrong, and what to do about it."""
 
 import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from rich.text import Text
 
 from pipedrive_assets.cli.output import console
-from pipedrive_assets.doctor import Finding, Level, examine
+from pipedrive_assets.config import Settings, settings_of_accounts
+from pipedrive_assets.doctor import Finding, Level, examine, examine_account
+from pipedrive_assets.errors import ConfigurationError
 
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
-def doctor(*, quick: bool) -> int:
+def doctor(accounts: str | None = None, *, quick: bool) -> int:
     """Print each finding as soon as it is made.
 
     Args:
+        accounts: Where to find several accounts, as `module:name`; None: the one of the settings.
         quick: Request no row of any table.
 
     Returns:
@@ -22,7 +28,12 @@ def doctor(*, quick: bool) -> int:
     """
     screen = console()
     found: list[Finding] = []
-    for finding in examine(os.environ, Path.cwd(), probing=not quick):
+    findings = (
+        _of_accounts(accounts, probing=not quick)
+        if accounts
+        else examine(os.environ, Path.cwd(), probing=not quick)
+    )
+    for finding in findings:
         level = (f"{finding.level.value:<5}", STYLES.get(finding.level, ""))
         line = Text.assemble(level, f" {finding.topic:<10} {finding.text}")
         screen.print(line, soft_wrap=True)
@@ -33,3 +44,26 @@ def doctor(*, quick: bool) -> int:
     warnings = [finding for finding in found if finding.level is Level.WARN]
     screen.print(f"\n{len(failures)} failures, {len(warnings)} warnings.")
     return failures[0].exit_code if failures else 0
+
+
+def _of_accounts(place: str, *, probing: bool) -> Iterator[Finding]:
+    """Examine each account of a mapping, one after the other."""
+    for name, settings in settings_of_accounts(_mapping_at(place)).items():
+        for finding in examine_account(settings, probing=probing):
+            yield replace(finding, text=f"{name}: {finding.text}")
+
+
+def _mapping_at(place: str) -> Mapping[str, Settings | str]:
+    module, _, name = place.partition(":")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(
+            f"--accounts: {place!r} cannot be imported ({error}). Use MODULE:NAME, for example "
+            "my_project.definitions:accounts, and run the command in the folder of that module."
+        ) from None
+    if not isinstance(found, Mapping):
+        raise ConfigurationError(
+            f"--accounts: {place!r} is not a mapping from names to settings or token variables."
+        )
+    return found

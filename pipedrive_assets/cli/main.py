@@ -124,7 +124,8 @@ def sandbox(*, port: int) -> None:
 
 @commands.command()
 @click.option("--quick", is_flag=True, help="Skip the requests per table: 2 tokens.")
-def doctor(*, quick: bool) -> int:
+@click.option("--accounts", metavar="MODULE:NAME", help="Check each account of this mapping.")
+def doctor(accounts: str | None, *, quick: bool) -> int:
     """Check settings, account and warehouse.
 
     Checks settings, API token, permissions, limits, warehouse and clock, and shows a remedy for
@@ -132,7 +133,7 @@ def doctor(*, quick: bool) -> int:
     """
     from pipedrive_assets.cli.doctor import doctor
 
-    return doctor(quick=quick)
+    return doctor(accounts, quick=quick)
 
 
 @commands.command()

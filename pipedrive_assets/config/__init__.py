@@ -1,5 +1,6 @@
 """Settings: their names, accepted values and sources, and the selection of tables."""
 
+from pipedrive_assets.config.accounts import settings_of_accounts
 from pipedrive_assets.config.settings import (
     FILE_DESTINATION,
     SANDBOX_WAREHOUSE,
@@ -14,4 +15,5 @@ __all__ = [
     "SECRETS",
     "SETTINGS",
     "Settings",
+    "settings_of_accounts",
 ]

@@ -1,6 +1,6 @@
 """The doctor: checks settings, warehouse, account and clock, and names the remedy."""
 
-from pipedrive_assets.doctor.examination import examine
+from pipedrive_assets.doctor.examination import examine, examine_account
 from pipedrive_assets.doctor.finding import Finding, Level
 
-__all__ = ["Finding", "Level", "examine"]
+__all__ = ["Finding", "Level", "examine", "examine_account"]

@@ -32,8 +32,18 @@ def examine(
     lines, settings = check_settings(environ, root)
     yield from lines
     yield check_home(environ, root)
-    if settings is None:
-        return
+    if settings is not None:
+        yield from examine_account(settings, probing=probing, connecting=connecting, now=now)
+
+
+def examine_account(
+    settings: Settings,
+    *,
+    probing: bool = True,
+    connecting: Callable[[Settings], Connection] = connect,
+    now: Callable[[], datetime] = utc_now,
+) -> Iterator[Finding]:
+    """Examine the warehouse and the account of these settings, as `examine` does."""
     if settings.destination == FILE_DESTINATION:
         yield from check_warehouse(settings.warehouse)
     else:

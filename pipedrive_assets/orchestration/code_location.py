@@ -1,13 +1,12 @@
 """Definitions for any Dagster code location: one account, or several side by side."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from pipedrive_assets.config import FILE_DESTINATION, Settings
+from pipedrive_assets.config import Settings, settings_of_accounts
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.orchestration.assets import build_assets
 from pipedrive_assets.orchestration.automation.alerts import build_alerts
@@ -31,10 +30,8 @@ from pipedrive_assets.orchestration.resources import (
     account_of,
 )
 from pipedrive_assets.orchestration.sales_overview import build_overview
-from pipedrive_assets.warehouse import name_of
 
 EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
-ACCOUNT_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 def pipedrive_definitions(  # noqa: PLR0913 - each is an argument of its own to the user
@@ -96,14 +93,10 @@ def pipedrive_definitions(  # noqa: PLR0913 - each is an argument of its own to 
         return build(fixed, resource, names=names, executor=executor)
     if settings is not None:
         raise ConfigurationError("Pass either settings or accounts, not both.")
-    all_settings = {
-        name: _settings_of(name, one).replace(**changes) for name, one in accounts.items()
-    }
-    _check_apart(all_settings)
     return dg.Definitions.merge(
         *(
             build(one, account_of(one), names=names.of_account(name), executor=executor)
-            for name, one in all_settings.items()
+            for name, one in settings_of_accounts(accounts, **changes).items()
         )
     )
 
@@ -147,44 +140,3 @@ def build(
         resources=resources,
         executor=executor,
     )
-
-
-def _settings_of(name: str, given: Settings | str) -> Settings:
-    """Return an account's settings, with a file and a schema named after it.
-
-    Those of the environment are for one account; only settings in code replace the names.
-    """
-    if not ACCOUNT_NAME.fullmatch(name):
-        raise ConfigurationError(
-            f"{name!r} is not usable as the name of an account. Use up to 40 lower-case letters, "
-            "digits and underscores."
-        )
-    own: dict[str, Any] = {
-        "warehouse": f"data/{name}.duckdb",
-        "dataset": f"pipedrive_{name}",
-        "read_copy": None,
-    }
-    if isinstance(given, str):
-        return Settings(token_variable=given, **own)
-    return given.replace(**{key: value for key, value in own.items() if key not in given.in_code})
-
-
-def _check_apart(accounts: Mapping[str, Settings]) -> None:
-    """Check that no two accounts share an API token, a DuckDB file or a schema.
-
-    Raises:
-        ConfigurationError: Two accounts share one.
-    """
-    seen: dict[tuple[str, str], str] = {}
-    for name, settings in accounts.items():
-        is_file = settings.destination == FILE_DESTINATION
-        place = str(settings.warehouse.resolve()) if is_file else name_of(settings)
-        copy = str(settings.read_copy.resolve()) if settings.read_copy else ""
-        token = settings.api_token.get_secret_value()
-        for what, value in (("API token", token), ("warehouse", place), ("warehouse", copy)):
-            other = seen.setdefault((what, value), name)
-            if value and other != name:
-                raise ConfigurationError(
-                    f"The accounts {other} and {name} have the same {what}. Each account needs its "
-                    f"own: give one of them another {what}."
-                )

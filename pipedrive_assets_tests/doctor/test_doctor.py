@@ -308,6 +308,30 @@ def test_the_command_works_on_the_sandbox_and_says_so(capsys):
     assert "readable" not in said
 
 
+def test_the_command_examines_each_of_several_accounts(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "two_companies.py").write_text(
+        "from pipedrive_assets.config import Settings\n"
+        "accounts = {'acme': Settings(sandbox='auto'), 'globex': 'GLOBEX_TOKEN'}\n"
+    )
+
+    code = main(["doctor", "--quick", "--accounts", "two_companies:accounts"])
+
+    said = capsys.readouterr().out
+    assert 2 == code
+    assert "acme: " in said
+    assert "data/globex.duckdb" in said
+    assert "globex: MissingTokenError" in said
+    assert "GLOBEX_TOKEN" in said
+
+
+@pytest.mark.parametrize("place", ["no_such_module:accounts", "json:nothing", "json:loads", "json"])
+def test_a_place_without_accounts_is_one_sentence(place, capsys):
+    assert 2 == main(["doctor", "--accounts", place])
+    assert f"--accounts: {place!r}" in capsys.readouterr().err
+
+
 def test_the_command_leaves_with_the_exit_code_of_the_first_failure(capsys, monkeypatch):
     monkeypatch.setenv("PIPEDRIVE_DAILY_AT", "noon")
 
