@@ -182,7 +182,7 @@ class _Notes:
     def on(self, report: TableReport) -> dict[str, Any]:
         """A table's metadata; days that its load covered besides are recorded."""
         before, window = self._before.get(report.entity.name), self._request.window
-        covered = covered_days(before, report, window, self.target.first_partition)
+        covered = covered_days(before, report, window)
         recorded = record_covered(
             self._context.instance,
             report,

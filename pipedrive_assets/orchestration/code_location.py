@@ -116,8 +116,8 @@ def build(
     loaded = build_assets(partitions, entities, settings.destination, names)
     assets = [
         with_freshness_policies(loaded, Target.of(settings)),
-        build_derived(partitions, entities, settings.destination, names),
-        build_overview(partitions, entities, names),
+        build_derived(entities, settings.destination, names),
+        build_overview(entities, names),
     ]
     resources: dict[str, Any] = {
         names.pipedrive: pipedrive,

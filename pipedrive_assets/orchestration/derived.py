@@ -25,10 +25,6 @@ from pipedrive_assets.views.sql import DERIVED_TABLES, OVERVIEW, DerivedTable
 GROUP = "sales"
 PREVIEW_ROWS = 10
 
-PARTITION_MEANING = (
-    "A partition records the state when it was made; the table itself always says what its inputs "
-    "hold now."
-)
 READS: Mapping[str, tuple[str, ...]] = {
     **{table.name: table.reads for table in DERIVED_TABLES},
     OVERVIEW: ("deals", *(table.name for table in DERIVED_TABLES)),
@@ -37,12 +33,17 @@ READS: Mapping[str, tuple[str, ...]] = {
 
 
 def build_derived(
-    partitions: dg.PartitionsDefinition,
-    entities: Sequence[Entity],
-    destination: str = FILE_DESTINATION,
-    names: Names = OWN_NAMES,
+    entities: Sequence[Entity], destination: str = FILE_DESTINATION, names: Names = OWN_NAMES
 ) -> dg.AssetsDefinition:
-    """One multi-asset with an asset per derived table; `entities` are those that are assets."""
+    """Build one multi-asset with an asset per derived table.
+
+    The assets have no partitions: a view always shows what its inputs hold now.
+
+    Args:
+        entities: The entities that are assets.
+        destination: dlt's name of the destination, shown as the assets' kind.
+        names: The names of the assets, the step and the resources.
+    """
 
     def make(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         yield from _materialize(context, names)
@@ -53,7 +54,6 @@ def build_derived(
             required_resource_keys=names.resource_keys,
             specs=[_spec(table, entities, destination, names) for table in DERIVED_TABLES],
             can_subset=True,
-            partitions_def=partitions,
             backfill_policy=dg.BackfillPolicy.single_run(),
         )(make)
 
@@ -65,9 +65,7 @@ def _spec(
     return dg.AssetSpec(
         key=names.key(table.name),
         deps=[names.key(name) for name in table.reads if name in there],
-        description=(
-            f"{table.description}\n\n{PARTITION_MEANING}\n\nA view; it takes no API tokens."
-        ),
+        description=f"{table.description}\n\nA view of what its inputs hold; costs no API tokens.",
         group_name=GROUP,
         kinds={destination, "sql"},
         metadata={

@@ -175,10 +175,22 @@ def _given(argv: Sequence[str], options: Sequence[str]) -> Iterator[str]:
 
 
 def spelled_out(argv: Sequence[str], *, today: str) -> list[str]:
-    """Return the full arguments of a bare `dagster asset materialize`."""
+    """Return the full arguments of a bare `dagster asset materialize`.
+
+    Args:
+        argv: The command line of the process.
+        today: The partition to materialize where the command names none.
+    """
     words = list(argv[1:])
-    partition = [] if _has(words, PARTITION_OPTIONS) else ["--partition", today]
+    has_choice = _has(words, PARTITION_OPTIONS) or _selects_derived_only(words)
+    partition = [] if has_choice else ["--partition", today]
     return [*words, "-m", MODULE, *partition]
+
+
+def _selects_derived_only(words: Sequence[str]) -> bool:
+    """Whether a command selects by name, and derived assets only; they have no partitions."""
+    names = [name for value in _given(words, SELECT_OPTIONS) for name in value.split(",")]
+    return bool(names) and {name.strip() for name in names} <= DERIVED_ASSETS
 
 
 def _has(words: Sequence[str], options: Sequence[str]) -> bool:

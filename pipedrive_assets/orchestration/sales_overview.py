@@ -24,20 +24,20 @@ from pipedrive_assets.views.overview_page import (
 from pipedrive_assets.views.report.page import Picture
 from pipedrive_assets.views.sql import OVERVIEW
 
-MOST_DAYS = 7
-"""A run over more days leaves the pictures out: Dagster would keep them once for each."""
-
 DESCRIPTION = f"""The derived tables at a glance: `{FILE}` beside the warehouse, one page that needs
 nothing else and runs nothing, to be opened, mailed or served. The page of the sandbox's invented
 data is `{SANDBOX_FILE}`.
 
-A partition records the state when it was made; the file is replaced each time."""
+Each materialization replaces the file."""
 
 
-def build_overview(
-    partitions: dg.PartitionsDefinition, entities: Sequence[Entity], names: Names = OWN_NAMES
-) -> dg.AssetsDefinition:
-    """The asset, downstream of every derived table; `entities` are those that are assets."""
+def build_overview(entities: Sequence[Entity], names: Names = OWN_NAMES) -> dg.AssetsDefinition:
+    """Build the asset, downstream of every derived table.
+
+    Args:
+        entities: The entities that are assets.
+        names: The names of the assets and the resources.
+    """
     there = {entity.name for entity in entities} | set(READS)
 
     def make(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
@@ -51,7 +51,6 @@ def build_overview(
             description=DESCRIPTION,
             group_name=GROUP,
             kinds={"html"},
-            partitions_def=partitions,
             backfill_policy=dg.BackfillPolicy.single_run(),
         )(make)
 
@@ -79,7 +78,7 @@ def _materialize(context: dg.AssetExecutionContext, names: Names) -> dg.Material
     finally:
         warehouse.close()
     context.log.info("%s: %s", OVERVIEW, path)
-    shown = [] if len(context.partition_keys) > MOST_DAYS else list(_told(pictures, seen, preview))
+    shown = list(_told(pictures, seen, preview))
     return dg.MaterializeResult(
         metadata={
             "file": dg.MetadataValue.path(str(path)),

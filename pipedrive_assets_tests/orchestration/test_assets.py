@@ -194,9 +194,8 @@ def test_a_missing_token_fails_with_one_sentence(assets, monkeypatch, tmp_path):
 
     (failure,) = result.get_step_failure_events()
     said = failure.step_failure_data.user_failure_data.description
-    assert said.startswith(
-        "MissingTokenError: No API token was found, but PIPEDRIVE_BASE_URL points to an account."
-    )
+    assert said.startswith("MissingTokenError: ")
+    assert "PIPEDRIVE_BASE_URL" in said
     assert not (tmp_path / "w.duckdb").exists()
 
 
@@ -266,7 +265,7 @@ def materialized_days(instance, name):
     return sorted(instance.get_materialized_partitions(dg.AssetKey(name)))
 
 
-def test_days_that_a_first_load_covers_are_recorded_and_those_that_a_catch_up_covers(run, office):
+def test_a_catch_up_records_the_days_it_covered_and_a_first_load_its_own_day(run, office):
     instance = dg.DagsterInstance.ephemeral()
 
     first = run(["persons", "stages"], instance=instance)
@@ -274,13 +273,13 @@ def test_days_that_a_first_load_covers_are_recorded_and_those_that_a_catch_up_co
     office.advance(days=5)
     second = run(["persons"], day="2026-03-15", instance=instance)
 
-    assert 69 == len(in_between)
-    assert ("2026-01-01", "2026-03-10") == (in_between[0], in_between[-1])
+    assert 1 == len(in_between)
     assert in_between == materialized_days(instance, "stages")
     assert [*in_between, *(f"2026-03-{day}" for day in range(11, 16))] == materialized_days(
         instance, "persons"
     )
-    assert (68, 4) == tuple(facts(one, "persons")["days_covered"] for one in (first, second))
+    assert "days_covered" not in facts(first, "persons")
+    assert 5 - 1 == facts(second, "persons")["days_covered"]
     (covered,) = instance.fetch_materializations(
         dg.AssetRecordsFilter(dg.AssetKey("persons"), asset_partitions=["2026-03-12"]), limit=2
     ).records

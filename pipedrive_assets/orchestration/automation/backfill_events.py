@@ -1,41 +1,36 @@
-"""Days that a first load or a catch-up covered are recorded as materialized, so that the partition
-bars tell what the warehouse holds.
+"""Record the days that a catch-up run covered as materialized, so that the partition bar has no
+gap after an outage.
 """
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, timezone
-from typing import Any
 
 import dagster as dg
-from dagster._core.events import StepMaterializationData
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
 from pipedrive_assets.load import TableReport
 from pipedrive_assets.orchestration.automation.last_materialization import Facts
 from pipedrive_assets.orchestration.automation.partitions import DAY, days
 from pipedrive_assets.windows import Window
 
-ROWS_PER_STATEMENT = 1000
-"""Seven values a row: below what SQLite takes in a statement."""
 
-RUNLESS = ""
-"""The run of events that belong to none: thousands of them would bury the run's own log."""
+def covered_days(before: Facts | None, report: TableReport, window: Window) -> list[date]:
+    """List the past days that a load covered besides those it was requested for.
 
+    A first load covers every day, but returns none: an event takes Dagster's storage 10 to 25 ms,
+    and a first load would cause thousands.
 
-def covered_days(
-    before: Facts | None, report: TableReport, window: Window, first: date
-) -> list[date]:
-    """The days that are over and held since this load, other than those it was asked for.
-
-    Everything up to `complete_until` is held; what was held before needs no second record.
+    Args:
+        before: What the table's previous materialization reported; None: there was none.
+        report: The load.
+        window: The days that the run was requested for.
     """
-    if report.error or report.skipped or report.complete_until is None:
+    if report.error or report.skipped or report.first_load or report.complete_until is None:
         return []
-    known = before.complete_until.date() if before and before.complete_until else first
+    if before is None or before.complete_until is None:
+        return []
     reached = report.complete_until.astimezone(timezone.utc).date() - DAY
-    asked = set(days(window.start.date(), _last_day(window)))
-    return [day for day in days(max(known, first), reached) if day not in asked]
+    requested = set(days(window.start.date(), _last_day(window)))
+    return [day for day in days(before.complete_until.date(), reached) if day not in requested]
 
 
 def _last_day(window: Window) -> date:
@@ -50,48 +45,23 @@ def record_covered(
     key: dg.AssetKey,
     run_id: str,
 ) -> int:
-    """Record days as materialized that are not yet, and tell how many.
+    """Record days as materialized, except those that already are.
 
-    After a first load all are: what the instance shows may be another warehouse's. The storage
-    takes a thousand in one statement; one by one each would take 15 ms.
+    Args:
+        instance: The Dagster instance that keeps the events.
+        report: The load that covered the days.
+        covered: The days, UTC.
+        key: The table's asset.
+        run_id: The run of the load, shown as `covered_by` in the metadata.
+
+    Returns:
+        How many days were recorded.
     """
-    shown = set() if report.first_load or not covered else instance.get_materialized_partitions(key)
-    missing = [day.isoformat() for day in covered if day.isoformat() not in shown]
-    said = {"covered_by": f"run {run_id}", "read": report.what, "warehouse": report.warehouse}
-    made = [
-        dg.AssetMaterialization(key, partition=day, metadata=said, description="Covered.")
-        for day in missing
-    ]
-    storage = instance.event_log_storage
-    if isinstance(storage, SqlEventLogStorage):
-        for batch in _batches(made):
-            with storage.index_connection() as connection:
-                connection.execute(storage.prepare_insert_event_batch(batch))
-    else:
-        for one in made:
-            instance.report_runless_asset_event(one)
-    return len(made)
-
-
-def _batches(made: Sequence[dg.AssetMaterialization]) -> Iterator[list[Any]]:
-    now = time.time()
-    for start in range(0, len(made), ROWS_PER_STATEMENT):
-        yield [_entry(one, now) for one in made[start : start + ROWS_PER_STATEMENT]]
-
-
-def _entry(made: dg.AssetMaterialization, now: float) -> dg.EventLogEntry:
-    event = dg.DagsterEvent(
-        event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value,
-        job_name=RUNLESS,
-        event_specific_data=StepMaterializationData(made),
-    )
-    return dg.EventLogEntry(  # type: ignore[no-untyped-call]
-        error_info=None,
-        level="debug",
-        user_message="",
-        run_id=RUNLESS,
-        timestamp=now,
-        step_key=None,
-        job_name=RUNLESS,
-        dagster_event=event,
-    )
+    known = instance.get_materialized_partitions(key) if covered else set()
+    missing = [day.isoformat() for day in covered if day.isoformat() not in known]
+    metadata = {"covered_by": f"run {run_id}", "read": report.what, "warehouse": report.warehouse}
+    for day in missing:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(key, partition=day, metadata=metadata, description="Covered.")
+        )
+    return len(missing)
