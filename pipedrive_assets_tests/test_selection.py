@@ -28,10 +28,10 @@ def test_what_is_named_is_loaded_in_the_registrys_order(text, expected):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("default,+projekts", r"'default,\+projekts' contains 'projekts'.*Use"),
-        ("default,-deals", r"leaves out deals, .* Add \+deals, or also remove -deals_flow,"),
-        ("deals_flow", r"leaves out deals"),
-        ("deals,-deals", r"selects no table\. Use default"),
+        ("default,+projekts", r"'default,\+projekts'.*'projekts'"),
+        ("default,-deals", r"\+deals.*-deals_flow"),
+        ("deals_flow", "deals"),
+        ("deals,-deals", "deals,-deals"),
     ],
 )
 def test_what_it_cannot_mean_is_one_sentence(text, sentence):

@@ -12,6 +12,7 @@ from pipedrive_assets.config.files import found_in
 from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 from pipedrive_assets.singer.config import Config
+from pipedrive_assets_tests.facts import raises
 
 
 def read(tmp_path, **values):
@@ -137,10 +138,10 @@ def test_the_base_url_may_be_a_url_a_host_or_a_company(tmp_path, given, expected
     ],
 )
 def test_an_address_with_a_secret_in_it_is_refused_and_shown_nowhere(tmp_path, given):
-    with pytest.raises(ConfigurationError, match="PIPEDRIVE_BASE_URL: the value given") as caught:
+    with pytest.raises(ConfigurationError, match="PIPEDRIVE_BASE_URL") as caught:
         read(tmp_path, PIPEDRIVE_BASE_URL=given)
     found, _ = check_settings({"PIPEDRIVE_BASE_URL": given}, tmp_path)
-    with pytest.raises(ConfigurationError, match="base_url: the value given") as of_tap:
+    with pytest.raises(ConfigurationError, match="base_url") as of_tap:
         Config.of({"base_url": given}, read(tmp_path), datetime.now(timezone.utc))
     assert "s3cret" not in f"{caught.value} {of_tap.value} {found}"
 
@@ -219,12 +220,12 @@ def test_an_unreadable_secrets_file_is_one_sentence(tmp_path):
     (tmp_path / ".dlt").mkdir()
     (tmp_path / ".dlt" / "secrets.toml").write_text("[broken")
 
-    with pytest.raises(ConfigurationError, match="cannot be read as TOML"):
+    with pytest.raises(ConfigurationError, match=r"secrets\.toml"):
         read(tmp_path)
 
 
 def test_a_dataset_named_like_the_file_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="DuckDB cannot tell them apart"):
+    with pytest.raises(ConfigurationError, match="PIPEDRIVE_DATASET"):
         read(tmp_path, PIPEDRIVE_DATASET="warehouse", PIPEDRIVE_API_TOKEN="abc")
 
 
@@ -283,7 +284,7 @@ def test_tolerances_are_spans_or_daily(tmp_path, text, tolerance):
 
 @pytest.mark.parametrize("path", ["data/warehouse.duckdb", "data/../data/warehouse.duckdb"])
 def test_a_read_copy_in_the_warehouses_place_is_refused(tmp_path, path):
-    with pytest.raises(ConfigurationError, match="is the warehouse itself"):
+    with pytest.raises(ConfigurationError, match="PIPEDRIVE_READ_COPY"):
         read(tmp_path, PIPEDRIVE_READ_COPY=path, PIPEDRIVE_API_TOKEN="abc")
 
 
@@ -294,7 +295,7 @@ def test_a_read_copy_that_is_a_folder_is_refused(tmp_path):
 
 
 def test_a_read_copy_named_like_the_dataset_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="DuckDB cannot tell them apart"):
+    with pytest.raises(ConfigurationError, match="PIPEDRIVE_READ_COPY"):
         read(tmp_path, PIPEDRIVE_READ_COPY="bi/pipedrive_data.duckdb")
 
 
@@ -383,7 +384,7 @@ def test_a_wrong_value_in_code_is_one_sentence_without_pydantic_or_the_value(tmp
 
 @pytest.mark.parametrize("name", ["motherduck", "snowflake", "bigquery", "DuckDB"])
 def test_a_destination_that_nobody_tested_is_refused(tmp_path, name):
-    with pytest.raises(ConfigurationError, match=f"{name}.*only duckdb and postgres are tested"):
+    with raises(ConfigurationError, name, "duckdb", "postgres"):
         read(tmp_path, PIPEDRIVE_DESTINATION=name)
 
 

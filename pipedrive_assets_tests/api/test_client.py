@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import json
 import logging
+import re
 import shutil
 import socket
 import ssl
@@ -28,6 +29,7 @@ from pipedrive_assets.api.client import ATTEMPTS, BURST_WAITS, PATIENCE_SECONDS
 from pipedrive_assets.sandbox import Limits, Reply, faults
 from pipedrive_assets.sandbox.exchange import Dropped, json_reply
 from pipedrive_assets.sandbox.limits import Quota
+from pipedrive_assets_tests.facts import mentions, raises
 
 from .conftest import DEALS, NOON, TOKEN, Clock, Desk, client_of
 
@@ -89,7 +91,7 @@ def test_trouble_that_passes_costs_no_row_and_trouble_that_stays_is_told(
             desk.scan(**how, into=read)
         assert ATTEMPTS == caught.value.attempts
         assert rows[: (number - 1) * how["page_rows"]] == read
-        assert str(caught.value).endswith("check PIPEDRIVE_BASE_URL and the network.")
+        assert "PIPEDRIVE_BASE_URL" in caught.value.next_step
         desk.sandbox.clear_faults()
         assert rows == desk.scan(**how)
 
@@ -250,10 +252,10 @@ def test_refusals_that_name_no_limit_end_the_run_and_not_the_day(desk: Desk, nam
     desk.sandbox.log.clear()
     desk.sandbox.inject(UNNAMED[name]().always())
     began = desk.clock.moment
-    with pytest.raises(errors.TooManyRequests, match="kept refusing further calls") as caught:
+    with pytest.raises(errors.TooManyRequests) as caught:
         desk.scan()
     assert 5 == caught.value.exit_code
-    assert f"{desk.client.daily.left:,} of the day's API tokens were left" in str(caught.value)
+    assert f"{desk.client.daily.left:,}" in caught.value.next_step
     assert PATIENCE_SECONDS / 2 < desk.clock.moment - began <= PATIENCE_SECONDS
     assert 10 <= len(desk.sandbox.log) <= 13
     with pytest.raises(errors.TooManyRequests):
@@ -328,12 +330,11 @@ def test_when_the_day_is_known_to_be_spent_no_call_is_started(desk: Desk, left: 
 def test_a_call_that_is_not_sent_says_why_and_until_when(desk: Desk) -> None:
     desk.sandbox.allowance = Quota(Limits(burst=10**6, daily_tokens=9 + 2))
     desk.client.object("v1/users/me", cost=2)
-    with pytest.raises(errors.BudgetExhausted) as caught:
+    with raises(
+        errors.BudgetExhausted, f"GET /{DEALS}", "10", "9", "2026-03-11 00:00 UTC"
+    ) as caught:
         desk.scan()
-    assert str(caught.value).startswith(
-        f"GET /{DEALS} was not sent: it costs 10 API tokens, 9 of the day are left. The account's "
-        "daily API tokens are spent until about 2026-03-11 00:00 UTC;"
-    )
+    assert 0 == caught.value.status
     assert 1 == len(desk.sandbox.log)
     # A call that the rest covers is still sent.
     assert desk.client.object("v1/users/me", cost=2)
@@ -376,7 +377,7 @@ def test_when_the_whole_account_says_no_nobody_asks_again(
 
 def test_a_spent_budget_names_the_moment_it_comes_back(desk: Desk) -> None:
     desk.sandbox.inject(faults.spent())
-    with pytest.raises(errors.BudgetExhausted, match=r"until about 2026-03-11 00:00 UTC") as caught:
+    with raises(errors.BudgetExhausted, "2026-03-11 00:00 UTC") as caught:
         desk.scan()
     assert (datetime(2026, 3, 11, tzinfo=timezone.utc), 429) == (
         caught.value.reset_at,
@@ -408,11 +409,11 @@ def test_an_object_is_read_and_anything_else_in_its_place_is_not(desk: Desk) -> 
     assert me["company_id"]
     assert (1, 2) == (desk.client.stats.requests, desk.client.stats.tokens)
     desk.sandbox.inject(faults.null_data("/v1/users/me").always())
-    with pytest.raises(errors.TransientApiError, match="NoneType where an object was expected"):
+    with pytest.raises(errors.TransientApiError, match="NoneType"):
         desk.client.object("v1/users/me", cost=2)
     desk.sandbox.clear_faults()
     desk.sandbox.inject(faults.reply("*", json_reply(200, {"success": True, "data": []})).always())
-    with pytest.raises(errors.TransientApiError, match="list where an object was expected"):
+    with pytest.raises(errors.TransientApiError, match="list"):
         desk.client.object("v1/users/me", cost=2)
 
 
@@ -455,8 +456,7 @@ def test_every_try_is_one_line_of_the_log(clock: Clock, caplog: pytest.LogCaptur
     with pytest.raises(errors.TransientApiError):
         client.object("v1/users/me", cost=1)
     assert ATTEMPTS - 1 == len(caplog.records)
-    assert caplog.messages[0].startswith("/v1/users/me: Busy: 19 bytes of no content type")
-    assert caplog.messages[0].endswith("trying again in 0.5 s")
+    assert re.match(mentions("/v1/users/me", "Busy", "19 bytes", "0.5 s"), caplog.messages[0])
 
 
 PAGE = st.builds(
@@ -579,7 +579,7 @@ def test_the_api_token_is_told_to_nobody_but_pipedrive(
 
 @pytest.mark.parametrize("token", ["QQ\nQQ", "QQ\r", " QQ", "QQ\t", "QQökén", "QQ€", "QQ\ud800"])
 def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(token: str) -> None:
-    with pytest.raises(errors.ConfigurationError, match="Copy it again") as caught:
+    with pytest.raises(errors.ConfigurationError, match="Personal preferences > API") as caught:
         Client(base_url="https://acme.invalid", api_token=token)
     assert "QQ" not in str(caught.value)
 
@@ -667,7 +667,7 @@ def test_a_reply_that_drips_in_is_given_up(clock: Clock, header: str) -> None:
     client = Client(
         base_url=serve_raw(serve), api_token=TOKEN, sleep=lambda _: None, monotonic=monotonic
     )
-    with pytest.raises(errors.TransientApiError, match="not complete after 180 s"):
+    with pytest.raises(errors.TransientApiError, match="180 s"):
         client.object("x", cost=1)
 
 
@@ -702,30 +702,28 @@ def unknown_name(*_: Any, **__: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("target", "trouble", "sentence"),
+    ("target", "trouble", "facts"),
     [
         (
             "socket.getaddrinfo",
             unknown_name,
-            "has no address; check the network, DNS and PIPEDRIVE_BASE_URL",
+            ("DNS", "PIPEDRIVE_BASE_URL"),
         ),
         (
             "urllib3.util.connection.create_connection",
             timed_out,
-            "within 10 s; check network, firewall, proxy",
+            ("10 s", "firewall", "proxy"),
         ),
     ],
 )
 def test_a_line_that_cannot_be_opened_says_what_to_check(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch, target: str, trouble: Any, sentence: str
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, target: str, trouble: Any, facts: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(target, trouble)
     client = Client(base_url="https://acme.invalid", api_token=TOKEN, sleep=clock.sleep)
-    with pytest.raises(errors.TransientApiError) as caught:
+    told = (*facts, "https://acme.invalid", "GET /v1/users/me")
+    with raises(errors.TransientApiError, *told) as caught:
         client.object("v1/users/me", cost=2)
-    assert sentence in str(caught.value)
-    assert "https://acme.invalid" in str(caught.value)
-    assert "Pipedrive did not answer GET /v1/users/me: " in str(caught.value)
     assert 0 == caught.value.status
 
 
@@ -733,31 +731,30 @@ def test_a_port_that_nobody_listens_on_says_so(clock: Clock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     client = Client(base_url=f"http://127.0.0.1:{port}", api_token=TOKEN, sleep=clock.sleep)
-    with pytest.raises(errors.TransientApiError, match="nobody listens at http://127"):
+    with pytest.raises(errors.TransientApiError, match=f"http://127.0.0.1:{port}"):
         client.object("x", cost=1)
 
 
 @pytest.mark.parametrize(
-    ("error", "sentence"),
+    ("error", "fact"),
     [
-        (requests.exceptions.SSLError("x"), "TLS handshake"),
-        (requests.exceptions.SSLError(ssl.SSLEOFError(8, "EOF occurred")), "TLS handshake"),
-        (requests.exceptions.ProxyError("x"), "check HTTPS_PROXY"),
-        (requests.exceptions.ReadTimeout("x"), "nothing came for 60 s"),
-        (requests.exceptions.ChunkedEncodingError("x"), r"the line broke \(ChunkedEncodingError\)"),
-        (OSError(f"Could not find a CA bundle, {TOKEN}"), r"the line broke \(OSError\)"),
-        (ValueError(TOKEN), r"the line broke \(ValueError\)"),
+        (requests.exceptions.SSLError("x"), "TLS"),
+        (requests.exceptions.SSLError(ssl.SSLEOFError(8, "EOF occurred")), "TLS"),
+        (requests.exceptions.ProxyError("x"), "HTTPS_PROXY"),
+        (requests.exceptions.ReadTimeout("x"), "60 s"),
+        (requests.exceptions.ChunkedEncodingError("x"), "ChunkedEncodingError"),
+        (OSError(f"Could not find a CA bundle, {TOKEN}"), "OSError"),
+        (ValueError(TOKEN), "ValueError"),
     ],
 )
-def test_trouble_on_the_line_is_told_in_words(
-    clock: Clock, error: Exception, sentence: str
-) -> None:
+def test_trouble_on_the_line_is_told_in_words(clock: Clock, error: Exception, fact: str) -> None:
     def answer() -> Reply:
         raise error
 
     client, _ = client_of(answer, clock)
-    with pytest.raises(errors.TransientApiError, match=sentence):
+    with pytest.raises(errors.TransientApiError, match=fact) as caught:
         client.object("x", cost=1)
+    assert TOKEN not in str(caught.value)
 
 
 def certificate_error() -> Exception:
@@ -773,7 +770,7 @@ def test_a_certificate_that_is_not_trusted_is_a_wrong_setting_at_once(clock: Clo
         raise certificate_error()
 
     client, door = client_of(answer, clock)
-    with pytest.raises(errors.ConfigurationError, match="is not trusted") as caught:
+    with pytest.raises(errors.ConfigurationError, match="certificate") as caught:
         client.object("v1/users/me", cost=2)
     assert (2, 1, []) == (caught.value.exit_code, len(door.sent), clock.slept)
     assert "REQUESTS_CA_BUNDLE" in str(caught.value)
@@ -800,7 +797,7 @@ def test_a_self_signed_server_is_not_asked_again(clock: Clock, tmp_path: Any) ->
     Thread(target=run, daemon=True).start()
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
     client = Client(base_url=url, api_token=TOKEN, sleep=clock.sleep)
-    with pytest.raises(errors.ConfigurationError, match="is not trusted"):
+    with raises(errors.ConfigurationError, "certificate", url):
         client.object("v1/users/me", cost=2)
     assert [1] == callers
 
@@ -810,7 +807,7 @@ def test_a_file_of_certificates_that_does_not_exist_is_a_wrong_setting(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     client, door = client_of(lambda: json_reply(200, {"data": {}}), clock)
-    with pytest.raises(errors.ConfigurationError, match=r"/nowhere/ca\.pem.*does not exist"):
+    with pytest.raises(errors.ConfigurationError, match=r"/nowhere/ca\.pem"):
         client.object("x", cost=1)
     assert [] == door.sent
 

@@ -33,7 +33,7 @@ def test_a_load_before_any_chart_has_rows_draws_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("failure", "words"),
     [
-        (TypeError("no font"), "TypeError: no font"),
+        (TypeError("no font"), "TypeError"),
         (ValueError("Zebulon is no number"), "ValueError"),
         (
             WarehouseError("The disk is full. Free some space."),
@@ -51,7 +51,7 @@ def test_a_drawing_that_fails_is_a_warning_and_no_failed_load(
 
     assert 0 == main(["load", "deals"])
 
-    assert "The sales overview was not drawn (" in caplog.text
+    assert ["WARNING"] == [record.levelname for record in caplog.records]
     assert words in caplog.text
     assert "Zebulon" not in caplog.text
     assert not (tmp_path / PAGE).exists()
@@ -62,7 +62,8 @@ def test_a_page_that_cannot_be_written_fails_no_load(tmp_path, caplog):
 
     assert 0 == main(["load", "deals"])
 
-    assert "The sales overview was not drawn (The sales overview could not be" in caplog.text
+    assert ["WARNING"] == [record.levelname for record in caplog.records]
+    assert PAGE in caplog.text
 
 
 def started(monkeypatch, capsys):
@@ -81,20 +82,23 @@ def test_try_beside_an_api_token_names_what_it_loads(tmp_path, monkeypatch, caps
 
     said = started(monkeypatch, capsys)
 
-    assert "An API token is set in .env, but `try` does not use it" in said
+    assert ".env" in said
     assert "data/sandbox.duckdb" in said
-    assert "No api token found" not in said
     assert "s3cret" not in said
 
 
 def test_try_names_a_token_in_the_environment(monkeypatch, capsys):
     monkeypatch.setenv("PIPEDRIVE_API_TOKEN", "s3cret-token-of-ours")
 
-    assert "An API token is set in the environment" in started(monkeypatch, capsys)
+    assert "environment" in started(monkeypatch, capsys)
 
 
 def test_try_without_an_api_token_says_that_none_was_found(monkeypatch, capsys):
-    assert "No api token found: this data is INVENTED" in started(monkeypatch, capsys)
+    said = started(monkeypatch, capsys)
+
+    assert "INVENTED" in said
+    assert ".env" not in said
+    assert "environment" not in said
 
 
 def test_a_load_without_the_extra_charts_draws_nothing_and_warns_of_nothing(

@@ -1,5 +1,7 @@
 """`reconcile` and `purge` as typed, on the invented company."""
 
+import re
+
 import pytest
 
 from pipedrive_assets.cli import main
@@ -13,12 +15,12 @@ def _loaded():
 @pytest.mark.usefixtures("_loaded")
 def test_reconcile_says_what_it_did_and_purge_takes_a_person_out_and_back(capsys):
     assert 0 == main(["reconcile", "persons"])
-    assert "persons: 0 rows loaded, 0 marked as deleted" in capsys.readouterr().out
+    assert re.match(r"persons: 0 .* 0 ", capsys.readouterr().out)
 
     assert 0 == main(["purge", "--person", "3"])
     said = capsys.readouterr().out
-    assert "persons: 1 rows" in said
-    assert "later loads leave the person out" in said
+    assert "persons: 1 " in said
+    assert "Person 3 " in said
 
     assert 0 == main(["purge", "--person", "3"])
     capsys.readouterr()
@@ -35,8 +37,8 @@ def test_reconcile_reads_children_again_where_that_is_asked_for(capsys, monkeypa
     assert 0 == main(["reconcile", "deals", "--children"])
 
     said = capsys.readouterr().out
-    assert "deals: 0 rows loaded" in said
-    assert "deals_products: 0 rows loaded" in said
+    assert "deals: 0 " in said
+    assert "deals_products: 0 " in said
     assert "deals_flow" not in said
 
 
@@ -45,27 +47,28 @@ def test_a_person_whom_no_table_knows_is_not_called_erased(capsys):
     assert 2 == main(["purge", "--person", "999999"])
 
     said = capsys.readouterr()
-    assert "No table has a person 999999" in said.err
-    assert "is erased" not in said.out
+    assert "999999" in said.err
+    assert "" == said.out
 
 
 def test_reconcile_skips_what_was_never_loaded(capsys):
     assert 0 == main(["reconcile", "persons"])
 
-    assert "persons: skipped: its first load is not finished" in capsys.readouterr().out
+    assert "persons: skipped" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("typed", "says"),
+    ("typed", "fact"),
     [
-        (["reconcile", "stages"], "stages needs no reconciliation"),
-        (["reconcile", "people"], "There is no table 'people'"),
-        (["purge", "--person", "3"], "There is no warehouse"),
+        (["reconcile", "stages"], "stages"),
+        (["reconcile", "people"], "'people'"),
+        (["purge", "--person", "3"], "sandbox.duckdb"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(capsys, typed, says):
+def test_what_cannot_be_done_is_one_sentence(capsys, typed, fact):
     assert 2 == main(typed)
 
     error = capsys.readouterr().err
-    assert says in error
+    assert fact in error
+    assert 1 == len(error.splitlines())
     assert "Traceback" not in error

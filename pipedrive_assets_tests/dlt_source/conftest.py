@@ -32,6 +32,14 @@ SMALL = 12
 """Deals of the account: dlt takes its time for every table."""
 
 
+def cause(failure: pytest.ExceptionInfo[BaseException]) -> Any:
+    """The error of ours inside dlt's."""
+    error = failure.value
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
 class Plain:
     """A pipeline into the file in which the office looks for its rows."""
 

@@ -3,9 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipedrive_assets.dlt_source import unfinished
+from pipedrive_assets.errors import FieldsRefused
 from pipedrive_assets.sandbox import faults
+from pipedrive_assets_tests.dlt_source.conftest import cause
 from pipedrive_assets_tests.load.test_refused_fields import refuse
 from pipedrive_assets_tests.load.test_refused_lists import (
     ARCHIVES,
@@ -86,8 +89,9 @@ def test_fields_that_were_loaded_are_not_emptied_by_a_refusal(plain):
     refuse(plain.office, "persons")
     plain.office.advance(days=1)
 
-    with pytest.raises(Exception, match="fields of persons that earlier runs have loaded"):
+    with pytest.raises(PipelineStepFailed) as failure:
         plain.run("persons")
+    assert ("persons", FieldsRefused) == (cause(failure).table, type(cause(failure)))
     plain.office.sandbox.clear_faults()
     plain.run("persons")
 

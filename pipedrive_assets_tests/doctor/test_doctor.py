@@ -1,5 +1,6 @@
 """Each finding, with its remedy; and the command's exit code."""
 
+import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.doctor.warehouse_checks import Usage, check_holder, check_warehouse
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.sandbox import Sandbox, faults
+from pipedrive_assets_tests.facts import mentions
 from pipedrive_assets_tests.load.test_refused_fields import refuse
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -70,25 +72,25 @@ def test_every_wrong_setting_is_named_not_only_the_first(tmp_path):
     assert settings is None
     assert [2, 2] == [finding.exit_code for finding in only(found, Level.FAIL)]
     assert SETTINGS["PIPEDRIVE_DAILY_AT"].json_schema_extra["remedy"] in told(found)
-    assert "Correct PIPEDRIVE_OVERLAP_MINUTES (environment)." in told(found)
+    assert "PIPEDRIVE_OVERLAP_MINUTES (environment)" in told(found)
 
 
 def test_a_misspelt_setting_gets_the_name_that_is_meant(tmp_path):
     found, _ = check_settings({"PIPEDRIVE_OVERLAP_MINUTE": "5"}, tmp_path)
 
     (warning,) = only(found, Level.WARN)
-    assert "Did you mean PIPEDRIVE_OVERLAP_MINUTES?" == warning.remedy
+    assert "PIPEDRIVE_OVERLAP_MINUTES?" in warning.remedy
 
 
 def test_a_missing_token_and_an_unreadable_file_are_failures(tmp_path):
     found, settings = check_settings({"PIPEDRIVE_BASE_URL": "acme"}, tmp_path)
     assert settings is None
-    assert "Set PIPEDRIVE_API_TOKEN" in only(found, Level.FAIL)[0].text
+    assert "PIPEDRIVE_API_TOKEN" in only(found, Level.FAIL)[0].text
 
     (tmp_path / ".env").write_bytes(b"\xff\xfe\x00")
     (failure,), settings = check_settings({}, tmp_path)
     assert settings is None
-    assert failure.text.endswith("Check its permissions and its encoding (UTF-8).")
+    assert ".env" in failure.text
 
 
 # Warehouse
@@ -98,20 +100,18 @@ def test_a_warehouse_that_is_not_there_is_made_by_the_first_load(tmp_path):
     found = list(check_warehouse(tmp_path / "data" / "w.duckdb", usage=lambda _: HEADROOM))
 
     assert [] == only(found, Level.FAIL) + only(found, Level.WARN)
-    assert "the first load makes it" in told(found)
+    assert str(tmp_path / "data" / "w.duckdb") in found[0].text
     assert [] == list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("free", "level", "remedy"),
-    [(1, Level.FAIL, "Free some space before the next run."), (1 << 29, Level.WARN, "Free some")],
-)
-def test_a_disk_with_little_room_is_told(tmp_path, free, level, remedy):
+@pytest.mark.parametrize(("free", "level"), [(1, Level.FAIL), (1 << 29, Level.WARN)])
+def test_a_disk_with_little_room_is_told(tmp_path, free, level):
     usage = replace_free(free)
     found = only(list(check_warehouse(tmp_path / "w.duckdb", usage=usage)), level)
 
     assert 2 == len(found)
-    assert found[0].remedy.startswith(remedy)
+    assert all(finding.remedy for finding in found)
+    assert "TMPDIR" in found[1].text
 
 
 def replace_free(free: int):
@@ -125,10 +125,14 @@ def test_rights_folders_and_foreign_files_are_told(tmp_path):
     def failure(path: Path, **how: object) -> str:
         return told(only(list(check_warehouse(path, usage=lambda _: HEADROOM, **how)), Level.FAIL))
 
-    assert "Correct the rights" in failure(tmp_path / "w.duckdb", writable=lambda _: False)
-    assert "Set PIPEDRIVE_WAREHOUSE to a file in it." in failure(tmp_path / "folder.duckdb")
-    assert "to a path in a folder" in failure(tmp_path / "text.duckdb" / "x" / "w.duckdb")
-    assert "is not a DuckDB file" in failure(tmp_path / "text.duckdb")
+    found = [
+        failure(tmp_path / "w.duckdb", writable=lambda _: False),
+        failure(tmp_path / "folder.duckdb"),
+        failure(tmp_path / "text.duckdb" / "x" / "w.duckdb"),
+        failure(tmp_path / "text.duckdb"),
+    ]
+    assert 4 == len(set(found))
+    assert all("PIPEDRIVE_WAREHOUSE" in text for text in found)
 
 
 def test_a_warehouse_held_by_a_run_names_it(tmp_path):
@@ -151,7 +155,7 @@ def test_a_warehouse_of_another_account_is_a_failure(office):
     (other,) = check_holder(path, "pipedrive_data", company + 1, is_sandbox=True)
     assert Level.OK is same.level
     assert (Level.FAIL, 2) == (other.level, other.exit_code)
-    assert "Set PIPEDRIVE_WAREHOUSE to another file" in other.remedy
+    assert "PIPEDRIVE_WAREHOUSE" in other.remedy
     assert [] == list(check_holder(path.with_name("none"), "pipedrive_data", 1, is_sandbox=True))
 
 
@@ -184,7 +188,7 @@ def test_limits_and_the_days_tokens_are_told_where_pipedrive_tells_them():
     silent = list(check_limits(headers()))
 
     assert [Level.OK, Level.OK] == [finding.level for finding in known]
-    assert "900 of 1,000 API tokens are left today" == known[1].text
+    assert re.match(mentions("900", "1,000"), known[1].text)
     assert [Level.OK, Level.WARN] == [finding.level for finding in scarce]
     assert [Level.WARN, Level.WARN] == [finding.level for finding in silent]
     assert all(finding.remedy for finding in silent)
@@ -228,7 +232,7 @@ def test_a_refused_table_says_how_to_go_on_without_it(office):
 
     assert "PIPEDRIVE_TABLES=…,-leads" in told(only(found, Level.WARN))
     (failure,) = only(found, Level.FAIL)
-    assert failure.text.startswith("stages: Forbidden: Pipedrive answered 403")
+    assert re.match(mentions("stages", "Forbidden", "403"), failure.text)
     assert 3 == failure.exit_code
     assert "persons" in told(only(found, Level.OK))
 
@@ -239,8 +243,8 @@ def test_a_table_that_this_user_may_not_read_says_what_an_admin_would_add(office
     found = list(check_rights(office.connection.client, probes(DEFAULT_ENTITIES)))
 
     (line,) = only(found, Level.WARN)
-    assert line.text.startswith("filters: Pipedrive refuses /v1/filters to this user")
-    assert "API token of a global admin would add: Saved filters" in told([line])
+    assert re.match(mentions("filters", "/v1/filters"), line.text)
+    assert re.search(mentions("admin", BY_NAME["filters"].description), line.remedy)
     assert not only(found, Level.FAIL)
 
 
@@ -248,9 +252,8 @@ def test_a_refused_second_list_is_doubtful_and_leaves_the_table_readable(office)
     office.sandbox.inject(faults.refused("api/v2/deals/archived", 403, "Not yours"))
     found = list(check_rights(office.connection.client, probes((BY_NAME["deals"],))))
 
-    assert "deals: Pipedrive refuses /api/v2/deals/archived («Not yours" in told(
-        only(found, Level.WARN)
-    )
+    warned = told(only(found, Level.WARN))
+    assert re.match(mentions("deals", "/api/v2/deals/archived", "«Not yours"), warned)
     assert "readable: deals" in told(only(found, Level.OK))
 
 
@@ -259,7 +262,7 @@ def test_after_an_account_wide_refusal_nothing_more_is_asked(office):
     found = list(check_rights(office.connection.client, probes(DEFAULT_ENTITIES)))
 
     assert 1 == len([line for line in office.sandbox.log if line.status == 401])
-    assert "Check PIPEDRIVE_API_TOKEN" in told(only(found, Level.FAIL))
+    assert "PIPEDRIVE_API_TOKEN" in told(only(found, Level.FAIL))
 
 
 # Dagster
@@ -296,15 +299,15 @@ def test_a_wrong_token_is_a_failure_with_the_exit_code_of_a_run(office, tmp_path
 
     (failure,) = [line for line in only(found, Level.FAIL) if line.topic == "account"]
     assert 3 == failure.exit_code
-    assert "a regenerated token replaces the old one" in failure.text
+    assert "PIPEDRIVE_API_TOKEN" in failure.text
 
 
 def test_the_command_works_on_the_sandbox_and_says_so(capsys):
     assert 0 == command.doctor(quick=True)
 
     said = capsys.readouterr().out
-    assert "the sandbox's invented company is loaded" in said
-    assert "OK    account    the api token is that of Sam Sandberg" in said
+    assert "sandbox" in said
+    assert re.search(r"OK +account .*Sam Sandberg", said)
     assert "readable" not in said
 
 
@@ -336,16 +339,15 @@ def test_the_command_leaves_with_the_exit_code_of_the_first_failure(capsys, monk
     monkeypatch.setenv("PIPEDRIVE_DAILY_AT", "noon")
 
     assert 2 == main(["doctor", "--quick"])
-    assert "-> Correct PIPEDRIVE_DAILY_AT (environment)." in capsys.readouterr().out
+    assert re.search("-> .*PIPEDRIVE_DAILY_AT", capsys.readouterr().out)
 
 
 def test_refused_fields_are_named_and_leave_the_table_readable(office):
     refuse(office, "persons")
     found = list(check_rights(office.connection.client, probes((BY_NAME["persons"],))))
 
-    assert "refuses include_fields of /api/v2/persons with next_activity_id" in told(
-        only(found, Level.WARN)
-    )
+    warned = told(only(found, Level.WARN))
+    assert re.search(mentions("/api/v2/persons", "next_activity_id"), warned)
     assert "readable: persons" in told(only(found, Level.OK))
 
 

@@ -213,7 +213,7 @@ def test_the_last_tenth_of_a_day_is_left_to_others_by_default(office):
 
     report = office.load(*SMALL)["deals_flow"]
 
-    assert "left to other tables" in report.waiting.reason
+    assert "300" in report.waiting.reason
     assert 2_700 - 40 < office.sandbox.allowance.spent_today <= 2_700
 
 

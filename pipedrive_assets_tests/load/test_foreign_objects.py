@@ -10,6 +10,7 @@ from pipedrive_assets.load import LoadRequest, load, purge_person
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.windows import Window
 from pipedrive_assets_tests.conftest import NOON
+from pipedrive_assets_tests.facts import raises
 
 
 def run(office, *statements):
@@ -74,7 +75,7 @@ def test_a_users_object_with_the_name_of_a_view_of_ours_is_named_and_stays(offic
 
     assert [(1,)] == office.query("SELECT mine FROM persons_live")
     assert "persons_live" in caplog.text
-    assert "did not make" in caplog.text
+    assert ["WARNING"] == [record.levelname for record in caplog.records]
 
 
 def test_a_users_index_on_a_column_to_be_dropped_is_named(office):
@@ -82,7 +83,7 @@ def test_a_users_index_on_a_column_to_be_dropped_is_named(office):
     run(office, "CREATE INDEX my_index ON {data}.persons (job_title)")
     rows = office.query("SELECT count(*) FROM persons")
 
-    with pytest.raises(WarehouseError, match="index my_index depends on table persons"):
+    with raises(WarehouseError, "my_index", "persons"):
         excluding(office, "job_title")
 
     assert rows == office.query("SELECT count(*) FROM persons")
@@ -94,7 +95,7 @@ def test_a_users_table_with_the_name_of_a_table_to_be_loaded_is_refused(office):
     office.load("stages")
     run(office, "CREATE TABLE {data}.users AS SELECT 1 AS id, 'mine' AS name")
 
-    with pytest.raises(WarehouseError, match="has a table or view users that this project did not"):
+    with pytest.raises(WarehouseError, match=r"\busers\b"):
         office.load("users")
 
     assert [(1, "mine")] == office.query("SELECT * FROM users")

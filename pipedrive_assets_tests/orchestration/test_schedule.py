@@ -1,5 +1,6 @@
 """The daily schedule, by the runs it requests."""
 
+import re
 from datetime import date, datetime, timedelta, timezone
 
 import dagster as dg
@@ -11,6 +12,7 @@ from pipedrive_assets.orchestration.automation.schedule import daily_tick
 from pipedrive_assets.orchestration.automation.target import Target
 from pipedrive_assets.orchestration.derived import READS
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES
+from pipedrive_assets_tests.facts import mentions
 from pipedrive_assets_tests.orchestration.simulation import Plant
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -101,7 +103,7 @@ def test_a_day_before_the_first_partition_is_never_asked_for():
 
     tick = daily_tick(plant.instance, MINE, date(2025, 12, 31), plant.now)
 
-    assert "lies before the first partition" in tick.skip_message
+    assert re.match(mentions("2025-12-31", "partition"), tick.skip_message)
 
 
 def test_after_an_outage_all_missed_days_are_one_run():
@@ -181,4 +183,4 @@ def test_it_waits_for_the_budgets_reset():
 
     spent = daily_tick(plant.instance, MINE, date(2026, 3, 10), plant.now)
 
-    assert "spent until about 2026-03-11 12:00 UTC" in spent.skip_message
+    assert "2026-03-11 12:00 UTC" in spent.skip_message

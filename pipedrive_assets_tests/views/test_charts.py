@@ -1,5 +1,6 @@
 """What the charts show: months, weeks, stages and currencies."""
 
+import re
 from datetime import date
 
 import pytest
@@ -89,7 +90,8 @@ def test_currencies_that_are_not_drawn_are_named():
 
     assert set("ABCD") == {row["currency"] for row in OPEN.spec(rows)["data"]["values"]}
     note = OPEN.note(rows, None)
-    assert "Not drawn, for want of room: E (5 deals), no currency (1 deal)." == note
+    assert re.search(r"E \(5 deals\).*\(1 deal\)", note)
+    assert not re.search(r"\b[A-D] \(", note)
     assert "" == OPEN.note(rows[:4], None)
 
 
