@@ -30,7 +30,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "copy": (destination.TypedCopyJob, "run"),
     "merge": (destination.TypedDuckDbClient, "complete_load"),
     "load": (SqlJobClientBase, "complete_load"),
-    "coverage": (ledger, "record_coverage"),
+    "coverage": (ledger, "record_watermark"),
     "children": (ledger, "record_children"),
     "seen": (seen_ids, "note"),
     "mark": (soft_delete, "mark"),
