@@ -16,7 +16,9 @@ from sqlglot import exp, parse_one
 from pipedrive_assets.config import SETTINGS
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES, Entity, Kind, children_of
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.views.readable import VIEWS, View
+from pipedrive_assets.views.option_labels import option_column_name
+from pipedrive_assets.views.readable_columns import VIEW_COLUMNS
+from pipedrive_assets.views.readable_queries import VIEWS, View
 from pipedrive_assets.views.sql import DERIVED_TABLES, DerivedTable
 
 ROOT = Path(__file__).parents[1]
@@ -26,33 +28,6 @@ HOW = {
     Kind.SNAPSHOT: "whole list",
     Kind.CHILD: "per changed deal",
 }
-VIEW_COLUMNS = {
-    "owner_name": ("text", "Name of the owner, or the id if no name is known."),
-    "organization_name": ("text", "Name of the organization, or its id if no name is known."),
-    "person_name": ("text", "Name of the person, or the id if no name is known."),
-    "pipeline_name": ("text", "Name of the pipeline, or its id if no name is known."),
-    "stage_name": ("text", "Name of the stage, or its id if no name is known."),
-    "weighted_value": (
-        "double",
-        "[Value times probability](derived.md#how-is-the-weighted-value-computed); may be empty.",
-    ),
-    "next_activity_id": ("bigint", "Open activity with the earliest due date and time."),
-    "next_activity_subject": ("text", "Its subject."),
-    "next_activity_type": ("text", "Key of its type."),
-    "next_activity_date": ("date", "The date on which it is due."),
-    "next_activity_time": ("text", "The time at which it is due, UTC; may be empty."),
-    "last_activity_id": ("bigint", "Done activity with the latest due date and time."),
-    "last_activity_subject": ("text", "Its subject."),
-    "last_activity_type": ("text", "Key of its type."),
-    "last_activity_date": ("date", "The date on which it was due."),
-    "type_name": ("text", "Name of the activity type, or its key if no name is known."),
-    "deal_title": ("text", "Title of the deal, or its id if no title is known."),
-    "user_name": ("text", "Name of the user who made the change, or the id if no name is known."),
-    "field_name": ("text", "Label of the changed field, or its key if no label is known."),
-    "old_value_readable": ("text", "The value before, with labels and names in place of ids."),
-    "new_value_readable": ("text", "The value after, with labels and names in place of ids."),
-}
-"""Type and meaning of the columns that a readable view adds to its table."""
 
 
 def settings_table() -> str:
@@ -211,14 +186,15 @@ def added_columns(view: View) -> list[str]:
     """The columns that a readable view has beside those of its table."""
     query = view.query.format_map(_Placeholders())
     shown = parse_one(query, read="duckdb", into=exp.Select).expressions
-    return [each.alias for each in shown if each.alias]
+    named = [each.alias for each in shown if each.alias]
+    return [*named, *map(option_column_name, view.options)]
 
 
 class _Placeholders(dict[str, str]):
-    """`{deals}` in a query becomes the identifier `deals`."""
+    """`{deals}` in a query becomes the identifier `deals`; the columns of options are left out."""
 
     def __missing__(self, name: str) -> str:
-        return name
+        return "" if name.startswith("option_") else name
 
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {

@@ -215,6 +215,17 @@ def chosen_labels(sql: Sql, text: str, labels: str) -> str:
     return _LABELS[speaks(sql)].format(text=text, labels=labels)
 
 
+def options(sql: Sql, column: str, source: str) -> str:
+    """Return a query of `id` and `label`, as text and without duplicates, of lists of options.
+
+    Args:
+        sql: A client of the database.
+        column: A JSON column with lists of objects that have an id and a label.
+        source: What follows FROM.
+    """
+    return _OPTIONS[speaks(sql)].format(column=column, source=source)
+
+
 _JSON_KEYS: Mapping[str, str] = {
     DUCKDB: "unnest(json_keys({column}, '$.{key}'))",
     POSTGRES: (
@@ -232,5 +243,18 @@ _LABELS: Mapping[str, str] = {
         "(SELECT string_agg(coalesce({labels} ->> trim(x.each), trim(x.each)), ', ' "
         "ORDER BY x.place) FROM regexp_split_to_table(btrim({text}, '[] '), ',') "
         "WITH ORDINALITY AS x(each, place))"
+    ),
+}
+_OPTIONS: Mapping[str, str] = {
+    DUCKDB: (
+        "(SELECT json_extract_string(c.choice, '$.id') AS id, "
+        "min(json_extract_string(c.choice, '$.label')) AS label "
+        "FROM (SELECT unnest(json_extract({column}, '$[*]')) AS choice FROM {source}) c GROUP BY 1)"
+    ),
+    POSTGRES: (
+        "(SELECT jsonb_extract_path_text(c.choice, 'id') AS id, "
+        "min(jsonb_extract_path_text(c.choice, 'label')) AS label "
+        "FROM (SELECT jsonb_array_elements(CASE WHEN jsonb_typeof({column}) = 'array' "
+        "THEN {column} END) AS choice FROM {source}) c GROUP BY 1)"
     ),
 }

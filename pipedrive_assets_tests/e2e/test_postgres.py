@@ -98,6 +98,35 @@ def test_all_tables_and_views_say_the_same_as_on_duckdb(make_office, tmp_path):
         assert [True, True] == [each.sound for each in run_checks(there.warehouse, BY_NAME[name])]
 
 
+OPTIONS = (
+    "SELECT id, labels, channel_label, visible_to_label FROM deals_readable ORDER BY id",
+    "SELECT id, labels, industry_label FROM organizations_readable ORDER BY id",
+    "SELECT id, priority_label, outcome_label FROM activities_readable ORDER BY id",
+    "SELECT id, category_label FROM products_readable ORDER BY id",
+    "SELECT id, labels FROM leads_readable ORDER BY id",
+)
+WITH_OPTIONS = ("deals", "organizations", "activities", "products", "leads", "lead_labels")
+
+
+def test_labels_of_options_are_the_same_as_on_duckdb(make_office, tmp_path):
+    found = []
+    for office in (make_office(deals=12), Office(tmp_path / "duckdb", deals=12)):
+        office.world.edit("deals", 7, channel=99, label_ids=[3, 99, 1])
+        office.load(*WITH_OPTIONS)
+        ids = [office.query(query) for query in OPTIONS]
+        office.load("fields")
+        with office.warehouse.sql() as sql:
+            fields = statements.table(sql, "fields")
+            sql.execute_sql(
+                f"UPDATE {fields} SET options = '{{\"id\": 1}}' WHERE field_code = 'visible_to'"
+            )
+        found.append((ids, [office.query(query) for query in OPTIONS]))
+
+    assert found[0] == found[1]
+    labels = {row[0]: row[1:] for row in found[0][1][0]}
+    assert ("Très important, 99, Hot", "99") == labels[7][:2]
+
+
 NEXT = (
     "SELECT id, next_activity_id, next_activity_date, last_activity_id FROM deals_readable "
     "WHERE _deleted_at IS NULL ORDER BY id"

@@ -34,7 +34,7 @@ DUCKDB_TYPES = {
 TABLES = (
     "deals", "deals_flow", "deals_products", "deals_participants", "deals_installments", "leads",
     "persons", "organizations", "activities", "products", "notes", "files", "stages", "pipelines",
-    "users", "activity_types", "custom_fields_mapping", "fields",
+    "users", "activity_types", "custom_fields_mapping", "fields", "lead_labels", "projects",
 )  # fmt: skip
 
 

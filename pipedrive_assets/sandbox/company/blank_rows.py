@@ -127,6 +127,7 @@ BLANKS: dict[str, Row] = {
         "conference_meeting_id": None,
         "public_description": None,
         "priority": None,
+        "outcome": None,
         "note": None,
         "custom_fields": {},
     },

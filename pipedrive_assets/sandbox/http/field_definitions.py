@@ -25,6 +25,7 @@ TYPES = {
     "industry": "enum",
     "category": "enum",
     "priority": "enum",
+    "outcome": "enum",
     "visible_to": "visible_to",
     "postal_address": "address",
     "address": "address",
@@ -43,14 +44,15 @@ TYPES = {
 }
 CHOICES: dict[str, tuple[tuple[int | str, str], ...]] = {
     "status": (("open", "Open"), ("won", "Won"), ("lost", "Lost"), ("deleted", "Deleted")),
-    "label_ids": tuple(LABELS.items()),
     "channel": ((52, "Billboards"), (53, "Radio 📻")),
     "industry": ((1, "Retail"), (2, "Education"), (3, "Öffentlicher Dienst")),
     "category": ((31, "Writing"), (32, "Furniture")),
     "priority": ((262, "Low"), (263, "High")),
+    "outcome": ((271, "Answered"), (272, "Voicemail")),
     "visible_to": ((1, "Owner"), (3, "Entire company")),
     "lost_reason": ((1, "Too expensive"), (2, "No answer")),
 }
+COLOURS = ("red", "yellow", "green")
 TITLES = {"org_id": "Organization", "person_id": "Contact person", "value": "Value"}
 SKIPPED = frozenset({"custom_fields", "first_won_time", "source_lead_id"})
 SUBFIELDS = {"value": (("value", "Amount of Value", "double"), ("currency", "Currency", "varchar"))}
@@ -60,18 +62,25 @@ def built_in(entity: str) -> list[Row]:
     """The built-in fields of an entity."""
     keys = [key for key in BLANKS.get(entity, ("id", "title", "status")) if key not in SKIPPED]
     extra = [key for key in OPTIONAL.get(entity, ()) if key not in keys]
-    return [_field(key, is_optional=key in OPTIONAL.get(entity, ())) for key in (*keys, *extra)]
+    return [
+        _field(entity, key, is_optional=key in OPTIONAL.get(entity, ())) for key in (*keys, *extra)
+    ]
 
 
-def _field(key: str, *, is_optional: bool) -> Row:
-    choices = CHOICES.get(key)
+def _field(entity: str, key: str, *, is_optional: bool) -> Row:
+    options = [{"id": each, "label": label} for each, label in CHOICES.get(key, ())]
+    if key == "label_ids":
+        options = [
+            {"id": each, "label": label, "color": COLOURS[each % len(COLOURS)]}
+            for each, label in LABELS.get(entity, {}).items()
+        ]
     parts = SUBFIELDS.get(key)
     return {
         "field_name": TITLES.get(key, key.removesuffix("_id").replace("_", " ").capitalize()),
         "field_code": key,
         "description": None,
         "field_type": TYPES.get(key) or _guess(key),
-        "options": choices and [{"id": each, "label": label} for each, label in choices],
+        "options": options or None,
         "subfields": parts
         and [{"field_code": c, "field_name": name, "field_type": t} for c, name, t in parts],
         "is_custom_field": False,

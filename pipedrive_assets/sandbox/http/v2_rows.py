@@ -8,7 +8,12 @@ from pipedrive_assets.sandbox.company.world import World
 from pipedrive_assets.sandbox.http.counters import COUNTERS
 from pipedrive_assets.sandbox.http.include_fields import OPTIONAL
 
-LABELS = {1: "Hot", 2: "Warm", 3: "Très important"}
+LABELS = {
+    "deals": {1: "Hot", 2: "Warm", 3: "Très important"},
+    "persons": {1: "Customer", 2: "Partner", 3: "Newsletter, monthly"},
+    "organizations": {1: "Customer", 2: "Competitor", 3: "Fournisseur"},
+    "projects": {1: "Internal", 2: "External"},
+}
 HIDDEN = {
     "deals": ("first_won_time", "source_lead_id"),
     "activities": ("attendees",),
@@ -34,7 +39,9 @@ def viewer(world: World, table: str, params: Mapping[str, Any]) -> Callable[[Row
             counted = COUNTERS[table](world, row)
             shown |= {name: counted[name] for name in included}
         if params.get("include_labels"):
-            shown["labels"] = [{"id": each, "label": LABELS[each]} for each in row["label_ids"]]
+            shown["labels"] = [
+                {"id": each, "label": LABELS[table].get(each, "")} for each in row["label_ids"]
+            ]
         return shown
 
     return view
