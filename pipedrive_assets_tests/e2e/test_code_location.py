@@ -1,12 +1,15 @@
 """Two accounts in a code location of somebody else's, each step in a process of its own."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import duckdb
+import psycopg2
+import pytest
 
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import Limits, Sandbox, World, serve
 from pipedrive_assets.windows import utc_now
+from pipedrive_assets_tests.e2e import postgres
 from pipedrive_assets_tests.truth import account_rows
 
 LOCATION = """
@@ -50,21 +53,23 @@ MISLEADING = {
 }
 
 
-def rows(path, schema):
-    with duckdb.connect(str(path), read_only=True) as connection:
-        tables = connection.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = ?", [schema]
-        ).fetchall()
-        deals = connection.execute(
-            f"SELECT id, title FROM {schema}.deals WHERE _deleted_at IS NULL"
-        ).fetchall()
-        schemas = connection.execute(
-            "SELECT DISTINCT table_schema FROM information_schema.tables"
-        ).fetchall()
-    return {name for (name,) in tables}, deals, {name for (name,) in schemas}
+def rows(connection, schema):
+    """Tables of a schema, deals that are not deleted, and all schemas."""
+    cursor = connection.cursor()
+
+    def fetch(sql):
+        cursor.execute(sql)
+        return cursor.fetchall()
+
+    every = fetch("SELECT table_schema, table_name FROM information_schema.tables")
+    deals = fetch(f"SELECT id, title FROM {schema}.deals WHERE _deleted_at IS NULL")
+    return {name for where, name in every if where == schema}, deals, {where for where, _ in every}
 
 
-def test_two_accounts_load_side_by_side_in_processes_of_their_own(project, tmp_path):
+@pytest.mark.parametrize("destination", ["duckdb", "postgres"])
+def test_two_accounts_load_side_by_side_in_processes_of_their_own(project, destination):
+    if destination == "postgres" and (reason := postgres.reason_to_skip()):
+        pytest.skip(reason)
     (project.folder / "location.py").write_text(LOCATION)
     (project.folder / "dagster.yaml").unlink()
     (project.folder / "workspace.yaml").unlink()
@@ -79,22 +84,29 @@ def test_two_accounts_load_side_by_side_in_processes_of_their_own(project, tmp_p
     environment = {"DAGSTER_HOME": str(project.folder), **MISLEADING}
     (project.folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     with ExitStack() as stack:
+        if destination == "postgres":
+            url = stack.enter_context(postgres.running()).new_database()
+            environment["DESTINATION__POSTGRES__CREDENTIALS"] = url
+            environment["PIPEDRIVE_DESTINATION"] = "postgres"
         for name, sandbox in accounts.items():
             environment[f"{name.upper()}_TOKEN"] = sandbox.api_token
             environment[f"{name.upper()}_URL"] = stack.enter_context(serve(sandbox)).url
         done = project.run(
             f"dagster asset materialize --select '*' --partition {utc_now():%Y-%m-%d} "
             "-f location.py",
-            timeout=300,
+            timeout=600,
             **environment,
         )
 
-    assert 0 == done.returncode, done.stdout[-3000:]
+        assert 0 == done.returncode, done.stdout[-3000:]
+        found = {}
+        for name in accounts:
+            file = project.folder / "data" / f"{name}.duckdb"
+            opened = psycopg2.connect(url) if destination == "postgres" else duckdb.connect(file)
+            with closing(opened) as connection:
+                found[name] = rows(connection, f"pipedrive_{name}")
+
     assert "Launching subprocess for" in done.stdout
-    found = {
-        name: rows(project.folder / "data" / f"{name}.duckdb", f"pipedrive_{name}")
-        for name in accounts
-    }
     for name, (tables, deals, schemas) in found.items():
         assert {"deals", "stages"} <= tables
         assert "users" not in tables

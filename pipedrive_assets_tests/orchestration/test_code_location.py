@@ -1,6 +1,7 @@
 """Definitions in a code location of somebody else's, and several accounts in one."""
 
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
+from uuid import uuid4
 
 import dagster as dg
 import duckdb
@@ -13,6 +14,7 @@ from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.orchestration.automation import alerts, runs
 from pipedrive_assets.orchestration.automation.freshness import freshness_tick
 from pipedrive_assets.orchestration.automation.last_materialization import facts_of
+from pipedrive_assets.orchestration.automation.runs import RESET_TAG
 from pipedrive_assets.orchestration.automation.target import WAREHOUSE_TAG, Target
 from pipedrive_assets.orchestration.code_location import pipedrive_definitions
 from pipedrive_assets.orchestration.names import Names
@@ -217,3 +219,54 @@ def test_each_account_is_alerted_of_its_own_runs_only(folder):
     assert not alerts.loads_into(run(selection=[["globex", "deals"]]), mine)
     assert not alerts.loads_into(run(selection=["deals"]), mine)
     assert not alerts.loads_into(run("pipedrive_acme_daily", **{WAREHOUSE_TAG: "other"}), mine)
+
+
+def two_accounts():
+    """Two targets on one instance, each with its tables loaded an age ago."""
+    instance = dg.DagsterInstance.ephemeral()
+    targets = []
+    for name in ("acme", "globex"):
+        settings = Settings(api_token=name, tables="stages,deals", dataset=name, found={})
+        names = Names().of_account(name)
+        target = Target.of(settings, f"/w/{name}.duckdb:{name}", names)
+        for table in ("stages", "deals"):
+            reached = dg.MetadataValue.timestamp(NOON - timedelta(hours=5))
+            said = {"warehouse": target.warehouse, "complete_until": reached}
+            made = dg.AssetMaterialization(names.key(table), metadata=said, partition=DAY)
+            instance.report_runless_asset_event(made)
+        targets.append(target)
+    return instance, *targets
+
+
+def test_both_accounts_are_asked_for_their_own_stale_tables(folder):
+    instance, acme, globex = two_accounts()
+
+    ticks = [freshness_tick(instance, one, NOON) for one in (acme, globex)]
+
+    assert [[["acme", "deals"]], [["globex", "deals"]]] == [
+        [list(key.path) for key in tick.asset_selection] for tick in ticks
+    ]
+    assert ["pipedrive_acme", "pipedrive_globex"] == [
+        next(iter(tick.run_config["ops"])) for tick in ticks
+    ]
+    assert acme.tag != globex.tag
+
+
+@pytest.mark.parametrize("trouble", ["under way", "failed", "budget spent"])
+def test_trouble_of_one_account_does_not_stop_the_other(folder, trouble):
+    instance, acme, globex = two_accounts()
+    is_running = trouble == "under way"
+    reset = {RESET_TAG: (NOON + timedelta(hours=9)).isoformat()}
+    instance.add_run(
+        dg.DagsterRun(
+            job_name=acme.names.job,
+            run_id=str(uuid4()),
+            status=dg.DagsterRunStatus.NOT_STARTED if is_running else dg.DagsterRunStatus.FAILURE,
+            tags={WAREHOUSE_TAG: acme.tag, **(reset if trouble == "budget spent" else {})},
+            asset_selection=frozenset({acme.names.key("deals")}),
+        )
+    )
+    now = datetime.now(timezone.utc) if trouble == "failed" else NOON
+
+    assert isinstance(freshness_tick(instance, acme, now), dg.SkipReason)
+    assert {globex.names.key("deals")} == set(freshness_tick(instance, globex, now).asset_selection)
