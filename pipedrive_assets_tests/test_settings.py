@@ -359,6 +359,28 @@ def test_the_environment_is_read_for_what_code_leaves_out_and_stays_as_it_is(tmp
     assert before == dict(os.environ)
 
 
+def test_fields_that_are_not_settings_are_not_read_from_the_environment(tmp_path):
+    given = {"SANDBOX_INSTANT": "2026-01-01T00:00:00Z", "ROOT": "/", "TOKEN_VARIABLE": "HOME"}
+    settings = read(tmp_path, **{f"PIPEDRIVE_{name}": value for name, value in given.items()})
+
+    assert (None, tmp_path) == (settings.sandbox_instant, settings.root)
+    assert "PIPEDRIVE_API_TOKEN" == settings.token_variable
+
+
+def test_the_token_may_be_in_another_variable(tmp_path):
+    environ = {"ACME": "of-acme", "PIPEDRIVE_API_TOKEN": "of-another"}
+    (tmp_path / ".env").write_text("GLOBEX=of-globex\n")
+
+    tokens = [
+        Settings(
+            root=tmp_path, token_variable=name, found=found_in(environ, tmp_path, name)
+        ).api_token.get_secret_value()
+        for name in ("ACME", "GLOBEX", "NOWHERE")
+    ]
+
+    assert ["of-acme", "of-globex", ""] == tokens
+
+
 def test_settings_do_not_change_and_replacing_one_checks_it(tmp_path):
     settings = read(tmp_path, PIPEDRIVE_DATASET="crm")
 

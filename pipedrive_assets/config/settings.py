@@ -16,12 +16,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from pipedrive_assets.config import rules
 from pipedrive_assets.config.files import API_TOKEN, Found, env_name, found_in
-from pipedrive_assets.config.table import SettingsTable
+from pipedrive_assets.config.table import SettingsTable, settings_of
 from pipedrive_assets.errors import MissingTokenError, raise_alone
 from pipedrive_assets.registry import ENTITIES, Entity
 
@@ -88,8 +87,8 @@ class Settings(SettingsTable):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read what was given in code, then what was found."""
         texts = init_settings.init_kwargs.pop("found")
-        known = [name for name in settings_cls.model_fields if env_name(name) in texts]
-        read = {name: texts[env_name(name)][0] for name in known}
+        fields = settings_of(settings_cls.model_fields)
+        read = {name: texts[env_name(name)][0] for name in fields if env_name(name) in texts}
         return init_settings, InitSettingsSource(settings_cls, read)
 
     @model_validator(mode="before")
@@ -159,11 +158,7 @@ class Settings(SettingsTable):
         return timedelta(minutes=self.overlap_minutes)
 
 
-SETTINGS: dict[str, FieldInfo] = {
-    env_name(name): field
-    for name, field in Settings.model_fields.items()
-    if field.json_schema_extra is not None
-}
+SETTINGS = {env_name(name): field for name, field in settings_of(Settings.model_fields).items()}
 """All settings by the name of their environment variable."""
 
 SECRETS = tuple(name for name, field in SETTINGS.items() if field.annotation is SecretStr)

@@ -1,10 +1,12 @@
 """Each setting, declared once: type, default, description and remedy."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipedrive_assets.config import values
@@ -25,6 +27,11 @@ ON_OR_OFF = "Use on or off."
 def setting(default: Any, description: str, remedy: str = "") -> Any:
     """Declare a setting."""
     return Field(default, description=description, json_schema_extra={"remedy": remedy})
+
+
+def settings_of(fields: Mapping[str, FieldInfo]) -> dict[str, FieldInfo]:
+    """Return the fields that are settings; the others can be given in code only."""
+    return {name: field for name, field in fields.items() if field.json_schema_extra is not None}
 
 
 class SettingsTable(BaseSettings):
