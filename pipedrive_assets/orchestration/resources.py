@@ -88,14 +88,14 @@ def account_of(settings: Settings) -> PipedriveResource:
     the class and not of the instance. They are not configuration: it would be stored as text.
     """
 
-    class Account(PipedriveResource):
+    class _AccountInCode(PipedriveResource):
         """The account of these settings."""
 
         def found_settings(self) -> Settings:
             """Return the settings given in code."""
             return settings
 
-    return Account()
+    return _AccountInCode()
 
 
 class _Loaded:
