@@ -1,6 +1,6 @@
-"""An invented company behind Pipedrive's API contract: deterministic and strict.
+"""An invented company behind Pipedrive's API, deterministic and as strict as the documentation.
 
-Imports nothing else of this project. The company is in `company`, its API in `http`.
+This package imports nothing else of the project. `company` has the data, `http` the API.
 """
 
 from pipedrive_assets.sandbox import faults

@@ -1,4 +1,4 @@
-"""Door 1: a transport for `requests` that asks the sandbox without a socket."""
+"""A `requests` transport that calls the sandbox directly, without a socket."""
 
 import io
 from collections.abc import Mapping
@@ -16,7 +16,10 @@ from pipedrive_assets.sandbox.sandbox import Sandbox
 
 
 class SandboxAdapter(BaseAdapter):
-    """Mount it for `https://`: every call of the session goes to the sandbox."""
+    """Transport that sends every call of a `requests` session to the sandbox.
+
+    Mount it with `session.mount("https://", SandboxAdapter(sandbox))`.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__()
@@ -31,7 +34,22 @@ class SandboxAdapter(BaseAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Answer a prepared request the way a server would."""
+        """Answer a prepared request as a server would.
+
+        Args:
+            request: The prepared request.
+            stream: Ignored, as are all further arguments.
+            timeout: Ignored.
+            verify: Ignored.
+            cert: Ignored.
+            proxies: Ignored.
+
+        Returns:
+            The response.
+
+        Raises:
+            requests.ConnectionError: If a fault closes the connection before a reply.
+        """
         del stream, timeout, verify, cert, proxies
         try:
             reply = self.sandbox.answer(call_of(request))
@@ -41,11 +59,11 @@ class SandboxAdapter(BaseAdapter):
         return response_of(request, reply)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is no connection to close."""
 
 
 def call_of(request: requests.PreparedRequest) -> Call:
-    """The call inside a prepared request."""
+    """Convert a prepared request to a call."""
     parts = urlsplit(str(request.url))
     return Call(
         path=unquote(parts.path),
@@ -56,7 +74,7 @@ def call_of(request: requests.PreparedRequest) -> Call:
 
 
 def response_of(request: requests.PreparedRequest, reply: Reply) -> requests.Response:
-    """The response `requests` would have made of a reply."""
+    """Convert a reply to the response that `requests` would return."""
     response = requests.Response()
     response.status_code = reply.status
     response.reason = responses.get(reply.status, "")
@@ -71,16 +89,27 @@ def response_of(request: requests.PreparedRequest, reply: Reply) -> requests.Res
 
 
 class _Body(io.BytesIO):
-    """A body that breaks off where the reply says so, the way a line does."""
+    """A body that ends with a connection error where the reply is cut."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.body[: reply.cut])
         self._is_cut = reply.cut is not None
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes; at the cut, the error `requests` makes of a broken line."""
+        """Read up to `size` bytes.
+
+        Args:
+            size: Most bytes to read; -1 or None reads all that are left.
+
+        Returns:
+            The bytes.
+
+        Raises:
+            requests.exceptions.ChunkedEncodingError: At the position where the reply is cut.
+        """
         chunk = super().read(size)
         if self._is_cut and not chunk:
-            message = f"Connection broken: IncompleteRead({self.tell()} bytes read)"
+            done = self.tell()
+            message = f"Connection broken: IncompleteRead({done} bytes read)"
             raise requests.exceptions.ChunkedEncodingError(message)
         return chunk

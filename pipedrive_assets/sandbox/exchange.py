@@ -1,4 +1,4 @@
-"""One HTTP exchange as data: the call that comes in and the reply that goes out."""
+"""An HTTP request and its reply as data."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ HELP = "Please check developers.pipedrive.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request: path without host, parameters in their order, header names in lower case."""
+    """A request: path without host, parameters in order, header names in lower case."""
 
     path: str
     method: str = "GET"
@@ -27,7 +27,17 @@ def call(
     headers: Mapping[str, str] | None = None,
     method: str = "GET",
 ) -> Call:
-    """A call from whatever is at hand."""
+    """Build a call with text parameters and lower-case header names.
+
+    Args:
+        path: Path without host.
+        params: Query parameters; values are converted to text.
+        headers: Request headers.
+        method: HTTP method.
+
+    Returns:
+        The call.
+    """
     pairs = params.items() if isinstance(params, Mapping) else params
     return Call(
         path=path,
@@ -39,7 +49,7 @@ def call(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A response; `cut` is how many bytes of the body get through before the line drops."""
+    """A response; `cut` is the number of body bytes sent before the connection closes."""
 
     status: int
     body: bytes
@@ -47,12 +57,12 @@ class Reply:
     cut: int | None = None
 
     def json(self) -> Any:
-        """The body, parsed."""
+        """Parse the body as JSON."""
         return json.loads(self.body)
 
 
 class Refusal(Exception):
-    """The account says no: status, text and, for wrong parameters, a code."""
+    """An error reply: HTTP status, error text and, for wrong parameters, a code."""
 
     def __init__(self, status: int, error: str, code: str | None = None) -> None:
         super().__init__(error)
@@ -62,11 +72,20 @@ class Refusal(Exception):
 
 
 class Dropped(Exception):
-    """The line went dead before a reply came."""
+    """The connection was closed before a reply."""
 
 
 def json_reply(status: int, body: object, headers: Mapping[str, str] | None = None) -> Reply:
-    """A reply with a JSON body."""
+    """Build a reply with a JSON body.
+
+    Args:
+        status: HTTP status.
+        body: Content to write as JSON.
+        headers: Headers besides the content type.
+
+    Returns:
+        The reply.
+    """
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return Reply(
         status=status,
@@ -76,7 +95,16 @@ def json_reply(status: int, body: object, headers: Mapping[str, str] | None = No
 
 
 def gateway_reply(status: int, error: str, headers: Mapping[str, str] | None = None) -> Reply:
-    """A refusal from the gateway in front of the API: it knows no `data`."""
+    """Build an error reply of the gateway in front of the API; its body has no `data`.
+
+    Args:
+        status: HTTP status.
+        error: Error text in the body.
+        headers: Headers besides the content type.
+
+    Returns:
+        The reply.
+    """
     body: Body = {"success": False, "error": error, "errorCode": status}
     if status == 401:
         body["error_info"] = HELP
@@ -84,7 +112,7 @@ def gateway_reply(status: int, error: str, headers: Mapping[str, str] | None = N
 
 
 def refusal_reply(refusal: Refusal, *, v1: bool) -> Reply:
-    """A refusal in the shape of the API version that was asked."""
+    """Build an error reply with the body of API v1 or v2."""
     body: Body = {"success": False, "error": refusal.error}
     if v1:
         info = f"{HELP} for more information about Pipedrive API."

@@ -1,7 +1,7 @@
-"""Scripts of trouble: what goes wrong, on which paths, from which matching call on, how often.
+"""Scripted faults: what goes wrong, on which paths, from which call on, and how often.
 
-A fault stands around the genuine answer: it may replace it, damage it, or let it pass and
-change the world afterwards. Several faults may be due for one call; the later stands outside.
+A fault wraps the regular reply: it replaces the reply, damages it, or returns it and changes the
+world afterwards. If several faults are due for one call, each one wraps those added before it.
 """
 
 from __future__ import annotations
@@ -37,10 +37,15 @@ FIREWALL_PAGE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Trouble on paths that match a shell pattern.
+    """A fault on the paths that match a shell pattern.
 
-    It begins with the nth matching call and lasts for `times` of them (None: for good).
-    With a `rate`, each of those calls is struck with that probability, drawn from `seed`.
+    Attributes:
+        on: Shell pattern for paths.
+        act: Function that makes the reply.
+        nth: Number of the matching call, counted from 1, at which the fault starts.
+        times: Number of matching calls it lasts; None means that it never ends.
+        rate: Probability that the fault occurs on each of those calls.
+        seed: Seed of the random numbers for `rate`.
     """
 
     on: str
@@ -51,20 +56,20 @@ class Fault:
     seed: int = 0
 
     def at(self, nth: int, times: int | None = 1) -> Fault:
-        """The same fault from the nth matching call on, for `times` calls."""
+        """Copy the fault so that it starts at the nth matching call and lasts `times` calls."""
         return replace(self, nth=nth, times=times)
 
     def always(self) -> Fault:
-        """The same fault on every matching call from its first on."""
+        """Copy the fault so that it occurs on every matching call from the nth on."""
         return replace(self, times=None)
 
     def randomly(self, rate: float, seed: int = 1) -> Fault:
-        """The same fault on a share of all matching calls."""
+        """Copy the fault so that it occurs on a random share of all matching calls."""
         return replace(self, times=None, rate=rate, seed=seed)
 
 
 class Script:
-    """A fault and how many matching calls it has seen."""
+    """A fault and the number of matching calls so far."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
@@ -72,7 +77,7 @@ class Script:
         self._rng = Random(fault.seed)
 
     def is_due(self, call: Call) -> bool:
-        """Count a call; tells whether it is struck."""
+        """Count a call and return whether the fault occurs on it."""
         fault = self.fault
         if not fnmatchcase(call.path.strip("/"), fault.on.strip("/")):
             return False
@@ -85,12 +90,21 @@ class Script:
 
 
 def reply(on: str, answer: Reply) -> Fault:
-    """This reply instead of the genuine one."""
+    """Replace the regular reply by `answer`."""
     return Fault(on=on, act=lambda *_: answer)
 
 
 def burst(on: str, *, headers: bool = True, reset: int = 2) -> Fault:
-    """429: too many calls in two seconds."""
+    """Reply 429: too many requests in two seconds.
+
+    Args:
+        on: Shell pattern for paths.
+        headers: Whether the reply has rate limit headers.
+        reset: Seconds until the limit resets.
+
+    Returns:
+        A fault for one call.
+    """
     facts = {
         "x-ratelimit-limit": "20",
         "x-ratelimit-remaining": "0",
@@ -100,7 +114,7 @@ def burst(on: str, *, headers: bool = True, reset: int = 2) -> Fault:
 
 
 def spent(on: str = "*") -> Fault:
-    """429 from now on: the day's budget is gone."""
+    """Reply 429 to this and all later calls: no daily tokens are left."""
     facts = {
         "x-ratelimit-limit": "20",
         "x-ratelimit-remaining": "19",
@@ -113,105 +127,110 @@ def spent(on: str = "*") -> Fault:
 
 
 def firewall_limit(on: str = "*", retry_after: int = 6) -> Fault:
-    """429 from the firewall in front: its HTML page, and how long to wait."""
+    """Reply 429 with the firewall's HTML page and a `retry-after` in seconds."""
     headers = {"Content-Type": "text/html", "retry-after": str(retry_after)}
     return reply(on, Reply(status=429, body=FIREWALL_PAGE, headers=headers))
 
 
 def server_error(on: str, status: int = 503) -> Fault:
-    """500, 502, 503, 504 or 524; the body is a page of text, as from a proxy."""
+    """Reply 500, 502, 503, 504 or 524 with an HTML body, as a proxy does."""
     body = f"<html><body>{status}</body></html>".encode()
     return reply(on, Reply(status=status, body=body, headers={"Content-Type": "text/html"}))
 
 
 def refused(on: str, status: int, error: str = "Refused") -> Fault:
-    """402, 403, 404, 410 or 415 with a JSON body, on every call."""
+    """Refuse every call with 402, 403, 404, 410 or 415 and a JSON body.
+
+    Args:
+        on: Shell pattern for paths; it also decides between the body of API v1 and v2.
+        status: HTTP status.
+        error: Error text in the body.
+
+    Returns:
+        A fault that never ends.
+    """
     v1 = not on.strip("/").startswith("api/v2")
     return reply(on, refusal_reply(Refusal(status, error), v1=v1)).always()
 
 
 def firewall(on: str = "*") -> Fault:
-    """403 with the firewall's HTML page."""
+    """Reply 403 with the firewall's HTML page."""
     return reply(on, Reply(status=403, body=FIREWALL_PAGE, headers={"Content-Type": "text/html"}))
 
 
 def dropped(on: str) -> Fault:
-    """The line goes dead before a reply."""
+    """Close the connection before a reply."""
+    return Fault(on=on, act=_drop)
 
-    def act(sandbox: Sandbox, call: Call, serve: Serve) -> Reply:
-        del sandbox, call, serve
-        raise Dropped
 
-    return Fault(on=on, act=act)
+def _drop(_sandbox: Sandbox, _call: Call, _serve: Serve) -> Reply:
+    raise Dropped
 
 
 def truncated(on: str) -> Fault:
-    """The line goes dead in the middle of the body."""
+    """Close the connection in the middle of the body."""
     return changed(on, lambda genuine: replace(genuine, cut=len(genuine.body) // 2))
 
 
 def broken_json(on: str) -> Fault:
-    """200 with half a JSON text, complete as far as HTTP can tell."""
+    """Reply 200 with truncated JSON and a matching `Content-Length`."""
     return changed(on, lambda genuine: replace(genuine, body=genuine.body[:-7]))
 
 
 def null_body(on: str) -> Fault:
-    """200 with the literal `null` (seen live on deal flow)."""
+    """Reply 200 with the literal `null` (seen live on deal flow)."""
     return changed(on, lambda genuine: replace(genuine, body=b"null"))
 
 
 def without_data(on: str) -> Fault:
-    """200 and success, but no `data` key."""
+    """Reply 200 with `success` true but without the key `data`."""
     return _edited(on, lambda body: {key: each for key, each in body.items() if key != "data"})
 
 
 def null_data(on: str) -> Fault:
-    """200 and success, but `data` is null."""
+    """Reply 200 with `success` true but with `data` null."""
     return _edited(on, lambda body: {**body, "data": None})
 
 
 def unsuccessful(on: str) -> Fault:
-    """200, but `success` is false."""
+    """Reply 200 with `success` false."""
     return _edited(on, lambda body: {**body, "success": False, "error": "Something went wrong"})
 
 
 def expired_marker(on: str) -> Fault:
-    """400 on the calls that carry a page marker; the others pass."""
+    """Reply 400 to calls that have a page marker; other calls get the regular reply."""
 
-    def act(sandbox: Sandbox, call: Call, serve: Serve) -> Reply:
-        del sandbox
+    def expire(_sandbox: Sandbox, call: Call, serve: Serve) -> Reply:
         if "cursor" not in dict(call.params):
             return serve()
         return refusal_reply(Refusal(400, "Invalid cursor", CODE), v1=call.path.startswith("/v1"))
 
-    return Fault(on=on, act=act).always()
+    return Fault(on=on, act=expire).always()
 
 
 def revoked(on: str = "*") -> Fault:
-    """401 from this call on: the api token was withdrawn."""
+    """Reply 401 to this and all later calls: the API token was revoked."""
 
-    def act(sandbox: Sandbox, call: Call, serve: Serve) -> Reply:
-        del call
+    def revoke(sandbox: Sandbox, _call: Call, serve: Serve) -> Reply:
         sandbox.is_revoked = True
         return serve()
 
-    return Fault(on=on, act=act)
+    return Fault(on=on, act=revoke)
 
 
 def after(on: str, then: Callable[[], object]) -> Fault:
-    """The call is answered as it should be; afterwards `then` happens (an edit between pages)."""
+    """Call `then` after the regular reply, for example to edit a row between two pages."""
 
-    def act(sandbox: Sandbox, call: Call, serve: Serve) -> Reply:
-        del sandbox, call
+    def serve_then(_sandbox: Sandbox, _call: Call, serve: Serve) -> Reply:
         genuine = serve()
         then()
         return genuine
 
-    return Fault(on=on, act=act)
+    return Fault(on=on, act=serve_then)
 
 
 def changed(on: str, change: Callable[[Reply], Reply]) -> Fault:
-    """The genuine reply, changed."""
+    """Replace the regular reply by `change` of it."""
     return Fault(on=on, act=lambda _sandbox, _call, serve: change(serve()))
 
 

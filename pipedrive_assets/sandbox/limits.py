@@ -1,4 +1,7 @@
-"""What the account allows: calls in two seconds, tokens in a day (official docs, rate limits)."""
+"""Rate limits of an account: requests in two seconds, API tokens in a day.
+
+Source: Pipedrive's documentation of rate limiting.
+"""
 
 from collections import deque
 from dataclasses import dataclass
@@ -9,12 +12,14 @@ BURST_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The plan of an account.
+    """Rate limits that the plan of an account sets.
 
-    `burst` is calls per two seconds, `daily_tokens` the budget of a UTC day, `blocked_after` the
-    number of refused calls in a row after which the firewall steps in. `daily_headers` tells
-    whether replies carry the daily numbers; real accounts leave them out at times. The tokens left
-    in a reply are those before the call was charged.
+    Attributes:
+        burst: Requests allowed in two seconds.
+        daily_tokens: API tokens of one UTC day.
+        blocked_after: Consecutive refused requests after which the firewall blocks the client.
+        daily_headers: Whether replies have headers for the daily tokens. Real accounts omit them
+            at times. The headers of a reply show the tokens left before the call is charged.
     """
 
     burst: int = 120
@@ -24,7 +29,7 @@ class Limits:
 
 
 class Quota:
-    """What is left of the limits."""
+    """Usage of an account's rate limits."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -35,7 +40,14 @@ class Quota:
         self._refused = 0
 
     def admit(self, moment: float) -> bool:
-        """Count one call at a monotonic moment, if the last two seconds leave room for it."""
+        """Count one call if fewer calls than the limit were made in the last two seconds.
+
+        Args:
+            moment: Time of the call in seconds of a monotonic clock.
+
+        Returns:
+            Whether the call is within the limit.
+        """
         while self._moments and self._moments[0] <= moment - BURST_SECONDS:
             self._moments.popleft()
         if len(self._moments) >= self.limits.burst:
@@ -47,33 +59,38 @@ class Quota:
 
     @property
     def is_blocked(self) -> bool:
-        """Too many calls in a row ignored the refusals."""
+        """Whether the client sent too many calls in a row after being refused."""
         return self._refused > self.limits.blocked_after
 
     @property
     def is_spent(self) -> bool:
-        """Nothing is left of the day's budget."""
+        """Whether no daily tokens are left."""
         return self.spent_today >= self.limits.daily_tokens
 
     def begin(self, today: str) -> None:
-        """Start a new budget when a new UTC day has begun."""
+        """Reset the daily tokens if `today`, an ISO date in UTC, is a new day."""
         if today != self._today:
             self._today, self.spent_today = today, 0
 
     def spend(self, tokens: int) -> None:
-        """Take tokens from the day's budget."""
+        """Subtract tokens from the daily tokens."""
         self.spent_today += tokens
         self.spent_total += tokens
 
     @property
     def left_today(self) -> int:
-        """What is left of the day's budget."""
+        """Daily tokens that are left."""
         return max(0, self.limits.daily_tokens - self.spent_today)
 
     def headers(self, moment: float, left: int | None = None) -> dict[str, str]:
-        """The numbers every reply carries; the reset is in seconds from now.
+        """Build the rate limit headers that every reply has.
 
-        `left` is what was left of the day's budget before the call; None: what is left now.
+        Args:
+            moment: Time of the call in seconds of a monotonic clock.
+            left: Daily tokens left before the call; by default the tokens left now.
+
+        Returns:
+            Headers by lower-case name. The reset is in seconds from now.
         """
         oldest = self._moments[0] if self._moments else moment
         wait = max(1, ceil(oldest + BURST_SECONDS - moment))

@@ -1,6 +1,6 @@
-"""The sandbox's mind: from a call to a reply, by way of limits, routes and checks.
+"""The sandbox: makes a reply from a call by way of limits, routes and parameter checks.
 
-What is answered depends on the world and the call alone; the sandbox only keeps count.
+The reply depends on the world and the call only. The sandbox itself counts and logs calls.
 """
 
 import re
@@ -28,16 +28,16 @@ from pipedrive_assets.sandbox.http.route import Route
 from pipedrive_assets.sandbox.http.v2_lists import Ask, Habits
 from pipedrive_assets.sandbox.limits import Limits, Quota
 
-API_TOKEN = "sandbox"  # noqa: S105 -- opens nothing but an invented account
+API_TOKEN = "sandbox"  # noqa: S105 -- valid for the invented account only
 SPENT_RETRY_AFTER = "3"
-"""Real accounts send this with a refusal for the day, hours before the day ends."""
+"""`retry-after` in seconds that real accounts send when no daily tokens are left."""
 
 V1_ALIAS = re.compile(r"api/(v1/.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """One answered call; status 0 means that the line was dropped. Headers are never kept."""
+    """A logged call without its headers; status 0 means that the connection was closed."""
 
     method: str
     path: str
@@ -47,11 +47,7 @@ class LogLine:
 
 
 class Sandbox:
-    """An account of the invented company: a world, an api token, limits and scripted trouble.
-
-    With a `clock` the world is as old as the clock says at each call; without one it stands
-    still unless somebody advances it. `monotonic` measures the two-second window.
-    """
+    """An account of the invented company, with an API token, limits and scripted faults."""
 
     def __init__(  # noqa: PLR0913 -- one argument per thing a test may want to set
         self,
@@ -64,6 +60,18 @@ class Sandbox:
         monotonic: Callable[[], float] = time.monotonic,
         faults: tuple[Fault, ...] = (),
     ) -> None:
+        """Create the account.
+
+        Args:
+            world: The company's data.
+            clock: Returns the current time; each call first advances the world to it. By default
+                only `world.advance` changes the time.
+            api_token: API token that calls must have.
+            limits: Rate limits of the account.
+            habits: Behaviour that Pipedrive's documentation leaves open.
+            monotonic: Clock in seconds for the limit of two seconds.
+            faults: Scripted faults.
+        """
         self.world = world
         self.api_token = api_token
         self.allowance = Quota(limits or Limits())
@@ -73,35 +81,45 @@ class Sandbox:
         self._clock = clock
         self._monotonic = monotonic
         self._scripts = [Script(fault) for fault in faults]
-        # A fault may ask the sandbox again from inside a call.
+        # Reentrant: a fault may call the sandbox from inside a call.
         self._lock = RLock()
 
     def inject(self, *faults: Fault) -> None:
-        """Add scripted trouble; counting starts with the next call."""
+        """Add scripted faults; their counting starts with the next call."""
         self._scripts += [Script(fault) for fault in faults]
 
     def clear_faults(self) -> None:
-        """End all scripted trouble."""
+        """Remove all scripted faults, and accept the API token again."""
         self._scripts = []
         self.is_revoked = False
 
     @property
     def tokens_spent(self) -> int:
-        """Tokens that all calls so far have cost."""
+        """API tokens that all calls so far have cost."""
         return sum(line.tokens for line in self.log)
 
     @property
     def now(self) -> datetime:
-        """The sandbox's time: its clock's, or else its world's."""
+        """Current time in UTC: from the clock, or the world's time without one."""
         instant = self._clock() if self._clock else self.world.instant
         return instant.astimezone(timezone.utc)
 
     def calls(self, path: str = "") -> list[LogLine]:
-        """The logged calls whose path contains `path`."""
+        """Logged calls whose path contains `path`."""
         return [line for line in self.log if path in line.path]
 
     def answer(self, call: Call) -> Reply:
-        """Answer a call; raises `Dropped` where a fault cuts the line before any reply."""
+        """Answer a call and log it.
+
+        Args:
+            call: The request.
+
+        Returns:
+            The reply, also if it is an error.
+
+        Raises:
+            Dropped: If a fault closes the connection before a reply.
+        """
         with self._lock:
             now = self.now
             self.world.advance(now)
@@ -174,7 +192,7 @@ class Sandbox:
             return refusal_reply(refusal, v1=is_v1)
 
     def _ask(self, call: Call, now: datetime, route: Route, keys: tuple[str, ...]) -> Reply:
-        # Whether refused calls cost tokens is not documented; here every routed call does.
+        # The documentation does not say whether refused calls cost tokens; here they do.
         self.allowance.spend(route.cost)
         params = parameters.read(call.params, route.accepts, route.requires)
         ask = Ask(world=self.world, now=now, habits=self.habits, params=params, keys=keys)
@@ -182,5 +200,5 @@ class Sandbox:
 
 
 def firewall_reply() -> Reply:
-    """The page of the firewall in front of Pipedrive: HTML, no rate limit headers."""
+    """Build the page of the firewall in front of Pipedrive: HTML, without rate limit headers."""
     return Reply(status=403, body=FIREWALL_PAGE, headers={"Content-Type": "text/html"})

@@ -1,4 +1,4 @@
-"""Door 2: the sandbox on a real port of this machine, for browsers and other programs."""
+"""The sandbox as an HTTP server on a local port, for browsers and other programs."""
 
 import socket
 import sys
@@ -17,7 +17,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Server:
-    """A running sandbox; `url` is its address. Leaving the context stops it."""
+    """A running HTTP server for the sandbox; leaving its context stops it."""
 
     def __init__(self, http: ThreadingHTTPServer) -> None:
         self._http = http
@@ -28,17 +28,17 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it listens, without a slash at the end."""
+        """Address of the server, without a slash at the end."""
         host, port = self._http.server_address[:2]
         name = str(host)
         return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
     def wait(self) -> None:
-        """Stay until somebody stops the server."""
+        """Block until the server is stopped."""
         self._thread.join()
 
     def stop(self) -> None:
-        """Close the port."""
+        """Stop the server and close its port."""
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
@@ -63,13 +63,23 @@ def serve(
     latency: float = 0.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Server:
-    """Open a port on this machine and answer on it; port 0 takes a free one.
+    """Start an HTTP server for the sandbox on this machine.
 
-    `latency` is how many seconds each reply is held back.
+    Args:
+        sandbox: The account to serve.
+        port: Port number; 0 takes a free port.
+        host: Loopback address or name.
+        latency: Seconds by which each reply is delayed.
+        sleep: Function that waits for the latency.
+
+    Returns:
+        The running server.
+
+    Raises:
+        ValueError: If `host` is not a loopback address.
     """
     if host not in LOOPBACK:
-        msg = f"The sandbox listens on this machine only, not on {host!r}"
-        raise ValueError(msg)
+        raise ValueError(f"The sandbox listens on {', '.join(LOOPBACK)} only, not on {host!r}")
     kind = _Server6 if ":" in host else _Server
     handler = type("Handler", (_Handler,), {"sandbox": sandbox, "latency": latency, "sleep": sleep})
     return Server(kind((host, port), handler))
@@ -79,7 +89,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Pass over callers that hung up; anything else is shown as usual."""
+        """Ignore connections that the client closed; report other errors as usual."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
@@ -95,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "sandbox"
     sys_version = ""
-    # With the defaults each reply waits for a delayed acknowledgement: 23 replies a second.
+    # The defaults allow only 23 replies a second: each waits for a delayed acknowledgement.
     disable_nagle_algorithm = True
     wbufsize = -1
 
@@ -108,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
             params=tuple(parse_qsl(parts.query, keep_blank_values=True)),
             headers={key.lower(): value for key, value in self.headers.items()},
         )
-        # A body that nobody reads would be taken for the next call on the same connection.
+        # An unread body would be parsed as the next call on the same connection.
         self.rfile.read(int(call.headers.get("content-length", "0")))
         if self.latency:
             type(self).sleep(self.latency)
@@ -138,4 +148,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: the sandbox keeps its own log."""
+        """Log nothing: the sandbox has its own log."""

@@ -1,1 +1,1 @@
-"""The invented company: its rows, and how they change from day to day."""
+"""The invented company's data and the events that change it from day to day."""

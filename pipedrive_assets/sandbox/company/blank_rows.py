@@ -1,6 +1,6 @@
-"""The keys of every row, in the order and with the empty values that Pipedrive gives them.
+"""The columns of every table in Pipedrive's order, with their empty values.
 
-Sources: official documents (item schemas and examples) and the keys that were observed live.
+Sources: the official documentation (item schemas and examples) and keys observed live.
 """
 
 from pipedrive_assets.sandbox.company.blank_rows_optional import SIDE_BLANKS
@@ -278,7 +278,7 @@ _OWN = {
 
 
 def blank(table: str) -> Row:
-    """An empty row of a table, with lists and maps of its own."""
+    """Create an empty row of a table that shares no lists or objects with other rows."""
     row = BLANKS[table].copy()
     for key in _OWN[table]:
         row[key] = row[key].copy()

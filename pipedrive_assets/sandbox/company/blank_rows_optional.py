@@ -1,6 +1,6 @@
-"""The keys of the rows in the long tail of tables: followers, mail, calls, comments and the like.
+"""The columns of optional tables such as followers, mail, calls and comments.
 
-Sources: official documents (item schemas and examples).
+Sources: the official documentation (item schemas and examples).
 """
 
 from pipedrive_assets.sandbox.company.tables import Row

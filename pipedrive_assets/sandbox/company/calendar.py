@@ -1,7 +1,8 @@
-"""A day in the life of the company: which events happen when.
+"""Which events happen in the company on a day, and at which second.
 
-Five changes happen every day, so that each day's window of the five big tables holds a row; the
-rest is chance. Where a table has outgrown its plan (a tenth a year), a birth becomes a death.
+Five events happen every day, so that each of the five big tables has a row in every daily window.
+The other events are random. If a table has more rows than planned (10 % more per year), an event
+deletes a row instead of adding one.
 """
 
 from __future__ import annotations
@@ -60,8 +61,14 @@ WEIGHTS = tuple(accumulate(weight for _, weight in CHANCES))
 
 
 def agenda(rng: Random, aside: Iterable[tuple[int, Event]] = ()) -> list[tuple[int, Event]]:
-    """The events of a day with their seconds, the latest first (they are taken off the end);
-    `aside` are some more of them.
+    """Draw the events of a day.
+
+    Args:
+        rng: Random numbers of the day.
+        aside: Further events, with their seconds.
+
+    Returns:
+        Events with their second of the day, latest first; the world pops them from the end.
     """
     happening = [*DAILY, *rng.choices(EVENTS, cum_weights=WEIGHTS, k=3 + int(rng.random() * 6))]
     if rng.random() < 1 / 3:
@@ -73,7 +80,7 @@ def agenda(rng: Random, aside: Iterable[tuple[int, Event]] = ()) -> list[tuple[i
 
 
 def sweep(world: World, _: Random) -> None:
-    """Once a day, what was deleted more than thirty days before goes for good."""
+    """Purge rows that were deleted more than 30 days ago; runs once a day."""
     limit = date.fromisoformat(world.today) - timedelta(days=RETENTION_DAYS)
     for name in ("deals", "persons", "organizations", "activities", "products"):
         for key in list(world.tables[name].expired(f"{limit.isoformat()}T00:00:00Z")):

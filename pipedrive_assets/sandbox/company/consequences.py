@@ -1,63 +1,26 @@
-"""How rows of different tables hang together, and what follows for one when another changes."""
+"""Changes that follow from a new or edited row: dependent columns, participants and history."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pipedrive_assets.sandbox.company import deals
-from pipedrive_assets.sandbox.company.history import RECORDED, SKIPPED
+from pipedrive_assets.sandbox.company.history import SKIPPED
 
 if TYPE_CHECKING:
     from pipedrive_assets.sandbox.company.tables import Key, Row
     from pipedrive_assets.sandbox.company.world import World
 
-# Columns that point to persons, organizations and products, by table.
-POINTERS = {
-    "persons": (
-        ("deals", "person_id"),
-        ("activities", "person_id"),
-        ("leads", "person_id"),
-        ("notes", "person_id"),
-        ("files", "person_id"),
-    ),
-    "organizations": (
-        ("deals", "org_id"),
-        ("persons", "org_id"),
-        ("activities", "org_id"),
-        ("leads", "organization_id"),
-        ("notes", "org_id"),
-        ("files", "org_id"),
-    ),
-    "leads": (("activities", "lead_id"), ("notes", "lead_id"), ("files", "lead_id")),
-}
-MOVED = {
-    **POINTERS,
-    "deals": (
-        ("activities", "deal_id"),
-        ("notes", "deal_id"),
-        ("files", "deal_id"),
-        ("deal_products", "deal_id"),
-    ),
-}
-"""Columns that point to the winner after a merge."""
-CHILDREN = ("participants", "deal_products", "followers", "installments", "discounts")
-DEPENDENTS = {
-    "deals": (("participant_moves", "deal_id"), ("follower_moves", "deal_id")),
-    "persons": (("person_followers", "person_id"),),
-    "organizations": (
-        ("organization_followers", "org_id"),
-        ("relationships", "owner_org_id"),
-        ("relationships", "linked_org_id"),
-    ),
-    "products": (("product_followers", "product_id"), ("variations", "product_id")),
-    "notes": (("comments", "note_id"),),
-    "mail_threads": (("mail_messages", "mail_thread_id"),),
-}
-"""What cannot outlive a row, by table."""
-
 
 def complete(world: World, table: str, row: Row, given: Row) -> None:
-    """Fill in what a new row implies."""
+    """Derive the columns of a new row that depend on its other columns or on other rows.
+
+    Args:
+        world: The company.
+        table: Table of the row.
+        row: The new row; it is changed in place.
+        given: Values that the caller passed; they are not replaced.
+    """
     if table == "deals":
         _complete_deal(world, row, given)
     elif table == "activities":
@@ -97,7 +60,14 @@ def _complete_activity(row: Row, given: Row) -> None:
 
 
 def deal_changed(world: World, row: Row, before: Row, *, bulk: bool) -> None:
-    """Settle a deal after an edit and write its history."""
+    """Update dependent columns of a deal after an edit, and record the changes.
+
+    Args:
+        world: The company.
+        row: The deal after the edit.
+        before: Old values of the columns in the edit.
+        bulk: Whether the edit is part of a bulk edit.
+    """
     if "status" in before and before["status"] != row["status"]:
         deals.settle_status(row, world.stamp)
     if "stage_id" in before and before["stage_id"] != row["stage_id"]:
@@ -118,7 +88,7 @@ def deal_changed(world: World, row: Row, before: Row, *, bulk: bool) -> None:
 
 
 def record_deletion(world: World, row: Row) -> None:
-    """Write into its history that a deal is deleted."""
+    """Record the deletion in a deal's history."""
     _record(world, row, "status", (row["status"], "deleted"))
 
 
@@ -144,7 +114,17 @@ def _record(  # noqa: PLR0913 -- one argument per fact of a change
 
 
 def join(world: World, deal_id: Key, person_id: Key, add_time: str | None = None) -> Key:
-    """The participant row of a person in a deal, made where there is none."""
+    """Find or create the participant row of a person in a deal.
+
+    Args:
+        world: The company.
+        deal_id: Id of the deal.
+        person_id: Id of the person.
+        add_time: Time of a new deal; it skips the search, as a new deal has no participants.
+
+    Returns:
+        Id of the participant row.
+    """
     table = world.tables["participants"]
     if add_time is None:
         for row in table.where("deal_id", deal_id):
@@ -161,7 +141,18 @@ def join(world: World, deal_id: Key, person_id: Key, add_time: str | None = None
 
 
 def add_line(world: World, deal_id: Key, product_id: Key, line: Row, *, touch: bool) -> Key:
-    """A product line on a deal, priced from the product."""
+    """Add a product to a deal, with the product's price by default.
+
+    Args:
+        world: The company.
+        deal_id: Id of the deal.
+        product_id: Id of the product.
+        line: Values that replace the product's.
+        touch: Whether to update the value of the deal.
+
+    Returns:
+        Id of the product line.
+    """
     product = world.row("products", product_id)
     price = product["prices"][0] if product["prices"] else {"price": 0, "currency": "EUR"}
     values = {
@@ -180,36 +171,50 @@ def add_line(world: World, deal_id: Key, product_id: Key, line: Row, *, touch: b
 
 
 def revalue(world: World, deal_id: Key) -> None:
-    """Let a deal's value follow its product lines."""
+    """Set a deal's value to the sum of its product lines."""
     lines = world.tables["deal_products"].where("deal_id", deal_id)
     world.edit("deals", deal_id, value=round(sum(line["sum"] for line in lines), 2))
 
 
 def end_terms(world: World, deal_id: Key) -> None:
-    """Drop the instalments of a deal that has no product lines any more."""
+    """Delete the installments of a deal without product lines."""
     if not world.tables["deal_products"].where("deal_id", deal_id):
         for row in world.tables["installments"].where("deal_id", deal_id):
             world.tables["installments"].drop(row["id"])
 
 
 def moved(world: World, row: Row, action: str, time: str) -> None:
-    """Note that a person joined or left a deal, or a user began or ceased to follow it."""
-    told = {"deal_id": row["deal_id"], "action": action, "time": time}
+    """Record that a participant or follower was added to a deal or removed from it.
+
+    Args:
+        world: The company.
+        row: Row of the participant or follower.
+        action: `added` or `removed`.
+        time: Time of the change, UTC.
+    """
+    values = {"deal_id": row["deal_id"], "action": action, "time": time}
     if "person_id" in row:
-        told |= {"person_id": row["person_id"], "actor_user_id": row["user_id"]}
-        world.add("participant_moves", **told)
+        values |= {"person_id": row["person_id"], "actor_user_id": row["user_id"]}
+        world.add("participant_moves", **values)
     else:
-        world.add("follower_moves", follower_user_id=row["user_id"], **told)
+        world.add("follower_moves", follower_user_id=row["user_id"], **values)
 
 
 def leave_deal(world: World, row: Row) -> None:
-    """End a person's part in a deal."""
+    """Remove a participant from a deal."""
     world.tables["participants"].drop(row["id"])
     moved(world, row, "removed", world.stamp)
 
 
 def record_changes(world: World, table: str, row: Row, before: Row) -> None:
-    """Write the history of a person, an organization or a project after an edit."""
+    """Record the changes of an edit to a person, an organization or a project.
+
+    Args:
+        world: The company.
+        table: Table of the row.
+        row: The row after the edit.
+        before: Old values of the columns in the edit.
+    """
     custom = before.pop("custom_fields", None)
     changes = [
         (column, old, row[column], False)
@@ -229,61 +234,3 @@ def record_changes(world: World, table: str, row: Row, before: Row) -> None:
             time=world.stamp,
             custom=is_custom,
         )
-
-
-def unlink(world: World, table: str, key: Key) -> None:
-    """Clear the pointers to a row that is being deleted; the rows that pointed count as edited."""
-    if table == "followers":
-        moved(world, world.row(table, key), "removed", world.stamp)
-    for other, column in POINTERS.get(table, ()):
-        for row in world.tables[other].where(column, key):
-            change: Row = {column: None}
-            world.edit(other, row["id"], **change)
-    if table == "persons":
-        for deal_id in _leave(world, key):
-            _touch_deal(world, deal_id)
-
-
-def _leave(world: World, person_id: Key) -> list[Key]:
-    """End every part a person has in deals; returns the deals."""
-    parts = world.tables["participants"].where("person_id", person_id)
-    for row in parts:
-        leave_deal(world, row)
-    return [row["deal_id"] for row in parts]
-
-
-def _touch_deal(world: World, deal_id: Key) -> None:
-    if not world.row("deals", deal_id)["is_deleted"]:
-        world.edit("deals", deal_id)
-
-
-def move(world: World, table: str, loser: Key, winner: Key) -> None:
-    """Let everything that points to the loser of a merge point to the winner."""
-    for other, column in MOVED.get(table, ()):
-        for row in world.tables[other].where(column, loser):
-            change: Row = {column: winner}
-            world.edit(other, row["id"], **change)
-    if table == "persons":
-        for deal_id in _leave(world, loser):
-            join(world, deal_id, winner)
-            _touch_deal(world, deal_id)
-
-
-def delete_dependents(world: World, table: str, key: Key) -> None:
-    """Drop what cannot outlive a row that is gone for good."""
-    if table in RECORDED:
-        world.histories[table].forget(int(key))
-    for other, column in DEPENDENTS.get(table, ()):
-        for row in world.tables[other].where(column, key):
-            world.tables[other].drop(row["id"])
-    if table == "products":
-        for line in world.tables["deal_products"].where("product_id", key):
-            line["product_id"] = None
-            world.tables["deal_products"].touch()
-    if table != "deals":
-        return
-    for child in (*CHILDREN, "notes", "files"):
-        for row in world.tables[child].where("deal_id", key):
-            world.tables[child].drop(row["id"])
-    for row in world.tables["activities"].where("deal_id", key):
-        world.edit("activities", row["id"], deal_id=None)

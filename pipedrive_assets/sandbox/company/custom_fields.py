@@ -1,8 +1,8 @@
-"""Custom fields of the invented company: which there are and what their values look like.
+"""Custom fields of the invented company and random values for them.
 
-Value shapes per type: official docs, custom fields in API v2. Labels are hostile on purpose:
-the same label twice, labels that differ in case only, labels of built-in fields, labels that
-look like the subfield of another field, digits first, quotes, emoji, two hundred characters.
+Value formats per type: official documentation of custom fields in API v2. Some labels are
+difficult on purpose: duplicates, labels that differ in case only, labels of built-in fields,
+labels that equal the subfield of another field, leading digits, quotes, emoji, 200 characters.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ Pools = Mapping[str, Sequence[Key]]
 
 ENTITIES = ("deals", "persons", "organizations", "products")
 FIELD_OWNERS = (*ENTITIES, "activities")
-"""The tables that have custom fields from the start; only those of ENTITIES change later."""
+"""Tables with custom fields at the epoch; events change only the fields of ENTITIES."""
 
 LABELS = (
     ("Campaign", "varchar"),
@@ -73,12 +73,30 @@ SUBFIELDS: dict[str, tuple[tuple[str, str, str], ...]] = {
 
 
 def code_of(seed: int, entity: str, number: int) -> str:
-    """The immutable 40-character key of the number-th custom field of an entity."""
+    """Compute the 40-character code of a custom field; it never changes.
+
+    Args:
+        seed: Seed of the world.
+        entity: Table of the field.
+        number: Number of the field within its table.
+
+    Returns:
+        40 hexadecimal digits.
+    """
     return sha256(f"{seed}:{entity}:{number}".encode()).hexdigest()[:40]
 
 
 def option(number: int, label: str, stamp: str) -> Row:
-    """One choice of an enum or set field."""
+    """Build one option of an enum or set field.
+
+    Args:
+        number: Id of the option.
+        label: Label of the option.
+        stamp: Time of its creation, UTC.
+
+    Returns:
+        The option as the v2 fields endpoints return it.
+    """
     color = COLORS[number % len(COLORS)] if number % 3 else None
     return {
         "id": number,
@@ -90,7 +108,16 @@ def option(number: int, label: str, stamp: str) -> Row:
 
 
 def subfields(code: str, label: str, field_type: str) -> list[Row] | None:
-    """The parts a value of this type has besides its main one."""
+    """List the subfields of a custom field.
+
+    Args:
+        code: Code of the field.
+        label: Label of the field.
+        field_type: Type of the field.
+
+    Returns:
+        The subfields, or None if the type has none.
+    """
     parts = SUBFIELDS.get(field_type)
     if parts is None:
         return None
@@ -101,7 +128,17 @@ def subfields(code: str, label: str, field_type: str) -> list[Row] | None:
 
 
 def custom_field(code: str, label: str, field_type: str, options: list[Row] | None) -> Row:
-    """One custom field as the v2 fields endpoints describe it."""
+    """Build a custom field as the v2 fields endpoints return it.
+
+    Args:
+        code: Code of the field.
+        label: Label; it is cut after 200 characters.
+        field_type: Type of the field.
+        options: Options of an enum or set field.
+
+    Returns:
+        The field definition.
+    """
     label = label.strip()[:200]
     return {
         "field_name": label,
@@ -117,7 +154,16 @@ def custom_field(code: str, label: str, field_type: str, options: list[Row] | No
 
 
 def initial_fields(seed: int, entity: str, stamp: str) -> dict[str, Row]:
-    """The custom fields an entity has at the epoch, by code."""
+    """Build the custom fields of a table at the epoch.
+
+    Args:
+        seed: Seed of the world.
+        entity: Table of the fields.
+        stamp: Time at which the options were created, UTC.
+
+    Returns:
+        Field definitions by code.
+    """
     fields = {}
     for number, (label, field_type) in enumerate(LABELS):
         code = code_of(seed, entity, number)
@@ -132,28 +178,28 @@ def initial_fields(seed: int, entity: str, stamp: str) -> dict[str, Row]:
 
 
 def pad(number: int) -> str:
-    """Two digits."""
+    """Format a number with two digits."""
     return f"{number:02d}"
 
 
 def day_of(rng: Random, year: int = 2026) -> str:
-    """Some calendar day of a year, as text."""
+    """Draw an ISO date in a year."""
     return f"{year}-{pad(1 + int(rng.random() * 12))}-{pad(1 + int(rng.random() * 28))}"
 
 
 def clock_of(rng: Random, first: int = 8) -> str:
-    """Some quarter of an hour within four hours, as text."""
+    """Draw a time in steps of 15 minutes, in the four hours from `first`."""
     return f"{pad(first + int(rng.random() * 4))}:{pad(15 * int(rng.random() * 4))}:00"
 
 
 def money(rng: Random) -> float:
-    """An amount with two decimals, now and then zero or a whole number."""
+    """Draw an amount with two decimals; amounts below 20,000 are whole numbers."""
     amount = round(rng.random() * 50_000, 2)
     return float(int(amount)) if amount < 20_000 else amount
 
 
 def address(rng: Random) -> Row:
-    """A postal address in parts, some of them unknown."""
+    """Draw a postal address in parts, some of them null or empty."""
     locality, area, country, code = CITIES[int(rng.random() * len(CITIES))]
     route = STREETS[int(rng.random() * len(STREETS))]
     number = str(1 + int(rng.random() * 90))
@@ -211,12 +257,31 @@ MAKERS: dict[str, Callable[[Random, Row, Pools], Any]] = {
 
 
 def value_of(rng: Random, field: Row, pools: Pools) -> Any:
-    """A value for a custom field, in the shape of its type."""
+    """Draw a value for a custom field in the format of its type.
+
+    Args:
+        rng: Random numbers.
+        field: The field definition.
+        pools: Ids that user, organization and person fields can refer to.
+
+    Returns:
+        The value.
+    """
     return MAKERS[field["field_type"]](rng, field, pools)
 
 
 def some_values(rng: Random, fields: Mapping[str, Row], pools: Pools, share: float) -> Row:
-    """Values for about a share of the custom fields; the others stay unset."""
+    """Draw values for some custom fields.
+
+    Args:
+        rng: Random numbers.
+        fields: Field definitions by code.
+        pools: Ids that user, organization and person fields can refer to.
+        share: Probability that a field has a value.
+
+    Returns:
+        Values by code; unset fields are absent.
+    """
     values = {}
     for code, field in fields.items():
         if rng.random() < share:

@@ -1,14 +1,14 @@
-"""What a change of a deal brings about in the deal itself."""
+"""Columns of a deal that depend on its other columns."""
 
 from pipedrive_assets.sandbox.company.tables import Row
 
 
 def settle_status(row: Row, stamp: str) -> None:
-    """Set the times that belong to a deal's status and clear the others."""
+    """Set the times that a deal's status requires, and clear the others."""
     won, lost = row["status"] == "won", row["status"] == "lost"
-    for name, holds in (("won", won), ("lost", lost), ("close", won or lost)):
-        row[f"{name}_time"] = stamp if holds else None
-        row[f"local_{name}_date"] = stamp[:10] if holds else None
+    for name, is_set in (("won", won), ("lost", lost), ("close", won or lost)):
+        row[f"{name}_time"] = stamp if is_set else None
+        row[f"local_{name}_date"] = stamp[:10] if is_set else None
     if won and row["first_won_time"] is None:
         row["first_won_time"] = stamp
     if not lost:
@@ -16,19 +16,25 @@ def settle_status(row: Row, stamp: str) -> None:
 
 
 def settle_stage(row: Row, stage: Row, stamp: str) -> None:
-    """Put a deal into the pipeline of its stage and remember when it moved."""
+    """Set a deal's pipeline and the time of its stage change.
+
+    Args:
+        row: The deal; it is changed in place.
+        stage: The deal's stage.
+        stamp: Time of the change, UTC.
+    """
     row["pipeline_id"] = stage["pipeline_id"]
     row["stage_change_time"] = stamp
 
 
 def mark_deleted(row: Row) -> None:
-    """Delete a deal softly; the status becomes `deleted`, as the status filter names it."""
+    """Delete a deal softly; `deleted` is also a value of the status filter."""
     row["is_deleted"] = True
     row["status"] = "deleted"
 
 
 def line_sum(line: Row) -> float:
-    """What a product line of a deal costs after its discount."""
+    """Compute the price of a product line after its discount."""
     gross = line["quantity"] * line["item_price"]
     discount = line["discount"]
     if line["discount_type"] == "percentage":

@@ -1,4 +1,7 @@
-"""What happens to deals, persons, organizations, activities, products, notes and files."""
+"""Events for deals, persons, organizations, activities, products, notes and files.
+
+Each event function changes the world at its current time with random numbers of the day.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _deal(world: World, rng: Random, status: str | None = "open") -> Row | None:
-    """A deal that can be edited: not archived, and of a status where one is asked for."""
+    """Pick a deal that is not archived; None as `status` accepts every status."""
     for _ in range(8):
         row = world.tables["deals"].pick(rng)
         if row is not None and not row["is_archived"] and status in {None, row["status"]}:
@@ -24,7 +27,7 @@ def _deal(world: World, rng: Random, status: str | None = "open") -> Row | None:
 
 
 def edit_deal(world: World, rng: Random) -> None:
-    """Somebody edits a deal: a built-in column or a custom field."""
+    """Edit a built-in column or a custom field of a deal."""
     row = _deal(world, rng, None) or world.tables["deals"].pick(rng)
     if row is None:
         world.add("deals", **generators.deal(rng, world))
@@ -44,14 +47,14 @@ def edit_deal(world: World, rng: Random) -> None:
 
 
 def move_stage(world: World, rng: Random) -> None:
-    """An open deal moves one stage on."""
+    """Move an open deal to the next stage."""
     row = _deal(world, rng)
     if row is not None and row["stage_id"] not in {5, 11}:
         world.edit("deals", row["id"], stage_id=row["stage_id"] + 1)
 
 
 def close_deal(world: World, rng: Random) -> None:
-    """An open deal is won or lost."""
+    """Mark an open deal as won or lost."""
     row = _deal(world, rng)
     if row is None:
         return
@@ -65,14 +68,14 @@ def close_deal(world: World, rng: Random) -> None:
 
 
 def reopen_deal(world: World, rng: Random) -> None:
-    """A lost deal comes back."""
+    """Reopen a lost deal."""
     row = _deal(world, rng, "lost")
     if row is not None:
         world.edit("deals", row["id"], status="open")
 
 
 def bulk_edit(world: World, rng: Random) -> None:
-    """Several deals are edited in the same second."""
+    """Edit several deals in the same second."""
     owner = generators.owner(rng)
     for _ in range(4):
         row = _deal(world, rng, None)
@@ -81,7 +84,7 @@ def bulk_edit(world: World, rng: Random) -> None:
 
 
 def archive_deal(world: World, rng: Random) -> None:
-    """A deal goes to the archive, or one comes back from it."""
+    """Archive a deal, or unarchive an archived one."""
     row = world.tables["deals"].pick(rng)
     if row is None or row["id"] in world.tables["deals"].settled:
         return
@@ -92,13 +95,13 @@ def archive_deal(world: World, rng: Random) -> None:
 
 
 def delete_deal(world: World, rng: Random) -> None:
-    """A deal is deleted: often where there are too many, else hardly ever."""
+    """Delete a deal: always if there are more deals than planned, otherwise rarely."""
     if outgrown(world, "deals") or rng.random() < 0.05:
         remove(world, rng, "deals")
 
 
 def new_deal(world: World, rng: Random) -> None:
-    """A deal is won as a prospect, mostly with a new person, now and then a new organization."""
+    """Add a deal, usually with a new person, sometimes with a new organization."""
     values = generators.deal(rng, world)
     if rng.random() < 0.6:
         org = values["org_id"]
@@ -114,7 +117,7 @@ def new_deal(world: World, rng: Random) -> None:
 
 
 def edit_person(world: World, rng: Random) -> None:
-    """Somebody edits a person."""
+    """Edit the phones or a custom field of a person."""
     row = world.tables["persons"].pick(rng)
     if row is None:
         world.add("persons", **generators.person(rng, world))
@@ -126,7 +129,7 @@ def edit_person(world: World, rng: Random) -> None:
 
 
 def new_person(world: World, rng: Random) -> None:
-    """A person is added, or one is deleted."""
+    """Add a person, or delete one if there are more than planned."""
     if outgrown(world, "persons"):
         remove(world, rng, "persons")
         return
@@ -139,7 +142,7 @@ def _newcomer(rng: Random, world: World) -> Row:
 
 
 def edit_organization(world: World, rng: Random) -> None:
-    """Somebody edits an organization."""
+    """Edit the employee count or a custom field of an organization."""
     row = world.tables["organizations"].pick(rng)
     if row is None:
         world.add("organizations", **generators.organization(rng, world))
@@ -151,12 +154,12 @@ def edit_organization(world: World, rng: Random) -> None:
 
 
 def new_organization(world: World, rng: Random) -> None:
-    """An organization is added or deleted."""
+    """Add an organization, or delete one if there are more than planned."""
     grow(world, rng, "organizations", generators.organization)
 
 
 def edit_activity(world: World, rng: Random) -> None:
-    """An activity is done, or put off."""
+    """Mark an activity as done, or edit the note of a done one."""
     row = world.tables["activities"].pick(rng)
     if row is None:
         world.add("activities", **generators.activity(rng, world))
@@ -167,12 +170,12 @@ def edit_activity(world: World, rng: Random) -> None:
 
 
 def new_activity(world: World, rng: Random) -> None:
-    """An activity is planned, or one is deleted."""
+    """Add an activity, or delete one if there are more than planned."""
     grow(world, rng, "activities", generators.activity)
 
 
 def edit_product(world: World, rng: Random) -> None:
-    """A product gets another price or custom value."""
+    """Edit the first price or a custom field of a product."""
     row = world.tables["products"].pick(rng)
     if row is None:
         world.add("products", **generators.product(rng, world, 0))
@@ -185,13 +188,13 @@ def edit_product(world: World, rng: Random) -> None:
 
 
 def new_product(world: World, rng: Random) -> None:
-    """A product is added or deleted."""
+    """Add a product, or delete one if there are more than planned."""
     number = world.tables["products"].last
     grow(world, rng, "products", lambda rng, world: generators.product(rng, world, number))
 
 
 def write_note(world: World, rng: Random) -> None:
-    """A note is written, rewritten or deleted."""
+    """Edit a note, add one, or delete one if there are more than planned."""
     row = world.tables["notes"].pick(rng)
     if row is not None and rng.random() < 0.3:
         world.edit("notes", row["id"], content=generators.one(rng, words.NOTES))
@@ -200,5 +203,5 @@ def write_note(world: World, rng: Random) -> None:
 
 
 def attach_file(world: World, rng: Random) -> None:
-    """A file is attached or deleted."""
+    """Add a file, or delete one if there are more than planned."""
     grow(world, rng, "files", generators.file)

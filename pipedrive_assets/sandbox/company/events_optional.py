@@ -1,4 +1,7 @@
-"""What happens in the long tail of tables: who follows what, mail, calls, comments, setup."""
+"""Events for optional tables: followers, mail, calls, comments, projects and account settings.
+
+Each event function changes the world at its current time with random numbers of the day.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,16 @@ EVENTS_A_DAY = 3
 
 
 def agenda(seed: int, day: int) -> list[tuple[int, Event]]:
-    """The events of a day with their seconds, by chances of their own: whatever else happens in
-    the company is as if these did not.
+    """Draw the events of a day from separate random numbers.
+
+    The other events of a day therefore do not depend on these.
+
+    Args:
+        seed: Seed of the world.
+        day: Days since the epoch.
+
+    Returns:
+        Events with their second of the day.
     """
     rng = Random(f"{seed}:{day}:side")
     happening = rng.choices(EVENTS, k=EVENTS_A_DAY)
@@ -33,7 +44,7 @@ def _beside(event: Event, rng: Random, world: World, _rng: Random) -> None:
 
 
 def _grow(world: World, rng: Random, table: str, make: Callable[[], Row | None]) -> None:
-    """A row more, or one less where there are too many."""
+    """Add a row, or delete one if there are more than planned."""
     row = world.tables[table].pick(rng)
     if row is not None and outgrown(world, table):
         world.delete(table, row["id"])
@@ -42,23 +53,23 @@ def _grow(world: World, rng: Random, table: str, make: Callable[[], Row | None])
 
 
 def follow(world: World, rng: Random) -> None:
-    """A user follows a person, an organization or a product, or no longer does."""
+    """Add or remove a follower of a person, an organization or a product."""
     table = generators.one(rng, list(generators_optional.FOLLOWED))
     _grow(world, rng, table, lambda: generators_optional.follower(rng, world, table))
 
 
 def relate(world: World, rng: Random) -> None:
-    """Two organizations are put in relation, or no longer are."""
+    """Add or delete a relationship between two organizations."""
     _grow(world, rng, "relationships", lambda: generators_optional.relationship(rng, world))
 
 
 def vary(world: World, rng: Random) -> None:
-    """A product gets a variation, or loses one."""
+    """Add or delete a variation of a product."""
     _grow(world, rng, "variations", lambda: generators_optional.variation(rng, world))
 
 
 def comment(world: World, rng: Random) -> None:
-    """Somebody comments on a note, or rewrites or deletes a comment."""
+    """Add, edit or delete a comment on a note."""
     row = world.tables["comments"].pick(rng)
     if row is not None and rng.random() < 0.3:
         world.edit("comments", row["id"], content=f"{row['content'][:40]} (edited)")
@@ -67,12 +78,12 @@ def comment(world: World, rng: Random) -> None:
 
 
 def call(world: World, rng: Random) -> None:
-    """The api token's user calls somebody; now and then a call is deleted."""
+    """Add a call of the API token's user, or delete one if there are more than planned."""
     _grow(world, rng, "call_logs", lambda: generators_optional.call_log(rng, world, world.stamp))
 
 
 def mail(world: World, rng: Random) -> None:
-    """A conversation begins, goes on, is archived or deleted."""
+    """Add a mail thread or a message, or archive or delete a thread."""
     row, what = world.tables["mail_threads"].pick(rng), rng.random()
     if row is None or what < 0.3:
         thread_id = world.add("mail_threads", **generators_optional.thread(rng, world, world.stamp))
@@ -86,7 +97,7 @@ def mail(world: World, rng: Random) -> None:
 
 
 def plan_project(world: World, rng: Random) -> None:
-    """A project gets another title, or moves on to another phase."""
+    """Change the title or the phase of a project."""
     row = world.tables["projects"].pick(rng)
     if row is None:
         return
@@ -98,7 +109,7 @@ def plan_project(world: World, rng: Random) -> None:
 
 
 def administrate(world: World, rng: Random) -> None:
-    """A webhook is stopped, a template renamed, or a user gets another role."""
+    """Deactivate or reactivate a webhook, rename a project template, or change a user's role."""
     what = generators.one(rng, ("webhooks", "project_templates", "users"))
     row = world.tables[what].pick(rng)
     if row is None:

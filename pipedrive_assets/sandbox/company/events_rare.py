@@ -1,4 +1,7 @@
-"""What happens around deals, to leads, and now and then to the company's own setup."""
+"""Events for records attached to deals, for leads, merges, custom fields, stages and users.
+
+Each event function changes the world at its current time with random numbers of the day.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def change_lines(world: World, rng: Random) -> None:
-    """A product is put on a deal or taken off."""
+    """Add a product to a deal, or remove one."""
     line = world.tables["deal_products"].pick(rng)
     if line is not None and (outgrown(world, "deal_products") or rng.random() < 0.2):
         world.remove_product(line["id"])
@@ -27,7 +30,7 @@ def change_lines(world: World, rng: Random) -> None:
 
 
 def change_participants(world: World, rng: Random) -> None:
-    """A person joins a deal, or leaves one."""
+    """Add a participant to a deal, or remove one."""
     row = world.tables["participants"].pick(rng)
     if row is not None and outgrown(world, "participants"):
         if world.row("deals", row["deal_id"])["person_id"] != row["person_id"]:
@@ -40,7 +43,7 @@ def change_participants(world: World, rng: Random) -> None:
 
 
 def change_followers(world: World, rng: Random) -> None:
-    """A user follows a deal, or no longer does."""
+    """Add a follower to a deal, or remove one."""
     row = world.tables["followers"].pick(rng)
     if row is not None and outgrown(world, "followers"):
         world.delete("followers", row["id"])
@@ -52,7 +55,7 @@ def change_followers(world: World, rng: Random) -> None:
 
 
 def change_terms(world: World, rng: Random) -> None:
-    """An instalment or a discount is agreed, or dropped."""
+    """Add an installment or a discount to a deal, or delete one."""
     table = generators.one(rng, ("installments", "discounts"))
     row = world.tables[table].pick(rng)
     if row is not None and outgrown(world, table):
@@ -67,12 +70,12 @@ def change_terms(world: World, rng: Random) -> None:
 
 
 def _has_lines(world: World, deal_id: Key) -> bool:
-    """Whether products are on a deal: only those of such deals can be billed in parts."""
+    """Whether a deal has product lines, which installments require."""
     return bool(world.tables["deal_products"].groups("deal_id").get(deal_id))
 
 
 def edit_lead(world: World, rng: Random) -> None:
-    """Somebody edits a lead."""
+    """Edit the title of a lead."""
     row = world.tables["leads"].pick(rng)
     if row is not None:
         title = f"{generators.one(rng, words.LEAD_TITLES)} {generators.one(rng, words.COMPANIES)}"
@@ -80,12 +83,12 @@ def edit_lead(world: World, rng: Random) -> None:
 
 
 def new_lead(world: World, rng: Random) -> None:
-    """A lead comes in, or one is deleted."""
+    """Add a lead, or delete one if there are more than planned."""
     grow(world, rng, "leads", generators.lead)
 
 
 def archive_lead(world: World, rng: Random) -> None:
-    """A lead goes to the archive, or one comes back from it."""
+    """Archive a lead, or unarchive an archived one."""
     row = world.tables["leads"].pick(rng)
     if row is None or row["id"] in world.tables["leads"].settled:
         return
@@ -96,7 +99,7 @@ def archive_lead(world: World, rng: Random) -> None:
 
 
 def convert_lead(world: World, rng: Random) -> None:
-    """A lead becomes a deal and leaves the list of leads."""
+    """Convert a lead to a deal, which deletes the lead."""
     row = untouched(world, rng, "leads")
     if row is None or row["is_archived"]:
         return
@@ -119,17 +122,17 @@ def _merge(world: World, rng: Random, table: str) -> None:
 
 
 def merge_persons(world: World, rng: Random) -> None:
-    """Two records of one person become one."""
+    """Merge two persons."""
     _merge(world, rng, "persons")
 
 
 def merge_organizations(world: World, rng: Random) -> None:
-    """Two records of one organization become one."""
+    """Merge two organizations."""
     _merge(world, rng, "organizations")
 
 
 def change_fields(world: World, rng: Random) -> None:
-    """A custom field is created, renamed or deleted."""
+    """Add, rename or delete a custom field."""
     entity = generators.one(rng, custom_fields.ENTITIES)
     code = generators.one(rng, list(world.fields[entity]))
     what = int(rng.random() * 3)
@@ -142,7 +145,7 @@ def change_fields(world: World, rng: Random) -> None:
 
 
 def change_options(world: World, rng: Random) -> None:
-    """A choice of a field is added, renamed or deleted."""
+    """Add, rename or delete an option of a custom field."""
     entity = generators.one(rng, custom_fields.ENTITIES)
     code = generators.one(rng, ("enum", "set"))
     field = next(each for each in world.fields[entity].values() if each["field_type"] == code)
@@ -157,7 +160,7 @@ def change_options(world: World, rng: Random) -> None:
 
 
 def edit_reference(world: World, rng: Random) -> None:
-    """A stage is renamed, or a user edits their profile."""
+    """Rename a stage, or update the last login of a user."""
     if rng.random() < 0.5:
         stage = world.tables["stages"].pick(rng)
         if stage is not None:
@@ -170,5 +173,5 @@ def edit_reference(world: World, rng: Random) -> None:
 
 
 def _other_name(name: str) -> str:
-    """What people call a stage the next time they think about it."""
+    """Append a check mark to a name, or remove it."""
     return name.removesuffix(" ✓") if name.endswith(" ✓") else f"{name} ✓"

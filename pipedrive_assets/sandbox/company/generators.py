@@ -1,4 +1,4 @@
-"""How a new row of the company comes to be: values by chance, for the stock and for life alike."""
+"""Random values for new rows, both at the epoch and in later events."""
 
 from __future__ import annotations
 
@@ -15,28 +15,46 @@ if TYPE_CHECKING:
 
 
 def one(rng: Random, items: Sequence[Any]) -> Any:
-    """An element by chance."""
+    """Draw an element of a sequence."""
     return items[int(rng.random() * len(items))]
 
 
 def key_in(rng: Random, world: World, table: str) -> Any:
-    """The key of a living row by chance; None from an empty table."""
+    """Draw the key of a row that is not deleted.
+
+    Args:
+        rng: Random numbers.
+        world: The company.
+        table: Table of the row.
+
+    Returns:
+        The key, or None if the table is empty.
+    """
     alive = world.tables[table].alive
     return one(rng, alive) if alive else None
 
 
 def owner(rng: Random) -> int:
-    """One of the active users."""
+    """Draw the id of an active user."""
     return 9001 + int(rng.random() * 5)
 
 
 def labels(rng: Random) -> list[int]:
-    """Label ids of a deal, person or organization: often none."""
+    """Draw label ids for a deal, person or organization; often none."""
     return [number for number in (1, 2, 3) if rng.random() < 0.2]
 
 
 def contacts(rng: Random, name: str, kind: str) -> list[Row]:
-    """E-mail addresses or phone numbers: none, one or several, some empty."""
+    """Draw email addresses or phone numbers.
+
+    Args:
+        rng: Random numbers.
+        name: Name of the person.
+        kind: `emails` or `phones`.
+
+    Returns:
+        Up to three entries, some with an empty value.
+    """
     count = one(rng, (0, 1, 1, 1, 2, 3))
     entries = []
     for place in range(count):
@@ -48,7 +66,7 @@ def contacts(rng: Random, name: str, kind: str) -> list[Row]:
 
 
 def person(rng: Random, world: World) -> Row:
-    """A person, often with an organization."""
+    """Draw the values of a person, usually with an organization."""
     first, last = one(rng, words.FIRST_NAMES), one(rng, words.LAST_NAMES)
     last = last if rng.random() < 0.95 else None
     name = f"{first} {last}" if last else first
@@ -72,7 +90,7 @@ def person(rng: Random, world: World) -> Row:
 
 
 def organization(rng: Random, world: World) -> Row:
-    """An organization."""
+    """Draw the values of an organization."""
     name = f"{one(rng, words.COMPANIES)} {one(rng, words.COMPANY_FORMS)}"
     return {
         "name": name,
@@ -89,7 +107,16 @@ def organization(rng: Random, world: World) -> Row:
 
 
 def product(rng: Random, world: World, number: int) -> Row:
-    """A product with a price in one or two currencies."""
+    """Draw the values of a product with a price in one or two currencies.
+
+    Args:
+        rng: Random numbers.
+        world: The company.
+        number: Number of the product, from 0; it selects the name, for example.
+
+    Returns:
+        Values by column.
+    """
     price = round(rng.random() * 900, 2)
     return {
         "name": words.PRODUCTS[number % len(words.PRODUCTS)],
@@ -117,7 +144,7 @@ def product(rng: Random, world: World, number: int) -> Row:
 
 
 def deal(rng: Random, world: World) -> Row:
-    """An open deal in the first stage of a pipeline."""
+    """Draw the values of an open deal in the first stage of a pipeline."""
     org = key_in(rng, world, "organizations") if rng.random() < 0.85 else None
     title = f"{one(rng, words.COMPANIES)} {one(rng, words.DEAL_WORDS)}"
     has_channel = rng.random() < 0.2
@@ -140,7 +167,7 @@ def deal(rng: Random, world: World) -> Row:
 
 
 def activity(rng: Random, world: World) -> Row:
-    """An activity, mostly about a deal."""
+    """Draw the values of an activity, usually of a deal."""
     deal_id = key_in(rng, world, "deals") if rng.random() < 0.85 else None
     row = world.row("deals", deal_id) if deal_id else {"person_id": None, "org_id": None}
     meets = rng.random() < 0.15
@@ -162,7 +189,7 @@ def activity(rng: Random, world: World) -> Row:
         "priority": one(rng, (None, None, 263)),
         "outcome": (None, None, 271, 272)[len(world.tables["activities"].rows) % 4],
         "note": one(rng, words.NOTES[:6]) if rng.random() < 0.4 else None,
-        # By chance of its own: the company's other events stay the same.
+        # Separate random numbers, so that other values of the company do not depend on these.
         "custom_fields": custom(Random(len(world.tables["activities"].rows)), world, "activities"),
     }
 
@@ -179,7 +206,7 @@ def _attendee(person_id: Key | None) -> Row:
 
 
 def note(rng: Random, world: World) -> Row:
-    """A note on a deal, a person or an organization."""
+    """Draw the values of a note on a deal or a person."""
     table, column = one(rng, (("deals", "deal_id"), ("persons", "person_id"), ("deals", "deal_id")))
     user = owner(rng)
     return {
@@ -192,7 +219,7 @@ def note(rng: Random, world: World) -> Row:
 
 
 def file(rng: Random, world: World) -> Row:
-    """A file on a deal or a person."""
+    """Draw the values of a file on a deal or a person."""
     name = one(rng, words.FILES)
     column, table = one(rng, (("deal_id", "deals"), ("deal_id", "deals"), ("person_id", "persons")))
     return {
@@ -207,7 +234,7 @@ def file(rng: Random, world: World) -> Row:
 
 
 def lead(rng: Random, world: World) -> Row:
-    """A lead; it borrows the custom fields of deals."""
+    """Draw the values of a lead, which has the custom fields of deals."""
     value = {"amount": custom_fields.money(rng), "currency": "EUR"} if rng.random() < 0.8 else None
     labelled = rng.random() < 0.4
     return {
@@ -226,7 +253,16 @@ def lead(rng: Random, world: World) -> Row:
 
 
 def custom(rng: Random, world: World, entity: str) -> Row | None:
-    """Some custom values; now and then none at all, which Pipedrive answers as null."""
+    """Draw custom field values.
+
+    Args:
+        rng: Random numbers.
+        world: The company.
+        entity: Table whose custom fields to use.
+
+    Returns:
+        Values by code; sometimes None, as Pipedrive returns null at times.
+    """
     if rng.random() < 0.03:
         return None
     return custom_fields.some_values(rng, world.fields[entity], world.pools(), 0.2)

@@ -1,4 +1,4 @@
-"""How a row in the long tail of tables comes to be: values by chance, for stock and life alike."""
+"""Random values for new rows of optional tables, both at the epoch and in later events."""
 
 from __future__ import annotations
 
@@ -18,14 +18,23 @@ FOLLOWED = {
     "organization_followers": ("organizations", "org_id"),
     "product_followers": ("products", "product_id"),
 }
-"""Tables of followers, with the table they follow and the column that points to it."""
+"""Follower tables, with the followed table and the foreign key to it."""
 
 OUTCOMES = ("connected", "no_answer", "left_message", "left_voicemail", "wrong_number", "busy")
-WEBHOOK_PASSWORD = "s3cret-of-the-receiver"  # noqa: S105 -- shows where a real one would be
+WEBHOOK_PASSWORD = "s3cret-of-the-receiver"  # noqa: S105 -- invented; lets tests find leaks
 
 
 def follower(rng: Random, world: World, table: str) -> Row | None:
-    """A user who begins to follow a record; None where that user does already."""
+    """Draw a user who starts to follow a record.
+
+    Args:
+        rng: Random numbers.
+        world: The company.
+        table: Follower table.
+
+    Returns:
+        Values by column, or None if the user already follows the record.
+    """
     followed, column = FOLLOWED[table]
     key, user_id = generators.key_in(rng, world, followed), generators.owner(rng)
     if key is None or any(
@@ -36,7 +45,7 @@ def follower(rng: Random, world: World, table: str) -> Row | None:
 
 
 def relationship(rng: Random, world: World) -> Row | None:
-    """Two organizations of which one owns the other, or that are merely related."""
+    """Draw a relationship between two organizations; None if both are the same."""
     owner, linked = (generators.key_in(rng, world, "organizations") for _ in range(2))
     if owner is None or owner == linked:
         return None
@@ -45,7 +54,7 @@ def relationship(rng: Random, world: World) -> Row | None:
 
 
 def variation(rng: Random, world: World) -> Row | None:
-    """A size or colour of a product, with prices of its own."""
+    """Draw a product variation with its prices; None without products."""
     product_id = generators.key_in(rng, world, "products")
     if product_id is None:
         return None
@@ -64,7 +73,7 @@ def variation(rng: Random, world: World) -> Row | None:
 
 
 def comment(rng: Random, world: World) -> Row | None:
-    """What a colleague answers to a note."""
+    """Draw a comment on a note; None without notes."""
     note_id, user_id = generators.key_in(rng, world, "notes"), generators.owner(rng)
     if note_id is None:
         return None
@@ -73,7 +82,16 @@ def comment(rng: Random, world: World) -> Row | None:
 
 
 def call_log(rng: Random, world: World, stamp: str) -> Row:
-    """A call of the api token's user, mostly about a deal; its id is made of letters and digits."""
+    """Draw a call of the API token's user, usually about a deal.
+
+    Args:
+        rng: Random numbers.
+        world: The company.
+        stamp: Time of the call, UTC.
+
+    Returns:
+        Values by column. The id has letters and digits.
+    """
     deal_id = generators.key_in(rng, world, "deals") if rng.random() < 0.7 else None
     deal = world.row("deals", deal_id) if deal_id else {"person_id": None, "org_id": None}
     seconds = int(rng.random() * 900)
@@ -94,12 +112,21 @@ def call_log(rng: Random, world: World, stamp: str) -> Row:
 
 
 def _precise(stamp: str) -> str:
-    """With milliseconds, as mail and calls have them."""
+    """Add milliseconds to a time, as mail threads and calls have them."""
     return f"{stamp[:-1]}.000Z"
 
 
 def thread(rng: Random, world: World, stamp: str) -> Row:
-    """A mail conversation with a person, in one folder or two."""
+    """Draw a mail thread with a person, in one or two folders.
+
+    Args:
+        rng: Random numbers.
+        world: The company.
+        stamp: Time of the first message, UTC.
+
+    Returns:
+        Values by column.
+    """
     person_id = generators.key_in(rng, world, "persons")
     deal_id = generators.key_in(rng, world, "deals") if rng.random() < 0.5 else None
     folders = generators.one(rng, (["inbox"], ["inbox", "sent"], ["sent"], ["archive"], ["drafts"]))
@@ -136,15 +163,21 @@ def _party(world: World, person_id: Key | None) -> Row:
 
 
 def add_message(rng: Random, world: World, thread_id: Any) -> None:
-    """A message in a conversation, which counts as its newest."""
+    """Add a message to a mail thread and update the thread.
+
+    Args:
+        rng: Random numbers.
+        world: The company.
+        thread_id: Id of the mail thread.
+    """
     row, moment = world.row("mail_threads", thread_id), _precise(world.stamp)
-    said = generators.one(rng, ("Thank you for the offer", "Could you send it again?", "Ok 👍"))
+    snippet = generators.one(rng, ("Thank you for the offer", "Could you send it again?", "Ok 👍"))
     key = world.add(
         "mail_messages",
         mail_thread_id=thread_id,
         to=row["parties"]["to"],
         subject=row["subject"],
-        snippet=said,
+        snippet=snippet,
         message_time=moment,
         body_url=f"https://mail.sandbox.example/{thread_id}?Signature=opens-it",
         **{"from": row["parties"]["from"]},
@@ -152,7 +185,7 @@ def add_message(rng: Random, world: World, thread_id: Any) -> None:
     world.edit(
         "mail_threads",
         thread_id,
-        snippet=said,
+        snippet=snippet,
         message_count=row["message_count"] + 1,
         version=int(key),
         last_message_timestamp=moment,
@@ -161,15 +194,15 @@ def add_message(rng: Random, world: World, thread_id: Any) -> None:
 
 
 def webhook(rng: Random, number: int) -> Row:
-    """A program that is told of events; every other one with a password."""
-    guarded = number % 2 == 0
+    """Draw a webhook; those with even numbers have a password."""
+    has_password = number % 2 == 0
     return {
         "name": f"Webhook {number} 🪝",
         "event_action": generators.one(rng, ("*", "create", "delete")),
         "event_object": generators.one(rng, ("deal", "person", "*")),
         "subscription_url": f"https://hook:{WEBHOOK_PASSWORD}@hooks.example/{number}",
-        "http_auth_user": "hook" if guarded else None,
-        "http_auth_password": WEBHOOK_PASSWORD if guarded else None,
-        "last_delivery_time": None if guarded else "2025-08-30T08:25:27.000Z",
-        "last_http_status": None if guarded else 200,
+        "http_auth_user": "hook" if has_password else None,
+        "http_auth_password": WEBHOOK_PASSWORD if has_password else None,
+        "last_delivery_time": None if has_password else "2025-08-30T08:25:27.000Z",
+        "last_http_status": None if has_password else 200,
     }

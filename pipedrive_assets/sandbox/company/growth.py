@@ -1,4 +1,4 @@
-"""How the company keeps its size: what is born, what goes, and what life may touch."""
+"""Events that keep the size of tables near a plan, and the rows that events may delete."""
 
 from __future__ import annotations
 
@@ -17,13 +17,24 @@ GROWTH_A_YEAR = 0.1
 
 
 def outgrown(world: World, table: str) -> bool:
-    """The table holds more living rows than its plan for this day."""
+    """Whether a table has more rows, without deleted ones, than planned for this day."""
     years = world.days_lived / 365
     return len(world.tables[table].alive) > world.sizes[table] * (1 + GROWTH_A_YEAR * years)
 
 
 def untouched(world: World, rng: Random, table: str) -> Row | None:
-    """A row to delete: not settled, and none that today changed, for its window would be empty."""
+    """Pick a row that an event may delete.
+
+    The row is not settled, and it was not changed today, so that today's window is not empty.
+
+    Args:
+        world: The company.
+        rng: Random numbers.
+        table: Table of the row.
+
+    Returns:
+        The row, or None if five attempts find none.
+    """
     for _ in range(5):
         row = world.tables[table].pick(rng)
         if row is None or row["id"] in world.tables[table].settled:
@@ -34,7 +45,13 @@ def untouched(world: World, rng: Random, table: str) -> Row | None:
 
 
 def remove(world: World, rng: Random, table: str) -> None:
-    """Delete a row by chance, but never the last one."""
+    """Delete a random row unless it is the last one.
+
+    Args:
+        world: The company.
+        rng: Random numbers.
+        table: Table of the row.
+    """
     if len(world.tables[table].alive) == 1:
         return
     row = untouched(world, rng, table)
@@ -43,7 +60,14 @@ def remove(world: World, rng: Random, table: str) -> None:
 
 
 def grow(world: World, rng: Random, table: str, values: Callable[[Random, World], Row]) -> None:
-    """Add a row, or delete one from a table that has outgrown its plan."""
+    """Add a row, or delete one if the table has more than planned.
+
+    Args:
+        world: The company.
+        rng: Random numbers.
+        table: Table of the row.
+        values: Function that draws the values of a new row.
+    """
     if outgrown(world, table):
         remove(world, rng, table)
     else:
@@ -51,7 +75,16 @@ def grow(world: World, rng: Random, table: str, values: Callable[[Random, World]
 
 
 def custom_edit(world: World, rng: Random, entity: str) -> Row:
-    """Another value for one custom field of an entity, or none."""
+    """Draw a new value, or null, for one custom field.
+
+    Args:
+        world: The company.
+        rng: Random numbers.
+        entity: Table of the field.
+
+    Returns:
+        The value by the field's code.
+    """
     fields = world.fields[entity]
     code = generators.one(rng, list(fields))
     blank = rng.random() < 0.2

@@ -1,4 +1,4 @@
-"""What happened to a record, field by field: the source of flow and changelogs."""
+"""Field changes of records, from which flow and changelogs are built."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +8,24 @@ SKIPPED = frozenset(
 )
 
 RECORDED = ("deals", "persons", "organizations", "projects")
-"""Tables of whose rows Pipedrive tells what was changed."""
+"""Tables for which Pipedrive returns field changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One field of one record took another value; `custom` tells a custom field from a built-in."""
+    """A change of one field of a record.
+
+    Attributes:
+        id: Id of the change.
+        item_id: Id of the record.
+        field_key: Name of the column, or code of the custom field.
+        old_value: Value before the change.
+        new_value: Value after the change.
+        user_id: User who made the change.
+        time: Time of the change, UTC.
+        is_bulk: Whether the change is part of a bulk edit.
+        custom: Whether the field is a custom field.
+    """
 
     id: int
     item_id: int
@@ -27,18 +39,18 @@ class Change:
 
 
 class History:
-    """All changes of a table, by record, oldest first."""
+    """All changes of a table by record, oldest first."""
 
     def __init__(self) -> None:
         self.by_item: dict[int, list[Change]] = {}
         self.last = 0
 
     def of(self, item_id: int) -> list[Change]:
-        """The changes of one record, newest first."""
+        """List the changes of a record, newest first."""
         found = self.by_item.get(item_id, ())
         return sorted(found, key=lambda change: (change.time, change.id), reverse=True)
 
-    def record(  # noqa: PLR0913 -- one argument per fact of a change
+    def record(  # noqa: PLR0913 -- one argument per field of Change
         self,
         item_id: int,
         field_key: str,
@@ -50,7 +62,18 @@ class History:
         is_bulk: bool = False,
         custom: bool = False,
     ) -> None:
-        """Remember a change."""
+        """Add a change.
+
+        Args:
+            item_id: Id of the record.
+            field_key: Name of the column, or code of the custom field.
+            old_value: Value before the change.
+            new_value: Value after the change.
+            user_id: User who made the change.
+            time: Time of the change, UTC.
+            is_bulk: Whether the change is part of a bulk edit.
+            custom: Whether the field is a custom field.
+        """
         self.last += 1
         change = Change(
             id=self.last,
@@ -66,5 +89,5 @@ class History:
         self.by_item.setdefault(item_id, []).append(change)
 
     def forget(self, item_id: int) -> None:
-        """Drop the history of a record that is gone for good."""
+        """Delete the changes of a purged record."""
         self.by_item.pop(item_id, None)

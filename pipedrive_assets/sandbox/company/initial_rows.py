@@ -1,7 +1,7 @@
-"""What the company owns at the epoch: every table filled, with the awkward rows real accounts have.
+"""Rows of the main tables at the epoch, with the difficult rows that real accounts have.
 
-Row `n` of a table is awkward in a way that depends on `n` alone, so that traps are in worlds of
-every size: see the constants. Ties stand side by side, so that small pages split them.
+Whether row `n` is difficult depends on `n` alone, so worlds of every size have such rows. Rows
+with equal update times are next to each other, so that small pages separate them.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ ORPHAN_OPTION = 99_999
 
 
 def never_edited(n: int) -> bool:
-    """Row n has no update time."""
+    """Whether row n has no update time."""
     return n % 13 == 5
 
 
 def tied(n: int) -> bool:
-    """Row n shares its update time with its neighbours."""
+    """Whether row n has the same update time as its neighbours."""
     return n % 50 in {3, 4, 6, 7, 8}
 
 
 def fill(world: World, deals: int) -> None:
-    """Fill a new world with `deals` deals and everything else in proportion."""
+    """Fill a new world with `deals` deals and a proportional number of other rows."""
     for name, rows in reference_rows.TABLES.items():
         for row in rows():
             world.tables[name].put(reference_rows.key_of(row), row)
@@ -49,7 +49,16 @@ def fill(world: World, deals: int) -> None:
 
 
 def times(rng: Random, n: int, total: int) -> tuple[str, str | None]:
-    """When row n of `total` was added and last edited, before the epoch."""
+    """Draw when a row was added and last edited, before the epoch.
+
+    Args:
+        rng: Random numbers.
+        n: Number of the row, from 0.
+        total: Number of rows in the table.
+
+    Returns:
+        Add time and update time, UTC; the update time is None for rows never edited.
+    """
     age = (HISTORY_DAYS - 3) * (1 - n / total) + 2
     added = END - timedelta(days=age, seconds=int(rng.random() * 80_000))
     latest = END - timedelta(days=1, hours=12)
@@ -63,7 +72,7 @@ def times(rng: Random, n: int, total: int) -> tuple[str, str | None]:
 
 def _put(world: World, rng: Random, table: str, n: int, total: int, **values: object) -> Key:
     added, edited = times(rng, n, total)
-    # Every seventeenth number is missing, as after a deletion.
+    # Every 17th id is missing, as after a deletion.
     key = n + 1 + (n + 1) // 17 if table not in {"products", "leads"} else None
     given = {"id": key} if key else {}
     return world.add(table, **given, add_time=added, update_time=edited, **values)
@@ -95,7 +104,7 @@ def _deal(world: World, rng: Random, n: int, total: int) -> None:
 
 
 def _past(world: World, rng: Random, row: Row, n: int, first_stage: int) -> None:
-    """Let an edited deal have moved, closed and perhaps been archived before the epoch."""
+    """Move, close and archive an edited deal before the epoch."""
     edited = row["update_time"]
     moment = row["add_time"]
     for step in range(int(rng.random() * 4)):
@@ -114,7 +123,16 @@ def _past(world: World, rng: Random, row: Row, n: int, first_stage: int) -> None
 
 
 def between(rng: Random, first: str, last: str) -> str:
-    """A moment in the first half between two."""
+    """Draw a time in the first half of an interval.
+
+    Args:
+        rng: Random numbers.
+        first: Start of the interval, UTC.
+        last: End of the interval, UTC.
+
+    Returns:
+        The time, UTC.
+    """
     start, end = (datetime.fromisoformat(each[:19]) for each in (first, last))
     moment: datetime = start + (end - start) * rng.random() / 2
     return stamp_of(moment.replace(tzinfo=timezone.utc))
@@ -125,7 +143,7 @@ def _close(world: World, rng: Random, row: Row, n: int, edited: str) -> None:
         world.edit("deals", row["id"], status="won", update_time=edited)
         return
     reason: object = generators.one(rng, words.LOST_REASONS)
-    # Seen live in one of seventy lost deals: an object where text is documented.
+    # In real accounts one of 70 lost deals has an object here; text is documented.
     if n % 5 == 2:
         reason = {"id": 5, "label": str(reason)}
     world.edit("deals", row["id"], status="lost", lost_reason=reason, update_time=edited)

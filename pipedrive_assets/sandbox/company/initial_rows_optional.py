@@ -1,5 +1,6 @@
-"""What the long tail of tables holds at the epoch. It draws its own chances, so that everything
-else of a world is as if it were not there.
+"""Rows of optional tables at the epoch.
+
+They use separate random numbers, so that the other rows of a world do not depend on them.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
 
 MOST = 300
-"""Rows of a table: large worlds are large in what a load is measured by."""
+"""Most rows per table: in large worlds only the main tables are large."""
 
 
 def fill(world: World, deals: int) -> None:
-    """Fill the tables, in proportion to the deals."""
+    """Fill the optional tables in proportion to the number of deals."""
     rng, some = Random(f"{world.seed}:side"), min(MOST, max(3, deals // 10))
     for table in generators_optional.FOLLOWED:
         for _ in range(some):

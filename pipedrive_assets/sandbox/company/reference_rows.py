@@ -1,4 +1,4 @@
-"""The small tables of the invented company: people, pipelines, currencies, labels and the like."""
+"""Reference tables of the invented company, such as users, pipelines, currencies and labels."""
 
 from hashlib import sha256
 
@@ -39,13 +39,13 @@ FILTERS = (
 
 
 def uuid_of(*parts: object) -> str:
-    """A stable identifier in uuid form, made from its parts."""
+    """Compute a stable UUID from its parts."""
     text = sha256(":".join(map(str, parts)).encode()).hexdigest()
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:32]}"
 
 
 def users() -> list[Row]:
-    """Six users; the last one left the company."""
+    """Six users; the last one has left the company."""
     return [_user(number, name) for number, name in enumerate(USERS, 1)]
 
 
@@ -97,7 +97,7 @@ def pipelines() -> list[Row]:
 
 
 def stages() -> list[Row]:
-    """Five and six stages, numbered through both pipelines."""
+    """Five stages of the first pipeline and six of the second."""
     rows: list[Row] = []
     for pipeline, (_, names) in enumerate(PIPELINES, 1):
         for order, name in enumerate(names, 1):
@@ -121,7 +121,7 @@ def _stage(number: int, pipeline: int, order: int, name: str) -> Row:
 
 
 def currencies() -> list[Row]:
-    """Four currencies with none, two and three decimals."""
+    """Currencies with zero, two and three decimals."""
     return [
         {
             "id": number,
@@ -137,7 +137,7 @@ def currencies() -> list[Row]:
 
 
 def activity_types() -> list[Row]:
-    """The kinds of activity; one is switched off, one never edited."""
+    """Activity types; one is inactive, one was never edited."""
     return [
         {
             "id": number,
@@ -156,7 +156,7 @@ def activity_types() -> list[Row]:
 
 
 def filters() -> list[Row]:
-    """Saved filters, most of them of the type their lists accept."""
+    """Saved filters."""
     return [
         {
             "id": number,
@@ -178,7 +178,7 @@ def filters() -> list[Row]:
 
 
 def lead_labels() -> list[Row]:
-    """Labels of leads, with uuids."""
+    """Lead labels, with UUIDs."""
     return [
         {
             "id": uuid_of("lead label", name),
@@ -192,12 +192,12 @@ def lead_labels() -> list[Row]:
 
 
 def lead_sources() -> list[Row]:
-    """Where leads come from; rows without an id."""
+    """Lead sources, which have no id."""
     return [{"name": name} for name in SOURCES]
 
 
 def goals() -> list[Row]:
-    """Goals of two users; one of each kind, some of them over."""
+    """Goals of two users: at least one per type, some of them inactive or ended."""
     return [_goal(number, kind) for number, kind in enumerate((*GOALS, "deals_won"), 1)]
 
 
@@ -220,7 +220,7 @@ def _goal(number: int, kind: str) -> Row:
 
 
 def roles() -> list[Row]:
-    """A tree of roles; counts are text, as in the official example."""
+    """Roles in a tree; their counts are text, as in the official example."""
     rows = (("(Unassigned users)", None, "5"), ("Sellers", 1, "4"), ("Interns", 2, "0"))
     return [
         {
@@ -253,7 +253,7 @@ def permission_sets() -> list[Row]:
 
 
 def boards() -> list[Row]:
-    """Two boards of projects."""
+    """Two project boards."""
     return [_placed(number, {"name": f"Board {number}"}) for number in (1, 2)]
 
 
@@ -289,6 +289,6 @@ TABLES = {
 
 
 def key_of(row: Row) -> Key:
-    """What a row of a small table is known by."""
+    """Key of a row: its id, or its name if it has none."""
     key: Key = row["id"] if "id" in row else row["name"]
     return key

@@ -1,4 +1,4 @@
-"""Rows of the invented company, kept in tables that know their own order."""
+"""Tables of the invented company: rows by key, with cached sort orders and groups."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -12,35 +12,37 @@ Ordered = list[tuple[tuple[Any, ...], Row]]
 
 
 def stamp_of(instant: datetime) -> str:
-    """The instant as API v2 writes it: UTC, whole seconds, `Z`."""
+    """Format an instant as API v2 does: UTC, whole seconds, `Z`."""
     return instant.astimezone(timezone.utc).replace(tzinfo=None).isoformat()[:19] + "Z"
 
 
 def clock(second: int) -> str:
-    """A second of a day as `HH:MM:SS`."""
+    """Format a second of a day as `HH:MM:SS`."""
     return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
 
 
 class Table:
-    """Rows by key, and orders that are computed once per change.
-
-    `alive` are the keys of rows that are not deleted, `pool` those that life may pick: rows
-    that were never edited are left out, so that there always are some. `settled` are the keys
-    that life may edit but neither deletes nor archives, so that tests can count on them.
-    """
+    """Rows by key, with views that are cached until the next change."""
 
     def __init__(self) -> None:
         self.rows: dict[Key, Row] = {}
+        """All rows by key, including deleted ones."""
         self.alive: list[Key] = []
+        """Keys of rows that are not deleted."""
         self.pool: list[Key] = []
+        """Keys of rows that events may pick; without rows never edited, so that some remain."""
         self.settled: frozenset[Key] = frozenset()
+        """Keys of rows that events may edit but not delete or archive, for tests to rely on."""
         self.retired: deque[tuple[str, Key]] = deque()
+        """Deleted rows with the time of their deletion, oldest first."""
         self.last = 0
+        """Highest numeric key so far."""
         self.changes = 0
+        """Number of changes so far."""
         self._views: dict[object, Any] = {}
 
     def put(self, key: Key, row: Row) -> None:
-        """Store a new row, alive."""
+        """Add a new row."""
         self.rows[key] = row
         self.alive.append(key)
         if row.get("update_time", "") is not None:
@@ -50,13 +52,13 @@ class Table:
         self.touch()
 
     def drop(self, key: Key) -> Row:
-        """Take a row away for good."""
+        """Remove a row permanently and return it."""
         row = self.rows.pop(key)
         self._forget(key)
         return row
 
     def retire(self, key: Key, stamp: str) -> None:
-        """Keep a row that was deleted at `stamp`, out of life's reach."""
+        """Keep a row that was deleted at `stamp`, but hide it from events."""
         self.retired.append((stamp, key))
         self._forget(key)
 
@@ -67,30 +69,30 @@ class Table:
         self.touch()
 
     def settle(self, count: int) -> None:
-        """Settle the first rows."""
+        """Protect the first `count` rows from deletion and archiving by events."""
         self.settled = frozenset(self.alive[:count])
 
     def expired(self, before: str) -> Iterable[Key]:
-        """Take the keys of the rows retired before `before` off the waiting list."""
+        """Yield the keys of rows deleted before `before`, and remove them from `retired`."""
         while self.retired and self.retired[0][0] < before:
             key = self.retired.popleft()[1]
             if key in self.rows:
                 yield key
 
     def touch(self) -> None:
-        """Forget what was computed from the rows: one of them changed."""
+        """Drop the cached views because a row has changed."""
         self.changes += 1
         if self._views:
             self._views = {}
 
     def pick(self, rng: Random) -> Row | None:
-        """A row out of the pool, by chance."""
+        """Draw a row from the pool; None if it is empty."""
         if not self.pool:
             return None
         return self.rows[self.pool[int(rng.random() * len(self.pool))]]
 
     def ordered(self, column: str) -> Ordered:
-        """All rows by a column, then by id; rows without a value first."""
+        """All rows sorted by a column, then by id; rows without a value come first."""
 
         def build() -> Ordered:
             keyed = [(order_key(row, column), row) for row in self.rows.values()]
@@ -100,7 +102,7 @@ class Table:
         return result
 
     def groups(self, column: str) -> Mapping[Any, list[Row]]:
-        """Living rows by the value of a column."""
+        """Rows that are not deleted, grouped by the value of a column."""
 
         def build() -> Mapping[Any, list[Row]]:
             groups: dict[Any, list[Row]] = {}
@@ -113,19 +115,22 @@ class Table:
         return result
 
     def where(self, column: str, value: object) -> list[Row]:
-        """Rows that are not deleted and hold a value; cheaper than groups when asked once."""
+        """Rows that are not deleted and have a value in a column.
+
+        It is cheaper than `groups` for a single value.
+        """
         return [
             row for row in self.rows.values() if row[column] == value and not row.get("is_deleted")
         ]
 
     def view(self, name: object, build: Callable[[], Any]) -> Any:
-        """Something computed from the rows, kept until the next change."""
+        """Compute something from the rows, cached until the next change."""
         if name not in self._views:
             self._views[name] = build()
         return self._views[name]
 
 
 def order_key(row: Row, column: str) -> tuple[Any, ...]:
-    """Where a row stands in a list sorted by `column`."""
+    """Sort key of a row in a list sorted by `column`."""
     value = row[column]
     return (value is not None, value, row["id"])

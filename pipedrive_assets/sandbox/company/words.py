@@ -1,4 +1,4 @@
-"""Words the invented company is made of; many of them chosen because they are hard to store."""
+"""Text for the invented company's rows; much of it is difficult to store."""
 
 FIRST_NAMES = (
     "Ada", "Björn", "Chloé", "Dmitri", "Élodie", "Fatima", "Grace", "Hiro", "Ingrid", "João",

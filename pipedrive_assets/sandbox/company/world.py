@@ -1,7 +1,7 @@
-"""The invented company as a whole: it starts with a stock, lives day by day, and can be changed.
+"""The invented company: initial rows, events day by day, and methods that change it.
 
-Life is folded forward from the epoch by events that depend on the seed and the day alone, so
-the same seed and the same instant give the same rows, however many steps led there.
+Events depend on the seed and the day alone. The same seed and instant therefore give the same
+rows, however many calls to `advance` led there.
 """
 
 from datetime import date, datetime, timezone
@@ -17,8 +17,10 @@ from pipedrive_assets.sandbox.company import (
     initial_rows,
     initial_rows_optional,
     reference_rows,
+    references,
 )
 from pipedrive_assets.sandbox.company.blank_rows import BLANKS, blank
+from pipedrive_assets.sandbox.company.field_edits import CustomFields
 from pipedrive_assets.sandbox.company.history import RECORDED, History
 from pipedrive_assets.sandbox.company.tables import Key, Row, Table, clock, stamp_of
 
@@ -27,14 +29,21 @@ DAY_SECONDS = 86_400
 SETTLED = 10
 
 
-class World:
-    """An invented company of about `deals` deals, as it stands at `instant`.
+class World(CustomFields):
+    """An invented company at a point in time.
 
-    Life never deletes, archives or merges away the first ten rows of a table.
+    Events never delete, archive or merge away the first ten rows of a table.
     """
 
     def __init__(self, seed: int = 1, deals: int = 100, instant: datetime = EPOCH) -> None:
-        self.seed = seed
+        """Create the company.
+
+        Args:
+            seed: Seed of all random numbers.
+            deals: Number of deals at the epoch, about; other tables are in proportion.
+            instant: Time up to which the events have happened.
+        """
+        super().__init__(seed)
         self.instant = min(instant, EPOCH)
         self.stamp = stamp_of(EPOCH)
         self.tables = {
@@ -44,12 +53,6 @@ class World:
         self.histories = {name: History() for name in RECORDED}
         self.history = self.histories["deals"]
         self.hidden: set[tuple[str, Key]] = set()
-        self.fields = {
-            entity: custom_fields.initial_fields(seed, entity, reference_rows.FOUNDED)
-            for entity in custom_fields.FIELD_OWNERS
-        }
-        self._next_option = 10_000
-        self._next_field = 1_000
         self._day = -1
         self.today = ""
         self._rng = Random(0)
@@ -64,7 +67,7 @@ class World:
     # Time
 
     def advance(self, to: datetime) -> None:
-        """Live on until `to`; an earlier instant changes nothing, time never goes back."""
+        """Run all events up to `to`; an earlier instant changes nothing."""
         if to <= self.instant:
             return
         until = (to - EPOCH).total_seconds()
@@ -96,33 +99,43 @@ class World:
     # Reading
 
     def row(self, table: str, key: Key) -> Row:
-        """A row by its key; KeyError names the table."""
+        """Return a row by its key.
+
+        Args:
+            table: Table of the row.
+            key: Key of the row.
+
+        Returns:
+            The row itself, not a copy.
+
+        Raises:
+            KeyError: If the table has no such row; the message names the table.
+        """
         try:
             return self.tables[table].rows[key]
         except KeyError:
-            msg = f"{table} has no row {key!r}"
-            raise KeyError(msg) from None
+            raise KeyError(f"{table} has no row {key!r}") from None
 
     def ids(self, table: str) -> list[Key]:
-        """The keys of all rows that are not deleted."""
+        """Keys of all rows that are not deleted."""
         return list(self.tables[table].alive)
 
-    def code(self, entity: str, label: str) -> str:
-        """The code of the first custom field with this label."""
-        return next(
-            code for code, field in self.fields[entity].items() if field["field_name"] == label
-        )
-
     def pools(self) -> custom_fields.Pools:
-        """Keys that values of custom fields may point to."""
+        """Ids that user, organization and person fields can refer to."""
         return {name: self.tables[name].alive for name in ("users", "organizations", "persons")}
 
     # Rows
 
     def add(self, table: str, **values: Any) -> Key:
-        """Store a new row and return its key; `update_time=None` makes one that was never edited.
+        """Add a row.
 
-        A list of custom values goes under `custom_fields`, by code.
+        Args:
+            table: Table of the row.
+            **values: Values by column. `update_time=None` makes a row that was never edited;
+                `custom_fields` has values by code.
+
+        Returns:
+            Key of the row.
         """
         row = blank(table)
         _check(table, row, values)
@@ -136,9 +149,14 @@ class World:
         return key
 
     def edit(self, table: str, key: Key, *, bulk: bool = False, **values: Any) -> None:
-        """Change a row, move its `update_time` to the world's instant (or to the one given).
+        """Edit a row and set its `update_time` to the world's time.
 
-        Values under `custom_fields` are laid over the present ones; None there unsets one.
+        Args:
+            table: Table of the row.
+            key: Key of the row.
+            bulk: Whether the history marks the change as a bulk edit.
+            **values: New values by column. `custom_fields` is merged into the present values, where
+                None clears a field; `update_time` replaces the world's time.
         """
         row = self.row(table, key)
         _check(table, row, values)
@@ -158,9 +176,9 @@ class World:
         self.tables[table].touch()
 
     def delete(self, table: str, key: Key) -> None:
-        """Delete a row the way Pipedrive does: softly, where the API knows that, else at once."""
+        """Delete a row as Pipedrive does: softly if it has `is_deleted`, otherwise permanently."""
         row = self.row(table, key)
-        consequences.unlink(self, table, key)
+        references.unlink(self, table, key)
         if "is_deleted" not in row:
             self.purge(table, key)
             return
@@ -172,43 +190,50 @@ class World:
         self.tables[table].retire(key, self.stamp)
 
     def purge(self, table: str, key: Key) -> None:
-        """Take a row away for good, with everything that hangs on it."""
+        """Delete a row and its dependents permanently."""
         self.tables[table].drop(key)
-        consequences.delete_dependents(self, table, key)
+        references.delete_dependents(self, table, key)
 
     def merge(self, table: str, loser: Key, winner: Key) -> None:
-        """Merge two deals, persons or organizations: what the loser owned moves over; a deal is
-        deleted by that, the others vanish at once.
+        """Merge two deals, persons or organizations.
+
+        References to the loser change to the winner. A losing deal is deleted softly, other rows
+        permanently.
+
+        Args:
+            table: Table of both rows.
+            loser: Key of the row that disappears.
+            winner: Key of the row that stays.
         """
-        consequences.move(self, table, loser, winner)
+        references.move(self, table, loser, winner)
         if table == "deals":
             self.delete(table, loser)
         else:
             self.tables[table].drop(loser)
-            consequences.delete_dependents(self, table, loser)
+            references.delete_dependents(self, table, loser)
         self.edit(table, winner)
 
     def hide(self, table: str, key: Key) -> None:
-        """Take a row out of the view of the api token's user; its `update_time` stays."""
+        """Hide a row from the API token's user; its `update_time` does not change."""
         self.row(table, key)
         self.hidden.add((table, key))
         self.tables[table].touch()
 
     def show(self, table: str, key: Key) -> None:
-        """Let the api token's user see a row again."""
+        """Show a hidden row to the API token's user again."""
         self.hidden.discard((table, key))
         self.tables[table].touch()
 
     def sees(self, table: str, row: Row) -> bool:
-        """Whether the api token's user may see a row."""
+        """Whether the API token's user may see a row."""
         return not self.hidden or (table, row["id"]) not in self.hidden
 
     def archive(self, table: str, key: Key) -> None:
-        """Move a deal or a lead to the archive."""
+        """Archive a deal, a lead or a project."""
         self._set_archived(table, key, archived=True)
 
     def unarchive(self, table: str, key: Key) -> None:
-        """Take a deal or a lead back from the archive."""
+        """Unarchive a deal, a lead or a project."""
         self._set_archived(table, key, archived=False)
 
     def _set_archived(self, table: str, key: Key, *, archived: bool) -> None:
@@ -218,78 +243,68 @@ class World:
         self.edit(table, key, **values)
 
     def touch(self, table: str, key: Key, update_time: str | None) -> None:
-        """Give a row another `update_time` and nothing else."""
+        """Change the `update_time` of a row and nothing else.
+
+        Args:
+            table: Table of the row.
+            key: Key of the row.
+            update_time: The new time, UTC, or None.
+        """
         self.row(table, key)["update_time"] = update_time
         self.tables[table].touch()
 
-    # Deals and what hangs on them
+    # Products and participants of deals
 
     def add_product(self, deal_id: Key, product_id: Key, *, touch: bool = True, **line: Any) -> Key:
-        """Put a product on a deal; the deal's value follows, unless `touch` is off."""
+        """Add a product to a deal.
+
+        Args:
+            deal_id: Key of the deal.
+            product_id: Key of the product.
+            touch: Whether to update the deal's value and `update_time`.
+            **line: Values of the product line by column.
+
+        Returns:
+            Key of the product line.
+        """
         return consequences.add_line(self, deal_id, product_id, line, touch=touch)
 
     def remove_product(self, line_id: Key, *, touch: bool = True) -> None:
-        """Take a product line off its deal; the deal's value follows, unless `touch` is off."""
+        """Remove a product line; `touch` updates the deal's value and `update_time`."""
         line = self.tables["deal_products"].drop(line_id)
         consequences.end_terms(self, line["deal_id"])
         if touch:
             consequences.revalue(self, line["deal_id"])
 
     def add_participant(self, deal_id: Key, person_id: Key, *, touch: bool = True) -> Key:
-        """Let a person take part in a deal."""
+        """Add a participant to a deal.
+
+        Args:
+            deal_id: Key of the deal.
+            person_id: Key of the person.
+            touch: Whether to update the deal's `update_time`.
+
+        Returns:
+            Key of the participant row.
+        """
         key = consequences.join(self, deal_id, person_id)
         if touch:
             self.edit("deals", deal_id)
         return key
 
     def remove_participant(self, deal_id: Key, person_id: Key, *, touch: bool = True) -> None:
-        """End a person's part in a deal."""
+        """Remove a participant from a deal.
+
+        Args:
+            deal_id: Key of the deal.
+            person_id: Key of the person.
+            touch: Whether to update the deal's `update_time`.
+        """
         for row in self.tables["participants"].where("deal_id", deal_id):
             if row["person_id"] == person_id:
                 consequences.leave_deal(self, row)
         if touch:
             self.edit("deals", deal_id)
-
-    # Custom fields
-
-    def add_field(self, entity: str, label: str, field_type: str = "varchar") -> str:
-        """Create a custom field and return its code; enum and set start with two options."""
-        self._next_field += 1
-        code = custom_fields.code_of(self.seed, entity, self._next_field)
-        listed: list[Row] | None = [] if field_type in {"enum", "set"} else None
-        self.fields[entity][code] = custom_fields.custom_field(code, label, field_type, listed)
-        if listed is not None:
-            for name in ("One", "Two"):
-                self.add_option(entity, code, name)
-        return code
-
-    def rename_field(self, entity: str, code: str, label: str) -> None:
-        """Give a custom field another label; its code stays."""
-        field = self.fields[entity][code]
-        renamed = custom_fields.custom_field(code, label, field["field_type"], field["options"])
-        self.fields[entity][code] = renamed
-
-    def remove_field(self, entity: str, code: str) -> None:
-        """Delete a custom field: it leaves the fields list and every record."""
-        del self.fields[entity][code]
-
-    def add_option(self, entity: str, code: str, label: str) -> int:
-        """Add a choice to an enum or set field and return its id."""
-        self._next_option += 1
-        added = custom_fields.option(self._next_option, label, self.stamp)
-        self.fields[entity][code]["options"].append(added)
-        return self._next_option
-
-    def rename_option(self, entity: str, code: str, option_id: int, label: str) -> None:
-        """Give a choice another label."""
-        for each in self.fields[entity][code]["options"]:
-            if each["id"] == option_id:
-                each.update(label=label, update_time=self.stamp)
-
-    def remove_option(self, entity: str, code: str, option_id: int) -> None:
-        """Delete a choice; records that hold its id keep it."""
-        field = self.fields[entity][code]
-        field["options"] = [each for each in field["options"] if each["id"] != option_id]
 
     def _next_key(self, table: str) -> Key:
         rows = self.tables[table]
@@ -299,7 +314,7 @@ class World:
         return rows.last + 1
 
     def _stamp_in(self, table: str) -> str:
-        # Leads are the one timed table with milliseconds (official docs, leads list).
+        # Only leads have times with milliseconds (official documentation, leads list).
         if table != "leads":
             return self.stamp
         return f"{self.stamp[:-1]}.{self.tables[table].changes * 37 % 1000:03d}Z"
@@ -307,5 +322,4 @@ class World:
 
 def _check(table: str, row: Row, values: Row) -> None:
     if not values.keys() <= row.keys():
-        msg = f"{table} has no {sorted(values.keys() - row.keys())}"
-        raise ValueError(msg)
+        raise ValueError(f"{table} has no columns {sorted(values.keys() - row.keys())}")

@@ -1,1 +1,1 @@
-"""The sandbox's API: routes, parameters, and rows as Pipedrive returns them."""
+"""The sandbox's API: routes, parameters, lists and rows in Pipedrive's format."""

@@ -1,6 +1,6 @@
-"""Numbers about a row that Pipedrive keeps beside it: counted from the other tables when asked.
+"""Counters and other fields that Pipedrive computes for a row from other tables.
 
-All of them leave `update_time` alone, as with Pipedrive.
+They do not change the row's `update_time`, as in Pipedrive.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,31 @@ DOMAIN = "sandbox-stationery@pipedrivemail.example"
 
 
 def rows_of(world: World, table: str, column: str, key: object) -> list[Row]:
-    """The living rows of a table that point to a row."""
+    """Rows that refer to a row.
+
+    Args:
+        world: The company.
+        table: Table of the referring rows.
+        column: Foreign key in that table.
+        key: Key of the row they refer to.
+
+    Returns:
+        The rows, without deleted ones.
+    """
     return list(world.tables[table].groups(column).get(key, ()))
 
 
 def activity_counters(world: World, column: str, key: object) -> Row:
-    """What one table's activities add up to."""
+    """Count the activities of a row.
+
+    Args:
+        world: The company.
+        column: Foreign key of activities to the row.
+        key: Key of the row.
+
+    Returns:
+        Counters by name.
+    """
     rows = rows_of(world, "activities", column, key)
     done = [row for row in rows if row["done"]]
     todo = [row for row in rows if not row["done"]]
@@ -40,7 +59,7 @@ def _edge(rows: list[Row], edge: Callable[..., Any]) -> int | None:
 
 
 def deal_counters(world: World, row: Row) -> Row:
-    """Everything `include_fields` can ask of a deal."""
+    """Compute all fields that `include_fields` offers for a deal."""
     key = row["id"]
     return {
         **activity_counters(world, "deal_id", key),
@@ -70,7 +89,7 @@ def _deal_counts(prefix: str, deals: list[Row]) -> Row:
 
 
 def person_counters(world: World, row: Row) -> Row:
-    """Everything `include_fields` can ask of a person."""
+    """Compute all fields that `include_fields` offers for a person."""
     key = row["id"]
     own = rows_of(world, "deals", "person_id", key)
     joined = [
@@ -97,7 +116,7 @@ def person_counters(world: World, row: Row) -> Row:
 
 
 def organization_counters(world: World, row: Row) -> Row:
-    """Everything `include_fields` can ask of an organization."""
+    """Compute all fields that `include_fields` offers for an organization."""
     key = row["id"]
     return {
         **activity_counters(world, "org_id", key),

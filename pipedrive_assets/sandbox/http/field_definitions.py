@@ -1,4 +1,4 @@
-"""Built-in fields, as the fields endpoints list them before the custom ones."""
+"""Built-in fields, which the fields endpoints list before the custom ones."""
 
 from pipedrive_assets.sandbox.company.blank_rows import BLANKS
 from pipedrive_assets.sandbox.company.tables import Row
@@ -59,7 +59,7 @@ SUBFIELDS = {"value": (("value", "Amount of Value", "double"), ("currency", "Cur
 
 
 def built_in(entity: str) -> list[Row]:
-    """The built-in fields of an entity."""
+    """List the built-in fields of a table."""
     keys = [key for key in BLANKS.get(entity, ("id", "title", "status")) if key not in SKIPPED]
     extra = [key for key in OPTIONAL.get(entity, ()) if key not in keys]
     return [

@@ -1,4 +1,4 @@
-"""Keys that a row carries only when a call names them in `include_fields` (official docs)."""
+"""Fields that rows have only if a call requests them with `include_fields` (official docs)."""
 
 COUNTERS = (
     "email_messages_count",

@@ -1,4 +1,7 @@
-"""Answers about the long tail of tables."""
+"""Replies of the endpoints for optional tables.
+
+Functions that return a handler take what differs between endpoints; a handler takes the call.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,16 @@ V1_MOVES = "participant_moves"
 
 
 def followers(parent: str, table: str, column: str) -> Callable[[Ask], Body]:
-    """Who follows the record in the path."""
+    """Make the handler for the followers of a record.
+
+    Args:
+        parent: Table of the record.
+        table: Table of its followers.
+        column: Foreign key of the followers to the record.
+
+    Returns:
+        The handler.
+    """
 
     def answer(ask: Ask) -> Body:
         key = found(ask, parent)["id"]
@@ -31,7 +43,10 @@ def followers(parent: str, table: str, column: str) -> Callable[[Ask], Body]:
 
 
 def moves(table: str) -> Callable[[Ask], Body]:
-    """Who joined a deal and left it, in either version's times; newest first."""
+    """Make the handler for added and removed participants or followers of a deal, newest first.
+
+    Times are in the format of the endpoint's API version.
+    """
 
     def answer(ask: Ask) -> Body:
         deal_id = found(ask, "deals")["id"]
@@ -49,7 +64,7 @@ def moves(table: str) -> Callable[[Ask], Body]:
 
 
 def project_changelog(ask: Ask) -> Body:
-    """Changes of a project, newest first; those of one moment in one row."""
+    """List the changes of a project, newest first; simultaneous changes share a row."""
     changes = ask.world.histories["projects"].of(found(ask, "projects")["id"])
     rows: dict[str, Row] = {}
     for change in changes:
@@ -63,10 +78,10 @@ def project_changelog(ask: Ask) -> Body:
 
 
 def _project_change(row: Row) -> Row:
-    told = v1_flow.changelog_row(row["change"])
+    change = v1_flow.changelog_row(row["change"])
     kept = ("actor_user_id", "change_source", "change_source_user_agent")
     return {
-        **{name: told[name] for name in kept},
+        **{name: change[name] for name in kept},
         "time": row["change"].time,
         "old_values": row["old"],
         "new_values": row["new"],
@@ -74,7 +89,7 @@ def _project_change(row: Row) -> Row:
 
 
 def whole_v2(table: str) -> Callable[[Ask], Body]:
-    """Everything, by cursor."""
+    """Make the handler for all rows of a table, paged by cursor."""
 
     def answer(ask: Ask) -> Body:
         page = keyset_page(ask.world.tables[table].ordered("id"), lambda _: True, ask.params)
@@ -84,7 +99,7 @@ def whole_v2(table: str) -> Callable[[Ask], Body]:
 
 
 def variations(ask: Ask) -> Body:
-    """The variations of a product."""
+    """List the variations of a product."""
     product_id = found(ask, "products")["id"]
     page = keyset_page(
         ask.world.tables["variations"].ordered("id"),
@@ -100,7 +115,7 @@ def _variation(row: Row) -> Row:
 
 
 def comments(ask: Ask) -> Body:
-    """The comments on a note."""
+    """List the comments on a note."""
     note_id = found(ask, "notes")["id"]
     rows = ask.world.tables["comments"].where("note_id", note_id)
     return paged(ask, rows, _comment, named=True)
@@ -118,7 +133,17 @@ def _comment(row: Row) -> Row:
 
 
 def relationships(ask: Ask) -> Body:
-    """How the organization asked for belongs to others, as it sees it."""
+    """List the relationships of an organization from its point of view.
+
+    Args:
+        ask: The call.
+
+    Returns:
+        The body of the reply.
+
+    Raises:
+        Refusal: 404 if the organization does not exist.
+    """
     key = ask.params["org_id"]
     if key not in ask.world.tables["organizations"].rows:
         raise Refusal(404, "Organization not found")
@@ -161,7 +186,7 @@ def _side(ask: Ask, key: Any) -> Row:
 
 
 def call_logs(ask: Ask) -> Body:
-    """The calls of the api token's user; absent columns are left out, as in the example."""
+    """List the calls of the API token's user; empty columns are omitted, as in the example."""
     rows = list(ask.world.tables["call_logs"].rows.values())
     return paged(ask, rows, _call, named=True)
 
@@ -174,7 +199,7 @@ def _call(row: Row) -> Row:
 
 
 def threads(ask: Ask) -> Body:
-    """The conversations in a folder, the latest first; nothing tells of further pages."""
+    """List the mail threads in a folder, latest first; the reply has no page information."""
     rows = [
         row
         for row in ask.world.tables["mail_threads"].rows.values()
@@ -187,20 +212,20 @@ def threads(ask: Ask) -> Body:
 
 
 def messages(ask: Ask) -> Body:
-    """The messages of a conversation."""
+    """List the messages of a mail thread."""
     thread_id = found(ask, "mail_threads")["id"]
     rows = ask.world.tables["mail_messages"].where("mail_thread_id", thread_id)
     return {"success": True, "data": data_of(ask, rows)}
 
 
 def webhooks(ask: Ask) -> Body:
-    """All webhooks of the company, with their passwords."""
+    """List all webhooks of the company, with their passwords."""
     rows = list(ask.world.tables["webhooks"].rows.values())
     return {"status": "ok", "success": True, "data": data_of(ask, rows)}
 
 
 def role_assignments(ask: Ask) -> Body:
-    """Who has a role."""
+    """List the users who have a role."""
     role = found(ask, "roles")
     rows = [
         {
@@ -218,7 +243,17 @@ def role_assignments(ask: Ask) -> Body:
 
 
 def permission_set_assignments(ask: Ask) -> Body:
-    """Who has a set of permissions; 404 where nobody has."""
+    """List the users who have a permission set.
+
+    Args:
+        ask: The call.
+
+    Returns:
+        The body of the reply.
+
+    Raises:
+        Refusal: 404 if no user has the permission set.
+    """
     held = found(ask, "permission_sets")
     rows = [
         {"user_id": user["id"], "permission_set_id": held["id"], "name": held["name"]}

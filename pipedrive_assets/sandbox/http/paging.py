@@ -1,6 +1,6 @@
-"""Pages of a list: by keyset markers as in API v2, by offset as in most of API v1.
+"""Pages of a list: by cursor as in API v2, and by offset as in most of API v1.
 
-Nothing is remembered between pages: rows are selected anew for each, as they stand then.
+No state is kept between pages: each call selects from the rows as they are at that time.
 """
 
 import json
@@ -18,7 +18,7 @@ DEFAULT_LIMIT = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage:
-    """Rows of one page; `marker` is where the next page starts, None on the last one."""
+    """Rows of one page; `marker` is the cursor of the next page, None on the last one."""
 
     rows: list[Row]
     marker: str | None = None
@@ -28,25 +28,44 @@ class ListPage:
 
 
 def encode(marker: object) -> str:
-    """A page marker as clients see it: base64url without padding."""
+    """Encode a cursor as base64url without padding."""
     return (
         urlsafe_b64encode(json.dumps(marker, separators=(",", ":")).encode()).decode().rstrip("=")
     )
 
 
 def decode(text: str) -> Any:
-    """What `encode` wrote; anything else is refused."""
+    """Decode a cursor.
+
+    Args:
+        text: A cursor that `encode` returned.
+
+    Returns:
+        The marker in the cursor.
+
+    Raises:
+        Refusal: If the text is not a cursor.
+    """
     try:
         return json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except ValueError as error:
-        msg = "'cursor' is not valid"
-        raise invalid(msg) from error
+        raise invalid("'cursor' is not valid") from error
 
 
 def keyset_page(
     ordered: Ordered, wanted: Callable[[Row], bool], params: dict[str, Any], column: str = "id"
 ) -> ListPage:
-    """The page after the marker in `params`, of the rows that are wanted now."""
+    """Select the page after the cursor in `params`.
+
+    Args:
+        ordered: Rows in order of `column`.
+        wanted: Filter of the rows.
+        params: Parameters of the call: `cursor`, `limit` and `sort_direction`.
+        column: Column by which the rows are sorted.
+
+    Returns:
+        The page.
+    """
     descending = params.get("sort_direction") == "desc"
     limit = params.get("limit", DEFAULT_LIMIT)
     direction = "desc" if descending else "asc"
@@ -97,14 +116,14 @@ def _position(ordered: Ordered, cursor: str | None, column: str, direction: str)
 
 
 def listed_page(rows: Sequence[Row], params: dict[str, Any]) -> ListPage:
-    """A keyset page of a short list that has no ids: the place in the list stands for one."""
+    """Select a page of a short list without ids by cursor; the position serves as the id."""
     places = [((True, place, place), {"id": place, "row": row}) for place, row in enumerate(rows)]
     page = keyset_page(places, lambda _: True, params)
     return ListPage(rows=[each["row"] for each in page.rows], marker=page.marker)
 
 
 def offset_page(rows: Sequence[Row], params: dict[str, Any]) -> ListPage:
-    """The page from `start`, at most `limit` rows."""
+    """Select the page from `start` with at most `limit` rows."""
     start, limit = params.get("start", 0), params.get("limit", DEFAULT_LIMIT)
     return ListPage(
         rows=list(rows[start : start + limit]),

@@ -1,4 +1,8 @@
-"""How the text of a parameter is read; whatever cannot be read is refused with 400."""
+"""Checks of query parameters; a value that fails its check is refused with 400.
+
+A `Check` converts the text of one parameter. For an invalid text it raises ValueError with the end
+of a sentence that starts with the parameter's name, such as "must not be empty".
+"""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -17,14 +21,26 @@ MAX_CUSTOM_FIELDS = 15
 
 
 def invalid(error: str) -> Refusal:
-    """The refusal of a wrong parameter."""
+    """Build the refusal of an invalid parameter."""
     return Refusal(400, f"Parameter validation failed: {error}", CODE)
 
 
 def read(
     pairs: Iterable[tuple[str, str]], accepted: Mapping[str, Check], required: Collection[str] = ()
 ) -> dict[str, Any]:
-    """The parameters of a call as values; refuses unknown, repeated, missing and wrong ones."""
+    """Convert the parameters of a call.
+
+    Args:
+        pairs: Names and texts of the parameters, in order.
+        accepted: Checks by parameter name.
+        required: Names of parameters that must be present.
+
+    Returns:
+        Values by name.
+
+    Raises:
+        Refusal: If a parameter is unknown, repeated, missing or invalid.
+    """
     values: dict[str, Any] = {}
     for name, text in pairs:
         if name not in accepted:
@@ -41,135 +57,120 @@ def read(
     return values
 
 
+def _require(condition: bool, rule: str) -> None:
+    if not condition:
+        raise ValueError(rule)
+
+
 def text(value: str) -> str:
-    """Any text but the empty one."""
-    if not value:
-        msg = "must not be empty"
-        raise ValueError(msg)
+    """Accept any text that is not empty."""
+    _require(bool(value), "must not be empty")
     return value
 
 
 def whole(value: str) -> int:
-    """A whole number from 0."""
-    if not (value.isascii() and value.isdigit()):
-        msg = "must be a whole number"
-        raise ValueError(msg)
+    """Convert a whole number that is not negative."""
+    _require(value.isascii() and value.isdigit(), "must be a whole number")
     return int(value)
 
 
 def limit_up_to(most: int) -> Check:
-    """A page size from 1 to `most`."""
+    """Make a check for a page size from 1 to `most`."""
 
     def check(value: str) -> int:
         number = whole(value)
-        if not 1 <= number <= most:
-            msg = f"must be between 1 and {most}"
-            raise ValueError(msg)
+        _require(1 <= number <= most, f"must be between 1 and {most}")
         return number
 
     return check
 
 
 def number(value: str) -> float:
-    """A number."""
+    """Convert a number."""
     return float(value)
 
 
 def boolean(value: str) -> bool:
-    """`true` or `false`."""
-    if value not in {"true", "false"}:
-        msg = "must be a boolean"
-        raise ValueError(msg)
+    """Convert `true` or `false`."""
+    _require(value in {"true", "false"}, "must be a boolean")
     return value == "true"
 
 
 def flag(value: str) -> bool:
-    """0 or 1."""
+    """Convert `0` or `1`."""
     return bool(one_of("0", "1")(value) == "1")
 
 
 def one_of(*choices: str) -> Check:
-    """One of the words given."""
+    """Make a check for one of several words."""
 
     def check(value: str) -> str:
-        if value not in choices:
-            msg = f"must be one of {', '.join(choices)}"
-            raise ValueError(msg)
+        _require(value in choices, f"must be one of {', '.join(choices)}")
         return value
 
     return check
 
 
 def some_of(*choices: str) -> Check:
-    """A comma list of the words given, each at most once."""
+    """Make a check for a comma-separated list of some words, without duplicates."""
 
     def check(value: str) -> tuple[str, ...]:
         words = tuple(value.split(","))
-        if not set(words) <= set(choices) or len(set(words)) < len(words):
-            msg = f"must be a comma list of {', '.join(choices)}"
-            raise ValueError(msg)
+        is_valid = set(words) <= set(choices) and len(set(words)) == len(words)
+        _require(is_valid, f"must be a comma list of {', '.join(choices)}")
         return words
 
     return check
 
 
 def ids(value: str) -> frozenset[int]:
-    """Up to a hundred ids in one comma list."""
+    """Convert a comma-separated list of up to 100 ids."""
     numbers = [whole(part) for part in value.split(",")]
-    if len(numbers) > MAX_IDS:
-        msg = f"must hold at most {MAX_IDS} ids"
-        raise ValueError(msg)
+    _require(len(numbers) <= MAX_IDS, f"must hold at most {MAX_IDS} ids")
     return frozenset(numbers)
 
 
 def codes(value: str) -> tuple[str, ...]:
-    """Up to fifteen keys of custom fields in one comma list."""
+    """Convert a comma-separated list of up to 15 custom field codes."""
     keys = tuple(value.split(","))
-    if len(keys) > MAX_CUSTOM_FIELDS:
-        msg = f"must hold at most {MAX_CUSTOM_FIELDS} keys"
-        raise ValueError(msg)
-    if not all(re.fullmatch("[0-9a-f]{40}", key) for key in keys):
-        msg = "must hold 40-character keys"
-        raise ValueError(msg)
+    _require(len(keys) <= MAX_CUSTOM_FIELDS, f"must hold at most {MAX_CUSTOM_FIELDS} keys")
+    is_valid = all(re.fullmatch("[0-9a-f]{40}", key) for key in keys)
+    _require(is_valid, "must hold 40-character keys")
     return keys
 
 
 def instant(value: str) -> str:
-    """An instant in whole seconds, ending in Z."""
-    if not STAMP.fullmatch(value):
-        msg = "is not a valid datetime"
-        raise ValueError(msg)
+    """Accept a UTC time in whole seconds that ends with `Z`."""
+    _require(bool(STAMP.fullmatch(value)), "is not a valid datetime")
     datetime.fromisoformat(value[:-1])
     return value
 
 
 def day(value: str) -> str:
-    """A calendar day."""
-    if not DAY.fullmatch(value):
-        msg = "is not a valid date"
-        raise ValueError(msg)
+    """Accept an ISO date."""
+    _require(bool(DAY.fullmatch(value)), "is not a valid date")
     date.fromisoformat(value)
     return value
 
 
 def uuid(value: str) -> str:
-    """A uuid in lower case."""
-    if not UUID.fullmatch(value):
-        msg = "must be a uuid"
-        raise ValueError(msg)
+    """Accept a UUID in lower case."""
+    _require(bool(UUID.fullmatch(value)), "must be a uuid")
     return value
 
 
 def sorting(*columns: str) -> Check:
-    """API v1 sorting: `update_time DESC, id ASC`; the direction may be left out."""
+    """Make a check for a sort order of API v1, such as `update_time DESC, id ASC`.
+
+    The direction is optional.
+    """
 
     def check(value: str) -> tuple[tuple[str, bool], ...]:
         order = []
         for part in value.split(","):
             column, _, direction = part.strip().partition(" ")
-            if column not in columns or direction not in {"", "ASC", "DESC"}:
-                msg = f"must name {', '.join(columns)}, each with ASC or DESC"
-                raise ValueError(msg)
+            is_valid = column in columns and direction in {"", "ASC", "DESC"}
+            _require(is_valid, f"must name {', '.join(columns)}, each with ASC or DESC")
             order.append((column, direction == "DESC"))
         return tuple(order)
 

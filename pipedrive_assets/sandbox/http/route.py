@@ -1,4 +1,4 @@
-"""A route: one path of the API with its price, its parameters and what answers it."""
+"""A route: one path of the API with its token cost, its parameters and its handler."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ OFFSET: Mapping[str, Check] = {"limit": parameters.limit_up_to(500), "start": pa
 
 
 def numbers(*names: str) -> dict[str, Check]:
-    """Parameters that are whole numbers."""
+    """Accept parameters that are whole numbers."""
     return dict.fromkeys(names, parameters.whole)
 
 
 def sorted_by(*columns: str) -> dict[str, Check]:
-    """The sorting parameters of API v2."""
+    """Accept the sorting parameters of API v2."""
     return {
         "sort_by": parameters.one_of(*columns),
         "sort_direction": parameters.one_of("asc", "desc"),
@@ -28,7 +28,15 @@ def sorted_by(*columns: str) -> dict[str, Check]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One path: `cost` is what a call takes from the daily budget."""
+    """A path of the API.
+
+    Attributes:
+        path: Path with `{id}` in place of ids.
+        cost: API tokens of a call.
+        answer: Handler that builds the body of the reply.
+        accepts: Checks of the parameters by name.
+        requires: Names of required parameters.
+    """
 
     path: str
     cost: int
@@ -38,7 +46,7 @@ class Route:
 
     @property
     def is_v1(self) -> bool:
-        """The path belongs to API v1."""
+        """Whether the path belongs to API v1."""
         return self.path.startswith("v1/")
 
 
@@ -50,7 +58,18 @@ def v2(
     *,
     requires: tuple[str, ...] = (),
 ) -> Route:
-    """A path of API v2."""
+    """Make a route of API v2.
+
+    Args:
+        path: Path after `api/v2/`.
+        cost: API tokens of a call.
+        answer: Handler that builds the body of the reply.
+        accepts: Checks of the parameters by name.
+        requires: Names of required parameters.
+
+    Returns:
+        The route.
+    """
     path, accepts = f"api/v2/{path}", accepts or {}
     return Route(path=path, cost=cost, answer=answer, accepts=accepts, requires=requires)
 
@@ -63,6 +82,17 @@ def v1(
     *,
     requires: tuple[str, ...] = (),
 ) -> Route:
-    """A path of API v1."""
+    """Make a route of API v1.
+
+    Args:
+        path: Path after `v1/`.
+        cost: API tokens of a call.
+        answer: Handler that builds the body of the reply.
+        accepts: Checks of the parameters by name.
+        requires: Names of required parameters.
+
+    Returns:
+        The route.
+    """
     path, accepts = f"v1/{path}", accepts or {}
     return Route(path=path, cost=cost, answer=answer, accepts=accepts, requires=requires)

@@ -1,7 +1,7 @@
-"""Every path the sandbox answers: its price, its parameters and what answers it.
+"""All paths of the sandbox with their token costs, parameters and handlers.
 
-Written from the official documents, on purpose not from the client's registry: where the two
-disagree, tests fail instead of both being wrong together.
+They come from the official documentation and on purpose not from the registry of this project, so
+that tests fail if the two differ.
 """
 
 import re
@@ -35,7 +35,7 @@ LABELS: Mapping[str, Check] = {
 
 
 def optional(entity: str) -> dict[str, Check]:
-    """`include_fields` of an entity."""
+    """Accept the `include_fields` of a table."""
     return {"include_fields": parameters.some_of(*OPTIONAL[entity])}
 
 
@@ -228,7 +228,7 @@ ROUTES: tuple[Route, ...] = (
     *SIDE_ROUTES,
 )
 
-# API v1 reading endpoints with a twin in v2: out of support since August 2026 (changelog).
+# GET endpoints of API v1 that v2 replaces: out of support since August 2026 (changelog).
 RETIRED = re.compile(
     r"v1/(?:(?:activities|deals|persons|organizations|products|pipelines|stages)(?:/\d+)?"
     r"|(?:activities|deals|persons|organizations)/collection"
@@ -238,7 +238,7 @@ RETIRED = re.compile(
     r"|organizations/\d+/(?:deals|activities|persons)"
     r"|itemSearch(?:/field)?)"
 )
-# Paths that `/api/v1` does not serve on the shared host (reported by other connectors).
+# Paths that the shared host does not serve under `/api/v1` (reported by other connectors).
 ONLY_V1 = re.compile(r"v1/(?:leads(?:/.*)?|leadLabels|leadSources|goals/find)")
 
 
@@ -248,7 +248,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], Route], ...]:
 
 
 def find(path: str) -> tuple[Route, tuple[str, ...]] | None:
-    """The route of a path and the ids in it; literal paths stand before those with an id."""
+    """Find the route of a path and the ids in the path; literal paths take precedence."""
     for pattern, route in _patterns():
         if match := pattern.fullmatch(path):
             return route, match.groups()
@@ -256,9 +256,18 @@ def find(path: str) -> tuple[Route, tuple[str, ...]] | None:
 
 
 def open_for(path: str, method: str, *, by_alias: bool) -> tuple[Route, tuple[str, ...]]:
-    """The route that answers a path; refuses retired, unknown and closed ones.
+    """Find the route that answers a call.
 
-    `by_alias`: the v1 path was asked for under `/api/v1`.
+    Args:
+        path: Path of the call.
+        method: HTTP method.
+        by_alias: Whether the call requested a v1 path under `/api/v1`.
+
+    Returns:
+        The route and the ids in the path.
+
+    Raises:
+        Refusal: If the path is retired (410) or unknown (404), or the method is not GET (405).
     """
     if RETIRED.fullmatch(path):
         raise Refusal(410, "This endpoint is no longer supported, use API v2")

@@ -1,4 +1,4 @@
-"""The paths of the long tail of tables."""
+"""Paths of the optional tables."""
 
 from pipedrive_assets.sandbox.http import lists_optional, parameters, v1_lists, v2_lists
 from pipedrive_assets.sandbox.http.route import CURSOR, OFFSET, Route, numbers, v1, v2

@@ -1,4 +1,4 @@
-"""A deal's story: field changes, activities, notes, files and people, newest first."""
+"""The flow of a deal: field changes, activities, notes, files and participants, newest first."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,17 @@ ITEMS = (
 def flow(
     world: World, deal_id: int, *, all_changes: bool, items: tuple[str, ...] | None
 ) -> list[Row]:
-    """Everything that happened around a deal."""
+    """List the flow of a deal, newest first.
+
+    Args:
+        world: The company.
+        deal_id: Id of the deal.
+        all_changes: Whether to include changes of custom fields.
+        items: Kinds of entries to return; None returns all.
+
+    Returns:
+        The entries.
+    """
     entries = [
         entry
         for entry in _entries(world, deal_id, all_changes=all_changes)
@@ -59,7 +69,7 @@ def _entry(kind: str, timestamp: str | None, data: Row) -> Row:
 
 
 def change_data(change: Change) -> Row:
-    """A field change; its values keep their types, so that 50 and "50" both occur."""
+    """A field change; values keep their types, so both 50 and "50" occur."""
     formatted = change.new_value is not None and change.id % 5 == 0
     return {
         "id": change.id,
@@ -72,13 +82,13 @@ def change_data(change: Change) -> Row:
         "log_time": old_time(change.time),
         "change_source": "app" if change.id % 4 else "api",
         "change_source_user_agent": AGENTS[change.id % 2],
-        # Seen live: an empty list where there is nothing to add, else an object.
+        # Seen live: an object, or an empty list if there is no additional data.
         "additional_data": {"new_value_formatted": str(change.new_value)} if formatted else [],
     }
 
 
 def value_in(change: Change, value: Any) -> Any:
-    """A value of a change; times in v1 form, composite custom values by their main part."""
+    """Convert a value of a change: times to v1 format, objects to their main part."""
     if value is not None and change.field_key.endswith("_time"):
         return old_time(value)
     if isinstance(value, dict):
@@ -89,7 +99,7 @@ def value_in(change: Change, value: Any) -> Any:
 
 
 def changelog_row(change: Change) -> Row:
-    """A field change as the changelog has it: all values are text, and rows have no id."""
+    """A field change as the changelog returns it: all values are text, and it has no id."""
     return {
         "field_key": change.field_key,
         "old_value": _as_text(value_in(change, change.old_value)),
@@ -119,7 +129,7 @@ EMPTY = (
 
 
 def activity_data(world: World, row: Row) -> Row:
-    """An activity in v1 form."""
+    """An activity in v1 format."""
     copied = (
         "id done type due_date due_time duration subject public_description org_id person_id"
         " deal_id lead_id project_id note conference_meeting_client conference_meeting_url"
@@ -161,15 +171,15 @@ def _attendee(row: Row) -> Row:
 
 
 def _names(world: World, row: Row) -> Row:
-    def name(table: str, key: Any, column: str = "name") -> Any:
+    def _name(table: str, key: Any, column: str = "name") -> Any:
         found = world.tables[table].rows.get(key)
         return found and found[column]
 
     return {
-        "org_name": name("organizations", row["org_id"]),
-        "person_name": name("persons", row["person_id"]),
-        "deal_title": name("deals", row["deal_id"], "title"),
-        "owner_name": name("users", row["owner_id"]),
+        "org_name": _name("organizations", row["org_id"]),
+        "person_name": _name("persons", row["person_id"]),
+        "deal_title": _name("deals", row["deal_id"], "title"),
+        "owner_name": _name("users", row["owner_id"]),
         "person_dropbox_bcc": DOMAIN,
         "deal_dropbox_bcc": f"deal{row['deal_id']}.{DOMAIN}",
     }

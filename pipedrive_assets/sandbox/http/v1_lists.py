@@ -1,4 +1,7 @@
-"""Answers of API v1: lists by offset, small lists in one piece, and the story of a deal."""
+"""Replies of API v1: lists by offset, unpaged lists, and the flow and changelog of a record.
+
+Functions that return a handler take what differs between endpoints; a handler takes the call.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from pipedrive_assets.sandbox.company.world import World
     from pipedrive_assets.sandbox.exchange import Body
 
-# Parameters of goals/find that are compared with a value inside the goal.
+# Path to the value in a goal with which a parameter of goals/find is compared.
 GOAL_PATHS = {
     "type.name": ("type", "name"),
     "assignee.id": ("assignee", "id"),
@@ -36,12 +39,12 @@ GOAL_PATHS = {
 
 
 def data_of(ask: Ask, rows: Sequence[Row]) -> list[Row] | None:
-    """Rows as v1 gives them: an empty list may be null."""
+    """Rows as v1 returns them: an empty list may be null."""
     return list(rows) if rows or not ask.habits.empty_is_null else None
 
 
 def pagination(page: ListPage, *, named: bool) -> Row:
-    """Where a v1 page stands; only some lists name the next start."""
+    """Build the page information of v1; only some lists have `next_start` (`named`)."""
     facts: Row = {
         "start": page.start,
         "limit": page.limit,
@@ -53,7 +56,17 @@ def pagination(page: ListPage, *, named: bool) -> Row:
 
 
 def paged(ask: Ask, rows: Sequence[Row], view: Callable[[Row], Row], *, named: bool) -> Body:
-    """A page of a list by offset."""
+    """Build a page of a list by offset.
+
+    Args:
+        ask: The call.
+        rows: All rows of the list.
+        view: Converts a row to the format of the reply.
+        named: Whether the list returns `next_start`.
+
+    Returns:
+        The body of the reply.
+    """
     page = offset_page(rows, ask.params)
     return {
         "success": True,
@@ -63,7 +76,7 @@ def paged(ask: Ask, rows: Sequence[Row], view: Callable[[Row], Row], *, named: b
 
 
 def sort(rows: list[Row], order: Sequence[tuple[str, bool]]) -> list[Row]:
-    """Rows by several columns, each ascending or descending; rows without a value first."""
+    """Sort rows by columns, each with whether it is descending; ascending puts null first."""
     for column, descending in reversed(order):
         rows = sorted(rows, key=lambda row: _sortable(row[column]), reverse=descending)
     return rows
@@ -79,7 +92,7 @@ def _visible(ask: Ask, table: str) -> list[Row]:
 
 
 def one(table: str, view: Callable[[World, Row], Row]) -> Callable[[Ask], Body]:
-    """A single record by its id."""
+    """Make the handler for a single record by its id."""
 
     def answer(ask: Ask) -> Body:
         return {"success": True, "data": view(ask.world, found(ask, table))}
@@ -88,7 +101,7 @@ def one(table: str, view: Callable[[World, Row], Row]) -> Callable[[Ask], Body]:
 
 
 def notes(ask: Ask) -> Body:
-    """Notes, by id unless the call sorts them."""
+    """List notes by id or in the requested order."""
     params = ask.params
     rows = [row for row in _visible(ask, "notes") if _note_wanted(row, params)]
     rows = sort(rows, (*params.get("sort", ()), ("id", False)))
@@ -113,7 +126,7 @@ def _is_since(row: Row, params: Row) -> bool:
 
 
 def files(ask: Ask) -> Body:
-    """Files, by id unless the call sorts them."""
+    """List files by id or in the requested order."""
     rows = sort(
         _visible(ask, "files"),
         (*ask.params.get("sort", ()), ("id", False)),
@@ -122,7 +135,7 @@ def files(ask: Ask) -> Body:
 
 
 def leads(*, archived: bool) -> Callable[[Ask], Body]:
-    """Leads or archived leads, oldest first unless the call sorts them."""
+    """Make the handler for leads or archived leads, oldest first or in the requested order."""
 
     def answer(ask: Ask) -> Body:
         rows = [row for row in _visible(ask, "leads") if wanted(ask, row)]
@@ -147,7 +160,7 @@ def leads(*, archived: bool) -> Callable[[Ask], Body]:
 
 
 def participants(ask: Ask) -> Body:
-    """The people who take part in a deal."""
+    """List the participants of a deal."""
     deal_id = found(ask, "deals")["id"]
     rows = ask.world.tables["participants"].groups("deal_id").get(deal_id, ())
     answer = paged(ask, rows, lambda row: v1_rows.participant(ask.world, row), named=False)
@@ -169,7 +182,7 @@ def _related(rows: list[Row]) -> Row:
 
 
 def flow(ask: Ask) -> Body:
-    """What happened around a deal, newest first."""
+    """List the flow of a deal, newest first."""
     deal_id = found(ask, "deals")["id"]
     rows = v1_flow.flow(
         ask.world,
@@ -181,7 +194,10 @@ def flow(ask: Ask) -> Body:
 
 
 def changelog(table: str) -> Callable[[Ask], Body]:
-    """Field changes of a record, newest first, with a page marker like `id:544`."""
+    """Make the handler for the field changes of a record, newest first.
+
+    Its cursor is the base64 text of, for example, `id:544`.
+    """
 
     def answer(ask: Ask) -> Body:
         changes = ask.world.histories[table].of(found(ask, table)["id"])
@@ -214,7 +230,7 @@ def _after(changes: Sequence[Change], cursor: str | None) -> int:
 
 
 def whole(table: str) -> Callable[[Ask], Body]:
-    """A list in one piece, narrowed by the one parameter it may have."""
+    """Make the handler for an unpaged list with at most one filter parameter."""
 
     def answer(ask: Ask) -> Body:
         rows = [row for row in ask.world.tables[table].rows.values() if wanted(ask, row)]
@@ -231,19 +247,19 @@ def whole(table: str) -> Callable[[Ask], Body]:
 
 
 def roles(ask: Ask) -> Body:
-    """Roles, by offset."""
+    """List roles by offset."""
     return paged(ask, list(ask.world.tables["roles"].rows.values()), dict, named=False)
 
 
 def me(ask: Ask) -> Body:
-    """The user the api token belongs to, and the company."""
+    """Return the user of the API token, and the company."""
     language = {"language_code": "en", "country_code": "US"}
     user = ask.world.row("users", 9001)
     return {"success": True, "data": {**user, **COMPANY, "language": language}}
 
 
 def goals(ask: Ask) -> Body:
-    """Goals of the api token's user; everybody's, once the call names a type or an assignee."""
+    """List goals of the API token's user, or of all users if the call has a type or assignee."""
     params = ask.params
     everybody = any(name.startswith(("type.name", "assignee")) for name in params)
     rows = [

@@ -1,4 +1,4 @@
-"""Rows as API v1 writes them: flat custom fields, embedded names, times without a zone."""
+"""Rows in the format of API v1: flat custom fields, embedded names, times without a zone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ PIN_FLAGS = ("lead", "deal", "organization", "person", "project", "task")
 
 
 def old_time(stamp: str | None) -> str | None:
-    """`YYYY-MM-DD HH:MM:SS`, the way most of API v1 writes an instant."""
+    """Format a time as most of API v1 does: `YYYY-MM-DD HH:MM:SS`, UTC."""
     return stamp and f"{stamp[:10]} {stamp[11:19]}"
 
 
@@ -27,7 +27,7 @@ def _named(world: World, table: str, key: object, name: str = "name") -> Row | N
 
 
 def note(world: World, row: Row) -> Row:
-    """A note with the names of what it hangs on."""
+    """A note with the names of the records it refers to."""
     user = world.row("users", row["user_id"])
     return {
         **_old_times(row),
@@ -42,7 +42,7 @@ def note(world: World, row: Row) -> Row:
 
 
 def file(world: World, row: Row) -> Row:
-    """A file with the names of what it hangs on; an absent one has an empty name."""
+    """A file with the names of the records it refers to; a missing record has an empty name."""
     names = {}
     for name, table, column, title in (
         ("deal_name", "deals", "deal_id", "title"),
@@ -61,7 +61,7 @@ def file(world: World, row: Row) -> Row:
 
 
 def lead(world: World, row: Row) -> Row:
-    """A lead: its custom values lie flat beside the columns, unset ones are absent."""
+    """A lead with its custom fields beside the columns; unset ones are absent."""
     shown = {key: value for key, value in row.items() if key != "custom_fields"}
     for code, value in (row["custom_fields"] or {}).items():
         if code in world.fields["deals"] and value is not None:
@@ -70,7 +70,7 @@ def lead(world: World, row: Row) -> Row:
 
 
 def flat(code: str, value: Any) -> Row:
-    """A custom value in v1 form: the main part under its code, the others with a suffix."""
+    """Convert a custom value to v1 format: main part under its code, others with a suffix."""
     if isinstance(value, Mapping):
         parts = {f"{code}_{part}": each for part, each in value.items() if part != "value"}
         parts.pop(f"{code}_timezone_name", None)
@@ -83,7 +83,7 @@ def flat(code: str, value: Any) -> Row:
 
 
 def user_link(world: World, user_id: int) -> Row:
-    """A user as v1 embeds one."""
+    """A user as v1 embeds it in other rows."""
     user = world.row("users", user_id)
     return {
         "id": user_id,
@@ -97,7 +97,7 @@ def user_link(world: World, user_id: int) -> Row:
 
 
 def person_link(row: Row) -> Row:
-    """A person as v1 embeds one."""
+    """A person as v1 embeds it in other rows."""
     return {
         "active_flag": not row["is_deleted"],
         "name": row["name"],
@@ -110,7 +110,7 @@ def person_link(row: Row) -> Row:
 
 
 def organization_link(world: World, key: Any) -> Row | None:
-    """An organization as v1 embeds one."""
+    """An organization as v1 embeds it in other rows."""
     row = world.tables["organizations"].rows.get(key)
     if row is None:
         return None
@@ -127,7 +127,7 @@ def organization_link(world: World, key: Any) -> Row | None:
 
 
 def person(world: World, row: Row) -> Row:
-    """A whole person in v1 form, as participants carry it."""
+    """A person with all columns in v1 format, as participants contain it."""
     counted = person_counters(world, row)
     org = organization_link(world, row["org_id"])
     for absent in ("marketing_status", "doi_status", "smart_bcc_email"):
@@ -171,7 +171,7 @@ def _activity_dates(world: World, counted: Row) -> Row:
 
 
 def participant(world: World, row: Row) -> Row:
-    """A person's part in a deal, with the whole person inside."""
+    """A participant of a deal with all columns of the person."""
     deal = world.row("deals", row["deal_id"])
     joined = world.row("persons", row["person_id"])
     return {

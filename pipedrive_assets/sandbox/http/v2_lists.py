@@ -1,4 +1,7 @@
-"""Answers of API v2: lists, single records, and what hangs on deals."""
+"""Replies of API v2: lists, single records, and children of deals.
+
+Functions that return a handler take what differs between endpoints; a handler takes the call.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ if TYPE_CHECKING:
     from pipedrive_assets.sandbox.company.world import World
 
 RETENTION = timedelta(days=30)
-# Columns that a parameter of the same name is compared with.
+# Columns that are filtered by a parameter of the same name.
 EQUAL = ("owner_id", "person_id", "org_id", "pipeline_id", "stage_id", "deal_id", "lead_id", "done")
-# What the company's saved filters select, by their ids.
+# Conditions of the company's saved filters, by their ids.
 FILTERS: dict[int, Callable[[Row], bool]] = {
     1: lambda row: row["status"] == "open",
     2: lambda row: row["status"] == "won",
@@ -39,10 +42,12 @@ FILTER_TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """Where the official documents leave open what Pipedrive does, and accounts differ.
+    """Behaviour that the official documentation leaves open and in which accounts differ.
 
-    `lead_pagination`: leads carry their page facts under `pagination`, or flat beside it.
-    `lead_next_start`: leads name the next start. `empty_is_null`: an empty v1 list is null.
+    Attributes:
+        lead_pagination: Whether lists of leads nest their page information under `pagination`.
+        lead_next_start: Whether lists of leads return `next_start`.
+        empty_is_null: Whether `data` of an empty v1 list is null.
     """
 
     lead_pagination: bool = True
@@ -52,7 +57,15 @@ class Habits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A call that was understood: the world it asks, its parameters and the ids in its path."""
+    """A parsed call.
+
+    Attributes:
+        world: The company.
+        now: Time of the call, UTC.
+        habits: Behaviour that the official documentation leaves open.
+        params: Converted parameters by name.
+        keys: Ids in the path.
+    """
 
     world: World
     now: datetime
@@ -62,7 +75,7 @@ class Ask:
 
 
 def body(page: ListPage, view: Callable[[Row], Row]) -> Body:
-    """The envelope of a v2 list."""
+    """Build the body of a v2 list."""
     return {
         "success": True,
         "data": [view(row) for row in page.rows],
@@ -71,7 +84,10 @@ def body(page: ListPage, view: Callable[[Row], Row]) -> Body:
 
 
 def listed(table: str, *, archived: bool | None = None) -> Callable[[Ask], Body]:
-    """The list of a table; `archived` tells which of two lists a row belongs to."""
+    """Make the handler for the list of a table.
+
+    `archived` selects archived rows or others for tables that have two lists.
+    """
 
     def answer(ask: Ask) -> Body:
         column = ask.params.get("sort_by", "id")
@@ -97,7 +113,18 @@ def _wanted(ask: Ask, table: str, *, archived: bool | None) -> Callable[[Row], b
 
 
 def saved_filter(ask: Ask, table: str) -> Callable[[Row], bool]:
-    """What a saved filter selects; it makes the quick filters void."""
+    """Get the condition of a saved filter, which replaces the other filter parameters.
+
+    Args:
+        ask: The call.
+        table: Table of the list.
+
+    Returns:
+        The condition.
+
+    Raises:
+        Refusal: 404 if there is no such filter for the table.
+    """
     number = ask.params["filter_id"]
     found = ask.world.tables["filters"].rows.get(number)
     if found is None or found["type"] != FILTER_TYPES[table]:
@@ -106,7 +133,7 @@ def saved_filter(ask: Ask, table: str) -> Callable[[Row], bool]:
 
 
 def _shown(ask: Ask, table: str) -> Callable[[Row], bool]:
-    """Deleted rows show only where a deals list asks for them, for thirty days."""
+    """Deleted deals are listed for 30 days if `status` requests them, other deleted rows never."""
     if table == "projects":
         statuses = ask.params.get("status", ("open", "completed", "canceled"))
         return lambda row: row["status"] in statuses
@@ -181,7 +208,7 @@ SPECIAL: dict[str, tuple[Callable[[Ask, Row], bool], frozenset[str]]] = {
 
 
 def single(table: str) -> Callable[[Ask], Body]:
-    """One record by its id; a deleted one can be read for thirty days."""
+    """Make the handler for one record by its id; deleted ones are returned for 30 days."""
 
     def answer(ask: Ask) -> Body:
         row = found(ask, table)
@@ -199,7 +226,18 @@ def _key(text: str, table: str) -> Key:
 
 
 def found(ask: Ask, table: str) -> Row:
-    """The row named in the path, or a refusal."""
+    """Find the row whose id is in the path.
+
+    Args:
+        ask: The call.
+        table: Table of the row.
+
+    Returns:
+        The row.
+
+    Raises:
+        Refusal: 404 if there is no such row, 403 if it is hidden from the API token's user.
+    """
     row = ask.world.tables[table].rows.get(_key(ask.keys[0], table))
     if row is None or (
         row.get("is_deleted") and row["update_time"] <= stamp_of(ask.now - RETENTION)
@@ -211,7 +249,7 @@ def found(ask: Ask, table: str) -> Row:
 
 
 def of_deals(table: str, *, paged: bool = True) -> Callable[[Ask], Body]:
-    """Children of up to a hundred deals; unknown deals simply have none."""
+    """Make the handler for children of up to 100 deals; unknown deals have none."""
 
     def answer(ask: Ask) -> Body:
         wanted = ask.params["deal_ids"]
@@ -221,7 +259,7 @@ def of_deals(table: str, *, paged: bool = True) -> Callable[[Ask], Body]:
 
 
 def of_deal(table: str, *, paged: bool = True) -> Callable[[Ask], Body]:
-    """Children of the deal in the path."""
+    """Make the handler for children of one deal."""
 
     def answer(ask: Ask) -> Body:
         deal_id = found(ask, "deals")["id"]
@@ -231,10 +269,20 @@ def of_deal(table: str, *, paged: bool = True) -> Callable[[Ask], Body]:
 
 
 def children(ask: Ask, table: str, wanted: Callable[[Row], bool], *, paged: bool) -> Body:
-    """The rows of a table that are wanted, a page of them or all."""
+    """Build a page of child rows.
+
+    Args:
+        ask: The call.
+        table: Table of the rows.
+        wanted: Filter of the rows.
+        paged: Whether the reply has a cursor.
+
+    Returns:
+        The body of the reply.
+    """
     column = ask.params.get("sort_by", "id")
     ordered = ask.world.tables[table].ordered(column)
-    # Instalments and discounts answer without `additional_data` (official examples).
+    # Replies with installments and discounts have no `additional_data` (official examples).
     params = ask.params if paged else {**ask.params, "limit": ask.params.get("limit", 500)}
     answer = body(
         keyset_page(ordered, wanted, params, column), viewer(ask.world, table, ask.params)
@@ -245,7 +293,7 @@ def children(ask: Ask, table: str, wanted: Callable[[Row], bool], *, paged: bool
 
 
 def unpaged(table: str) -> Callable[[Ask], Body]:
-    """A v2 list without pages: its `additional_data` is null."""
+    """Make the handler for a v2 list without pages; its `additional_data` is null."""
 
     def answer(ask: Ask) -> Body:
         board = ask.params.get("board_id")
@@ -257,7 +305,7 @@ def unpaged(table: str) -> Callable[[Ask], Body]:
 
 
 def fields(entity: str) -> Callable[[Ask], Body]:
-    """The fields of an entity, built-in ones first."""
+    """Make the handler for the field definitions of a table, built-in ones first."""
 
     def answer(ask: Ask) -> Body:
         rows = [*field_definitions.built_in(entity), *ask.world.fields.get(entity, {}).values()]

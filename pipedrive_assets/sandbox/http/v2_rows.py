@@ -1,4 +1,4 @@
-"""Rows as API v2 writes them: optional keys, custom fields and labels as the call asks for them."""
+"""Rows in the format of API v2, with the optional fields and labels that a call requests."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,7 +25,16 @@ HIDDEN = {
 
 
 def viewer(world: World, table: str, params: Mapping[str, Any]) -> Callable[[Row], Row]:
-    """How rows of a table look to a call with these parameters."""
+    """Make the function that converts rows to the format of the reply.
+
+    Args:
+        world: The company.
+        table: Table of the rows.
+        params: Parameters of the call.
+
+    Returns:
+        A function from a row to the row in the reply.
+    """
     hidden = HIDDEN.get(table, ())
     included = params.get("include_fields", ())
     codes = _codes(world, table, params)
@@ -48,7 +57,7 @@ def viewer(world: World, table: str, params: Mapping[str, Any]) -> Callable[[Row
 
 
 def _codes(world: World, table: str, params: Mapping[str, Any]) -> list[str] | None:
-    """The custom fields a call gets, in their order; None for tables that have none."""
+    """Codes of the custom fields to return, in order; None if the table has no custom fields."""
     if table not in world.fields:
         return None
     asked = params.get("custom_fields")
@@ -56,7 +65,7 @@ def _codes(world: World, table: str, params: Mapping[str, Any]) -> list[str] | N
 
 
 def _custom(values: Row | None, codes: list[str], options: Mapping[str, Row]) -> Row | None:
-    # An unset custom field is an explicit null (seen live); now and then the whole map is null.
+    # An unset custom field is an explicit null, and sometimes the whole object is (seen live).
     if values is None:
         return None
     shown = {code: values.get(code) for code in codes}
@@ -81,5 +90,5 @@ def _option_labels(world: World, table: str) -> Mapping[str, Row]:
 
 
 def optional(table: str) -> tuple[str, ...]:
-    """The names a call may put into `include_fields`."""
+    """Names that `include_fields` accepts."""
     return OPTIONAL[table]
