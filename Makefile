@@ -6,35 +6,35 @@ PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 .DEFAULT_GOAL := help
 .PHONY: help try test slow e2e soak check lint format columns openapi docs bench screenshots snapshot audit lock wheel newest clean
 
-help: ## this list
+help: ## list the commands
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "python3 -m venv failed: install Debian's python3-venv"; rm -rf .venv; exit 1; }
-	@echo "Installing what requirements.lock pins (a minute the first time) …"
+	@echo "Installing the packages in requirements.lock (about a minute the first time) …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-try: .venv/installed ## load an invented company into DuckDB; each time a day further
+try: .venv/installed ## load an invented company into DuckDB; each run adds a day
 	@$(BIN)/python -m pipedrive_assets try
 
-test: .venv/installed ## everything that needs no process and no waiting
+test: .venv/installed ## run the tests, except those that take long or start processes
 	@$(BIN)/python -m pytest $(PARALLEL) $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE))
 
-slow: .venv/installed ## the cases that make test leaves out
+slow: .venv/installed ## run the test cases that make test leaves out
 	@$(BIN)/python -m pytest -m "slow and not e2e and not soak" $(PARALLEL)
 
-e2e: .venv/installed ## subprocesses, real ports, a browser
+e2e: .venv/installed ## run the tests that start processes, servers and a browser
 	@$(BIN)/python -m pytest -m e2e -n 2 --dist worksteal
 
-soak: .venv/installed ## every refusal of every endpoint, and a simulated month with many seeds (SOAK_SEEDS=20): hours
+soak: .venv/installed ## test every refusal of every endpoint and a simulated month per seed (SOAK_SEEDS=20); takes hours
 	@$(BIN)/python -m pytest -m soak $(PARALLEL)
 	@SOAK_SEEDS=$${SOAK_SEEDS:-20} $(BIN)/python -m pytest -m e2e $(PARALLEL) pipedrive_assets_tests/e2e/test_month.py
 
-check: lint test slow ## all that CI runs but e2e
+check: lint test slow ## run what CI runs, except e2e
 
-lint: .venv/installed ## lint, format, types, floors, dependencies, spelling, generated files
+lint: .venv/installed ## check style, types, layers, dependencies, spelling and generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -44,30 +44,30 @@ lint: .venv/installed ## lint, format, types, floors, dependencies, spelling, ge
 	@$(BIN)/python tools/columns.py --check
 	@$(BIN)/python tools/docs.py --check
 
-format: .venv/installed ## sort imports, format
+format: .venv/installed ## fix style and format the code
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format .
 
-columns: .venv/installed ## column files anew, from tools/openapi.json and tools/column_overrides.toml
+columns: .venv/installed ## write the column files from tools/openapi.json and tools/column_overrides.toml
 	@$(BIN)/python tools/columns.py
 
-openapi: .venv/installed ## tools/openapi.json anew, from Pipedrive's official documents (FROM=folder)
-	@test -n "$(FROM)" || { echo "Say where the documents are: make openapi FROM=folder"; exit 2; }
+openapi: .venv/installed ## write tools/openapi.json from Pipedrive's official documents (FROM=folder)
+	@test -n "$(FROM)" || { echo "FROM is missing. Run: make openapi FROM=<folder with the documents>"; exit 2; }
 	@$(BIN)/python tools/openapi.py "$(FROM)"
 
-screenshots: .venv/installed ## the pictures in docs anew (needs Debian's chromium)
+screenshots: .venv/installed ## update the pictures in docs (needs Debian's chromium)
 	@SCREENSHOTS=docs/pictures $(BIN)/python -m pytest -n 0 -m e2e pipedrive_assets_tests/e2e/test_browser.py
 
-docs: .venv/installed ## the generated parts of README and docs anew
+docs: .venv/installed ## update the generated parts of README and docs
 	@$(BIN)/python tools/docs.py
 
-bench: .venv/installed ## measure (SIZE=1k|10k|100k deals), and write the table in docs/performance.md
+bench: .venv/installed ## run the benchmark (SIZE=1k|10k|100k deals) and update docs/performance.md
 	@$(BIN)/python -m bench --size $(or $(SIZE),1k)
 
-snapshot: .venv/installed ## the recorded definitions (assets, checks, jobs, schedules, sensors) anew
+snapshot: .venv/installed ## update the snapshot of assets, checks, jobs, schedules and sensors
 	@$(BIN)/python tools/snapshot.py
 
-audit: ## known vulnerabilities of what requirements.lock pins (needs the network)
+audit: ## list known vulnerabilities of the packages in requirements.lock (needs the network)
 	@test -x .audit/bin/pip-audit || { $(PYTHON) -m venv .audit && .audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
 	@.audit/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes --strict --progress-spinner off
 
@@ -75,17 +75,17 @@ audit: ## known vulnerabilities of what requirements.lock pins (needs the networ
 	@$(PYTHON) -m venv .uv
 	@.uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-lock: .uv/bin/uv ## requirements.lock and deploy/requirements.lock (the image) anew, from pyproject.toml (needs the network)
+lock: .uv/bin/uv ## update requirements.lock and deploy/requirements.lock from pyproject.toml (needs the network)
 	@PATH=.uv/bin:$$PATH; $(COMPILE) --extra=dev --output-file=requirements.lock pyproject.toml
 	@PATH=.uv/bin:$$PATH; $(COMPILE) --extra=dagster --extra=charts --extra=dagster-postgres --constraint=requirements.lock --output-file=deploy/requirements.lock pyproject.toml
 
-wheel: .venv/installed ## dist/*.whl, to install elsewhere with pip
+wheel: .venv/installed ## build dist/*.whl, for pip install elsewhere
 	@rm -rf build dist
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	@rm -rf build
 	@ls dist/*.whl
 
-newest: .uv/bin/uv ## the tests with the newest Dagster 1.13 (without dagster-embedded-elt), dlt and DuckDB (needs the network)
+newest: .uv/bin/uv ## run the tests with the newest Dagster 1.13 (without dagster-embedded-elt), dlt and DuckDB (needs the network)
 	@test -x .newest/bin/python || $(PYTHON) -m venv .newest
 	@.uv/bin/uv pip install --quiet --python .newest/bin/python --upgrade --override tools/newest/overrides.txt --extra test --extra charts --extra dagster-dlt --extra dagster-postgres -r pyproject.toml
 	@.uv/bin/uv pip install --quiet --python .newest/bin/python setuptools pyyaml
@@ -93,5 +93,5 @@ newest: .uv/bin/uv ## the tests with the newest Dagster 1.13 (without dagster-em
 	@.uv/bin/uv pip list --python .newest/bin/python | grep -E '^(dagster|dlt|duckdb|python) '
 	@.newest/bin/python -m pytest $(PARALLEL) $(TESTS)
 
-clean: ## remove what is installed and loaded here
+clean: ## remove installed packages, caches and loaded data
 	@rm -rf .venv .audit .uv .newest .dagster build dist data .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""`make bench`: measure, and write the table into docs/performance.md."""
+"""Run the benchmark of one size and write its table to docs/performance.md (`make bench`)."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from bench.floors import Calls, of_lists
+from bench.least import Calls, of_lists
 from bench.table import Line, write
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ Facts = dict[str, Any]
 
 
 class Account:
-    """The account's process."""
+    """The process of the invented account."""
 
     def __init__(self, deals: int, folder: Path) -> None:
         self._process = subprocess.Popen(
@@ -37,28 +37,37 @@ class Account:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.url: str = self._told()["url"]
+        self.url: str = self._answer()["url"]
 
     def order(self, phase: str, instant: datetime, **how: Any) -> Facts:
-        """Begin a phase; returns what the account then holds."""
+        """Begin a phase.
+
+        Args:
+            phase: Name of the phase.
+            instant: Time of the account during the phase.
+            **how: Further keys of the order; see `bench.account.begin_phase`.
+
+        Returns:
+            Number of rows in the account.
+        """
         order = json.dumps({"phase": phase, "instant": instant.isoformat(), **how})
         print(order, file=self._process.stdin, flush=True)
-        return self._told()
+        return self._answer()
 
-    def _told(self) -> Facts:
+    def _answer(self) -> Facts:
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
-            sys.exit("the account's process has ended; see above")
-        told: Facts = json.loads(line)
-        return told
+            sys.exit("The account's process has ended; see its output above.")
+        answer: Facts = json.loads(line)
+        return answer
 
     def close(self) -> None:
-        """End it."""
+        """Stop the process."""
         self._process.communicate()
 
 
 class Bench:
-    """The phases of one size, one after the other, in one warehouse."""
+    """The phases of one size, which run one after the other on one warehouse."""
 
     def __init__(self, size: str, folder: Path) -> None:
         self.folder, self.deals = folder, SIZES[size]
@@ -67,7 +76,7 @@ class Bench:
         self.account = Account(self.deals, folder / "replies")
 
     def run(self) -> None:
-        """All phases."""
+        """Run and measure all phases."""
         facts = self.account.order("first", FIRST, scan=True)
         self._measure("first load, tables with windows", "windowed", "first", of_lists(facts))
         if self.deals <= PLAIN_UP_TO:
@@ -95,7 +104,7 @@ class Bench:
     def _measure(
         self, name: str, work: str, phase: str | None, least: Calls, *, rehearse: bool = False
     ) -> None:
-        """A rehearsal, on a copy of the warehouse, has the replies made before it counts."""
+        """Measure a phase; `rehearse` first runs it on a copy, so that all replies exist."""
         instant = _instant_of(phase or work)
         if rehearse:
             kept = self.warehouse.with_suffix(".kept")
@@ -103,22 +112,22 @@ class Bench:
             self._work(work, instant)
             shutil.move(kept, self.warehouse)
         found = self._work(work, instant)
-        floor = self._floor(phase) if phase else None
-        self._tell(Line(name=name, found=found, least=least, floor=floor))
+        duckdb = self._duckdb(phase) if phase else None
+        self._add(Line(name=name, found=found, least=least, duckdb=duckdb))
 
     def _start(self, name: str, *words: str) -> None:
-        """A whole process, from its start to its end."""
+        """Measure a process from start to end."""
         before, began = _children_cpu(), time.perf_counter()
         subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, check=True)
         wall, cpu = time.perf_counter() - began, _children_cpu() - before
-        self._tell(Line(name=name, found={"wall": wall, "cpu": cpu}))
+        self._add(Line(name=name, found={"wall": wall, "cpu": cpu}))
 
-    def _tell(self, line: Line) -> None:
+    def _add(self, line: Line) -> None:
         self.lines.append(line)
         print(line.row(), flush=True)
 
-    def _floor(self, phase: str) -> Facts:
-        """DuckDB alone, from the replies of a phase."""
+    def _duckdb(self, phase: str) -> Facts:
+        """Measure DuckDB alone on the replies of a phase."""
         alone = self.folder / f"{phase}.duckdb"
         found = _run("replies", warehouse=alone, folder=self.folder / "replies" / phase)
         alone.unlink()
@@ -126,7 +135,7 @@ class Bench:
 
     def _plain(self) -> None:
         found = _run("plain", url=self.account.url, warehouse=self.folder / "plain_dlt.duckdb")
-        self._tell(Line(name="the same by the plainest dlt pipeline", found=found))
+        self._add(Line(name="the same with a minimal dlt pipeline", found=found))
 
     def _work(self, work: str, instant: datetime) -> Facts:
         return _run(
@@ -159,16 +168,16 @@ def _run(work: str, **named: object) -> Facts:
         _python("bench.work", work, **named), cwd=ROOT, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        sys.exit(f"{done.stderr}\n{work} failed, see above")
+        sys.exit(f"{done.stderr}\n{work} failed; see its output above.")
     found: Facts = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
 def main() -> None:
-    """Measure one size, and renew its table."""
+    """Run the benchmark of one size and update its table."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="1k")
-    parser.add_argument("--keep", type=Path, help="a folder for replies and warehouse, kept")
+    parser.add_argument("--keep", type=Path, help="folder to keep replies and warehouse in")
     arguments = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:

@@ -1,8 +1,8 @@
-"""The invented account, in a process of its own: replies are made once, kept on disk, and given
-from there, so that the account is not what is measured.
+"""The invented account in a separate process, with prepared replies on disk.
 
-It serves on a port of this machine, takes one order a line (`phase instant [verb]`), and answers
-each with a line of JSON: how many rows its lists now hold.
+Replies are made once and then read from disk, so that measurements do not include making them. The
+process listens on a local port. It reads orders from standard input, one JSON object per line, and
+answers each with a line of JSON: the numbers of rows in the account.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from pipedrive_assets.sandbox.exchange import Call, Reply
 
 NO_LIMIT = Limits(burst=10**9, daily_tokens=10**12)
 CHANGED = 0.02
-"""Share of the rows that a day changes."""
+"""Share of the rows that change on a day."""
 
 EDITED = {
     "deals": "title",
@@ -42,7 +42,7 @@ Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class Recorder:
-    """A sandbox whose replies are kept in `folder/<phase>/<path>/`."""
+    """A sandbox that stores its replies in `folder/<phase>/<path>/`."""
 
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self.sandbox, self.folder, self.phase = sandbox, folder, ""
@@ -50,12 +50,12 @@ class Recorder:
         self._lock = Lock()
 
     def begin(self, phase: str) -> None:
-        """Forget the replies of the phase before; their files stay."""
+        """Begin a phase without stored replies; the files of earlier phases stay."""
         self.phase = phase
         self._known.clear()
 
     def answer(self, call: Call) -> Reply:
-        """The reply that was given to the same question before, or a new one."""
+        """Return the stored reply to a call, or make and store it."""
         key = call.path, tuple(sorted(call.params))
         known = self._known.get(key)
         if known is None:
@@ -73,8 +73,8 @@ class Recorder:
         return Reply(status=reply.status, headers=reply.headers, body=b""), file
 
 
-def walk_lists(recorder: Recorder) -> None:
-    """Have every page of every list made that a first load and a reconciliation ask for."""
+def read_lists(recorder: Recorder) -> None:
+    """Make all pages that a first load or a reconciliation requests."""
     client = Client(
         base_url="https://sandbox.invalid",
         api_token=recorder.sandbox.api_token,
@@ -90,9 +90,7 @@ def walk_lists(recorder: Recorder) -> None:
 
 
 def live_a_day(world: World, until: datetime) -> None:
-    """Let the account live up to `until`, and edit its share of rows besides, spread over the
-    hours.
-    """
+    """Advance the account to `until`, and edit its share of rows, spread over 24 hours."""
     rng, hours = Random(2), 24
     edits = {
         name: rng.sample(world.ids(name), max(1, round(len(world.ids(name)) * CHANGED)))
@@ -115,7 +113,7 @@ def _edit(world: World, name: str, key: Any, text: str) -> None:
 
 
 def listed(world: World, since: str | None) -> dict[str, int]:
-    """Rows on each list, or those of them that changed since a moment."""
+    """Count the rows of each list, or those changed since a time."""
     return {
         endpoint.path: sum(_is_on(entity, endpoint, row, since) for row in _rows(world, entity))
         for entity in ENTITIES
@@ -138,7 +136,7 @@ def _is_on(entity: Entity, endpoint: Endpoint, row: Any, since: str | None) -> b
 
 
 def facts(world: World, since: str | None) -> dict[str, Any]:
-    """What floors are computed from; of deals also how many have children to read."""
+    """Count the rows in lists, the deals, and the deals with children."""
     deals = [
         row
         for row in world.tables["deals"].rows.values()
@@ -154,20 +152,29 @@ def facts(world: World, since: str | None) -> dict[str, Any]:
     }
 
 
-def obey(recorder: Recorder, order: dict[str, Any]) -> dict[str, Any]:
-    """Begin a phase: at its instant, after a day of changes or not, its pages made or not."""
+def begin_phase(recorder: Recorder, order: dict[str, Any]) -> dict[str, Any]:
+    """Begin a phase as an order says.
+
+    Args:
+        recorder: The account.
+        order: `phase` and `instant`; optionally `changes` (edit rows for a day first), `scan` (make
+            the pages of all lists) and `since` (count rows changed since then only).
+
+    Returns:
+        Number of rows in the account; see `facts`.
+    """
     world, instant = recorder.sandbox.world, datetime.fromisoformat(order["instant"])
     if order.get("changes"):
         live_a_day(world, instant)
     world.advance(instant)
     recorder.begin(order["phase"])
-    if order.get("walk"):
-        walk_lists(recorder)
+    if order.get("scan"):
+        read_lists(recorder)
     return facts(world, order.get("since"))
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve the account until standard input ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--deals", type=int, required=True)
     parser.add_argument("--instant", type=datetime.fromisoformat, required=True)
@@ -178,7 +185,7 @@ def main() -> None:
     with serve(recorder) as server:  # type: ignore[arg-type]
         print(json.dumps({"url": server.url}), flush=True)
         for line in sys.stdin:
-            print(json.dumps(obey(recorder, json.loads(line))), flush=True)
+            print(json.dumps(begin_phase(recorder, json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

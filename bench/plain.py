@@ -1,4 +1,4 @@
-"""What the plainest dlt pipeline is told of Pipedrive's lists."""
+"""Configuration of a minimal pipeline with dlt's REST API source, for comparison."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from unittest import mock
 
 import requests
 
-from bench.floors import cost_of
+from bench.least import cost_of
 from pipedrive_assets.registry import ENTITIES, Entity, Kind
 
 
 def resources() -> list[Any]:
-    """A resource per windowed table and list, merged on its key."""
+    """Configure one resource per windowed table and list, merged by key."""
     return [
         {
             "name": f"{entity.name}{'_archived' if listing is entity.archived else ''}",
@@ -57,7 +57,7 @@ def _paginator(entity: Entity) -> Any:
 
 @contextlib.contextmanager
 def requests_in() -> Iterator[dict[str, int]]:
-    """Count the requests that are sent inside, and their tokens."""
+    """Count the requests sent within the context and their tokens."""
     counted = {"requests": 0, "tokens": 0}
     send = requests.Session.send
 

@@ -1,4 +1,4 @@
-"""Statements by which DuckDB alone reads recorded replies into typed tables."""
+"""SQL with which DuckDB alone reads stored replies into typed tables."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ Tree = dict[str, "str | Tree"]
 
 
 def statements(folder: Path) -> Iterator[str]:
-    """One statement per table of which there are replies."""
+    """Yield one statement per table that has stored replies."""
     for entity in ENTITIES:
         paths = [endpoint.path for endpoint in entity.endpoints]
         patterns = [re.escape(path.replace("/", ".")).replace(r"\{id\}", r"\d+") for path in paths]

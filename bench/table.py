@@ -1,4 +1,4 @@
-"""The table in docs/performance.md."""
+"""Tables of measurements in docs/performance.md."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from bench.floors import Calls
+from bench.least import Calls
 
 COLUMNS = (
     *("", "rows", "requests (least)", "tokens (least)"),
@@ -19,20 +19,25 @@ HEAD = (f"| {' | '.join(COLUMNS)} |", f"|---{'|--:' * (len(COLUMNS) - 1)}|")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What was measured, beside the least calls that it takes, and what DuckDB alone takes for the
-    same replies.
+    """One line of the table.
+
+    Attributes:
+        name: What was measured.
+        found: The measurements by name.
+        least: Fewest calls that are possible.
+        duckdb: Measurements of DuckDB alone on the same replies.
     """
 
     name: str
     found: dict[str, Any]
     least: Calls | None = None
-    floor: dict[str, Any] | None = None
+    duckdb: dict[str, Any] | None = None
 
     def row(self) -> str:
-        """A row of the table."""
+        """Format the line as a row of the table."""
         found, rows = self.found, self.found.get("rows")
         least = self.least or Calls()
-        alone = self.floor or {}
+        alone = self.duckdb or {}
         cells = [
             self.name,
             _number(rows),
@@ -54,22 +59,32 @@ def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _beside(text: str, floor: str) -> str:
-    return f"{text} ({floor})" if floor else text
+def _beside(text: str, reference: str) -> str:
+    return f"{text} ({reference})" if reference else text
 
 
 def write(path: Path, size: str, lines: Sequence[Line], seconds: float) -> None:
-    """Put the table in the place of the one before, between its two marks."""
+    """Replace the table of one size in a file.
+
+    Args:
+        path: File with the marks `<!-- bench SIZE -->` and `<!-- /bench SIZE -->`.
+        size: Name of the size.
+        lines: Lines of the table.
+        seconds: Duration of the benchmark.
+
+    Raises:
+        SystemExit: If the file has no marks for the size.
+    """
     begin, end = f"<!-- bench {size} -->\n", f"<!-- /bench {size} -->"
     text = path.read_text("utf-8")
     before, found, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
-        raise SystemExit(f"{path} has no place for the table of {size}")
-    told = (
+        raise SystemExit(f"{path} has no marks <!-- bench {size} --> and <!-- /bench {size} -->")
+    heading = (
         f"{size} deals. {datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores of "
         f"{platform.machine()} (load {os.getloadavg()[0]:.1f} at the end), "
-        f"Python {platform.python_version()}; all of it took {seconds:.0f} s."
+        f"Python {platform.python_version()}; the benchmark took {seconds:.0f} s."
     )
-    table = "\n".join([told, "", *HEAD, *(line.row() for line in lines)])
+    table = "\n".join([heading, "", *HEAD, *(line.row() for line in lines)])
     path.write_text(f"{before}{begin}{table}\n{end}{after}", "utf-8")

@@ -1,4 +1,7 @@
-"""One measured piece of work, in a process of its own: prints a line of JSON."""
+"""One measured task in a separate process; the result is a line of JSON.
+
+Each task function imports and prepares what it needs, and returns the function to measure.
+"""
 
 import argparse
 import json
@@ -13,11 +16,11 @@ from typing import Any
 
 Counts = dict[str, int]
 MEGABYTE = 1024 if sys.platform != "darwin" else 1024 * 1024
-API_TOKEN = "sandbox"  # noqa: S105 - opens nothing but the invented account
+API_TOKEN = "sandbox"  # noqa: S105 - valid for the invented account only
 
 
 def load(arguments: argparse.Namespace) -> Callable[[], Counts]:
-    """A load of the windowed tables, or of all that are loaded by default."""
+    """Prepare a load of the windowed tables, or of all default tables."""
     from pipedrive_assets.load import LoadRequest
     from pipedrive_assets.load import load as load_tables
     from pipedrive_assets.registry import DEFAULT_ENTITIES, Kind
@@ -40,7 +43,7 @@ def load(arguments: argparse.Namespace) -> Callable[[], Counts]:
 
 
 def reconcile(arguments: argparse.Namespace) -> Callable[[], Counts]:
-    """A reconciliation of the windowed tables."""
+    """Prepare a reconciliation of the windowed tables."""
     from pipedrive_assets.load import ReconcileRequest, reconcilable
     from pipedrive_assets.load import reconcile as reconcile_tables
     from pipedrive_assets.registry import DEFAULT_ENTITIES
@@ -58,7 +61,7 @@ def reconcile(arguments: argparse.Namespace) -> Callable[[], Counts]:
 
 
 def job(arguments: argparse.Namespace) -> Callable[[], Counts]:
-    """The default job, by Dagster in this process."""
+    """Prepare a run of the default job by Dagster in this process."""
     os.environ.update(
         PIPEDRIVE_BASE_URL=arguments.url,
         PIPEDRIVE_API_TOKEN=API_TOKEN,
@@ -92,7 +95,7 @@ def _whole(metadata: Any, name: str) -> int:
 
 
 def plain(arguments: argparse.Namespace) -> Callable[[], Counts]:
-    """The plainest dlt pipeline: its REST API source, defaults all over, the same lists."""
+    """Prepare a minimal dlt pipeline that reads the same lists with default options."""
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     os.environ["RUNTIME__LOG_LEVEL"] = "ERROR"
     import dlt
@@ -127,7 +130,7 @@ def plain(arguments: argparse.Namespace) -> Callable[[], Counts]:
 
 
 def replies(arguments: argparse.Namespace) -> Callable[[], Counts]:
-    """DuckDB alone: the same replies from disk into typed tables."""
+    """Prepare the load of stored replies into typed tables by DuckDB alone."""
     import duckdb
 
     from bench.replies import statements
@@ -172,7 +175,7 @@ WORK: dict[str, Callable[[argparse.Namespace], Callable[[], Counts]]] = {
 
 
 def main() -> None:
-    """Do it, measured from after the imports to the end."""
+    """Run a task and measure it after its imports."""
     parser = argparse.ArgumentParser()
     parser.add_argument("work", choices=WORK)
     parser.add_argument("--url", default="")

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from bench.account import Recorder, facts, live_a_day, walk_lists
-from bench.floors import Calls, of_lists
+from bench.account import Recorder, facts, live_a_day, read_lists
+from bench.least import Calls, of_lists
 from bench.replies import statements
 from bench.table import Line, write
 from pipedrive_assets.registry import DEFAULT_ENTITIES, ENTITIES, Kind
@@ -41,7 +41,7 @@ def test_duckdb_alone_reads_every_recorded_row(office: Office, tmp_path) -> None
 
     recorder = Recorder(office.sandbox, tmp_path)
     recorder.begin("first")
-    walk_lists(recorder)
+    read_lists(recorder)
     with duckdb.connect() as connection:
         counts = [
             connection.execute(each).fetchall()[0][0] for each in statements(tmp_path / "first")
@@ -56,7 +56,7 @@ def test_the_table_takes_the_place_of_the_one_before(tmp_path) -> None:
     page = tmp_path / "performance.md"
     page.write_text("before\n<!-- bench 1k -->\nold\n<!-- /bench 1k -->\nafter\n")
     found = {"rows": 1000, "requests": 3, "tokens": 30, "wall": 2.0, "cpu": 1.5, "peak": 99}
-    line = Line(name="first", found=found, least=Calls(requests=2, tokens=20), floor=found)
+    line = Line(name="first", found=found, least=Calls(requests=2, tokens=20), duckdb=found)
     write(page, "1k", [line], 60)
     text = page.read_text()
     assert "| first | 1,000 | 3 (2) | 30 (20) | 2.00 (2.00) | 1.50 (1.50) | 99 | 500 |" in text

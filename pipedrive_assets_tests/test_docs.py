@@ -28,8 +28,8 @@ def test_what_is_cited_in_vain_is_named(tool):
     text = "[a](b.md) [c](https://d.test/e.md) [f](seeds.md#g) (`test_h`, `test_i`)"
 
     assert [
-        "docs/a.md cites test_h, and there is no such test",
-        "docs/a.md links to b.md, and there is no such file",
+        "docs/a.md cites test_h, but this test does not exist",
+        "docs/a.md links to b.md, but this file does not exist",
     ] == tool["false_citations"]({"docs/a.md": text}, {"test_i"})
 
 
@@ -38,4 +38,4 @@ def test_a_surprise_that_no_test_holds_is_named(tool):
         "# T\n\n1. **A.** (`test_a`)\n2. **B.**\n   And more.\n\n## More\n\n3. **C.** (`test_c`)\n"
     )
 
-    assert ["docs/behaviors.md: entry 2 names no test"] == tool["untested_behaviors"](text)
+    assert ["docs/behaviors.md: entry 2 cites no test"] == tool["untested_behaviors"](text)

@@ -1,4 +1,4 @@
-"""Pipedrive in a plain dlt pipeline: pipedrive_pipeline.py [all | selected | since | days]."""
+"""Examples of dlt pipelines: pipedrive_pipeline.py [all | selected | since | days]."""
 
 import sys
 
@@ -8,21 +8,21 @@ from pipedrive_assets.dlt_source import pipedrive_source, unfinished
 
 
 def pipedrive_pipeline() -> dlt.Pipeline:
-    """The pipeline of all examples."""
+    """Create the pipeline that all examples use."""
     return dlt.pipeline(
         pipeline_name="pipedrive", destination="duckdb", dataset_name="pipedrive_data"
     )
 
 
 def load_all() -> None:
-    """Load every table: the first time its whole history, later what changed."""
+    """Load all tables: their whole history first, changes in later runs."""
     pipeline = pipedrive_pipeline()
     load_info = pipeline.run(pipedrive_source())
     print(load_info)
 
 
 def load_selected() -> None:
-    """Load some tables; `custom_fields_mapping` tells which column holds which custom field."""
+    """Load some tables; `custom_fields_mapping` maps columns to custom fields."""
     pipeline = pipedrive_pipeline()
     source = pipedrive_source().with_resources(
         "products", "deals", "deals_participants", "custom_fields_mapping"
@@ -32,7 +32,7 @@ def load_selected() -> None:
 
 
 def load_from_start_date() -> None:
-    """Load activities that changed since a date, and all deals, in one run."""
+    """Load activities changed since a date, and all deals, in one run."""
     pipeline = pipedrive_pipeline()
     activities = pipedrive_source(since_timestamp="2023-03-01 00:00:00Z").with_resources(
         "activities", "custom_fields_mapping"
@@ -43,8 +43,9 @@ def load_from_start_date() -> None:
 
 
 def load_over_several_days() -> None:
-    """Load an account whose history costs more API tokens than it has in a day: what was read when
-    they are spent is loaded, and the run of the next day goes on from there.
+    """Load an account whose history costs more API tokens than one day has.
+
+    A run loads what it read until the tokens were used up; the run of the next day continues.
     """
     pipeline = pipedrive_pipeline()
     load_info = pipeline.run(pipedrive_source(keep_partial=True))

@@ -1,9 +1,9 @@
-"""Write the column files, each with its page in Pipedrive's reference.
+"""Write the column files, which hold each table's columns and its page in Pipedrive's reference.
 
     .venv/bin/python tools/columns.py [--check]
 
-It reads `openapi.json` beside this file, which holds the facts of the official documents
-(`make openapi`). `column_overrides.toml` has what the documents leave out or get wrong.
+Sources are `openapi.json` in this folder, which has facts from the official documents
+(`make openapi`), and `column_overrides.toml`, which has what the documents omit or get wrong.
 """
 
 import argparse
@@ -23,7 +23,7 @@ else:
     try:
         import tomli as tomllib
     except ImportError:
-        sys.exit("Python 3.10 reads no TOML by itself: pip install tomli.")
+        sys.exit("Python 3.10 needs tomli to read TOML. Run `pip install tomli`.")
 
 FACTS = Path(__file__).with_name("openapi.json")
 OVERRIDES = Path(__file__).with_name("column_overrides.toml")
@@ -39,13 +39,13 @@ FORMS = {
 }
 
 RESHAPED = {"participant", "flow", "definition", "mapping"}
-"""Shapes whose rows are made here, so that no document tells their columns."""
+"""Shapes of rows that this project builds, so that no document lists their columns."""
 
 ADDRESS_PARTS = (
     *("value", "country", "admin_area_level_1", "admin_area_level_2", "locality", "sublocality"),
     *("route", "street_number", "subpremise", "postal_code", "formatted_address"),
 )
-"""The last one is sent (official migration guide) but missing from the schemas."""
+"""Keys of an address. The schemas omit the last one, which the migration guide has."""
 
 Json = Mapping[str, Any]
 ColumnMap = dict[str, dict[str, str]]
@@ -53,13 +53,13 @@ ColumnMap = dict[str, dict[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The columns of one entity: its own and those of its lists."""
+    """Columns of one table and of the lists in its rows."""
 
     columns: ColumnMap
     lists: dict[str, ColumnMap]
 
     def matching(self, path: str) -> Iterator[tuple[ColumnMap, str]]:
-        """Find the columns that a general `column`, `list.column` or `__leaf` describes."""
+        """Yield the columns that match `column`, `list.column` or the ending `__leaf`."""
         for name, columns in {"": self.columns, **self.lists}.items():
             for column in columns:
                 whole = f"{name}.{column}" if name else column
@@ -67,7 +67,7 @@ class Found:
                     yield columns, column
 
     def table(self, path: str) -> tuple[ColumnMap, str]:
-        """Where an override's `column` or `list.column` belongs."""
+        """Find the table to which an override's `column` or `list.column` belongs."""
         if "." not in path:
             return self.columns, path
         name, column = path.split(".", 1)
@@ -76,21 +76,21 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """The facts of the official documents, read once."""
+    """Facts from the official documents."""
 
     operations: Mapping[str, Json]
 
     def operation(self, endpoint: Endpoint) -> Json:
-        """Find the facts of a list's GET."""
+        """Return the facts of an endpoint."""
         return self.operations[endpoint.path.removeprefix("api/")]
 
     def page(self, entity: Entity) -> str:
-        """Name the page of Pipedrive's API reference that tells of an entity's list."""
+        """Return the page of an endpoint in Pipedrive's API reference."""
         page: str = self.operation(entity.endpoints[0])["page"]
         return page
 
     def example_rows(self, endpoint: Endpoint, nested: str | None) -> list[Any]:
-        """Find the rows of the official example answer; none when there is no example."""
+        """Return the rows of the official example reply; empty without an example."""
         rows = self.operation(endpoint).get("example", {}).get("data")
         if nested and isinstance(rows, dict):
             rows = rows.get(nested)
@@ -98,23 +98,23 @@ class Documents:
 
 
 def read_documents(file: Path) -> Documents:
-    """Read the facts; where a list is missing, the run ends with a sentence."""
+    """Read the facts; exit with an error if an endpoint is missing."""
     try:
         operations = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
-        sys.exit(f"{file} is missing: run make openapi FROM=folder-with-the-documents.")
+        sys.exit(f"{file} is missing. Run `make openapi FROM=<folder with the documents>`.")
     for entity in ENTITIES:
         for endpoint in entity.endpoints:
             if endpoint.path.removeprefix("api/") not in operations:
                 sys.exit(
-                    f"{file.name} does not have {endpoint.path}, the list of {entity.name}: "
-                    "run make openapi FROM=folder-with-the-documents."
+                    f"{file.name} does not have {endpoint.path}, the list of {entity.name}. "
+                    "Run `make openapi FROM=<folder with the documents>`."
                 )
     return Documents(operations=operations)
 
 
 def resolved(schema: Json) -> dict[str, Any]:
-    """Lay the `allOf` parts of a schema into one."""
+    """Merge the `allOf` parts of a schema."""
     whole = {key: value for key, value in schema.items() if key != "allOf"}
     for part in map(resolved, schema.get("allOf", ())):
         properties = {**whole.get("properties", {}), **part.get("properties", {})}
@@ -125,7 +125,7 @@ def resolved(schema: Json) -> dict[str, Any]:
 
 
 def item_properties(operation: Json, nested: str | None) -> dict[str, Any]:
-    """List what the schema says a row of the answer holds."""
+    """Return the properties that the schema of a reply has for a row."""
     answer = resolved(operation["answer"])
     rows = resolved(answer["properties"]["data"])
     if nested:
@@ -134,13 +134,13 @@ def item_properties(operation: Json, nested: str | None) -> dict[str, Any]:
 
 
 def included(operation: Json) -> list[str]:
-    """List the names `include_fields` takes."""
+    """List the names that `include_fields` accepts."""
     names: list[str] = operation["parameters"].get("include_fields", {}).get("enum", [])
     return names
 
 
 def sampled(name: str, value: object) -> Json:
-    """Make a schema for a key that only an example or a parameter names."""
+    """Build a schema for a key that only an example or a parameter has."""
     if value is None:
         return {"type": "integer" if name.endswith(("_id", "_count")) else "string"}
     kind = SAMPLED.get(type(value), "string")
@@ -150,7 +150,7 @@ def sampled(name: str, value: object) -> Json:
 
 
 def completed(properties: Json, values: Iterable[object]) -> dict[str, Any]:
-    """Add to the schema's properties what only the examples or our knowledge name."""
+    """Add keys that only examples have, and missing parts of addresses, to the properties."""
     whole = dict(properties)
     for value in values:
         for name, held in value.items() if isinstance(value, dict) else ():
@@ -162,7 +162,17 @@ def completed(properties: Json, values: Iterable[object]) -> dict[str, Any]:
 
 
 def scalar_type(name: str, schema: Json, values: Iterable[object]) -> str:
-    """Find a plain value's type: the declared one, else what samples, format or name say."""
+    """Determine the type of a column without inner objects.
+
+    Args:
+        name: Name of the column; its ending is the last resort.
+        schema: Schema of the column. Samples take precedence over its format, but not over a
+            declared number or boolean.
+        values: Sample values.
+
+    Returns:
+        The column type.
+    """
     if schema.get("type") in DECLARED:
         return DECLARED[schema["type"]]
     texts = [value for value in values if isinstance(value, str) and value]
@@ -174,7 +184,17 @@ def scalar_type(name: str, schema: Json, values: Iterable[object]) -> str:
 
 
 def found_in(properties: Json, values: list[Any], *, prefix: str = "", top: bool = True) -> Found:
-    """Columns of an object: inner objects flattened, lists apart, free-form content as JSON."""
+    """Determine the columns of an object: inner objects flattened, lists separate, the rest JSON.
+
+    Args:
+        properties: Schema of the object by key.
+        values: Sample objects.
+        prefix: Prefix of the column names.
+        top: Whether the object is a row, whose lists get tables.
+
+    Returns:
+        The columns and lists.
+    """
     found = Found(columns={}, lists={})
     for name, raw in completed(properties, values).items():
         part = resolved(raw)
@@ -193,7 +213,7 @@ def found_in(properties: Json, values: list[Any], *, prefix: str = "", top: bool
 
 
 def list_columns(items: Json, lists: Iterable[object]) -> ColumnMap:
-    """Columns of a list's items; plain items land in `value`, as dlt names it."""
+    """Determine the columns of a list's items; plain items are in `value`, as dlt names it."""
     schema = resolved(items)
     values = [item for held in lists if isinstance(held, list) for item in held]
     if "properties" in schema:
@@ -204,7 +224,7 @@ def list_columns(items: Json, lists: Iterable[object]) -> ColumnMap:
 
 
 def documented(documents: Documents, entity: Entity) -> Found:
-    """Gather what the documents say about an entity; nothing about one that we reshape."""
+    """Collect the documented columns of a table; none if this project builds its rows."""
     if entity.shape in RESHAPED:
         return Found(columns={}, lists={})
     properties: dict[str, Any] = {}
@@ -219,7 +239,16 @@ def documented(documents: Documents, entity: Entity) -> Found:
 
 
 def overridden(found: Found, overrides: Mapping[str, Json], entity: Entity) -> Found:
-    """Apply the general descriptions and the entity's own overrides."""
+    """Apply the general overrides and those of one table.
+
+    Args:
+        found: Columns from the documents; they are changed in place.
+        overrides: Content of the overrides file.
+        entity: The table.
+
+    Returns:
+        The columns.
+    """
     for path, general in overrides.get("*", {}).items():
         for table, column in found.matching(path):
             table[column] |= general
@@ -227,16 +256,16 @@ def overridden(found: Found, overrides: Mapping[str, Json], entity: Entity) -> F
         table, column = found.table(path)
         if own.get("drop"):
             if table.pop(column, None) is None:
-                sys.exit(f"{OVERRIDES.name}: {entity.name} has no {path} to drop.")
+                sys.exit(f"{OVERRIDES.name}: {entity.name} has no column {path} to drop.")
             continue
         table[column] = {**table.get(column, {}), **own}
         if "type" not in table[column]:
-            sys.exit(f"{OVERRIDES.name}: {entity.name}.{path} is in no document and has no type.")
+            sys.exit(f"{OVERRIDES.name}: {entity.name}.{path} is undocumented and needs a type.")
     return found
 
 
 def file_text(content: Any, *, depth: int = 0) -> str:
-    """Write the JSON out, a column a line."""
+    """Format as JSON with one column per line."""
     if not isinstance(content, dict) or not any(isinstance(v, dict) for v in content.values()):
         return json.dumps(content, ensure_ascii=False)
     pad = "  " * depth
@@ -248,7 +277,7 @@ def file_text(content: Any, *, depth: int = 0) -> str:
 
 
 def expected_files() -> dict[Path, str]:
-    """Make every column file's text."""
+    """Build the text of all column files by path."""
     documents = read_documents(FACTS)
     overrides = tomllib.loads(OVERRIDES.read_text("utf-8"))
     files = {}
@@ -264,13 +293,13 @@ def expected_files() -> dict[Path, str]:
 
 
 def differing(files: Mapping[Path, str]) -> list[Path]:
-    """Files that are missing, hold something else, or belong to no entity."""
+    """List files that are missing, differ, or belong to no table."""
     changed = [p for p, text in files.items() if not p.exists() or p.read_text("utf-8") != text]
     return sorted([*changed, *(set(TARGET.glob("*.json")) - set(files))])
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the files, or with `--check` say which ones differ."""
+    """Write the files, or print which ones differ (`--check`)."""
     parser = argparse.ArgumentParser(description="Write the column files from openapi.json.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 on differences")
     options = parser.parse_args(arguments)

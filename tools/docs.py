@@ -1,9 +1,11 @@
-"""The generated parts of README and docs (settings, tables), and what all of them cite.
+"""Write the generated parts of README and docs, and check what these files cite.
 
-`tools/docs.py` writes the parts, `--check` names the files that would change and exits 1. A
-generated part stands between `<!-- name -->` and `<!-- /name -->`. Either way it exits 1 where a
-document cites a test or links to a file that does not exist, or where an entry of
-docs/behaviors.md cites no test.
+    .venv/bin/python tools/docs.py [--check]
+
+A generated part is the text between `<!-- name -->` and `<!-- /name -->`. With `--check` the tool
+writes nothing, prints the files that would change and exits with 1. It also exits with 1 if a page
+cites a test or links to a file that does not exist, or if an entry of docs/behaviors.md cites no
+test.
 """
 
 import re
@@ -31,7 +33,7 @@ HOW = {
 
 
 def settings_table() -> str:
-    """Every setting with its default and meaning."""
+    """Format all settings with their defaults and descriptions."""
     rows = [
         f"| `{name}` | {'' if row.default in (None, '') else f'`{row.default}`'} "
         f"| {row.description} |"
@@ -41,7 +43,7 @@ def settings_table() -> str:
 
 
 def entity_table() -> str:
-    """Every table that is loaded by default in a line, for README."""
+    """Format the tables that are loaded by default, for README."""
     rows = [
         f"| `{entity.name}` | {_doc(entity)} | {HOW[entity.kind]} | {_cost(entity)} |"
         for entity in DEFAULT_ENTITIES
@@ -50,7 +52,7 @@ def entity_table() -> str:
 
 
 def optional_tables() -> str:
-    """The names of all other tables, by what they are read for."""
+    """List the names of the optional tables, grouped by what they are read for."""
     groups: dict[str, list[str]] = {}
     for entity in ENTITIES:
         if entity.optional:
@@ -75,7 +77,7 @@ def _doc(entity: Entity) -> str:
 
 
 def entity_pages() -> str:
-    """Every table with endpoint, key, cursor, cost, children and its described columns."""
+    """Format all tables with endpoint, key, cursor, cost, children and columns."""
     return "\n\n".join(_entity_page(entity) for entity in ENTITIES)
 
 
@@ -126,7 +128,7 @@ def _column_rows(entity: Entity) -> list[str]:
 
 
 def derived_pages() -> str:
-    """Every derived table with what it reads and its columns."""
+    """Format all derived tables with their inputs and columns."""
     return "\n\n".join(_derived_page(table) for table in DERIVED_TABLES)
 
 
@@ -152,7 +154,7 @@ def _derived_page(table: DerivedTable) -> str:
 
 
 def view_pages() -> str:
-    """Every readable view with its columns; custom fields are the account's own."""
+    """Format all readable views with their columns, without custom fields."""
     return "\n\n".join(_view_page(view) for view in VIEWS)
 
 
@@ -183,7 +185,7 @@ def _view_page(view: View) -> str:
 
 
 def added_columns(view: View) -> list[str]:
-    """The columns that a readable view has beside those of its table."""
+    """List the columns that a readable view adds to its table."""
     query = view.query.format_map(_Placeholders())
     shown = parse_one(query, read="duckdb", into=exp.Select).expressions
     named = [each.alias for each in shown if each.alias]
@@ -191,7 +193,7 @@ def added_columns(view: View) -> list[str]:
 
 
 class _Placeholders(dict[str, str]):
-    """`{deals}` in a query becomes the identifier `deals`; the columns of options are left out."""
+    """Mapping that replaces `{deals}` by the identifier `deals`, and drops option columns."""
 
     def __missing__(self, name: str) -> str:
         return "" if name.startswith("option_") else name
@@ -206,40 +208,51 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
 
 
 def renewed(text: str, parts: dict[str, Callable[[], str]]) -> str:
-    """The text with its generated parts anew; ValueError where one has no place."""
+    """Replace the generated parts of a text.
+
+    Args:
+        text: The text of a file.
+        parts: Functions that generate the parts, by name.
+
+    Returns:
+        The new text.
+
+    Raises:
+        ValueError: If the text has no place for a part.
+    """
     for name, make in parts.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not (found and closed):
-            raise ValueError(f"there is no place for {name!r}")
+            raise ValueError(f"The file has no marks <!-- {name} --> and <!-- /{name} -->.")
         text = f"{before}{begin}{make()}\n{end}{after}"
     return text
 
 
 def documents() -> dict[str, str]:
-    """README and everything in docs, by path."""
+    """Read README and all pages of docs, by path."""
     paths = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     return {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in paths}
 
 
 def defined_tests() -> set[str]:
-    """The names of all tests there are."""
+    """List the names of all tests."""
     files = (ROOT / "pipedrive_assets_tests").rglob("test_*.py")
     source = "\n".join(path.read_text("utf-8") for path in files)
     return set(re.findall(r"^def (test_\w+)", source, re.MULTILINE))
 
 
 def false_citations(texts: dict[str, str], tests: set[str]) -> list[str]:
-    """What the documents cite and is not there, a sentence each."""
+    """List cited tests and linked files that do not exist, one sentence each."""
     missing = [
-        f"{name} cites {cited}, and there is no such test"
+        f"{name} cites {cited}, but this test does not exist"
         for name, text in texts.items()
         for cited in re.findall(r"`(test_\w+)`", text)
         if cited not in tests
     ]
     links = [
-        f"{name} links to {link}, and there is no such file"
+        f"{name} links to {link}, but this file does not exist"
         for name, text in texts.items()
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
         if not (ROOT / name).parent.joinpath(link).exists()
@@ -248,16 +261,16 @@ def false_citations(texts: dict[str, str], tests: set[str]) -> list[str]:
 
 
 def untested_behaviors(text: str) -> list[str]:
-    """The entries of docs/behaviors.md that no test holds."""
+    """List the entries of docs/behaviors.md that cite no test."""
     return [
-        f"docs/behaviors.md: entry {entry.split('.')[0]} names no test"
+        f"docs/behaviors.md: entry {entry.split('.')[0]} cites no test"
         for entry in re.split(r"\n(?=\d+\. |## )", text)
         if entry[:1].isdigit() and "`test_" not in entry
     ]
 
 
 def main(arguments: list[str]) -> int:
-    """Write, or check."""
+    """Write or check the generated parts, and check the citations."""
     texts = documents()
     wrong = false_citations(texts, defined_tests())
     wrong += untested_behaviors(texts["docs/behaviors.md"])
@@ -266,7 +279,7 @@ def main(arguments: list[str]) -> int:
 
 
 def renew(arguments: list[str]) -> int:
-    """Write the generated parts, or check them."""
+    """Write the generated parts, or check them (`--check`)."""
     stale = []
     for name, parts in PARTS.items():
         path = ROOT / name
@@ -277,7 +290,7 @@ def renew(arguments: list[str]) -> int:
             if "--check" not in arguments:
                 path.write_text(new, "utf-8")
     if "--check" in arguments and stale:
-        print(f"out of date: {', '.join(stale)}; run make docs")
+        print(f"Out of date: {', '.join(stale)}. Run `make docs`.")
         return 1
     return 0
 

@@ -1,10 +1,10 @@
-"""Write `openapi.json`: the facts of Pipedrive's official documents that tests and tools check.
+"""Write `openapi.json`: facts from Pipedrive's official documents that tests and tools need.
 
     .venv/bin/python tools/openapi.py FOLDER
 
-The folder holds `openapi-v1.yaml`, `openapi-v2.yaml` and `examples/` with its INDEX.json. Kept are
-paths, token costs, parameters, keys and types of the lists and records that this project reads. No
-text and no value of an example is kept: each is replaced by a plain value of the same form.
+The folder has `openapi-v1.yaml`, `openapi-v2.yaml` and `examples/` with its INDEX.json. The file
+has paths, token costs, parameters, keys and types of the lists and records that this project reads.
+It has no texts or values of examples: they are replaced by placeholders of the same format.
 """
 
 import argparse
@@ -28,23 +28,23 @@ FORMS = (
     (re.compile(r"\d{4}-\d\d-\d\d"), "2020-01-01"),
     (re.compile(r".+", re.DOTALL), "x"),
 )
-"""What stands for a text: a time, a date, or any other text."""
+"""Placeholder of a text: for a time, a date, or any other text."""
 
 
 def address(path: str) -> tuple[str, str]:
-    """Split a path of ours into the version and the path of the documents."""
+    """Split a path into the API version and the path in the documents."""
     version, rest = path.removeprefix("api/").split("/", 1)
     return version, f"/{rest}"
 
 
 def wanted() -> set[str]:
-    """List what this project reads, and what its sandbox answers."""
+    """List the paths that this project reads and those that its sandbox answers."""
     paths = {endpoint.path for entity in ENTITIES for endpoint in entity.endpoints}
     return paths | {route.path for route in ROUTES}
 
 
 def schema_facts(schema: Json) -> dict[str, Any]:
-    """Keep the types, keys and choices of a schema."""
+    """Keep types, keys and enums of a schema."""
     kept: dict[str, Any] = {key: schema[key] for key in ("type", "format", "enum") if key in schema}
     if "properties" in schema:
         kept["properties"] = {
@@ -61,7 +61,7 @@ def schema_facts(schema: Json) -> dict[str, Any]:
 
 
 def operation_facts(path: Json) -> dict[str, Any]:
-    """Keep the price, the parameters, the rows and the page in the reference of a GET."""
+    """Keep the token cost, parameters, reply schema and reference page of a GET operation."""
     operation = path["get"]
     parameters = [*path.get("parameters", ()), *operation.get("parameters", ())]
     answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
@@ -81,7 +81,7 @@ def operation_facts(path: Json) -> dict[str, Any]:
 
 
 def example_facts(value: Any) -> Any:
-    """Replace the values of an example by plain ones of the same form."""
+    """Replace the values of an example by placeholders of the same format."""
     if isinstance(value, dict):
         return {name: example_facts(held) for name, held in value.items()}
     if isinstance(value, list):
@@ -94,7 +94,7 @@ def example_facts(value: Any) -> Any:
 
 
 def extract(folder: Path, paths: Iterable[str]) -> dict[str, Any]:
-    """Gather the facts from the documents in a folder; a missing one ends the run."""
+    """Collect the facts from the documents in a folder; exit with an error if one is missing."""
     try:
         index = json.loads((folder / "examples" / "INDEX.json").read_text("utf-8"))
         specs = {
@@ -115,13 +115,13 @@ def extract(folder: Path, paths: Iterable[str]) -> dict[str, Any]:
 
 
 def _yaml(text: str) -> Json:
-    """Read YAML with libyaml where there is one: a second instead of ten."""
+    """Parse YAML with libyaml if it is installed, which takes one second instead of ten."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return dict(yaml.load(text, loader))  # noqa: S506 - both are safe loaders
 
 
 def text_of(found: Json) -> str:
-    """Write the JSON out, an operation a line."""
+    """Format as JSON with one operation per line."""
     lines: Iterable[str] = (
         f"{json.dumps(name)}: {json.dumps(each, separators=(',', ':'))}"
         for name, each in found.items()

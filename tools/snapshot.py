@@ -1,10 +1,10 @@
-"""Record what Dagster loads: assets, checks, jobs, schedules and sensors.
+"""Write `definitions.json`: the assets, checks, jobs, schedules and sensors that Dagster loads.
 
     .venv/bin/python tools/snapshot.py [--check]
 
-It writes `definitions.json` in the tests. A test compares the file with the definitions, so that a
-change to what users see in Dagster is always part of a commit's diff. All optional tables and the
-alert sensor are included. Columns are not: each table has its column file.
+A test compares the file, which is part of the tests, with the definitions. A commit that changes
+what users see in Dagster therefore shows it in its diff. All optional tables and the alert sensor
+are included. Columns are not: each table has its column file.
 """
 
 import json
@@ -28,13 +28,13 @@ Json = dict[str, Any]
 
 
 def recorded(environment: Mapping[str, str]) -> Json:
-    """Describe the definitions that these settings make.
+    """Describe the definitions that some settings create.
 
     Args:
         environment: Settings as environment variables.
 
     Returns:
-        Plain JSON, sorted by name. It does not depend on the time.
+        JSON values sorted by name; they do not depend on the time.
     """
     definitions = build(Settings.from_env(environment))
     repository = definitions.get_repository_def()
@@ -54,7 +54,7 @@ def recorded(environment: Mapping[str, str]) -> Json:
 
 
 def by_name(described: Iterable[tuple[str, Json]]) -> Json:
-    """Sort what is described by its name."""
+    """Sort descriptions by name."""
     return dict(sorted(described))
 
 
@@ -77,7 +77,7 @@ def asset(spec: dg.AssetSpec) -> tuple[str, Json]:
 
 
 def windows(policy: dg.FreshnessPolicy) -> str | Json:
-    """Describe after which time a freshness policy warns and fails."""
+    """Describe when a freshness policy warns and when it fails."""
     return {
         name: str(window.to_timedelta())
         for name in ("warn_window", "fail_window")
@@ -128,7 +128,7 @@ def sensor(definition: dg.SensorDefinition) -> tuple[str, Json]:
 
 
 def snapshot() -> str:
-    """Make the text of the file."""
+    """Build the text of the file."""
     default = recorded({})
     whole = {
         "by default": {kind: list(found) for kind, found in default.items() if kind != "checks"},
@@ -138,7 +138,7 @@ def snapshot() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the file, or with `--check` report that it differs."""
+    """Write the file, or print whether it differs (`--check`)."""
     text = snapshot()
     if TARGET.exists() and TARGET.read_text("utf-8") == text:
         return 0

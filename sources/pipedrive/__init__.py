@@ -1,4 +1,4 @@
-"""Loads deals, persons, organizations, activities and all else that Pipedrive holds."""
+"""dlt source for deals, persons, organizations, activities and other data of Pipedrive."""
 
 from pipedrive_assets.dlt_source import (
     ENTITY_MAPPINGS,

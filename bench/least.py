@@ -1,4 +1,4 @@
-"""What a phase takes at least: calls and tokens, computed from what the account holds."""
+"""The fewest requests and tokens that a phase needs, computed from the rows in the account."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -18,7 +18,7 @@ WITH_CHILDREN = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """Requests, and the tokens that they take."""
+    """A number of requests and their cost in tokens."""
 
     requests: int = 0
     tokens: int = 0
@@ -28,12 +28,21 @@ class Calls:
 
 
 def of_lists(facts: dict[str, Any], *, default: bool = False) -> Calls:
-    """Every row on the windowed lists shown once, in full pages; a page tells that a list has
-    nothing. `default`: reference tables and the children of those deals as well.
+    """Compute the requests that return every row of the windowed tables once, in full pages.
+
+    An empty list takes one request.
+
+    Args:
+        facts: Number of rows in the account; see `bench.account.facts`.
+        default: Whether to add reference tables and the children of the deals.
+
+    Returns:
+        Requests and tokens.
     """
     entities = [e for e in DEFAULT_ENTITIES if default or e.kind is Kind.WINDOWED]
     endpoints = {ENDPOINT_OF[e.fields] for e in entities if e.fields}
-    definitions = len(endpoints) + (1 if default else 0)  # activities have none but for `fields`
+    # The definitions of activity fields are read for the table `fields` only.
+    definitions = len(endpoints) + (1 if default else 0)
     total = Calls(requests=1 + definitions, tokens=ME_TOKENS + definitions * DEFINITION_COST)
     return sum((_of_table(entity, facts) for entity in entities), total)
 
@@ -53,7 +62,7 @@ def _of_table(entity: Entity, facts: dict[str, Any]) -> Calls:
 
 
 def cost_of(path: str) -> int:
-    """Tokens of a page of a list."""
+    """Return the tokens that a page of a list costs."""
     return next(
         endpoint.tokens_per_page
         for entity in BY_NAME.values()
