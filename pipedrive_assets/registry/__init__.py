@@ -1,6 +1,7 @@
 """The registry: one entry per table, with its endpoint, token cost, key and parent.
 
-Everything else is derived from it. No calls, no settings.
+Tables, dlt resources, Dagster assets and docs are derived from it. It sends no requests and uses
+no settings.
 """
 
 from pipedrive_assets.registry.entities import (

@@ -1,9 +1,8 @@
-"""ENTITIES: the one list of what is loaded.
+"""The list of all tables.
 
-Everything else is derived from it. A row says where a Pipedrive collection is read, what it
-costs and what identifies its rows. Tables, dlt resources, Dagster assets, token estimates and
-the docs table follow from it, so adding an entity is adding a row here (and its column file,
-made by `make columns`).
+Each entry has the endpoint of a Pipedrive collection, its token cost and its key. Tables, dlt
+resources, Dagster assets, token estimates and the docs are derived from this list. To add a table,
+add an entry here and create its column file with `make columns`.
 """
 
 from pipedrive_assets.registry.entity import BULK_PARENTS, PAGE_ROWS, Endpoint, Entity, Kind
@@ -50,7 +49,8 @@ ENTITIES: tuple[Entity, ...] = (
         name="deals",
         path="api/v2/deals",
         description=(
-            "Sales opportunities: open, won, lost, archived, and deleted ones while listed."
+            "Sales opportunities: open, won, lost and archived; deleted ones while Pipedrive "
+            "lists them."
         ),
         tokens_per_page=10,
         cursor="update_time",
@@ -62,7 +62,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="persons",
         path="api/v2/persons",
-        description="People: customers, leads, contacts.",
+        description="Contact persons: people at customers and prospects.",
         tokens_per_page=10,
         cursor="update_time",
         fields="personFields",
@@ -72,7 +72,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="organizations",
         path="api/v2/organizations",
-        description="Companies that people and deals belong to.",
+        description="Organizations (companies) that persons and deals belong to.",
         tokens_per_page=10,
         cursor="update_time",
         fields="organizationFields",
@@ -82,7 +82,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="activities",
         path="api/v2/activities",
-        description="Calls, meetings, tasks and whatever else is planned or done.",
+        description="Calls, meetings, tasks and other activities, planned or done.",
         tokens_per_page=10,
         cursor="update_time",
         fields="activityFields",
@@ -91,7 +91,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="products",
         path="api/v2/products",
-        description="The catalogue: what can be sold, with its prices.",
+        description="The product catalog, with prices.",
         tokens_per_page=10,
         cursor="update_time",
         fields="productFields",
@@ -101,7 +101,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="leads",
         path="v1/leads",
-        description="Prospects that are no deals yet, archived ones too.",
+        description="Leads that have not been converted to deals, including archived leads.",
         tokens_per_page=20,
         paging="offset",
         cursor="update_time",
@@ -115,7 +115,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="notes",
         path="v1/notes",
-        description="What people wrote about deals, leads, people, companies, projects and tasks.",
+        description="Notes on deals, leads, persons, organizations, projects and tasks.",
         tokens_per_page=20,
         paging="offset",
         cursor="update_time",
@@ -125,7 +125,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="files",
         path="v1/files",
-        description="What is attached to deals, people, companies and the like: names and sizes.",
+        description="Files attached to deals, persons and other records: name and size only.",
         tokens_per_page=20,
         paging="offset",
         page_rows=100,
@@ -137,19 +137,19 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="pipelines",
         path="api/v2/pipelines",
-        description="Sales processes that deals go through.",
+        description="Sales pipelines.",
         tokens_per_page=5,
     ),
     Entity(
         name="stages",
         path="api/v2/stages",
-        description="The steps of each pipeline.",
+        description="The stages of each pipeline.",
         tokens_per_page=5,
     ),
     Entity(
         name="users",
         path="v1/users",
-        description="People who log in to Pipedrive, deactivated ones too.",
+        description="Users of the Pipedrive account, including deactivated users.",
         tokens_per_page=20,
         paging="none",
         rights_vary=True,
@@ -157,7 +157,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="currencies",
         path="v1/currencies",
-        description="Currencies that amounts may be in, the account's own ones too.",
+        description="Currencies available for amounts, including custom currencies of the account.",
         tokens_per_page=20,
         paging="none",
         rights_vary=True,
@@ -165,7 +165,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="activity_types",
         path="v1/activityTypes",
-        description="What kinds of activities there are, deactivated ones too.",
+        description="Types of activities, including deactivated types.",
         tokens_per_page=20,
         paging="none",
         rights_vary=True,
@@ -173,7 +173,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="filters",
         path="v1/filters",
-        description="Saved filters that the api token's user may see, without their conditions.",
+        description="Saved filters visible to the user of the API token, without conditions.",
         tokens_per_page=20,
         paging="none",
         rights_vary=True,
@@ -181,7 +181,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="lead_labels",
         path="v1/leadLabels",
-        description="Labels that leads may carry.",
+        description="Labels for leads.",
         tokens_per_page=10,
         paging="none",
         feature_gated=True,
@@ -189,7 +189,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="lead_sources",
         path="v1/leadSources",
-        description="Where leads may come from; Pipedrive's own fixed list.",
+        description="Sources of leads, from Pipedrive's fixed list.",
         tokens_per_page=2,
         paging="none",
         key=("name",),
@@ -200,7 +200,8 @@ ENTITIES: tuple[Entity, ...] = (
         path="api/v2/dealFields",
         extra_endpoints=_MORE_FIELDS,
         description=(
-            "Which column holds which custom field: names are given once, their history is kept."
+            "Column name of each custom field. A column keeps its name if the field is renamed; "
+            "earlier names are kept."
         ),
         tokens_per_page=10,
         key=("endpoint", "hash_string"),
@@ -211,7 +212,8 @@ ENTITIES: tuple[Entity, ...] = (
         path="api/v2/dealFields",
         extra_endpoints=_MORE_FIELDS,
         description=(
-            "Every field of every entity as Pipedrive defines it, with options and subfields."
+            "Field definitions of all entities as Pipedrive returns them, with options and "
+            "subfields."
         ),
         tokens_per_page=10,
         key=("entity", "field_code"),
@@ -220,7 +222,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="deals_participants",
         path="v1/deals/{id}/participants",
-        description="People who take part in a deal.",
+        description="Persons who participate in a deal.",
         tokens_per_page=10,
         paging="offset",
         key=("deal_id", "id"),
@@ -232,7 +234,7 @@ ENTITIES: tuple[Entity, ...] = (
         name="deals_flow",
         path="v1/deals/{id}/flow",
         description=(
-            "What happened to a deal, an event a row: field changes, activities, notes, files."
+            "History of each deal, one event per row: field changes, activities, notes, files."
         ),
         tokens_per_page=40,
         paging="offset",
@@ -249,7 +251,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="deals_products",
         path="api/v2/deals/products",
-        description="What is sold with a deal: product lines with quantity, price and discount.",
+        description="Products attached to a deal: quantity, price and discount of each line.",
         tokens_per_page=10,
         key=("deal_id", "id"),
         parent="deals",
@@ -260,7 +262,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="deals_installments",
         path="api/v2/deals/installments",
-        description="When which part of a deal's value is to be billed; deals with products only.",
+        description="Installments of a deal: billing date and amount; deals with products only.",
         tokens_per_page=10,
         key=("deal_id", "id"),
         parent="deals",
@@ -272,11 +274,12 @@ ENTITIES: tuple[Entity, ...] = (
 )
 
 DEFAULT_ENTITIES: tuple[Entity, ...] = tuple(e for e in ENTITIES if not e.optional)
-"""What is loaded unless PIPEDRIVE_TABLES says otherwise."""
+"""The tables that are loaded by default, without the setting PIPEDRIVE_TABLES."""
 
 BY_NAME: dict[str, Entity] = {entity.name: entity for entity in ENTITIES}
+"""All tables by name."""
 
 
 def children_of(name: str) -> tuple[Entity, ...]:
-    """The entities read per row of `name`."""
+    """Return the child tables that are read once per row of the table `name`."""
     return tuple(entity for entity in ENTITIES if entity.parent == name)

@@ -1,6 +1,6 @@
-"""What an entity is: where a Pipedrive collection is read, what it costs, what identifies its rows.
+"""Declaration of a table: endpoint of the Pipedrive collection, token cost, key and parent.
 
-`entities.py` lists them.
+`entities.py` contains the list of tables.
 """
 
 from collections.abc import Collection
@@ -9,46 +9,91 @@ from enum import Enum
 from typing import Literal
 
 PAGE_ROWS = 500
-"""Rows a page may hold on nearly every list (official docs, pagination); a page costs the same
-whatever it holds."""
+"""Largest page size of nearly every list (official docs, pagination). The token cost of a page does
+not depend on its number of rows."""
 
 BULK_PARENTS = 100
-"""Parents one bulk call may name (official docs, `deal_ids`)."""
+"""Maximum number of parents in one bulk request (official docs, `deal_ids`)."""
 
 
 class Kind(Enum):
-    """How an entity changes, and therefore how it is read."""
+    """How a table is read."""
 
     WINDOWED = "windowed"
-    """Read once in full, then by windows of its cursor."""
+    """Read once in full, then incrementally, in time windows of its update time."""
 
     SNAPSHOT = "snapshot"
-    """Read in full every time; small."""
+    """Read in full by each load; for small tables."""
 
     CHILD = "child"
-    """Read per parent, for parents that changed."""
+    """Read per parent row, for parents that have changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One list endpoint: `path` below the base URL and `tokens_per_page` in tokens a page."""
+    """A list endpoint.
+
+    Attributes:
+        path: Path below the base URL.
+        tokens_per_page: API tokens per page.
+        supports_updated_since: Whether a windowed list accepts `updated_since`.
+    """
 
     path: str
     tokens_per_page: int
     supports_updated_since: bool = True
-    """Whether a windowed list takes `updated_since`."""
 
 
 def list_name(path: str, variant: Collection[tuple[str, str]] = ()) -> str:
-    """The name by which a list is remembered: its path, with the parameters of a variant."""
+    """Return the name under which the progress of a list is stored: its path and parameters."""
     return path + "".join(f"?{name}={value}" for name, value in variant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
-    """One Pipedrive collection.
+    """A Pipedrive collection and the table it is loaded into.
 
-    `name` is its table, dlt resource and asset key.
+    Attributes:
+        name: Name of the table, the dlt resource and the Dagster asset.
+        path: Path of the list below the base URL; `{id}` is replaced by the id of the parent.
+        description: Description of the table, shown in Dagster, in the database and in the docs.
+        tokens_per_page: API tokens per page.
+        key: Columns that identify a row.
+        cursor: Column with the time of the last change, for incremental loads; None for snapshots
+            and child tables.
+        fields: Endpoint of the field definitions, for custom fields.
+        paging: Pagination of the list.
+        page_rows: Rows to request per page.
+        params: Query parameters of each request.
+        uncertain_fields: Names in `include_fields` that are omitted first if Pipedrive refuses the
+            parameter, because no other public program is known to send them.
+        supports_updated_since: Whether the list accepts `updated_since`. A list that does not is
+            read by the daily run only.
+        supports_updated_until: Whether the list accepts `updated_until`.
+        variants: Sets of query parameters. Each set is a separate request; together they return
+            all rows of a snapshot.
+        data_key: Key of the list of rows, if `data` is an object.
+        archived: A second list, with the archived rows of the same collection.
+        extra_endpoints: Further lists whose rows belong to the same table.
+        parent: The parent table of a child table.
+        count_column: Column of the parent table with the number of children. A parent with zero
+            children needs no request.
+        bulk: Query parameter for up to BULK_PARENTS parents in one request. If None, each parent
+            needs a request.
+        parent_param: Query parameter for the id of the parent, if it is not part of the path.
+        poll_children: Whether children can change without a change of the parent row or of a
+            count column.
+        embeds: Tables whose current records are part of the rows, each with the kinds of its
+            events. If such a record changes, the rows of its parent are read again.
+        list_per: Owner table to fan out over: the list is read once per owner row, and all lists
+            together are one snapshot. For small owner tables without an update time.
+        secret: Keys that contain secrets. They are removed from each row before any processing.
+        feature_gated: Whether the account may lack the feature. The table is then skipped if
+            Pipedrive refuses it.
+        rights_vary: Whether only some users have access. The table is then skipped on 402 or 403.
+        optional: Whether the table is loaded only if the setting PIPEDRIVE_TABLES names it.
+        shape: Which function turns a record into a row.
+        excluded: Columns that the settings exclude from the table.
     """
 
     name: str
@@ -62,85 +107,45 @@ class Entity:
     page_rows: int = PAGE_ROWS
     params: tuple[tuple[str, str], ...] = ()
     uncertain_fields: tuple[str, ...] = ()
-    """Names in `include_fields` that no public program is known to send: omitted first where
-    Pipedrive refuses the parameter."""
-
     supports_updated_since: bool = True
-    """Whether the list takes `updated_since`; one that does not is read by the daily run only."""
-
     supports_updated_until: bool = True
-    """Whether the list takes `updated_until`."""
-
     variants: tuple[tuple[tuple[str, str], ...], ...] = ((),)
-    """Sets of parameters, each a call of its own, that together show every row of a snapshot."""
-
     data_key: str | None = None
-    """Where in `data` the rows are, where `data` is no list."""
-
     archived: Endpoint | None = None
-    """A second list that holds the same entity's archived rows."""
-
     extra_endpoints: tuple[Endpoint, ...] = ()
-    """Further lists, with rows of their own."""
-
     parent: str | None = None
     count_column: str | None = None
-    """Column of the parent that counts the children; zero spares the call."""
-
     bulk: str | None = None
-    """The parameter that names up to BULK_PARENTS parents in one call; absent: a call each."""
-
     parent_param: str | None = None
-    """The parameter that names one parent, where the path has no place for it."""
-
     poll_children: bool = False
-    """Whether children change without a change of their parent, and no counter tells of it."""
-
     embeds: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Tables whose records the rows show as they are now, each with the kinds of its events: when
-    such a record changes, its parent's rows are read again."""
-
     list_per: str | None = None
-    """The snapshot for each row of which a list is asked for; such lists together are a snapshot
-    themselves. For parents that are few and tell of no change."""
-
     secret: tuple[str, ...] = ()
-    """Keys that hold secrets: taken from each row before anything is made of it."""
-
     feature_gated: bool = False
-    """Whether an account may lack the feature: a refusal then skips the table."""
-
     rights_vary: bool = False
-    """Whether only some users may read it: a 402 or 403 then skips the table."""
-
     optional: bool = False
-    """Whether it is loaded only where the setting PIPEDRIVE_TABLES names it."""
-
     shape: Literal[
         "plain", "child", "changelog", "participant", "flow", "definition", "mapping"
     ] = "plain"
-
     excluded: frozenset[str] = frozenset()
-    """Columns that a setting keeps out of the table."""
 
     @property
     def kind(self) -> Kind:
-        """Derived, never stated: a parent makes a child, a cursor makes windows."""
+        """How the table is read, derived from `parent` and `cursor`."""
         if self.parent:
             return Kind.CHILD
         return Kind.WINDOWED if self.cursor else Kind.SNAPSHOT
 
     @property
     def capped(self) -> bool:
-        """Whether its tokens are capped: it takes a call per parent, or nobody needs it by
-        default.
-        """
+        """Whether the token caps apply: for optional tables, and for one request per parent."""
         return self.optional or (self.kind is Kind.CHILD and self.bulk is None)
 
     @property
     def has_own_count(self) -> bool:
-        """Whether `count_column` counts these children themselves (installments have that of the
-        products without which there are none).
+        """Whether `count_column` counts the rows of this table.
+
+        Installments use the count of products, because a deal without products has none.
         """
         return self.count_column == f"{self.name.removeprefix(f'{self.parent}_')}_count"
 
@@ -153,19 +158,17 @@ class Entity:
 
     @property
     def parent_name(self) -> str:
-        """What one parent is called: `deal` for a child of deals."""
+        """The parent table's name in the singular, e.g. `deal`; empty without a parent."""
         return (self.parent or "").removesuffix("s")
 
     @property
     def change_column(self) -> str:
-        """The column that tells a row's last change; many snapshots have one too, though they are
-        not read by it.
-        """
+        """Name of the column with the time of the last change; many snapshots have it as well."""
         return self.cursor or "update_time"
 
     @property
     def is_refusable(self) -> bool:
-        """Whether Pipedrive may refuse it, or a part of it, without failing a load."""
+        """Whether Pipedrive can refuse the table, or a part of it, without failing the load."""
         return (
             self.feature_gated
             or self.rights_vary
@@ -175,12 +178,12 @@ class Entity:
 
     @property
     def include_fields(self) -> tuple[str, ...]:
-        """The fields that have to be asked for by name."""
-        told = dict(self.params).get("include_fields")
-        return tuple(told.split(",")) if told else ()
+        """Fields that Pipedrive returns only if the request names them."""
+        names = dict(self.params).get("include_fields")
+        return tuple(names.split(",")) if names else ()
 
     def without_fields(self, omitted: Collection[str]) -> "Entity":
-        """The same, asked for without some of `include_fields`."""
+        """Return a copy of the entity that does not request the fields in `omitted`."""
         if not omitted:
             return self
         names = ",".join(name for name in self.include_fields if name not in omitted)
@@ -189,13 +192,13 @@ class Entity:
 
     @property
     def list_names(self) -> tuple[str, ...]:
-        """The names of all lists that are read: a path, with the parameters of its variant."""
+        """Names of all lists of the table: each path with the parameters of each variant."""
         paths = dict.fromkeys(endpoint.path for endpoint in self.endpoints)
         return tuple(list_name(path, variant) for path in paths for variant in self.variants)
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """The lists that together hold every row, in the order in which they are scanned."""
+        """The lists that together contain every row, in the order in which they are read."""
         own = Endpoint(
             path=self.path,
             tokens_per_page=self.tokens_per_page,

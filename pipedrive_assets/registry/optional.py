@@ -1,6 +1,6 @@
-"""The long tail of the registry: tables that are loaded only where PIPEDRIVE_TABLES names them.
+"""Optional tables, which are loaded only if the setting PIPEDRIVE_TABLES names them.
 
-All are gated, for an account may lack the feature, or its user the right.
+All are feature-gated: the account can lack the feature, or the user the permission.
 """
 
 from functools import partial
@@ -26,7 +26,7 @@ def _followers(parent: str, key: str, count_column: str | None) -> Entity:
     return _optional(
         name=f"{parent}_followers",
         path=f"api/v2/{parent}/{{id}}/followers",
-        description=f"Users who follow one of the {parent}.",
+        description=f"Users who follow {parent}.",
         tokens_per_page=10,
         key=(key, "user_id"),
         parent=parent,
@@ -36,7 +36,7 @@ def _followers(parent: str, key: str, count_column: str | None) -> Entity:
     )
 
 
-def _changelog(  # noqa: PLR0913 - what a row of the registry says
+def _changelog(  # noqa: PLR0913 - the fields of an entity
     name: str,
     path: str,
     description: str,
@@ -46,7 +46,7 @@ def _changelog(  # noqa: PLR0913 - what a row of the registry says
     tokens_per_page: int,
     poll_children: bool = False,
 ) -> Entity:
-    """Changes have no id: their key is made of all that they say."""
+    """Return the entity of a changelog; a change has no id, so its key is a hash of its content."""
     return _optional(
         name=name,
         path=path,
@@ -64,7 +64,10 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
         name="projects",
         fields="projectFields",
         path="api/v2/projects",
-        description="Projects: open, completed, canceled, archived, and deleted ones while listed.",
+        description=(
+            "Projects: open, completed, canceled and archived; deleted ones while Pipedrive "
+            "lists them."
+        ),
         tokens_per_page=10,
         params=(("status", "open,completed,canceled,deleted"),),
         archived=Endpoint(path="api/v2/projects/archived", tokens_per_page=10),
@@ -78,7 +81,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _optional(
         name="goals",
         path="v1/goals/find",
-        description="Goals of everybody, of all five types, active and not.",
+        description="Goals of all users and of all five types, active and inactive.",
         tokens_per_page=20,
         paging="none",
         variants=_GOALS,
@@ -87,27 +90,27 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _optional(
         name="roles",
         path="v1/roles",
-        description="The account's hierarchy of roles; for admins only.",
+        description="Roles and their hierarchy. Requires an admin's API token.",
         tokens_per_page=20,
         paging="offset",
     ),
     _optional(
         name="permission_sets",
         path="v1/permissionSets",
-        description="Named sets of permissions; for admins only.",
+        description="Permission sets. Requires an admin's API token.",
         tokens_per_page=20,
         paging="none",
     ),
     _optional(
         name="project_templates",
         path="api/v2/projectTemplates",
-        description="Templates that projects may be made from.",
+        description="Templates for projects.",
         tokens_per_page=10,
     ),
     _optional(
         name="boards",
         path="api/v2/boards",
-        description="Boards that projects stand on.",
+        description="Boards of projects.",
         tokens_per_page=10,
         paging="none",
     ),
@@ -123,7 +126,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _optional(
         name="role_assignments",
         path="v1/roles/{id}/assignments",
-        description="Which user has which role; for admins only.",
+        description="The users of each role. Requires an admin's API token.",
         tokens_per_page=10,
         paging="offset",
         key=("role_id", "user_id"),
@@ -132,7 +135,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _optional(
         name="permission_set_assignments",
         path="v1/permissionSets/{id}/assignments",
-        description="Which user has which set of permissions; for admins only.",
+        description="The users of each permission set. Requires an admin's API token.",
         tokens_per_page=20,
         paging="offset",
         key=("permission_set_id", "user_id"),
@@ -142,7 +145,8 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
         name="webhooks",
         path="v1/webhooks",
         description=(
-            "Which programs Pipedrive tells of which events, without their passwords; for admins."
+            "Webhooks: the events and the URL of each, without passwords. Requires an admin's "
+            "API token."
         ),
         tokens_per_page=10,
         paging="none",
@@ -151,7 +155,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _optional(
         name="call_logs",
         path="v1/callLogs",
-        description="Calls logged by the api token's user: numbers, duration, outcome.",
+        description="Calls logged by the user of the API token: numbers, duration, outcome.",
         tokens_per_page=20,
         paging="offset",
         page_rows=50,
@@ -159,7 +163,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _optional(
         name="mail_threads",
         path="v1/mailbox/mailThreads",
-        description="Mail conversations of the api token's user, of all four folders.",
+        description="Mail threads of the user of the API token, from all four folders.",
         tokens_per_page=20,
         paging="offset",
         variants=tuple((("folder", folder),) for folder in ("inbox", "drafts", "sent", "archive")),
@@ -167,7 +171,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _optional(
         name="mail_messages",
         path="v1/mailbox/mailThreads/{id}/mailMessages",
-        description="The messages of each mail conversation, without their text.",
+        description="Messages of each mail thread, without their text.",
         tokens_per_page=20,
         paging="none",
         key=("mail_thread_id", "id"),
@@ -177,7 +181,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _optional(
         name="organization_relationships",
         path="v1/organizationRelationships",
-        description="How organizations belong together, as each of the two sees it.",
+        description="Relationships between organizations, one row per organization of a pair.",
         tokens_per_page=20,
         paging="none",
         key=("org_id", "id"),
@@ -189,7 +193,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _optional(
         name="deals_discounts",
         path="api/v2/deals/{id}/discounts",
-        description="Discounts that a deal as a whole is given.",
+        description="Discounts on a whole deal.",
         tokens_per_page=10,
         paging="none",
         key=("deal_id", "id"),
@@ -200,7 +204,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _changelog(
         "deals_changelog",
         "v1/deals/{id}/changelog",
-        "Changes of a deal's fields: less than deals_flow tells, at half its price.",
+        "Field changes of each deal: fewer events than deals_flow, at half its token cost.",
         parent="deals",
         key="deal_id",
         tokens_per_page=20,
@@ -208,7 +212,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _changelog(
         "deals_participants_changelog",
         "v1/deals/{id}/participantsChangelog",
-        "Who joined a deal or left it, when, and by whose hand.",
+        "Participants added to or removed from each deal, with time and acting user.",
         parent="deals",
         key="deal_id",
         tokens_per_page=10,
@@ -217,7 +221,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _changelog(
         "deals_followers_changelog",
         "api/v2/deals/{id}/followers/changelog",
-        "Who began or ceased to follow a deal, when, and by whose hand.",
+        "Followers added to or removed from each deal, with time and acting user.",
         parent="deals",
         key="deal_id",
         tokens_per_page=10,
@@ -226,7 +230,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _changelog(
         "persons_changelog",
         "v1/persons/{id}/changelog",
-        "Changes of a person's fields.",
+        "Field changes of each person.",
         parent="persons",
         key="person_id",
         tokens_per_page=20,
@@ -234,7 +238,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _changelog(
         "organizations_changelog",
         "v1/organizations/{id}/changelog",
-        "Changes of an organization's fields.",
+        "Field changes of each organization.",
         parent="organizations",
         key="org_id",
         tokens_per_page=20,
@@ -242,7 +246,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _changelog(
         "project_changelog",
         "api/v2/projects/{id}/changelog",
-        "Changes of a project's fields, those made at once in one row.",
+        "Field changes of each project; changes made at the same time are one row.",
         parent="projects",
         key="project_id",
         tokens_per_page=10,
@@ -254,7 +258,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _optional(
         name="products_variations",
         path="api/v2/products/{id}/variations",
-        description="Variations of a product, with prices of their own.",
+        description="Variations of each product, with their prices.",
         tokens_per_page=10,
         key=("product_id", "id"),
         parent="products",
@@ -264,7 +268,7 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
     _optional(
         name="note_comments",
         path="v1/notes/{id}/comments",
-        description="What people answered to a note.",
+        description="Comments on notes.",
         tokens_per_page=20,
         paging="offset",
         key=("note_id", "uuid"),
