@@ -1,4 +1,4 @@
-"""`python -m pipedrive_assets`: the command line."""
+"""Run the command line: `python -m pipedrive_assets`."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""Alerts: one sentence to a webhook when a run fails.
+"""Alerts: post a message to a webhook when a run fails.
 
-The body is `{"text": …}`, which Slack, Mattermost, Teams' workflows and most others take. The URL
-is a secret: it is in no log.
+The body is `{"text": …}`, which Slack, Mattermost, Microsoft Teams workflows and most others
+accept. The URL is a secret and is never logged.
 """
 
 import logging
@@ -14,22 +14,37 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 10.0
 LONGEST = 1500
-"""Characters; chat programs cut or refuse longer ones."""
+"""Maximum length of a message in characters; chat programs cut or refuse longer ones."""
 
 
 def failure_text(what: str, failure: str) -> str:
-    """One readable sentence with its remedy: of several tables' failures the first is quoted, and
-    the others are named.
+    """Build the text of an alert.
+
+    Args:
+        what: What failed, for example a run.
+        failure: The error message; one line per failed table.
+
+    Returns:
+        The first line of the failure, followed by the names of the other failed tables.
     """
     lines = [line.strip() for line in failure.splitlines() if line.strip()]
     others = [line.partition(":")[0] for line in lines[1:]]
-    more = f" ({', '.join(others)} failed too.)" if others else ""
-    said = (lines or ["The run ended without a word; its log may tell more."])[0]
-    return f"Pipedrive: {what} failed. {said}{more}"[:LONGEST]
+    more = f" (Also failed: {', '.join(others)}.)" if others else ""
+    first = (lines or ["The run failed without an error message; see its log."])[0]
+    return f"Pipedrive: {what} failed. {first}{more}"[:LONGEST]
 
 
 def post(url: str, text: str, *, send: Callable[..., Any] = requests.post) -> bool:
-    """Whether the webhook took it; a webhook in trouble is a log line, never an error."""
+    """Post a message to the webhook. A failure is logged as a warning, not raised.
+
+    Args:
+        url: The webhook's URL (a secret).
+        text: The message.
+        send: Sends the request; `requests.post` by default.
+
+    Returns:
+        Whether the webhook accepted the message.
+    """
     try:
         reply = send(url, json={"text": text}, timeout=TIMEOUT_SECONDS, allow_redirects=False)
     except requests.RequestException as error:
@@ -39,7 +54,8 @@ def post(url: str, text: str, *, send: Callable[..., Any] = requests.post) -> bo
         return False
     if reply.status_code >= 300:
         log.warning(
-            "The alert was not taken (HTTP %d): check PIPEDRIVE_ALERT_WEBHOOK.", reply.status_code
+            "The webhook refused the alert (HTTP %d): check PIPEDRIVE_ALERT_WEBHOOK.",
+            reply.status_code,
         )
         return False
     return True

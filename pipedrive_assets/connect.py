@@ -1,5 +1,6 @@
-"""Settings to a client that is ready to ask, and the account it asks for: the only place that
-knows the sandbox exists.
+"""Create a client from the settings: for an account, or for the sandbox.
+
+This is the only module outside `sandbox/` that uses the sandbox in production code.
 """
 
 import logging
@@ -15,42 +16,56 @@ from pipedrive_assets.windows import utc_now
 
 log = logging.getLogger(__name__)
 
-SANDBOX_TOKEN = "sandbox"  # noqa: S105 - opens nothing but the invented company
+SANDBOX_TOKEN = "sandbox"  # noqa: S105 - valid for the sandbox only
 SANDBOX_DEALS = 100
 SANDBOX_NOTICE = (
-    "No api token found: this data is INVENTED, from the sandbox. "
-    "Set PIPEDRIVE_API_TOKEN to load your own."
+    "No API token found: this data is INVENTED by the sandbox. "
+    "Set PIPEDRIVE_API_TOKEN to load your own account."
 )
 ME_TOKENS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The company that an api token belongs to."""
+    """The company that an API token belongs to.
+
+    Attributes:
+        company_id: Pipedrive's id of the company.
+        company_name: Its name, or its domain or id if it has no name.
+        is_sandbox: Whether the data is invented by the sandbox.
+    """
 
     company_id: int
     company_name: str
     is_sandbox: bool
 
     def __str__(self) -> str:
-        """`Acme (123)`, or the same marked as invented."""
+        """Return `Acme (123)`, with `, invented` added for the sandbox."""
         return f"{self.company_name} ({self.company_id}){', invented' if self.is_sandbox else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """A client and what it speaks for."""
+    """A client, and whether it reads from the sandbox."""
 
     client: Client
     is_sandbox: bool
 
     def account(self) -> tuple[Account, datetime]:
-        """Ask whose account this is (2 tokens), and when Pipedrive said so by its clock."""
+        """Request the account that the API token belongs to. Costs 2 API tokens.
+
+        Returns:
+            The account, and the time of the reply (UTC).
+
+        Raises:
+            ApiError: Pipedrive refused the request.
+            DataError: The reply contains no company id.
+        """
         me, read_at = self.client.object("v1/users/me", cost=ME_TOKENS)
         if not isinstance(me.get("company_id"), int):
             raise DataError(
-                "Pipedrive did not say which company the api token belongs to (v1/users/me has no "
-                "company_id), so nothing was loaded. Check PIPEDRIVE_BASE_URL."
+                "Pipedrive's reply to GET /v1/users/me has no company_id, so the company of the "
+                "API token is unknown. Nothing was loaded. Check PIPEDRIVE_BASE_URL."
             )
         account = Account(
             company_id=me["company_id"],
@@ -63,7 +78,7 @@ class Connection:
 
 
 def caps_of(settings: Settings) -> Caps:
-    """The caps that the settings put on histories and optional tables."""
+    """Return the token caps that the settings define for histories and optional tables."""
     return Caps(per_run=settings.tokens_per_run, per_day=settings.tokens_per_day)
 
 
@@ -75,11 +90,17 @@ def connect(
     user_agent: str = USER_AGENT,
     read_seconds: float = READ_SECONDS,
 ) -> Connection:
-    """A connection to the account of the settings, or to the sandbox where nothing points to one.
+    """Create a connection to the account, or to the sandbox if the settings name no account.
 
-    `user_agent` and `read_seconds` (how long to wait for a reply) are for an account only.
+    Args:
+        settings: The validated settings.
+        sleep: Waits the given number of seconds.
+        now: Returns the current time (UTC).
+        user_agent: Value of the `User-Agent` header; not used for the sandbox.
+        read_seconds: Read timeout in seconds; not used for the sandbox.
 
-    Raises MissingTokenError where something points to an account but no api token was found.
+    Raises:
+        MissingTokenError: The settings refer to an account, but there is no API token.
     """
     if settings.uses_sandbox:
         return _sandbox(settings, sleep, now)
@@ -97,7 +118,7 @@ def connect(
 def _sandbox(
     settings: Settings, sleep: Callable[[float], None], now: Callable[[], datetime]
 ) -> Connection:
-    from pipedrive_assets.sandbox import Sandbox, SandboxAdapter, World  # noqa: PLC0415 - only when it stands in
+    from pipedrive_assets.sandbox import Sandbox, SandboxAdapter, World  # noqa: PLC0415 - only if it is used
 
     fixed = settings.sandbox_instant
     if not fixed:

@@ -1,7 +1,7 @@
-"""What may be said of an exception: its type, and its text where that cannot hold row content.
+"""Describe exceptions without row content: the type, and the message only if it is safe.
 
-Texts of libraries quote rows: a value that does not fit a column, a key that exists twice. Rows are
-personal data and belong in no log, exception or history.
+Messages of libraries quote rows: a value that does not fit a column, a duplicate key. Rows are
+personal data and must not appear in logs, exceptions or run histories.
 """
 
 import json
@@ -9,7 +9,7 @@ import os
 import re
 
 NAMES_ONLY = (AttributeError, ImportError, NameError, TypeError, ArithmeticError, RecursionError)
-"""Python's own texts for these hold names and types, and no values."""
+"""Exceptions of Python whose messages contain names and types, but no values."""
 
 DATABASE_NAMES_ONLY = (
     "BinderException",
@@ -18,16 +18,16 @@ DATABASE_NAMES_ONLY = (
     "OutOfMemoryException",
     "TransactionException",
 )
-"""The same of DuckDB, for the first line."""
+"""Exceptions of DuckDB whose first line contains names, but no values."""
 
 PLAIN_KEY = re.compile(r"[a-z_][a-z0-9_]{0,79}", re.ASCII)
-"""A key that is a name in the code or a column, and neither a person's name nor a number."""
+"""A key that is an identifier or a column name, not a person's name or a number."""
 
 MOST_CHARACTERS = 300
 
 
 def causes(error: BaseException) -> list[BaseException]:
-    """The error and everything that it wraps, outermost first."""
+    """Return the error and all errors that it wraps, outermost first."""
     found = [error]
     for each in found:
         wrapped = (
@@ -43,7 +43,7 @@ def causes(error: BaseException) -> list[BaseException]:
 
 
 def sqlstate(error: BaseException) -> str:
-    """The SQLSTATE that a database driver's error carries; empty: it has none."""
+    """Return the SQLSTATE of a database driver's error; empty if it has none."""
     for name in ("pgcode", "sqlstate"):
         code = getattr(error, name, None)
         if isinstance(code, str) and re.fullmatch(r"[0-9A-Z]{5}", code):
@@ -52,13 +52,13 @@ def sqlstate(error: BaseException) -> str:
 
 
 def described(error: BaseException) -> str:
-    """An exception in a few words that hold no row content, such as `KeyError: 'x'`."""
+    """Return a short description of an exception without row content, e.g. `KeyError: 'x'`."""
     name, text = type(error).__name__, _safe_text(error)
     return f"{name}: {text}" if text else name
 
 
 def shown(value: object) -> str:
-    """A value of a row as an error message may quote it: numbers, and the kind of anything else."""
+    """Return a value of a row for an error message: numbers as they are, else only the type."""
     if value is None or isinstance(value, bool | int | float):
         return json.dumps(value)
     kinds: dict[type, str] = {str: "a text", list: "a list", dict: "an object"}
@@ -84,7 +84,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _places(error: BaseException) -> list[str]:
-    """Where in the database it happened: names of table, column and constraint."""
+    """Return the names of the table, column and constraint that the error is about."""
     facts = getattr(error, "diag", None)
     names = {
         kind: getattr(facts, f"{kind}_name", None) for kind in ("table", "column", "constraint")

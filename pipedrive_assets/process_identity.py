@@ -22,7 +22,7 @@ class ProcessIdentity:
     """A process, and where it runs.
 
     Attributes:
-        machine: The machine's id and network addresses, empty where it has none of its own.
+        machine: The machine's id and network addresses; empty if they are not available.
             Cloned virtual machines share the id, but not the addresses.
         boot: The id of the kernel's current boot, empty outside Linux.
         namespace: The PID namespace, which separates containers; empty outside Linux.
@@ -58,7 +58,7 @@ class ProcessIdentity:
             text: JSON text, possibly written by another version or program.
 
         Returns:
-            The identity, or None where the text holds none.
+            The identity, or None if the text is not a valid identity.
         """
         try:
             found = cls(**json.loads(text))
@@ -71,9 +71,9 @@ class ProcessIdentity:
         return json.dumps(asdict(self))
 
     def is_gone(self) -> bool:
-        """Return whether the process has provably ended.
+        """Return whether the process is known to have ended.
 
-        False where that cannot be known from here: on another machine, in another container.
+        False if this cannot be determined, for example for another machine or container.
         """
         here = ProcessIdentity.current()
         if self.boot != here.boot:
@@ -85,17 +85,17 @@ class ProcessIdentity:
 
 
 def _linux_machine() -> str:
-    """The machine's id with the addresses of its network devices; empty without either."""
+    """Return the machine's id and the addresses of its network devices; empty if one is missing."""
     identifier, addresses = _text(MACHINE_ID), []
     with contextlib.suppress(OSError):
-        # Bridges and the like have no device, and a new address with each boot.
+        # Virtual interfaces (bridges) have no device, and get a new address with each boot.
         devices = [one for one in NETWORK.iterdir() if (one / "device").exists()]
         addresses = sorted(filter(None, (_text(one / "address") for one in devices)))
     return " ".join((identifier, *addresses)) if identifier and addresses else ""
 
 
 def _network_address() -> str:
-    """The network address; empty where Python would invent one, which has this bit set."""
+    """Return the network address; empty if Python made up one, which has the multicast bit set."""
     node = uuid.getnode()
     return "" if node >> 40 & 1 else f"{node:012x}"
 
@@ -111,9 +111,9 @@ def _exists(pid: int) -> bool:
 
 
 def _started(pid: int) -> int | None:
-    """Clock ticks from boot to the start of a process (field 22 of /proc/PID/stat, proc(5))."""
+    """Return the start of a process in clock ticks since boot (field 22 of /proc/PID/stat)."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        # The second field is a name in parentheses, which may hold spaces.
+        # The second field is a name in parentheses, which can contain spaces.
         after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
         return int(after_name.split()[19])
     return None

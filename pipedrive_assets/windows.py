@@ -1,7 +1,7 @@
-"""Windows of time: half-open, in UTC, whole seconds.
+"""Time windows: half-open, in UTC, in whole seconds.
 
-Pipedrive's `updated_since` is inclusive and `updated_until` exclusive, both whole seconds
-ending in `Z`; anything else is answered with 400 (official docs, deals list).
+Pipedrive's `updated_since` is inclusive and `updated_until` exclusive. Both are whole seconds and
+end in `Z`; Pipedrive answers 400 to other formats (official docs, deals list).
 """
 
 from collections.abc import Iterator
@@ -10,54 +10,65 @@ from datetime import datetime, timedelta, timezone
 
 
 def utc_now() -> datetime:
-    """This machine's clock, aware, UTC: the default of every `now` argument."""
+    """Return the current time of this machine (aware, UTC)."""
     return datetime.now(timezone.utc)
 
 
 def stamp(moment: datetime) -> str:
-    """The form in which Pipedrive takes a moment; fractions are cut, which only ever widens a
-    window's start.
-    """
+    """Format a time for Pipedrive, e.g. `2026-11-20T00:00:00Z`, truncated to whole seconds."""
     utc = moment.astimezone(timezone.utc)
-    # Not strftime: it leaves the zeros out of years before 1000.
+    # Not strftime: it omits the leading zeros of years before 1000.
     return f"{utc.replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
 def earlier(moment: datetime, span: timedelta) -> datetime:
-    """That much earlier, the first moment there is at most."""
+    """Subtract a time span, limited to the earliest `datetime` (UTC)."""
     first = datetime.min.replace(tzinfo=timezone.utc)
     return moment - span if moment - first > span else first
 
 
 def parse_stamp(text: str) -> datetime:
-    """A stamp of either API version as an aware datetime; v1's has no designator and means UTC."""
+    """Parse a timestamp of API v1 or v2 to an aware datetime; v1's have no time zone and are UTC.
+
+    Raises:
+        ValueError: The text is not a timestamp.
+    """
     moment = datetime.fromisoformat(text.strip().replace(" ", "T", 1).replace("Z", "+00:00"))
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """`[start, end)`; without an end it reaches to the moment of reading."""
+    """A half-open time window `[start, end)`.
+
+    Attributes:
+        start: First moment of the window (aware, UTC).
+        end: First moment after the window (aware, UTC); None for the time of reading.
+    """
 
     start: datetime
     end: datetime | None = None
 
     def __contains__(self, moment: datetime) -> bool:
-        """Whether the window holds a moment."""
+        """Return whether `moment` is in the window."""
         return self.start <= moment and (self.end is None or moment < self.end)
 
     def __str__(self) -> str:
-        """`2026-11-20T00:00:00Z … 2026-11-21T00:00:00Z`, or `… now`."""
+        """Return e.g. `2026-11-20T00:00:00Z … 2026-11-21T00:00:00Z`; `now` if there is no end."""
         return f"{stamp(self.start)} … {stamp(self.end) if self.end else 'now'}"
 
     def params(self, *, until: bool) -> Iterator[tuple[str, str]]:
-        """The query parameters that ask for this window."""
+        """Yield the query parameters for this window.
+
+        Args:
+            until: Whether the endpoint accepts `updated_until`.
+        """
         yield "updated_since", stamp(self.start)
         if until and self.end:
             yield "updated_until", stamp(self.end)
 
 
 def whole_second_after(moment: datetime) -> datetime:
-    """The first whole second that is not before `moment`."""
+    """Round `moment` up to a whole second."""
     floor = moment.replace(microsecond=0)
     return floor if floor == moment else floor + timedelta(seconds=1)

@@ -136,7 +136,7 @@ def test_errors_show_no_token_in_traceback_or_attributes(account):
     told = [str(error), repr(error), str(vars(error)), repr(client), repr(client.latest)]
     told += traceback.format_exception(type(error), error, error.__traceback__)
     assert TOKEN not in "".join(told)
-    client._wire._door.close()
+    client._wire._adapter.close()
 
 
 def failing_then_fine(sandbox: Sandbox, act: Callable[[], object]) -> list[str]:

@@ -1,6 +1,6 @@
-"""Pipedrive's API: calls, pages, status codes, rate limits and the token budget.
+"""Client for Pipedrive's API: requests, pagination, status codes, rate limits, token budget.
 
-Knows no table: endpoints and costs are arguments.
+This package is independent of the tables: endpoints and token costs are arguments.
 """
 
 from pipedrive_assets.api.allowance import Caps, QuotaWindow, TokenBudget, has_reset

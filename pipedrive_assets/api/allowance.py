@@ -1,7 +1,7 @@
-"""The account's tokens of a day, and how many of them the tables that cost a call a deal may take.
+"""The account's daily API tokens, and the caps on tables that need one request per parent row.
 
-Source of the numbers: the headers `x-daily-ratelimit-token-limit` and `-remaining`, which real
-accounts send and the official docs do not name. Where they are missing, our own count serves.
+Source of the numbers: the headers `x-daily-ratelimit-token-limit` and `-remaining`. Real accounts
+send them; the official docs do not mention them. Without the headers, tokens are counted locally.
 """
 
 import logging
@@ -18,73 +18,79 @@ log = logging.getLogger(__name__)
 
 DAY = timedelta(days=1)
 CAP_SHARE = 0.5
-"""Share of the account's daily limit that capped tables take unless a setting says otherwise."""
+"""Default daily cap of the capped tables, as a share of the account's daily limit."""
 
 RESERVE_SHARE = 0.1
-"""Share of the account's day that capped tables leave untouched, unless a setting caps them."""
+"""Share of the account's daily limit that capped tables leave unused when no daily cap is set."""
 
 CAP_OF_UNKNOWN_LIMIT = 15_000
-"""The cap where the account does not tell its limit: half of the smallest plan's day (official
-docs, rate limiting)."""
+"""Daily cap in tokens when the account's limit is unknown: half of the smallest plan's daily limit
+(official docs, rate limiting)."""
 
 HEADROOM = 15_000
-"""With so many tokens left a million rows can be listed: tables without a cap lack nothing."""
+"""Tokens kept free for uncapped tables; enough to list a million rows."""
 
 RESET_TOKENS, RESET_SHARE = 1_280, 0.05
-"""What is left goes up by more than this (32 replies that overtook each other, 40 tokens each; or
-a share of the limit) only when a new day has begun."""
+"""A larger increase of the remaining tokens is a daily reset: more than 32 replies out of order (40
+tokens each) can explain, or more than this share of the daily limit."""
 
 RUN_PAUSE = timedelta(hours=1)
-"""How long tables wait that a run's cap has stopped, before the next run should go on."""
+"""How long a table waits after it has reached the cap per run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaWindow:
-    """24 hours after which the account's tokens come back; `start` is aware, UTC."""
+    """A period of 24 hours after which the daily tokens reset; `start` is aware, UTC."""
 
     start: datetime
 
     @property
     def end(self) -> datetime:
-        """When the next one begins."""
+        """End of the window and start of the next one (aware, UTC)."""
         return self.start + DAY
 
     def at(self, moment: datetime) -> "QuotaWindow":
-        """The day that holds a moment, counted on from this one."""
+        """Return the window that contains `moment`, in steps of 24 hours from this window."""
         return QuotaWindow(start=self.start + max(0, (moment - self.start) // DAY) * DAY)
 
     @classmethod
     def utc(cls, moment: datetime) -> "QuotaWindow":
-        """The UTC day, as long as no reset was observed."""
+        """Return the UTC day of `moment`, used until a reset has been observed."""
         return cls(start=moment.replace(hour=0, minute=0, second=0, microsecond=0))
 
 
 class DailyTokens:
-    """What the replies of an account tell of its day; safe from any thread.
+    """Daily token numbers from the headers of Pipedrive's replies. Thread-safe.
 
-    `limit` and `left` are None where it does not tell; `ends_at` is when the day is over, as far as
-    known.
+    Attributes:
+        limit: Tokens per day; None if Pipedrive does not report it.
+        left: Remaining tokens; None if Pipedrive does not report them.
+        resets: Number of daily resets seen since the start.
+        ends_at: When the current window ends (UTC); None if unknown.
     """
 
     def __init__(self) -> None:
-        """Nothing is known before the first reply."""
+        """Start with all values unknown, until the first reply."""
         self.limit: int | None = None
         self.left: int | None = None
         self.resets = 0
-        """How often what is left went up: new days that began meanwhile."""
-
         self.ends_at: datetime | None = None
         self._left_until: datetime | None = None
-        """When the day ends to which `left` belongs."""
+        """When the value of `left` expires, because the daily tokens reset."""
 
         self._ignored: set[str] = set()
         self._lock = threading.Lock()
 
     def learn(self, reply: ApiReply, *, cost: int, now: datetime) -> None:
-        """Take the numbers of a reply to a call of `cost` tokens.
+        """Record the daily limit and the remaining tokens from a reply.
 
-        Pipedrive reports what was left before it charged the call. Of replies that overtook each
-        other the lowest counts. A refusal (429) is judged by itself and changes nothing here.
+        Pipedrive reports the tokens that remained before it charged the request. Replies can arrive
+        out of order, so the lowest value is used. Replies of 429 are ignored.
+
+        Args:
+            reply: Pipedrive's reply.
+            cost: Token cost of the request.
+            now: The current time (UTC).
         """
         if reply.status == 429:
             return
@@ -102,26 +108,32 @@ class DailyTokens:
             self._left_until = budget_reset_at(reply, now, self.ends_at)
 
     def is_spent(self, cost: int, now: datetime) -> bool:
-        """Whether a call of `cost` tokens is known to be refused before the day ends."""
+        """Return whether the remaining tokens do not cover a request of `cost` tokens today."""
         with self._lock:
             if self.left is None or self._left_until is None:
                 return False
             return self.left < cost and now < self._left_until
 
     def _warn_of_ignored(self, reply: ApiReply) -> None:
-        """Log once for each daily header that holds something other than a plausible number."""
+        """Log a warning, once per header, when a daily header has an implausible value."""
         for header, found in ((DAY_LIMIT, reply.daily_limit), (DAY_LEFT, reply.daily_left)):
             if found is None and header in reply.headers and header not in self._ignored:
                 self._ignored.add(header)
                 number = reply.number(header)
                 log.warning(
-                    "Ignoring the header %s of Pipedrive's replies: %s is not plausible.",
+                    "Ignoring the header %s of Pipedrive's replies: %s is not a plausible value.",
                     *(header, "its text" if number is None else f"{number:g}"),
                 )
 
 
 def has_reset(before: int | None, now: int | None, limit: int | None) -> bool:
-    """Whether the account's tokens came back between two replies that told what is left."""
+    """Return whether the daily tokens were reset between two replies.
+
+    Args:
+        before: Remaining tokens after the earlier reply; None if unknown.
+        now: Remaining tokens after the later reply; None if unknown.
+        limit: The account's tokens per day; None if unknown.
+    """
     if before is None or now is None:
         return False
     return now - before > max(RESET_TOKENS, RESET_SHARE * (limit or now))
@@ -129,34 +141,33 @@ def has_reset(before: int | None, now: int | None, limit: int | None) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """Tokens that capped tables may take; 0: no cap.
+    """Caps on the tokens that capped tables may use; 0 means no cap.
 
-    `per_day` None: half of the account's daily limit; `per_run` None: only the day's cap counts.
+    Attributes:
+        per_run: Tokens per run; None if only the daily cap applies.
+        per_day: Tokens per day; None for half of the account's daily limit.
     """
 
     per_run: int | None = None
     per_day: int | None = None
 
     def day_cap(self, limit: int | None) -> int:
-        """The day's cap for an account with that daily limit (None: it does not tell)."""
+        """Return the daily cap for an account's daily limit (None: unknown)."""
         if self.per_day is not None:
             return self.per_day
         return CAP_OF_UNKNOWN_LIMIT if limit is None else int(limit * CAP_SHARE)
 
     def run_cap(self, limit: int | None) -> int:
-        """What one run can take at most, by both caps; 0: no cap."""
+        """Return the most tokens that one run can use under both caps; 0 means no cap."""
         return min((cap for cap in (self.per_run, self.day_cap(limit)) if cap), default=0)
 
     def reserve(self, limit: int | None) -> int:
-        """Tokens of the account's day that are left for everything else."""
+        """Return the daily tokens that capped tables must leave for other requests."""
         return int(limit * RESERVE_SHARE) if limit and self.per_day is None else 0
 
 
 class TokenBudget:
-    """What the capped tables of a run may still take; safe from any thread.
-
-    `others` is what other runs of the same day have taken.
-    """
+    """Counts the tokens that capped tables use in a run and enforces the caps. Thread-safe."""
 
     def __init__(
         self,
@@ -167,7 +178,15 @@ class TokenBudget:
         now: Callable[[], datetime],
         others: int = 0,
     ) -> None:
-        """`now` is the account's clock."""
+        """Start with no tokens used by this run.
+
+        Args:
+            caps: Caps per run and per day.
+            daily: The account's daily tokens, updated by the client.
+            day: The window that is current at the start of the run.
+            now: Returns the current time (UTC).
+            others: Tokens that other runs have used in the same window.
+        """
         self.caps, self.daily, self.day, self.others = caps, daily, day, others
         self._now = now
         self._of_run = self._of_day = self._unanswered = 0
@@ -175,7 +194,11 @@ class TokenBudget:
         self._lock = threading.Lock()
 
     def take(self, tokens: int) -> None:
-        """Take the tokens of one call, before it is sent; raises CapReached where a cap forbids."""
+        """Count the tokens of a request before it is sent.
+
+        Raises:
+            CapReached: A cap does not allow the request; nothing is counted.
+        """
         with self._lock:
             self._check(tokens)
             self._of_run += tokens
@@ -183,7 +206,14 @@ class TokenBudget:
 
     @contextmanager
     def call(self, tokens: int) -> Iterator[None]:
-        """Take the tokens of the call inside, which no reply has told of before it ends."""
+        """Count the tokens of the request made inside the `with` block.
+
+        Until the block ends, these tokens are not part of the remaining tokens that Pipedrive has
+        reported, so the check of the reserve subtracts them.
+
+        Raises:
+            CapReached: A cap does not allow the request; nothing is counted.
+        """
         self.take(tokens)
         with self._lock:
             self._unanswered += tokens
@@ -194,13 +224,17 @@ class TokenBudget:
                 self._unanswered -= tokens
 
     def require(self, tokens: int) -> None:
-        """Raise CapReached where so many could not be taken; takes none."""
+        """Check that a request of `tokens` is allowed, without counting it.
+
+        Raises:
+            CapReached: A cap does not allow the request.
+        """
         with self._lock:
             self._check(tokens)
 
     @property
     def left(self) -> int | None:
-        """Tokens that all caps together still allow; None: there is no cap."""
+        """Tokens that may still be used under all caps; None if there is no cap."""
         with self._lock:
             limit, left = self.daily.limit, self.daily.left
             per_run, per_day = self.caps.per_run, self.caps.day_cap(limit)
@@ -211,14 +245,19 @@ class TokenBudget:
         return max(0, min(allowed)) if allowed else None
 
     def turn_over(self) -> QuotaWindow:
-        """The day it is now; a new one begins with nothing taken."""
+        """Return the current window; a new window starts with no tokens used."""
         with self._lock:
             self._turn_over()
             return self.day
 
     def has_headroom(self, wanted: int) -> bool:
-        """Whether enough is left for the tables without a cap, were the capped ones to take all of
-        `wanted` that their cap allows; False where the account does not tell what is left.
+        """Return whether enough tokens remain for uncapped tables after the capped tables.
+
+        Args:
+            wanted: Tokens that the capped tables need; limited by the cap per run.
+
+        Returns:
+            False if the account does not report its remaining tokens.
         """
         limit, left = self.daily.limit, self.daily.left
         if left is None:
@@ -231,17 +270,14 @@ class TokenBudget:
         per_run, per_day = self.caps.per_run, self.caps.day_cap(self.daily.limit)
         reserve, left = self.caps.reserve(self.daily.limit), self.daily.left
         if per_day and self._of_day + self.others + tokens > per_day:
-            raise CapReached(self._sentence("PIPEDRIVE_TOKENS_PER_DAY", per_day), self.day.end)
+            reason = f"daily token cap reached (PIPEDRIVE_TOKENS_PER_DAY, {per_day:,} tokens)"
+            raise CapReached(reason, self.day.end)
         if reserve and left is not None and left - self._unanswered - tokens < reserve:
-            said = f"the last {reserve:,} tokens of the account's day are left to other tables"
-            raise CapReached(said, self.day.end)
+            reason = f"the account's last {reserve:,} daily tokens are reserved for other tables"
+            raise CapReached(reason, self.day.end)
         if per_run and self._of_run + tokens > per_run:
-            resumes_at = self._now() + RUN_PAUSE
-            raise CapReached(self._sentence("PIPEDRIVE_TOKENS_PER_RUN", per_run), resumes_at)
-
-    @staticmethod
-    def _sentence(setting: str, cap: int) -> str:
-        return f"the {cap:,} tokens that {setting} allows are taken"
+            reason = f"token cap per run reached (PIPEDRIVE_TOKENS_PER_RUN, {per_run:,} tokens)"
+            raise CapReached(reason, self._now() + RUN_PAUSE)
 
     def _turn_over(self) -> None:
         now = self._now()

@@ -1,6 +1,4 @@
-"""Pace and spending: the burst limit shared by all threads, and what each table's scan has
-used.
-"""
+"""The burst rate limiter shared by all threads, and request statistics per table."""
 
 import math
 import threading
@@ -13,32 +11,33 @@ from pipedrive_assets.api.allowance import TokenBudget
 from pipedrive_assets.api.verdict import BURST_SECONDS, ApiReply
 
 LONGEST_PAUSE_SECONDS = 120.0
-"""The longest pause after refusals in a row that do not report how long to wait."""
+"""The longest pause after consecutive refusals (429) that do not report how long to wait."""
 
 UNKNOWN_BURST_LIMIT = 20
-"""Requests per window on the smallest plan (official docs, rate limiting); assumed until a reply
-tells."""
+"""Requests per window on the smallest plan (official docs, rate limiting). Used until a reply
+reports the account's limit."""
 
 JITTER_SECONDS = 0.15
-"""How much two calls may close up on their way, so that a window is never overfull where it is
-counted."""
+"""Safety margin: two requests may arrive at Pipedrive closer together than they were sent."""
 
 KEPT_SECONDS = 2 * (BURST_SECONDS + JITTER_SECONDS)
-"""How long starts are remembered, to tell our places from others' when a reply comes, and how long
-what it told of the others holds: past our next turn, which tells anew."""
+"""How long start times of requests and estimates of other clients' requests are kept. Longer than
+one window, so that the next reply replaces an estimate before it expires."""
 
 
 def growing_pause(refusals: int) -> float:
-    """Seconds to wait after so many refusals in a row that do not report how long to wait."""
+    """Return the seconds to wait after that many consecutive refusals without a reported wait."""
     return min(LONGEST_PAUSE_SECONDS, BURST_SECONDS * 2.0 ** min(refusals - 1, 10))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """A window that a refusal closed.
+    """State of the burst window after a refusal (429) has closed it.
 
-    `refusals` counts refusals in a row of this kind, `seconds` is how long the window stays closed,
-    `lasting` the seconds since the first refusal after the last good reply.
+    Attributes:
+        refusals: Consecutive refusals of this kind.
+        seconds: Seconds until the window opens again.
+        lasting: Seconds since the first refusal after the last successful reply.
     """
 
     refusals: int
@@ -48,10 +47,17 @@ class Closing:
 
 @dataclass(slots=True)
 class RequestStats:
-    """What was used: requests sent, tokens they cost, burst waits, retries, replies of 429.
+    """Statistics of API requests, for a table or a whole run. Thread-safe.
 
-    `asking` and `waiting` are seconds, added up over all threads: from a request to its reply, and
-    for a place in the burst window or before another try.
+    Attributes:
+        requests: Requests sent, including retries.
+        tokens: Token cost of these requests.
+        burst_waits: Pauses after a reply of 429 for the burst limit.
+        retries: Requests sent again after a fault.
+        replies_429: Replies with status 429.
+        asking: Seconds between request and reply, summed over all threads.
+        waiting: Seconds spent waiting for the burst limit or before a retry, over all threads.
+        allowance: The token budget that the requests count against; None if there is no cap.
     """
 
     requests: int = 0
@@ -62,8 +68,6 @@ class RequestStats:
     asking: float = field(default=0.0, compare=False)
     waiting: float = field(default=0.0, compare=False)
     allowance: TokenBudget | None = field(default=None, repr=False, compare=False)
-    """What its calls are taken from before they are sent; None: no cap."""
-
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(  # noqa: PLR0913 - all that is counted
@@ -77,7 +81,17 @@ class RequestStats:
         asking: float = 0.0,
         waiting: float = 0.0,
     ) -> None:
-        """Count; safe from any thread."""
+        """Add to the statistics.
+
+        Args:
+            requests: Requests sent.
+            tokens: Token cost of the requests.
+            burst_waits: Pauses after a 429 for the burst limit.
+            retries: Requests sent again after a fault.
+            replies_429: Replies with status 429.
+            asking: Seconds between request and reply.
+            waiting: Seconds spent waiting.
+        """
         with self._lock:
             self.requests += requests
             self.tokens += tokens
@@ -89,24 +103,29 @@ class RequestStats:
 
 
 class RateLimiter:
-    """Lets at most the announced number of requests start in any burst window, from however many
-    threads, and gives way to other programs that use the same window.
+    """Limits how many requests start per burst window, over all threads.
 
-    `sleep` takes seconds, `monotonic` returns them.
+    Uses the limit that Pipedrive reports, minus an estimate of the requests that other clients make
+    with the same API token.
     """
 
     def __init__(self, *, sleep: Callable[[float], None], monotonic: Callable[[], float]) -> None:
-        """Start with the smallest plan's limit."""
+        """Start with the limit of the smallest plan.
+
+        Args:
+            sleep: Waits the given number of seconds.
+            monotonic: Returns a monotonic time in seconds.
+        """
         self._sleep, self._monotonic = sleep, monotonic
         self._limit = UNKNOWN_BURST_LIMIT
         self._starts: list[float] = []
         self._others: deque[tuple[float, int]] = deque()
-        """What others take, the most first, each until when it holds."""
+        """Estimates of other clients' requests as (expiry, requests), largest first."""
         self._closed_at = self._closed_until = -math.inf
-        self._refusals, self._was_told, self._is_probing = 0, True, False
+        self._refusals, self._was_full, self._is_probing = 0, True, False
         self._refused_since: float | None = None
         self._gap = BURST_SECONDS + JITTER_SECONDS
-        """Between two starts while one goes ahead."""
+        """Seconds between two requests while probing: one request at a time, after a refusal."""
 
         self._lock = threading.Lock()
 
@@ -116,7 +135,11 @@ class RateLimiter:
         return self._limit
 
     def take(self) -> float:
-        """Wait for a place in the window and take it; returns the moment, for `learn`."""
+        """Wait until the burst limit allows a request, and count it.
+
+        Returns:
+            The monotonic start time of the request, to pass to `learn`.
+        """
         while True:
             with self._lock:
                 now = self._monotonic()
@@ -128,7 +151,7 @@ class RateLimiter:
             self._sleep(opens - now)
 
     def _opens_at(self, now: float) -> float:
-        """When the next request may start."""
+        """Return the monotonic time at which the next request may start."""
         if now < self._closed_until:
             return self._closed_until
         while self._others and self._others[0][0] <= now:
@@ -140,25 +163,28 @@ class RateLimiter:
         gap = self._gap if self._is_probing else BURST_SECONDS + JITTER_SECONDS
         return min(self._starts[-places] + gap, until)
 
-    def close(self, seconds: float, *, told: bool = True) -> Closing:
-        """Start no request for at least `seconds`; after that, one goes ahead.
+    def close(self, seconds: float, *, is_full: bool = True) -> Closing:
+        """Start no request for at least `seconds`, then probe with one request at a time.
 
         Args:
             seconds: How long the reply asks to wait.
-            told: Whether the reply reported a full burst window. Where it did not, the pauses grow
-                with the refusals in a row, and so does the time in which only one goes ahead.
+            is_full: Whether the reply reported a full burst window. If not, the pauses and the time
+                of probing grow with the number of consecutive refusals.
+
+        Returns:
+            How long the window stays closed, and how many refusals led to it.
         """
         with self._lock:
             now = self._monotonic()
-            if told is not self._was_told:
-                self._refusals, self._was_told = 0, told
+            if is_full is not self._was_full:
+                self._refusals, self._was_full = 0, is_full
             self._refusals += now >= self._closed_until or not self._refusals
             if self._refused_since is None:
                 self._refused_since = now
-            pause = seconds if told else max(seconds, growing_pause(self._refusals))
+            pause = seconds if is_full else max(seconds, growing_pause(self._refusals))
             self._closed_at, self._closed_until = now, max(self._closed_until, now + pause)
-            alone = BURST_SECONDS if told else pause
-            self._gap = BURST_SECONDS + JITTER_SECONDS if told else pause
+            alone = BURST_SECONDS if is_full else pause
+            self._gap = BURST_SECONDS + JITTER_SECONDS if is_full else pause
             self._others = deque([(self._closed_until + alone, self._limit)])
             self._is_probing = True
             return Closing(
@@ -168,7 +194,12 @@ class RateLimiter:
             )
 
     def learn(self, reply: ApiReply, started: float) -> None:
-        """Take the limit and the others' share from a reply to the request of that moment."""
+        """Update the limit and the estimate of other clients' requests from a reply.
+
+        Args:
+            reply: Pipedrive's reply.
+            started: Start time of the request, as returned by `take`.
+        """
         limit, left = reply.number("x-ratelimit-limit"), reply.number("x-ratelimit-remaining")
         with self._lock:
             if limit and limit >= 1:
@@ -183,11 +214,11 @@ class RateLimiter:
                 self._is_probing = False
 
     def _give_way(self, left: float, started: float) -> None:
-        """Leave the places that are gone and cannot be ours.
+        """Estimate how many requests other clients made in this window.
 
-        Counted as ours is all that may have been in the window when the request arrived, so that
-        nothing is given away while nobody else is there. The others are at least so many, so the
-        most that was told of late holds.
+        The estimate is limit - remaining - ours. Every request of ours that may have been in the
+        window is counted as ours, so the estimate is a lower bound and is 0 without other clients.
+        The highest recent estimate is used.
         """
         first = bisect_left(self._starts, started - BURST_SECONDS - JITTER_SECONDS)
         ours = bisect_right(self._starts, started + JITTER_SECONDS) - first

@@ -1,7 +1,6 @@
-"""The client: one loop around the verdict table, shared by every scan of a run.
+"""The HTTP client for Pipedrive's API, shared by all tables of a run.
 
-Many threads may call it at once. The api token travels in the `x-api-token` header and nowhere
-else.
+It is thread-safe. The API token is sent in the `x-api-token` header and nowhere else.
 """
 
 import logging
@@ -44,21 +43,26 @@ from pipedrive_assets.windows import utc_now
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 8
-"""Tries of one call before a fault that should pass is called lasting: where one call in eight
-fails, one in seventeen million fails as often as that."""
+"""Attempts per request before a transient fault becomes an error. If one request in eight fails at
+random, one in seventeen million fails eight times in a row."""
 
 PATIENCE_SECONDS = 900.0
-"""A call is not tried for longer, however few tries it had; refusals in a row end the run."""
+"""A request is not retried for longer than this, whatever the number of attempts."""
 
 BACKOFF_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 20.0
 BURST_WAITS = 10
-"""Consecutive burst refusals, of one call or of all, before the account is left alone."""
+"""Consecutive refusals by the burst limit, of one request or of all, before the run ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A page and when Pipedrive (by its own clock, else ours) gave it."""
+    """A page and the time at which it was read.
+
+    Attributes:
+        page: The rows and the marker of the next page.
+        read_at: The reply's `Date` header (UTC), or this machine's time if that is earlier.
+    """
 
     page: Page
     read_at: datetime
@@ -66,7 +70,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiCall:
-    """One GET: `path` below the base URL, `cost` in tokens, `stats` that it is counted in."""
+    """One GET request.
+
+    Attributes:
+        path: Path below the base URL.
+        cost: Token cost.
+        params: Query parameters.
+        stats: Statistics that the request is counted in.
+        paged_on: Whether the request continues a list at a page marker.
+    """
 
     path: str
     cost: int
@@ -76,13 +88,22 @@ class ApiCall:
 
 
 class Client:
-    """Asks Pipedrive.
+    """Client for Pipedrive's API with retries, rate limiting and token accounting. Thread-safe.
 
-    Raises ApiError and its kin, DataError, and ConfigurationError where the host's certificate is
-    not trusted; never anything from the HTTP library.
+    Methods raise only errors of `pipedrive_assets.errors`, never exceptions of the HTTP library.
+
+    Attributes:
+        base_url: Address of the API, without a trailing slash.
+        stats: Statistics of all requests of this client.
+        daily: The account's daily tokens, as last reported.
+        pace: The burst rate limiter.
+        now: Returns the current time (UTC).
+        removes_nul: Whether NUL characters are removed from replies; set this if the destination
+            cannot store them.
+        latest: Status and headers of the latest reply, without its body; None before the first.
     """
 
-    def __init__(  # noqa: PLR0913 - the edges of the world, each replaceable
+    def __init__(  # noqa: PLR0913 - external dependencies, each replaceable
         self,
         *,
         base_url: str,
@@ -95,19 +116,25 @@ class Client:
         now: Callable[[], datetime] = utc_now,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`adapter` replaces the network (the sandbox's door); a reply of which nothing comes for
-        `read_seconds` is given up; the rest replaces time and chance.
+        """Create a client; no request is sent.
+
+        Args:
+            base_url: Address of the API.
+            api_token: The API token.
+            adapter: Replaces the network, for example with the sandbox.
+            user_agent: Value of the `User-Agent` header.
+            read_seconds: Read timeout: seconds without a received byte.
+            sleep: Waits the given number of seconds.
+            monotonic: Returns a monotonic time in seconds.
+            now: Returns the current time (UTC).
+            jitter: Returns a random number from 0 to 1, for the pauses between retries.
         """
         self.base_url = base_url.rstrip("/")
         self.stats, self.daily = RequestStats(), DailyTokens()
         self.pace = RateLimiter(sleep=sleep, monotonic=monotonic)
         self.now, self._sleep, self._monotonic, self._jitter = now, sleep, monotonic, jitter
         self.removes_nul = False
-        """Whether NUL characters are removed from replies: set where the destination of the rows
-        cannot store them."""
-
         self.latest: ApiReply | None = None
-        """Status and headers of the latest reply, without its body."""
         self._final: Callable[[], errors.ApiError] | None = None
         self._lock = threading.Lock()
         self._wire = Wire(
@@ -120,18 +147,33 @@ class Client:
         )
 
     def __repr__(self) -> str:
-        """Without the api token."""
+        """Show the base URL, and not the API token."""
         return f"Client({self.base_url!r})"
 
     def object(
         self, path: str, *, cost: int, params: Params = (), stats: RequestStats | None = None
     ) -> tuple[dict[str, Any], datetime]:
-        """The `data` object of an endpoint that answers with one, and when it was read."""
+        """Request an endpoint whose `data` is a single object.
+
+        Args:
+            path: Path below the base URL, e.g. `v1/users/me`.
+            cost: Token cost of the request.
+            params: Query parameters.
+            stats: Statistics that the request is added to.
+
+        Returns:
+            The object, and the time at which it was read (UTC).
+
+        Raises:
+            ApiError: Pipedrive refused the request, or retries were exhausted.
+            CapReached: A token cap does not allow the request.
+            ConfigurationError: The certificate of the host is not trusted.
+        """
         call = ApiCall(path=path, cost=cost, params=params, stats=stats or RequestStats())
         body, read_at = self._ask(call, read_object)
         return body, read_at
 
-    def pages(  # noqa: PLR0913 - what a list is
+    def pages(  # noqa: PLR0913 - the properties of a list endpoint
         self,
         path: str,
         *,
@@ -144,12 +186,27 @@ class Client:
         null_is_empty: bool = False,
         data_key: str | None = None,
     ) -> Iterator[Answer]:
-        """Scan a list from `marker` (None: its start) to its end, a page at a time.
+        """Read a list endpoint page by page, up to its last page.
 
-        With `null_is_empty`, a first page of API v2 with `data: null` twice in a row is empty.
-        `data_key` is the key of the rows where `data` is an object.
+        Args:
+            path: Path below the base URL, e.g. `v2/deals`.
+            cost: Token cost of each page.
+            paging: Pagination of the endpoint.
+            page_rows: Rows to request per page.
+            params: Query parameters.
+            marker: Marker of the first page to read; None for the start of the list.
+            stats: Statistics that the requests are added to.
+            null_is_empty: Whether a first page of API v2 is empty if `data` is null twice in a row.
+            data_key: Key of the list of rows, if `data` is an object.
 
-        Raises PageMarkerExpired where a marker in mid-scan is no longer accepted.
+        Yields:
+            Each page in order.
+
+        Raises:
+            ApiError: Pipedrive refused a request, or retries were exhausted.
+            CapReached: A token cap does not allow the next request.
+            DataError: The pagination is looping.
+            PageMarkerExpired: Pipedrive no longer accepts the marker.
         """
         counted, seen, last_rows = stats or RequestStats(), {marker}, None
         v1 = path.startswith("v1/")
@@ -179,7 +236,7 @@ class Client:
             seen.add(marker)
 
     def _ask(self, call: ApiCall, read: Callable[[dict[str, Any]], Any]) -> tuple[Any, datetime]:
-        """Ask until there is a readable reply, or an error that asking again will not mend."""
+        """Send the request until a reply can be read, or until retrying cannot help."""
         attempts = waits = 0
         began = self._monotonic()
         while True:
@@ -231,8 +288,8 @@ class Client:
         return reply, replace(verdict, quote=self._wire.clean(verdict.quote))
 
     def _raise_known_end(self, call: ApiCall) -> None:
-        """Raise what ended all calls of this client, or what the account would answer: nothing is
-        sent once earlier replies show that the day's tokens do not cover the call.
+        """Raise the error that ended all requests of this client, or BudgetExhausted if earlier
+        replies show that the remaining daily tokens do not cover the request.
         """
         if self._final:
             raise self._final()
@@ -242,21 +299,29 @@ class Client:
                 path=call.path,
                 status=0,
                 reset_at=budget_reset_at(self.latest, now, self.daily.ends_at),
-                quote=f"it costs {call.cost} API tokens, {self.daily.left} of the day are left",
+                quote=f"it costs {call.cost} API tokens, and {self.daily.left} are left today",
             )
 
     def _wait(self, call: ApiCall, verdict: Verdict, waits: int, lasting: float) -> bool:
-        """Close the window for everybody; returns whether the call is tried again.
+        """Pause all requests after a 429.
 
-        `waits` is how often the call has waited already, `lasting` for how many seconds it has been
-        tried. A call that is refused while others are answered has pauses of its own.
+        A request that is refused while others succeed has its own growing pauses.
+
+        Args:
+            call: The refused request.
+            verdict: The verdict on the reply.
+            waits: How often this request has waited already.
+            lasting: Seconds since the first attempt of this request.
+
+        Returns:
+            Whether to send the request again.
         """
-        told = issubclass(verdict.error, errors.PipedriveTooManyRequestsInSecondError)
-        closed = self.pace.close(verdict.seconds, told=told)
-        pause = closed.seconds if told else max(closed.seconds, growing_pause(waits + 1))
+        is_full = issubclass(verdict.error, errors.PipedriveTooManyRequestsInSecondError)
+        closed = self.pace.close(verdict.seconds, is_full=is_full)
+        pause = closed.seconds if is_full else max(closed.seconds, growing_pause(waits + 1))
         if max(lasting, closed.lasting) + pause > PATIENCE_SECONDS:
             return False
-        if told and max(waits + 1, closed.refusals) > BURST_WAITS:
+        if is_full and max(waits + 1, closed.refusals) > BURST_WAITS:
             return False
         log.info("/%s: rate limit reached (429); waiting %.1f s", call.path, pause)
         for stats in (self.stats, call.stats):
@@ -270,9 +335,7 @@ class Client:
         seconds = min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2 ** (attempts - 1)) * (
             0.5 + self._jitter() / 2
         )
-        log.warning(
-            "/%s: %s; trying again in %.1f s", call.path, verdict.quote or "no answer", seconds
-        )
+        log.warning("/%s: %s; retrying in %.1f s", call.path, verdict.quote or "no reply", seconds)
         for stats in (self.stats, call.stats):
             stats.add(retries=1)
         call.stats.add(waiting=seconds)
@@ -281,11 +344,11 @@ class Client:
     def _stop(
         self, call: ApiCall, reply: ApiReply | None, verdict: Verdict, attempts: int
     ) -> errors.ApiError:
-        """The error to raise; what concerns the whole account ends every scan of this client."""
+        """Return the error to raise; an error of the whole account ends all later requests."""
         error = self._error(call, reply, verdict, attempts)
         if isinstance(error, _OF_ALL) or verdict.action is Action.WAIT:
             with self._lock:
-                # Made anew for each scan: an exception that is raised twice mixes its tracebacks.
+                # A new exception per request: raising one twice would mix the tracebacks.
                 self._final = self._final or partial(self._error, call, reply, verdict, attempts)
         return error
 
@@ -298,7 +361,7 @@ class Client:
                 path=call.path,
                 reset_at=budget_reset_at(reply, self.now(), self.daily.ends_at),
                 quote=verdict.quote,
-                is_told=reported_reset_at(reply, self.now()) is not None,
+                is_reported=reported_reset_at(reply, self.now()) is not None,
             )
         if issubclass(kind, errors.TooManyRequests):
             return kind(
@@ -314,7 +377,7 @@ class Client:
 
 
 class _NullTwice:
-    """Reads `data: null` as an empty list, the second time."""
+    """Reads a page; the second `data: null` in a row is read as an empty list."""
 
     def __init__(self, read: Callable[..., Page]) -> None:
         self._read, self._nulls = read, 0
@@ -325,10 +388,10 @@ class _NullTwice:
 
 
 _OF_ALL = (errors.AuthenticationError, errors.BudgetExhausted, errors.Blocked)
-"""What concerns the whole account."""
+"""Errors that affect every request of the account."""
 
 
 def _read_at(reply: ApiReply | None, now: Callable[[], datetime]) -> datetime:
-    """The earlier of Pipedrive's clock and ours: whichever runs ahead, no change is passed over."""
+    """Return the earlier of Pipedrive's clock and ours, so that a fast clock skips no change."""
     ours = now()
     return min((reply.date if reply else None) or ours, ours)

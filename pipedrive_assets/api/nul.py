@@ -1,12 +1,12 @@
-"""The NUL character, which Pipedrive stores and some databases cannot."""
+"""NUL characters in text: Pipedrive stores them, but PostgreSQL cannot."""
 
 from typing import Any
 
 
 def without_nul(value: Any) -> Any:
-    """Remove every NUL from the texts and keys of a JSON value, at any depth.
+    """Remove every NUL from the strings and keys of a JSON value, at any depth.
 
-    Where two keys of an object differ only in NUL characters, the one without them stays.
+    If two keys of an object differ only in NUL characters, the one without NUL is kept.
     """
     if isinstance(value, str):
         return value.replace("\0", "")
@@ -21,5 +21,5 @@ def without_nul(value: Any) -> Any:
 
 
 def may_have_nul(content: bytes) -> bool:
-    """Whether there may be a NUL in a JSON text: it is always escaped there."""
+    """Return whether a JSON body may contain a NUL, as the character or as its escape."""
     return b"u0000" in content or b"\0" in content

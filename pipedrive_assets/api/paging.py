@@ -1,7 +1,7 @@
-"""From one page to the next, purely: v2's opaque cursor and v1's offset, with every envelope seen
-in the wild.
+"""Pagination without I/O: the opaque cursor of API v2, the offset of API v1, and their envelopes.
 
-Official docs, pagination. A scan ends only where the envelope says so: never on a short page.
+Source: official docs, pagination. A list ends only when the envelope reports its end, never
+because a page is short.
 """
 
 from dataclasses import dataclass, field
@@ -13,28 +13,39 @@ Paging = Literal["cursor", "offset", "none"]
 
 
 class IncompletePage(Exception):
-    """A reply of status 200 that does not hold a page: asked again, then `error`, never an end."""
+    """A reply of status 200 without a valid page; retried, then raised as `error`."""
 
     error: type[ApiError] = TransientApiError
 
     @classmethod
     def of(cls, data: object, expected: str) -> "IncompletePage":
-        """For `data` that is something other than was promised."""
-        found = cls(f"data is {type(data).__name__} where {expected} was expected")
+        """Return the exception for `data` of an unexpected type.
+
+        Args:
+            data: The value found.
+            expected: What was expected, e.g. `an object`.
+        """
+        found = cls(f"data is {type(data).__name__}, expected {expected}")
         found.error = PipedriveNull200Error if data is None else TransientApiError
         return found
 
 
 def looping_pagination(path: str) -> DataError:
-    """The error for pages that come again and again."""
+    """Return the error for a list that returns the same page twice."""
     return DataError(
-        f"Pipedrive's pages of /{path} lead round in a circle, so that its end cannot be reached; "
-        "nothing was lost. Run again later."
+        f"Pagination of /{path} is looping: Pipedrive returned the same page twice. Stopped; rows "
+        "already loaded are kept. Run again later."
     )
 
 
 def page_params(paging: Paging, page_rows: int, marker: str | None) -> tuple[tuple[str, str], ...]:
-    """The parameters that ask for the page at `marker` (None: the first)."""
+    """Return the query parameters of a page.
+
+    Args:
+        paging: Pagination of the endpoint.
+        page_rows: Rows to request per page.
+        marker: Cursor or offset of the page; None for the first page.
+    """
     if paging == "none":
         return ()
     if paging == "offset":
@@ -43,10 +54,11 @@ def page_params(paging: Paging, page_rows: int, marker: str | None) -> tuple[tup
 
 
 def read_object(body: dict[str, Any]) -> dict[str, Any]:
-    """The object in `body["data"]`.
+    """Return the object in `body["data"]`.
 
-    Raises IncompletePage for anything else, an empty list included: PHP writes an empty object that
-    way, and a record without an id is not a record.
+    Raises:
+        IncompletePage: `data` is not an object. An empty list is refused as well: PHP encodes an
+            empty object that way, and a record needs an id.
     """
     data = body["data"]
     if not isinstance(data, dict):
@@ -56,27 +68,29 @@ def read_object(body: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Rows, and the marker of the page after them (None: this was the last)."""
+    """One page of a list.
+
+    Attributes:
+        rows: The rows as Pipedrive sends them.
+        marker: Cursor or offset of the next page; None on the last page.
+        has_end_flag: Whether the envelope reports if there are more rows. If not, `marker` is the
+            offset where further rows would start.
+        is_v1_null: Whether `data` was null in API v1, which encodes an empty list that way.
+        paging: Pagination found in the envelope of a list that is declared without pages.
+        is_null: Whether `data` was null in API v2; this does not prove that the list is empty.
+        ends_empty: Whether this last page is empty although the page before reported more rows.
+    """
 
     rows: list[dict[str, Any]]
     marker: str | None
-    is_told: bool = field(default=True, compare=False)
-    """False: the envelope tells nothing of further pages, `marker` is where they would start."""
-
+    has_end_flag: bool = field(default=True, compare=False)
     is_v1_null: bool = field(default=False, compare=False)
-    """Whether a list of API v1 was null, which is how v1 writes an empty list."""
-
     paging: Paging = field(default="none", compare=False)
-    """How to ask for the page after it, where the list is declared without pages."""
-
     is_null: bool = field(default=False, compare=False)
-    """Whether v2 sent `data: null` in place of an empty list: no proof that there are no rows."""
-
     ends_empty: bool = field(default=False, compare=False)
-    """Whether it is an empty last page although the page before announced more."""
 
 
-def read_page(  # noqa: PLR0913 - what a page is
+def read_page(  # noqa: PLR0913 - the properties of a list endpoint
     body: dict[str, Any],
     *,
     paging: Paging,
@@ -86,14 +100,22 @@ def read_page(  # noqa: PLR0913 - what a page is
     null_is_empty: bool = False,
     data_key: str | None = None,
 ) -> Page:
-    """The page in `body`, which was asked for with `marker` (None: the first page).
+    """Read a page from the JSON body of a reply.
 
-    `v1` needs saying of the few lists of API v1 that are read by cursor. `null_is_empty` reads
-    `data: null` on a first page of API v2 as an empty list. `data_key` is the key of the rows where
-    `data` is an object.
+    Args:
+        body: The decoded body.
+        paging: Pagination of the endpoint.
+        marker: The marker that was sent; None for the first page.
+        page_rows: The number of rows that was requested.
+        v1: Whether the endpoint belongs to API v1; needed for v1 lists with a cursor.
+        null_is_empty: Whether `data: null` on a first page of API v2 is an empty list.
+        data_key: Key of the list of rows, if `data` is an object.
 
-    Raises IncompletePage where `data` is not a list of objects (v1 answers an empty list with
-    `data: null` on its first page, which is a page of no rows), or the envelope makes no sense.
+    Returns:
+        The page. On a first page of API v1, `data: null` is an empty page.
+
+    Raises:
+        IncompletePage: `data` is not a list of objects, or the envelope is not valid.
     """
     if data_key and isinstance(body.get("data"), dict):
         body = {**body, "data": _list_in(body["data"], data_key)}
@@ -103,13 +125,13 @@ def read_page(  # noqa: PLR0913 - what a page is
     rows = _rows(body, null_is_empty=first and (v1 or paging != "cursor" or null_is_empty))
     extra = body.get("additional_data") or {}
     if not isinstance(extra, dict):
-        raise IncompletePage("additional_data is no object")
+        raise IncompletePage("additional_data is not an object")
     if paging == "cursor":
         return Page(rows=rows, marker=_next_cursor(extra), is_null=is_null, is_v1_null=is_v1_null)
     if paging == "offset":
         following = _next_start(extra, int(marker or 0), len(rows), page_rows)
-        is_told = _more(extra)[1] is not None
-        return Page(rows=rows, marker=following, is_told=is_told, is_v1_null=is_v1_null)
+        has_end_flag = _more(extra)[1] is not None
+        return Page(rows=rows, marker=following, has_end_flag=has_end_flag, is_v1_null=is_v1_null)
     if _more(extra)[1]:
         following = _next_start(extra, 0, len(rows), page_rows)
         return Page(rows=rows, marker=following, paging="offset")
@@ -143,33 +165,33 @@ def _next_cursor(extra: dict[str, Any]) -> str | None:
     if cursor is None or cursor == "":
         return None
     if not isinstance(cursor, str):
-        raise IncompletePage("next_cursor is no text")
+        raise IncompletePage("next_cursor is not a string")
     return cursor
 
 
 def _next_start(extra: dict[str, Any], start: int, found: int, page_rows: int) -> str | None:
-    """The next offset.
+    """Return the next offset; None at the end of the list.
 
-    Some envelopes are nested, some flat, most lack `next_start`, a few tell nothing at all. A
-    page may be shorter than was asked for, so that `next_start` is beyond its end.
+    Envelopes are nested or flat, most lack `next_start`, and a few report nothing. A page can have
+    fewer rows than requested; `next_start` is then too far, and the end of the page is used.
     """
-    told, more = _more(extra)
+    envelope, more = _more(extra)
     if more is None:
         return str(start + found) if found else None
     if not more:
         return None
-    following = told.get("next_start")
+    following = envelope.get("next_start")
     known = following if type(following) is int and following > start else None
     if found:
         return str(min(known or start + found, start + found))
     if known is None:
-        raise IncompletePage(f"there are more rows, but none of the {page_rows} asked for came")
+        raise IncompletePage(f"the page is empty, but more rows were reported (limit {page_rows})")
     return str(known)
 
 
 def _more(extra: dict[str, Any]) -> tuple[dict[str, Any], bool | None]:
-    """Where v1's page facts are, and whether they tell of more rows (None: they do not tell)."""
+    """Return v1's pagination envelope, and whether more rows follow (None: not reported)."""
     nested = extra.get("pagination")
-    told = nested if isinstance(nested, dict) else extra
-    more = told.get("more_items_in_collection")
-    return told, more if isinstance(more, bool) else None
+    envelope = nested if isinstance(nested, dict) else extra
+    more = envelope.get("more_items_in_collection")
+    return envelope, more if isinstance(more, bool) else None

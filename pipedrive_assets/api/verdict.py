@@ -1,7 +1,7 @@
-"""What a reply means: one pure table from status, headers and body to a verdict.
+"""Classifies replies: from status, headers and body to a verdict, without I/O.
 
-Nothing is retried, waited for or refused anywhere else. Source: official docs, HTTP status
-codes and rate limiting.
+This is the only place that decides whether to retry, wait or stop. Source: official docs, HTTP
+status codes and rate limiting.
 """
 
 import json
@@ -23,19 +23,19 @@ BURST_SECONDS = 2.0
 """Length of the rolling window in which the burst limit counts requests."""
 
 DAY_LONG_RESET_SECONDS = 300
-"""A reset further away than this cannot be the two-second window's."""
+"""A longer `x-ratelimit-reset` is the daily limit's, not the burst window's (seconds)."""
 
 LONGEST_RESET_SECONDS = 2 * 86_400
-"""A daily reset further away than this is no daily reset; it is not believed."""
+"""A longer `x-ratelimit-reset` is not plausible and is ignored (seconds)."""
 
 DAY_LIMIT = "x-daily-ratelimit-token-limit"
 DAY_LEFT = "x-daily-ratelimit-token-remaining"
 MOST_DAILY_TOKENS = 10**12
-"""No account has more tokens a day; a header with a larger number is ignored."""
+"""A daily limit above this is not plausible and is ignored."""
 
 
 class Action(Enum):
-    """What the loop around the table does next."""
+    """What the client does next with a request."""
 
     GO_ON = "go on"
     WAIT = "wait"
@@ -45,14 +45,20 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiReply:
-    """One HTTP reply: headers by lower-case name, the body undecoded."""
+    """One HTTP reply.
+
+    Attributes:
+        status: HTTP status code.
+        headers: Headers by lower-case name.
+        content: The body, not decoded.
+    """
 
     status: int
     headers: Mapping[str, str]
     content: bytes
 
     def number(self, header: str) -> float | None:
-        """A numeric header, or None where it is absent or no finite number."""
+        """Return a numeric header; None if it is missing or not a finite number."""
         try:
             number = float(self.headers[header])
         except (KeyError, ValueError):
@@ -61,16 +67,16 @@ class ApiReply:
 
     @property
     def daily_limit(self) -> int | None:
-        """The account's tokens per day; None where the header is absent or not plausible."""
+        """The account's tokens per day; None if the header is missing or not plausible."""
         limit = self.number(DAY_LIMIT)
         return int(limit) if limit and 1 <= limit <= MOST_DAILY_TOKENS else None
 
     @property
     def daily_left(self) -> int | None:
-        """Tokens of the day that were left before this call was charged.
+        """Daily tokens that remained before this request was charged.
 
-        None where the header is absent or not plausible: negative, not a finite number, too large,
-        larger than the daily limit of the same reply, or beside a limit that is not plausible.
+        None if the header is missing or not plausible: negative, not a finite number, too large,
+        larger than the daily limit of the same reply, or sent with a limit that is not plausible.
         """
         left, most = self.number(DAY_LEFT), self.daily_limit
         if DAY_LIMIT not in self.headers:
@@ -79,9 +85,9 @@ class ApiReply:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait by `Retry-After`, which holds seconds or a date.
+        """Seconds to wait from the header `Retry-After`, which is a number of seconds or a date.
 
-        None where it is absent, neither of both, in the past, or more than two days away.
+        None if it is missing, neither of the two, in the past, or more than two days away.
         """
         seconds = self.number("retry-after")
         if seconds is None and (until := _moment(self.headers.get("retry-after"))):
@@ -90,12 +96,12 @@ class ApiReply:
 
     @property
     def date(self) -> datetime | None:
-        """Pipedrive's clock, aware, UTC; None where it is absent or no date of this age."""
+        """The `Date` header (aware, UTC); None if it is missing or not plausible."""
         return _moment(self.headers.get("date"))
 
 
 def _moment(text: str | None) -> datetime | None:
-    """An HTTP date, aware, UTC; None where it is absent or no date of this age."""
+    """Parse an HTTP date (aware, UTC); None if it is missing, invalid or not from 2010 to 2199."""
     try:
         moment = parsedate_to_datetime(text or "")
         aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
@@ -107,8 +113,14 @@ def _moment(text: str | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What to do; `body` is the decoded JSON of a reply to go on with, `seconds` how long to
-    wait.
+    """What to do after a reply.
+
+    Attributes:
+        action: What the client does next.
+        error: The error to raise if the client stops.
+        quote: Pipedrive's error text, or a description of the reply.
+        seconds: How long to wait, for `Action.WAIT`.
+        body: The decoded JSON, for `Action.GO_ON`.
     """
 
     action: Action
@@ -139,8 +151,13 @@ _PASSES: dict[int, type[errors.ApiError]] = {
 def judge(
     reply: ApiReply, *, cost: int, paged_on: bool = False, known_left: int | None = None
 ) -> Verdict:
-    """The verdict on one reply to a call of `cost` tokens; `paged_on`: the call carried a page
-    marker; `known_left`: tokens of the day that earlier replies left.
+    """Return the verdict on a reply.
+
+    Args:
+        reply: Pipedrive's reply.
+        cost: Token cost of the request.
+        paged_on: Whether the request contained a page marker.
+        known_left: Daily tokens remaining after earlier replies; None if unknown.
     """
     body = _decode(reply.content)
     quote = _quote(reply, body)
@@ -162,7 +179,7 @@ def judge(
 
 
 def _refusal(status: int, *, is_json: bool, paged_on: bool) -> type[errors.ApiError]:
-    """Which error a status in the 400s (or 501) is."""
+    """Return the error class for a status from 400 to 499, or 501."""
     if status == 403 and not is_json:
         return errors.Blocked
     if paged_on and status in {400, 404, 410, 422}:
@@ -171,9 +188,7 @@ def _refusal(status: int, *, is_json: bool, paged_on: bool) -> type[errors.ApiEr
 
 
 def _judge_success(reply: ApiReply, body: Any, quote: str) -> Verdict:
-    """A 2xx goes on only with a JSON object that does not call itself a failure and carries
-    `data`.
-    """
+    """Accept a 2xx only if its body is a JSON object with `data` and without `success: false`."""
     if body is None or not reply.content.strip():
         return Verdict(action=Action.RETRY, error=errors.PipedriveNull200Error, quote=quote)
     if not isinstance(body, dict):
@@ -186,11 +201,11 @@ def _judge_success(reply: ApiReply, body: Any, quote: str) -> Verdict:
 
 
 def _judge_limit(reply: ApiReply, cost: int, known_left: int | None, *, is_page: bool) -> Verdict:
-    """Which limit a 429 is about: the day's tokens, the burst window, or an unnamed one.
+    """Decide which limit a 429 is about: the daily tokens, the burst window, or an unknown one.
 
-    Official docs, rate limiting: the burst window is full when it has no requests left. The day's
-    tokens are spent where the reply, or else earlier replies, left less than the call costs. A web
-    page (`is_page`) is the firewall's: it does not know the account's tokens.
+    The burst window is full when it has no requests left (official docs, rate limiting). The daily
+    tokens are spent if this reply or earlier replies report fewer than the request costs. A web
+    page (`is_page`) comes from the firewall, which has no information on the tokens.
     """
     reset, requests_left = reply.number("x-ratelimit-reset"), reply.number("x-ratelimit-remaining")
     tokens_left = reply.daily_left
@@ -214,7 +229,7 @@ def _judge_limit(reply: ApiReply, cost: int, known_left: int | None, *, is_page:
 
 
 def reported_reset_at(reply: ApiReply, now: datetime) -> datetime | None:
-    """When the day's tokens come back by the reply's own word."""
+    """Return when the daily tokens reset (UTC) according to the reply; None if not reported."""
     reset = reply.number("x-ratelimit-reset") or 0.0
     if DAY_LONG_RESET_SECONDS <= reset <= LONGEST_RESET_SECONDS:
         return (reply.date or now) + timedelta(seconds=reset)
@@ -224,11 +239,15 @@ def reported_reset_at(reply: ApiReply, now: datetime) -> datetime | None:
 def budget_reset_at(
     reply: ApiReply, now: datetime, day_ends_at: datetime | None = None
 ) -> datetime:
-    """When the day's tokens come back: the reply's own word, else the end of the day as observed,
-    else the next UTC midnight.
+    """Return when the daily tokens reset (UTC): as reported, else as observed, else UTC midnight.
+
+    Args:
+        reply: A reply of Pipedrive.
+        now: The current time (UTC), used if the reply has no date.
+        day_ends_at: End of the observed window (UTC); None if no reset has been observed.
     """
-    if told := reported_reset_at(reply, now):
-        return told
+    if reported := reported_reset_at(reply, now):
+        return reported
     moment = reply.date or now
     if day_ends_at and day_ends_at > moment:
         return day_ends_at
@@ -241,8 +260,9 @@ HALF_SIGN = re.compile(r"\\u[dD]")
 
 
 def _decode(content: bytes) -> Any:
-    """The JSON in a body. The fast parser makes floats of very long numbers, and refuses some of
-    what Python's reads; those bodies go to Python's.
+    """Decode a JSON body with orjson, or with the standard library where orjson differs.
+
+    orjson turns very long integers into floats and refuses some bodies that `json` accepts.
     """
     if _LONG_NUMBER not in content.translate(_DIGITS):
         with suppress(ValueError):
@@ -260,39 +280,38 @@ def _decode_anything(content: bytes) -> Any:
 
 
 def _whole(digits: str) -> int | str:
-    """A whole number; as text where it has more than 64 bits, which no column takes."""
+    """Parse an integer; return it as text if it exceeds 64 bits, because no column can store it."""
     number = int(digits)
     return number if -(2**63) <= number < 2**63 else digits
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def _mended(body: Any) -> Any:
-    """The same with U+FFFD for each half of a sign (an emoji cut in two), which no UTF-8 file can
-    hold.
-    """
+    """Replace each unpaired surrogate (half an emoji), which is invalid UTF-8, by U+FFFD."""
     text = json.dumps(body, ensure_ascii=False)
     return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def _quote(reply: ApiReply, body: Any) -> str:
-    """Pipedrive's own words about a failure."""
+    """Return Pipedrive's error text, or a description of a body that has none."""
     if isinstance(body, dict):
-        said = [body.get(name) for name in ("error", "error_info", "errors", "code")]
-        return " - ".join(text for one in said for text in _texts(one))
+        values = [body.get(name) for name in ("error", "error_info", "errors", "code")]
+        return " - ".join(text for value in values for text in _texts(value))
     if not reply.content:
         return "an empty body"
     if body is not _UNREADABLE:
-        return f"a body that is JSON, but of {type(body).__name__} and not an object"
+        return f"a JSON body of type {type(body).__name__}, expected an object"
     kind = reply.headers.get("content-type", "no content type")
     title = re.search(rb"<title[^>]*>([^<]+)<", reply.content[:4096], re.IGNORECASE)
-    error_text_of = f"{title[1].decode(errors='replace')}: " if title else ""
-    return f"{error_text_of}{len(reply.content)} bytes of {kind} that are not JSON"
+    heading = f"{title[1].decode(errors='replace')}: " if title else ""
+    return f"{heading}{len(reply.content)} bytes of {kind} that are not JSON"
 
 
-def _texts(said: Any) -> list[str]:
-    """A text, or the texts directly in an object or list (webhooks answer so)."""
-    inner = said.values() if isinstance(said, dict) else said if isinstance(said, list) else [said]
-    return [one for one in inner if isinstance(one, str) and one]
+def _texts(found: Any) -> list[str]:
+    """Return a string as a list, or the strings directly in an object or list (webhooks)."""
+    values = found.values() if isinstance(found, dict) else found
+    values = values if isinstance(found, (dict, list)) else [found]
+    return [value for value in values if isinstance(value, str) and value]

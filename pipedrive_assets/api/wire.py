@@ -1,7 +1,7 @@
-"""One exchange: from a path and parameters to a reply, or to a sentence on why none came.
+"""One HTTP request: returns a reply, or raises an error that explains why there is none.
 
-A library's session is used for its pool, proxies and certificates only: nothing is redirected,
-no cookie is kept, no password file is read.
+A `requests` session is used for its connection pool, proxies and certificates only. Redirects are
+not followed, cookies are not kept, and ~/.netrc is not read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +17,7 @@ from pipedrive_assets.errors import ConfigurationError
 CONNECT_SECONDS, READ_SECONDS, WHOLE_REPLY_SECONDS = 10.0, 60.0, 180.0
 USER_AGENT = "pipedrive-assets"
 CONNECTIONS = 512
-"""More than all tables at once have calls under way: one beyond would be closed after each call,
-with a warning."""
+"""Size of the connection pool; more than the number of requests that all tables send at once."""
 
 READ_BYTES = 1 << 16
 QUOTE_CHARACTERS = 300
@@ -27,13 +26,13 @@ Params = Sequence[tuple[str, str]]
 
 
 class NoReply(Exception):
-    """No whole reply came. The text quotes nothing that was sent."""
+    """No complete reply was received. The message contains nothing that was sent."""
 
 
 class Wire:
-    """The way to one account; safe from any thread. The api token stays in here."""
+    """HTTP connection to one account; holds the API token. Thread-safe."""
 
-    def __init__(  # noqa: PLR0913 - the edges of the world, each replaceable
+    def __init__(  # noqa: PLR0913 - external dependencies, each replaceable
         self,
         *,
         base_url: str,
@@ -43,21 +42,34 @@ class Wire:
         read_seconds: float = READ_SECONDS,
         monotonic: Callable[[], float],
     ) -> None:
-        """Raises ConfigurationError for an api token or a user agent that no header can carry."""
+        """Create the session; no request is sent.
+
+        Args:
+            base_url: Address of the API, without a trailing slash.
+            api_token: The API token.
+            adapter: Replaces the network; None for the default adapter.
+            user_agent: Value of the `User-Agent` header.
+            read_seconds: Read timeout: seconds without a received byte.
+            monotonic: Returns a monotonic time in seconds.
+
+        Raises:
+            ConfigurationError: The API token or the user agent is not valid in a header.
+        """
         if not (api_token.isascii() and api_token.isprintable() and api_token == api_token.strip()):
             raise ConfigurationError(
-                "The api token has characters that no api token has (a line break, a space, an "
-                "accent?). Copy it again from Pipedrive > Personal preferences > API."
+                "The API token has invalid characters (a line break, a space or an accent). "
+                "Nothing was requested. Set PIPEDRIVE_API_TOKEN to the token in Pipedrive > "
+                "Personal preferences > API."
             )
         if not (user_agent.isascii() and user_agent.isprintable()):
             raise ConfigurationError(
-                f"The user agent {user_agent!r} has characters that no header can carry. "
-                "Give plain letters, digits and signs."
+                f"The user agent {user_agent!r} has characters that are not allowed in an HTTP "
+                "header. Nothing was requested. Use printable ASCII characters only."
             )
         self.base_url, self._api_token, self._monotonic = base_url, api_token, monotonic
         self._read_seconds = read_seconds
         self._session = requests.Session()
-        # Without this, a password for the same host in ~/.netrc would go along.
+        # Without this, requests would send a password for the same host from ~/.netrc.
         self._session.auth = lambda request: request
         self._session.headers.update(
             {
@@ -66,10 +78,23 @@ class Wire:
                 "user-agent": user_agent,
             }
         )
-        self._door = adapter or NoDebugAdapter(pool_maxsize=CONNECTIONS)
+        self._adapter = adapter or NoDebugAdapter(pool_maxsize=CONNECTIONS)
 
     def get(self, path: str, params: Params) -> ApiReply:
-        """Ask once. Raises NoReply or ConfigurationError, and nothing from the library."""
+        """Send one GET request.
+
+        Args:
+            path: Path below the base URL.
+            params: Query parameters.
+
+        Returns:
+            The reply, whatever its status.
+
+        Raises:
+            NoReply: No complete reply was received.
+            ConfigurationError: The certificate of the host is not trusted, or the file of
+                certificates does not exist.
+        """
         try:
             return self._exchange(path, params)
         except (NoReply, ConfigurationError):
@@ -80,9 +105,7 @@ class Wire:
             raise NoReply(trouble(error, self.base_url, self._read_seconds)) from None
 
     def clean(self, text: str) -> str:
-        """Text from outside, fit for a message: one line, short, printable, without the api
-        token.
-        """
+        """Make text of a reply safe for a message: one short, printable line without the token."""
         hidden = text.replace(self._api_token, "***") if self._api_token else text
         printable = "".join(sign if sign.isprintable() else " " for sign in hidden)
         return " ".join(printable.split())[:QUOTE_CHARACTERS]
@@ -91,7 +114,7 @@ class Wire:
         request = self._session.prepare_request(
             requests.Request("GET", f"{self.base_url}/{path}", params=list(params))
         )
-        # Proxies and certificates of the environment.
+        # Proxies and certificates from the environment variables.
         settings: dict[str, Any] = {
             **self._session.merge_environment_settings(request.url, {}, True, None, None)
         }
@@ -99,7 +122,7 @@ class Wire:
         timeout = (CONNECT_SECONDS, self._read_seconds)
         whole_seconds = max(WHOLE_REPLY_SECONDS, self._read_seconds)
         deadline = self._monotonic() + whole_seconds
-        with self._door.send(request, timeout=timeout, **settings) as response:
+        with self._adapter.send(request, timeout=timeout, **settings) as response:
             content = bytearray()
             for piece in _pieces(response):
                 content += piece
@@ -110,8 +133,9 @@ class Wire:
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:
-    """The body, decompressed, as it comes in: waiting for full pieces would wait on a slow drip
-    for ever.
+    """Yield the decompressed body as it arrives.
+
+    Waiting for pieces of full size would block for ever if a server sends a few bytes at a time.
     """
     raw = response.raw
     raw.decode_content = True
@@ -121,7 +145,7 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
 
 
 def _check_certificates(verify: bool | str) -> None:
-    """Raise ConfigurationError for a file of certificates that does not exist."""
+    """Raise ConfigurationError if the file of trusted certificates does not exist."""
     if isinstance(verify, str) and not Path(verify).exists():
         raise ConfigurationError(
             f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE is {verify!r}, which does not exist. Nothing "
@@ -130,7 +154,7 @@ def _check_certificates(verify: bool | str) -> None:
 
 
 UNTRUSTED = {"SSLCertVerificationError", "CertificateError"}
-"""What the libraries raise for a certificate that is not trusted; trying again cannot help."""
+"""Exceptions of the libraries for a certificate that is not trusted; retrying cannot help."""
 
 _UNTRUSTED = (
     "The certificate of {url} is not trusted, so the API token was not sent. Check "
@@ -141,7 +165,7 @@ _UNTRUSTED = (
 _TROUBLES = (
     (
         {"gaierror", "NameResolutionError"},
-        "the name of {url} has no address; check the network, DNS and PIPEDRIVE_BASE_URL",
+        "the host name of {url} has no address; check the network, DNS and PIPEDRIVE_BASE_URL",
     ),
     ({"ProxyError", "InvalidProxyURL"}, "the proxy failed; check HTTPS_PROXY and NO_PROXY"),
     (
@@ -150,33 +174,39 @@ _TROUBLES = (
     ),
     (
         {"ConnectionRefusedError"},
-        "nobody listens at {url}; check PIPEDRIVE_BASE_URL and the proxy settings",
+        "the connection to {url} was refused; check PIPEDRIVE_BASE_URL and the proxy settings",
     ),
     (
         {"ConnectTimeout", "ConnectTimeoutError"},
-        f"no connection to {{url}} within {CONNECT_SECONDS:.0f} s; check network, firewall, proxy",
+        f"no connection to {{url}} within {CONNECT_SECONDS:.0f} s; check the firewall and proxy",
     ),
     (
         {"ReadTimeout", "ReadTimeoutError", "TimeoutError"},
-        "nothing came for {seconds:g} s",
+        "no data was received for {seconds:g} s",
     ),
     ({"ContentDecodingError", "DecodeError"}, "the reply could not be decompressed"),
 )
 
 
 def trouble(error: BaseException, url: str, read_seconds: float = READ_SECONDS) -> str:
-    """What went wrong on the wire and what to check, by kinds alone: the library's texts quote
-    what was sent.
+    """Describe a connection error and what to check.
+
+    Only the class names of the error are used, because the libraries' messages quote the request.
+
+    Args:
+        error: The exception.
+        url: Base URL of the account.
+        read_seconds: The read timeout, in seconds.
     """
     kinds = _kinds(error)
     for some, sentence in _TROUBLES:
         if kinds & some:
             return sentence.format(url=url, seconds=read_seconds)
-    return f"the line broke ({type(error).__name__})"
+    return f"the connection failed ({type(error).__name__})"
 
 
 def _kinds(error: BaseException) -> set[str]:
-    """Class names of an error, its bases, and all that it wraps."""
+    """Return the class names of an error, of its base classes, and of all errors it wraps."""
     seen: list[BaseException] = [error]
     for each in seen:
         inner = (*each.args, getattr(each, "reason", None), each.__cause__, each.__context__)

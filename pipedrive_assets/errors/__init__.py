@@ -1,37 +1,37 @@
-"""Every error, grouped by what to do next.
+"""All errors of this project, grouped by what to do next.
 
     PipedriveError
-      ConfigurationError       fix a setting                                         exit 2
-        MissingTokenError      give an api token
+      ConfigurationError       correct a setting                                     exit 2
+        MissingTokenError      set the API token
         MissingExtraError      install an extra of this package
         WrongAccountError      the warehouse belongs to another company
-      WarehouseError           free the warehouse file, or its disk                  exit 2
-      ApiError                 Pipedrive said no                                     exit 3
+      WarehouseError           the warehouse cannot be opened or written             exit 2
+      ApiError                 Pipedrive refused a request                           exit 3
         BadRequest             400, 405, 422, 501: update this project
         AuthenticationError    401: check the API token and the company host
-        Blocked                403: wait: the gateway turned this address away
-        Redirected             set the base URL
-        PageMarkerExpired      scan the list again from its start
-        Refused                this entity only; the others go on
+        Blocked                403 from the gateway: wait, then run again
+        Redirected             3xx: correct the base URL
+        PageMarkerExpired      read the list again from its start
+        Refused                affects this table only; other tables continue
           PermissionDenied     402, 403
           Missing              404, 410
           FeatureUnavailable   415
-        BudgetExhausted        wait until `reset_at`; progress is kept               exit 4
-        TransientApiError      retried already; run again later                      exit 5
-          TooManyRequests      429 that names no limit, or the burst limit
-      DataError                a reply broke a promise                               exit 6
-        FieldsRefused          fields that were loaded before are refused now
-        ParentNotLoaded        load the table first that it is read for
-        ImplausibleLoss        too many rows are gone at once to be believed
-      InternalError            a bug of this project: report it                      exit 7
-      CapReached               the rest waits: a cap of this project's settings       exit 4
+        BudgetExhausted        daily tokens are spent: wait until `reset_at`         exit 4
+        TransientApiError      retries are exhausted: run again later                exit 5
+          TooManyRequests      429 for the burst limit or an unknown limit
+      DataError                a reply is not as documented; rows could be lost      exit 6
+        FieldsRefused          Pipedrive refuses fields that were loaded before
+        ParentNotLoaded        load the parent table first
+        ImplausibleLoss        too many rows are missing at once
+      InternalError            a bug in this project: report it                      exit 7
+      CapReached               a token cap in the settings is reached                exit 4
       LoadFailed               some tables failed; the others are loaded             the first one's
 
-Below these groups each status that Pipedrive documents has a class of its own, under the names
-that users of the Singer tap catch: PipedriveNotFoundError is the Missing of a 404.
+Each status that Pipedrive documents also has its own class below these groups, under the names
+that users of the Singer tap catch: for example, PipedriveNotFoundError is the Missing for a 404.
 
-Facts are attributes; the message quotes Pipedrive and ends with the next step. No message ever
-holds the api token.
+Facts are attributes. A message quotes Pipedrive and ends with the next step. No message contains
+the API token.
 """
 
 from pipedrive_assets.errors.api import (

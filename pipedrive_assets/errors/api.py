@@ -6,100 +6,128 @@ from pipedrive_assets.errors.base import PipedriveError
 
 
 class ApiError(PipedriveError):
-    """Pipedrive answered with something other than the data asked for.
+    """Pipedrive did not return the requested data.
 
-    `status` is the HTTP status (0: no answer at all), `path` the endpoint, `quote` Pipedrive's
-    own words.
+    Attributes:
+        path: Path of the endpoint below the base URL.
+        status: HTTP status; 0 if there was no reply.
+        quote: Pipedrive's error text, or what happened instead of a reply.
+        next_step: What to do next, the last part of the message.
     """
 
     exit_code = 3
-    next_step = "Look the status up in Pipedrive's documentation and run again."
+    next_step = (
+        "Rows already loaded are kept. Look up the status in Pipedrive's documentation, then run "
+        "again."
+    )
 
     def __init__(self, *, path: str, status: int = 0, quote: str = "") -> None:
-        """Build the sentence from the facts."""
+        """Build the message.
+
+        Args:
+            path: Path of the endpoint below the base URL.
+            status: HTTP status; 0 if there was no reply.
+            quote: Pipedrive's error text, or what happened instead of a reply.
+        """
         self.path, self.status, self.quote = path, status, quote
         super().__init__(f"{self._what_happened()}. {self.next_step}")
 
     def _what_happened(self) -> str:
         if not self.status:
-            return f"Pipedrive did not answer GET /{self.path}: {self.quote or 'no reply came'}"
-        said = f": «{self.quote}»" if self.quote else ""
-        return f"Pipedrive answered {self.status} to GET /{self.path}{said}"
+            return f"Pipedrive did not answer GET /{self.path}: {self.quote or 'no reply'}"
+        quoted = f": «{self.quote}»" if self.quote else ""
+        return f"Pipedrive answered {self.status} to GET /{self.path}{quoted}"
 
 
 class BadRequest(ApiError):
-    """400, 405, 422, 501: the call itself is wrong."""
+    """Status 400, 405, 422 or 501: Pipedrive does not accept the request itself."""
 
     next_step = (
-        "The call does not fit Pipedrive's API of today; nothing was lost. "
+        "The request does not match Pipedrive's current API. Rows already loaded are kept. "
         "Update pipedrive_assets, or report this message."
     )
 
 
 class AuthenticationError(ApiError):
-    """401: the API token or the company host is not known; Pipedrive answers both the same."""
+    """Status 401: the API token or the company host is unknown; Pipedrive does not distinguish."""
 
     next_step = (
-        "Check PIPEDRIVE_API_TOKEN against Pipedrive > Personal preferences > API (a regenerated "
-        "token replaces the old one), and check that the company host in PIPEDRIVE_BASE_URL is the "
-        "address in your browser: Pipedrive answers a host that does not exist in the same way."
+        "Compare PIPEDRIVE_API_TOKEN with the token in Pipedrive > Personal preferences > API (a "
+        "regenerated token replaces the old one), and PIPEDRIVE_BASE_URL with the address in your "
+        "browser: Pipedrive also answers 401 for a company host that does not exist."
     )
 
 
 class PipedriveForbiddenError(ApiError):
-    """403, whoever said it: Pipedrive itself, or its gateway."""
+    """Status 403, from Pipedrive's API or from its gateway."""
 
 
 class Blocked(PipedriveForbiddenError):
-    """403 with a web page instead of JSON: Pipedrive's gateway turned this address away."""
+    """Status 403 with a web page instead of JSON: Pipedrive's gateway blocks this IP address."""
 
     next_step = (
-        "Wait an hour before the next run, and run fewer programs on this api token at once."
+        "Pipedrive's gateway blocks this IP address. Rows already loaded are kept. Wait an hour "
+        "before the next run, and run fewer programs with this API token at the same time."
     )
 
 
 class Refused(ApiError):
-    """This endpoint is closed to this api token or account; other endpoints may be open."""
+    """The API token or the account has no access to this endpoint; others may be accessible."""
 
 
 class PermissionDenied(Refused):
-    """402 or 403: the user, the plan or the account does not allow it."""
+    """Status 402 or 403: the user, the plan or the account does not allow the request."""
 
     next_step = (
-        "Use the api token of a global admin, check that the account's plan has this feature, "
-        "or leave this table out."
+        "Use the API token of a global admin, check that the account's plan includes this feature, "
+        "or deselect this table."
     )
 
 
 class Missing(Refused):
-    """404 or 410: no such record, or no such endpoint any more."""
+    """Status 404 or 410: the record or the endpoint does not exist."""
 
-    next_step = "Check PIPEDRIVE_BASE_URL; if it is right, this account does not have the feature."
+    next_step = (
+        "Check PIPEDRIVE_BASE_URL. If it is correct, this account does not have the feature: "
+        "deselect this table."
+    )
 
 
 class FeatureUnavailable(Refused):
-    """415: the feature is switched off in this account."""
+    """Status 415: the feature is disabled in this account."""
 
-    next_step = "Switch the feature on in Pipedrive, or leave this table out."
+    next_step = "Enable the feature in Pipedrive, or deselect this table."
 
 
 class PageMarkerExpired(ApiError):
-    """A page marker in mid-scan is no longer accepted."""
+    """Pipedrive no longer accepts the page marker of a list that is being read."""
 
-    next_step = "Run again: this table's scan starts anew, everything already loaded stays."
+    next_step = (
+        "Rows already loaded are kept. Run again: the next run reads this list from its start."
+    )
 
 
 class Redirected(ApiError):
-    """3xx: the api token is not carried to another address."""
+    """Status 3xx: redirects are not followed, so the API token is not sent to another address."""
 
-    next_step = "Set PIPEDRIVE_BASE_URL to the address that Pipedrive shows in your browser."
+    next_step = (
+        "The redirect was not followed. Set PIPEDRIVE_BASE_URL to the address that Pipedrive "
+        "shows in your browser."
+    )
 
 
 class BudgetExhausted(ApiError):
-    """The account's tokens of the day are spent until `reset_at` (UTC).
+    """The account's daily API tokens are spent.
 
-    Pipedrive refused the call (429), or the call was not sent (`status` 0) because earlier replies
-    left fewer tokens than it costs.
+    Pipedrive refused the request (429), or the request was not sent because it costs more than the
+    remaining tokens.
+
+    Attributes:
+        path: Path of the endpoint below the base URL.
+        status: 429, or 0 if the request was not sent.
+        quote: Pipedrive's error text, or why the request was not sent.
+        reset_at: When the tokens reset (UTC).
+        is_reported: Whether Pipedrive reported `reset_at`; otherwise it is an estimate.
     """
 
     exit_code = 4
@@ -111,22 +139,22 @@ class BudgetExhausted(ApiError):
         reset_at: datetime,
         status: int = 429,
         quote: str = "",
-        is_told: bool = False,
+        is_reported: bool = False,
     ) -> None:
-        """Build the sentence from the facts.
+        """Build the message.
 
         Args:
-            path: The endpoint.
-            reset_at: The moment from which Pipedrive answers again.
-            status: 429, or 0 where the call was not sent.
-            quote: Pipedrive's own words, or why the call was not sent.
-            is_told: Whether Pipedrive itself reported `reset_at`.
+            path: Path of the endpoint below the base URL.
+            reset_at: When the tokens reset (UTC).
+            status: 429, or 0 if the request was not sent.
+            quote: Pipedrive's error text, or why the request was not sent.
+            is_reported: Whether Pipedrive reported `reset_at`.
         """
-        self.reset_at, self.is_told = reset_at, is_told
+        self.reset_at, self.is_reported = reset_at, is_reported
         self.next_step = (
             "The account's daily API tokens are spent until about "
-            f"{reset_at:%Y-%m-%d %H:%M} UTC; everything loaded so far is kept, and the next run "
-            "after that continues."
+            f"{reset_at:%Y-%m-%d %H:%M} UTC. Rows already loaded are kept. Run again after that "
+            "time; the run continues where this one stopped."
         )
         super().__init__(path=path, status=status, quote=quote)
 
@@ -137,24 +165,38 @@ class BudgetExhausted(ApiError):
 
 
 class TransientApiError(ApiError):
-    """5xx, time-outs, dropped connections, replies that are not the JSON expected: retried, in
-    vain.
+    """A transient fault that remained after all retries.
+
+    Covers status 5xx, timeouts, dropped connections, and replies that are not the expected JSON.
+
+    Attributes:
+        path: Path of the endpoint below the base URL.
+        status: HTTP status; 0 if there was no reply.
+        quote: Pipedrive's error text, or what happened instead of a reply.
+        attempts: Number of attempts, including the first.
     """
 
     exit_code = 5
     next_step = (
-        "It was retried several times; everything loaded so far is kept. Run again in a few "
-        "minutes; if it says the same, check PIPEDRIVE_BASE_URL and the network."
+        "The request was retried several times. Rows already loaded are kept. Run again in a few "
+        "minutes; if the error remains, check PIPEDRIVE_BASE_URL and the network."
     )
 
     def __init__(self, *, path: str, status: int = 0, quote: str = "", attempts: int = 1) -> None:
-        """`attempts` counts the tries made, the first one included."""
+        """Build the message.
+
+        Args:
+            path: Path of the endpoint below the base URL.
+            status: HTTP status; 0 if there was no reply.
+            quote: Pipedrive's error text, or what happened instead of a reply.
+            attempts: Number of attempts, including the first.
+        """
         self.attempts = attempts
         super().__init__(path=path, status=status, quote=quote)
 
 
 class TooManyRequests(TransientApiError):
-    """429 although the day's tokens are not known to be spent, for as long as a call is tried."""
+    """Status 429 after all retries, although the daily tokens are not known to be spent."""
 
     def __init__(
         self,
@@ -165,80 +207,93 @@ class TooManyRequests(TransientApiError):
         attempts: int = 1,
         tokens_left: int | None = None,
     ) -> None:
-        """`tokens_left`: tokens of the day left by the last reply that reported them."""
-        known = (
-            "" if tokens_left is None else f" {tokens_left:,} of the day's API tokens were left."
-        )
+        """Build the message.
+
+        Args:
+            path: Path of the endpoint below the base URL.
+            status: HTTP status.
+            quote: Pipedrive's error text.
+            attempts: Number of attempts, including the first.
+            tokens_left: Daily tokens remaining after the last reply that reported them.
+        """
+        known = "" if tokens_left is None else f" {tokens_left:,} daily API tokens remained."
         self.next_step = (
-            "Pipedrive kept refusing further calls (429) without reporting that the day's tokens "
-            f"are spent, so this run ends.{known} Everything loaded so far is kept, and the next "
-            "run continues. If this repeats, run fewer programs on this API token at once."
+            "Pipedrive kept answering 429 without reporting that the daily tokens are spent, so "
+            f"this run stopped.{known} Rows already loaded are kept, and the next run continues. "
+            "If this happens again, run fewer programs with this API token at the same time."
         )
         super().__init__(path=path, status=status, quote=quote, attempts=attempts)
 
 
 class PipedriveBadRequestError(BadRequest):
-    """400: a parameter is missing or wrong."""
+    """Status 400: a parameter is missing or invalid."""
 
 
 class PipedriveUnauthorizedError(AuthenticationError):
-    """401: the api token is not known."""
+    """Status 401: the API token or the company host is unknown."""
 
 
 class PipedrivePaymentRequiredError(PermissionDenied):
-    """402: the company's account is not open: its trial is over, or it is not paid for.
+    """Status 402: the account's trial or subscription has ended.
 
-    Of a single list it may be the plan instead.
+    For a single list, the cause can also be a plan without this feature.
     """
 
     def __init__(self, *, path: str, status: int = 0, quote: str = "") -> None:
-        """Where even the user itself is refused, it is the whole account."""
+        """Build the message; a 402 for `users/me` concerns the whole account.
+
+        Args:
+            path: Path of the endpoint below the base URL.
+            status: HTTP status.
+            quote: Pipedrive's error text.
+        """
         if path.endswith("users/me"):
             self.next_step = (
-                "The account's trial or subscription has ended; settle it in Pipedrive."
+                "The account's trial or subscription has ended. Nothing was loaded. Renew it in "
+                "Pipedrive > Billing, then run again."
             )
         super().__init__(path=path, status=status, quote=quote)
 
 
 class Forbidden(PermissionDenied, PipedriveForbiddenError):
-    """403 in Pipedrive's own words: this user may not."""
+    """Status 403 from Pipedrive's API: the user lacks the permission."""
 
 
 class PipedriveNotFoundError(Missing):
-    """404: no such record or endpoint."""
+    """Status 404: the record or the endpoint does not exist."""
 
 
 class PipedriveGoneError(Missing):
-    """410: it was there, and is not any more."""
+    """Status 410: the record or the endpoint no longer exists."""
 
 
 class PipedriveUnsupportedMediaError(FeatureUnavailable):
-    """415: the feature is switched off in this account."""
+    """Status 415: the feature is disabled in this account."""
 
 
 class PipedriveUnprocessableEntityError(BadRequest):
-    """422: understood, and not done."""
+    """Status 422: Pipedrive could not process the request."""
 
 
 class PipedriveNotImplementedError(BadRequest):
-    """501: Pipedrive has no such function."""
+    """Status 501: Pipedrive does not implement the request."""
 
 
 class PipedriveTooManyRequestsError(BudgetExhausted):
-    """429 for the day."""
+    """Status 429 for the daily token limit."""
 
 
 class PipedriveTooManyRequestsInSecondError(TooManyRequests):
-    """429 for the burst window, again and again, however long it was waited for."""
+    """Status 429 for the burst limit, after all retries."""
 
 
 class PipedriveInternalServiceError(TransientApiError):
-    """500: an error of Pipedrive's own."""
+    """Status 500: an internal error of Pipedrive."""
 
 
 class PipedriveServiceUnavailableError(TransientApiError):
-    """503: maintenance, or overload."""
+    """Status 503: Pipedrive is in maintenance or overloaded."""
 
 
 class PipedriveNull200Error(TransientApiError):
-    """200 with nothing in it: an empty body, `null`, or `data: null` where rows were promised."""
+    """Status 200 without data: an empty body, `null`, or `data: null` instead of rows."""

@@ -1,34 +1,45 @@
-"""The root of all errors, and errors of settings and of the warehouse."""
+"""The base class of all errors, and the errors of settings and of the warehouse."""
 
 from collections.abc import Mapping
 from typing import NoReturn
 
 
 class PipedriveError(Exception):
-    """Root of all errors of this project."""
+    """Base class of all errors of this project.
+
+    Attributes:
+        exit_code: Exit code of the command line.
+    """
 
     exit_code = 1
 
 
 class ConfigurationError(PipedriveError):
-    """A setting is wrong; nothing was requested and nothing was written.
+    """A setting is not valid; nothing was requested and nothing was written.
 
-    `reasons` are what is wrong and what to do, by field of the settings, if values are refused.
+    Attributes:
+        reasons: For each invalid field of the settings, what is wrong and how to correct it.
     """
 
     exit_code = 2
 
     def __init__(self, message: str = "", *, reasons: Mapping[str, str] | None = None) -> None:
+        """Build the error.
+
+        Args:
+            message: The whole message.
+            reasons: Messages by field of the settings.
+        """
         super().__init__(message)
         self.reasons = dict(reasons or {})
 
 
 class MissingTokenError(ConfigurationError):
-    """Something points to an account, but no api token was found."""
+    """The settings refer to an account, but there is no API token."""
 
 
 class WrongAccountError(ConfigurationError):
-    """The api token belongs to another company than the warehouse."""
+    """The API token and the warehouse belong to different companies."""
 
 
 class WarehouseError(PipedriveError):
@@ -38,10 +49,16 @@ class WarehouseError(PipedriveError):
 
 
 def raise_alone(error: BaseException) -> NoReturn:
-    """Raise an error without a reference to the one that is being handled.
+    """Raise an error without a reference to the exception that is being handled.
 
-    Texts of libraries may quote rows. `from None` only hides such a text from tracebacks: it stays
-    in `__context__`, where loggers and error trackers find it.
+    Messages of libraries can quote rows. `from None` only hides such a message from tracebacks: it
+    remains in `__context__`, where loggers and error trackers can read it.
+
+    Args:
+        error: The error to raise.
+
+    Raises:
+        BaseException: `error`, without cause and context.
     """
     try:
         raise error

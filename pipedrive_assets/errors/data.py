@@ -1,4 +1,4 @@
-"""Errors of a load: replies that break a promise, caps, and tables that failed."""
+"""Errors of a load: unexpected replies, token caps, and failed tables."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,72 +7,90 @@ from pipedrive_assets.errors.base import PipedriveError
 
 
 class DataError(PipedriveError):
-    """A reply broke a promise of the API, so that going on could lose rows."""
+    """A reply is not as the API documents it; continuing could lose rows."""
 
     exit_code = 6
 
 
 class ParentNotLoaded(DataError):
-    """A table is read for each row of another, which does not exist yet."""
+    """The table is read once per row of a parent table that has not been loaded."""
 
 
 class FieldsRefused(DataError):
-    """Pipedrive refuses fields that a table already has; loading without them would empty them."""
+    """Pipedrive refuses fields that the table already has; a load would set them to null.
+
+    Attributes:
+        table: The table's name.
+        names: The refused fields of `include_fields`.
+    """
 
     def __init__(self, table: str, names: Sequence[str]) -> None:
-        """`names` are the fields in `include_fields` that are refused."""
+        """Build the message.
+
+        Args:
+            table: The table's name.
+            names: The refused fields of `include_fields`.
+        """
         self.table, self.names = table, tuple(names)
         super().__init__(
             f"Pipedrive refuses fields of {table} that earlier runs have loaded (include_fields: "
             f"{', '.join(names)}). Nothing was loaded, because dlt would set these columns to "
-            "null in every row that it replaces. Run again later; each run asks for them again. "
-            f"To load {table} without them, load it again from the start: "
+            "null in every row that it replaces. Run again later; each run requests them again. "
+            f"To load {table} without them, reload it from the start: "
             f'pipeline.run(source.with_resources("{table}"), refresh="drop_resources").'
         )
 
 
 class ImplausibleLoss(DataError):
-    """So many rows of a table are no longer listed that something else must be wrong."""
+    """Too many rows are missing from Pipedrive's list to be deletions; none was marked as deleted.
+
+    Attributes:
+        table: The table's name.
+        missing: Number of rows that are no longer listed.
+        held: Number of rows in the table.
+    """
 
     def __init__(
         self, table: str, *, missing: int, held: int, command: str = "reconcile", but: str = ""
     ) -> None:
-        """Build the sentence.
+        """Build the message.
 
         Args:
             table: The table's name.
-            missing: How many of its rows are not listed.
-            held: How many rows it holds.
+            missing: Number of rows that are no longer listed.
+            held: Number of rows in the table.
             command: The command that accepts the loss, `load` or `reconcile`.
-            but: What else makes the loss implausible, half a sentence.
+            but: A further reason to doubt the loss, as a clause that follows "but".
         """
         self.table, self.missing, self.held = table, missing, held
-        so = f", but {but}" if but else ""
+        doubt = f", but {but}" if but else ""
         super().__init__(
             f"Pipedrive no longer lists {missing:,} of the {held:,} rows of {table} "
-            f"({missing / held:.0%}){so}; none was marked as deleted. Check that the api token "
-            "still sees everything (a global admin's does) and run again. If they really are gone, "
-            "accept it: "
+            f"({missing / held:.0%}){doubt}. No row was marked as deleted. Check that the API "
+            "token can still see all records (use a global admin's token), and run again. If the "
+            "rows were deleted in Pipedrive, accept the loss: "
             f"python -m pipedrive_assets {command} {table} --accept-loss"
         )
 
 
 class InternalError(PipedriveError):
-    """An exception that this project did not foresee: a bug.
+    """An unexpected exception: a bug in this project.
 
-    `trace` is its traceback without row content. The exception itself is not attached, because its
-    text may quote rows.
+    The original exception is not attached, because its message can quote rows.
+
+    Attributes:
+        trace: The traceback, without row content.
     """
 
     exit_code = 7
 
     def __init__(self, doing: str, fault: str, *, trace: str = "") -> None:
-        """Build the sentence.
+        """Build the message.
 
         Args:
-            doing: What was going on, such as `loading deals`.
-            fault: The exception in a few words that hold no row content.
-            trace: The traceback.
+            doing: The activity, for example `loading deals`.
+            fault: A short description of the exception, without row content.
+            trace: The traceback, without row content.
         """
         self.trace = trace
         super().__init__(
@@ -82,26 +100,43 @@ class InternalError(PipedriveError):
 
 
 class CapReached(PipedriveError):
-    """A cap of the settings forbids the next call of a table: its rest waits until `resumes_at`
-    (UTC).
+    """A token cap in the settings is reached; the rest of the table is read later.
+
+    Attributes:
+        reason: The cap that is reached, as a clause without a period.
+        resumes_at: When the table can continue (UTC).
     """
 
     exit_code = 4
 
     def __init__(self, reason: str, resumes_at: datetime) -> None:
-        """`reason` says which cap, in half a sentence."""
+        """Build the message.
+
+        Args:
+            reason: The cap that is reached, as a clause without a period.
+            resumes_at: When the table can continue (UTC).
+        """
         self.reason, self.resumes_at = reason, resumes_at
-        super().__init__(f"Waiting until {resumes_at:%Y-%m-%d %H:%M} UTC: {reason}.")
+        super().__init__(
+            f"{reason[:1].upper()}{reason[1:]}. Rows already loaded are kept. "
+            f"Resumes at {resumes_at:%Y-%m-%d %H:%M} UTC."
+        )
 
 
 class LoadFailed(PipedriveError):
-    """Some tables failed; `failures` maps each to its error.
+    """Some tables failed; all other tables of the run are loaded.
 
-    Every other table of the run is loaded.
+    Attributes:
+        failures: The error of each failed table, by table name.
+        exit_code: The exit code of the first failure.
     """
 
     def __init__(self, failures: Mapping[str, PipedriveError]) -> None:
-        """The exit code is the first failure's."""
+        """Build the message: one line per table.
+
+        Args:
+            failures: The error of each failed table, by table name.
+        """
         self.failures = dict(failures)
         self.exit_code = next(iter(self.failures.values())).exit_code
         super().__init__("\n".join(f"{name}: {error}" for name, error in self.failures.items()))

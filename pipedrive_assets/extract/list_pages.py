@@ -223,7 +223,7 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
             raise looping_pagination(endpoint.path)
         last_shown = shown
         # Where nothing tells of further pages, a page of only the row that was there is the end.
-        over = bool(border) and len(rows) == 1 and not answer.page.is_told
+        over = bool(border) and len(rows) == 1 and not answer.page.has_end_flag
         marker = None if over else _following(entity, int(start), shown, answer.page)
         yield replace(answer, page=replace(answer.page, marker=marker))
         if marker is None:
@@ -271,7 +271,7 @@ def _following(entity: Entity, start: int, shown: list[str], page: Page) -> str 
     if page.marker is None:
         return None
     following = min(int(page.marker), start + entity.page_rows)
-    if start + page.is_told < following <= start + len(shown):
+    if start + page.has_end_flag < following <= start + len(shown):
         return f"{following - 1}@{shown[-1]}"
     return str(following)
 

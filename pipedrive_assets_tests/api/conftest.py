@@ -158,7 +158,7 @@ def desk(request: pytest.FixtureRequest, account: Account, clock: Clock) -> Iter
     counter.account = account
     client = Client(base_url=url, **how)
     yield Desk(account, client, clock)
-    client._wire._door.close()
+    client._wire._adapter.close()
 
 
 @pytest.fixture(scope="session")

@@ -262,18 +262,18 @@ def test_pauses_grow_where_refusals_do_not_report_how_long_to_wait() -> None:
     simulation = Simulation(limit=20, threads=0)
     pauses = []
     for _ in range(9):
-        closed = simulation.pace.close(2.0, told=False)
+        closed = simulation.pace.close(2.0, is_full=False)
         pauses.append(closed.seconds)
         simulation.now += closed.seconds
     assert [2, 4, 8, 16, 32, 64, 120, 120, 120] == pauses
-    assert 200.0 == simulation.pace.close(200.0, told=False).seconds
+    assert 200.0 == simulation.pace.close(200.0, is_full=False).seconds
 
 
 def test_after_a_long_pause_one_goes_ahead_for_as_long_until_a_reply_comes() -> None:
     """However slow the replies are, no crowd follows before one of them is good."""
     simulation = Simulation(limit=20, threads=0)
     pace = simulation.pace
-    simulation.now += pace.close(60.0, told=False).seconds
+    simulation.now += pace.close(60.0, is_full=False).seconds
     started = pace.take()
     simulation.now += 59.0
     with pytest.raises(Asleep, match=r"1\.0"):

@@ -625,7 +625,7 @@ def test_compressed_replies_are_read_and_damaged_ones_asked_for_again(desk: Desk
 @pytest.mark.parametrize("desk", ["port"], indirect=True)
 def test_one_connection_serves_many_calls(desk: Desk) -> None:
     desk.scan()
-    door: Any = desk.client._wire._door
+    door: Any = desk.client._wire._adapter
     assert [1] == [pool.num_connections for pool in door.poolmanager.pools._container.values()]
 
 

@@ -63,4 +63,6 @@ def budget_back_at(error: PipedriveError, now: datetime) -> datetime | None:
     if not spent:
         return None
     reset_at = max(cause.reset_at for cause in spent)
-    return reset_at if any(cause.is_told for cause in spent) else min(reset_at, now + GUESS_HELD)
+    return (
+        reset_at if any(cause.is_reported for cause in spent) else min(reset_at, now + GUESS_HELD)
+    )
