@@ -1,4 +1,4 @@
-"""Which calls read a table so that no row is missed: plans, scans, pages, child records.
+"""Read tables from Pipedrive without missing rows: plans, scans, pages, child records.
 
-Used by the load, the dlt source and the Singer tap. No warehouse, no dlt, no Singer here.
+Used by the warehouse load, the dlt source and the Singer tap; independent of all three.
 """

@@ -1,6 +1,6 @@
-"""One call for the children of one parent, or of up to a hundred, and what its reply means.
+"""Request the children of one parent, or of up to a hundred, and classify the reply.
 
-A refusal of one parent's children says little by itself: the parent's own record is asked for.
+A refusal for a single parent has several possible causes, so the parent's own record is requested.
 """
 
 from dataclasses import dataclass
@@ -25,17 +25,17 @@ from pipedrive_assets.fault_text import shown
 from pipedrive_assets.registry import BY_NAME, Endpoint, Entity
 
 RECORD_COST = {"v1": 2, "v2": 1}
-"""Tokens that a single record takes in either API version (official docs); a mail thread, 20."""
+"""Token cost of a single record per API version (official docs)."""
 
 Batch = tuple[Parent, ...]
-"""The parents of one call."""
+"""The parents of one request."""
 
 OF_ONE_CALL = (TransientApiError, PageMarkerExpired, DataError)
-"""Failures that may concern one call only: the others are still made."""
+"""Errors that can concern a single request; the requests for other parents continue."""
 
 
 class Record(Enum):
-    """What a parent's own record shows."""
+    """State of a parent according to its own record."""
 
     ALIVE = "alive"
     DELETED = "deleted"
@@ -45,7 +45,12 @@ class Record(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """The children that a call returned, each with its parent's id."""
+    """The children that a request returned.
+
+    Attributes:
+        rows: Each child with the id of its parent.
+        read_at: Time of the reply (UTC).
+    """
 
     rows: list[tuple[int | None, Row]]
     read_at: datetime
@@ -53,24 +58,29 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """The parent was not found, or is deleted and its children were refused."""
+    """The parent was not found, or it is deleted and Pipedrive refused its children.
+
+    Attributes:
+        read_at: Time of the reply (UTC).
+        is_deleted: Whether the parent's record is marked as deleted.
+        error: The refusal of its children; None if they were not requested.
+    """
 
     read_at: datetime
     is_deleted: bool
     error: PipedriveError | None = None
-    """The refusal of its children; None where they were not asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declined:
-    """Pipedrive refused the call; of a single parent, although it may well exist."""
+    """Pipedrive refused the request, although the parent may exist."""
 
     error: PipedriveError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """There was no usable reply."""
+    """The request failed without a usable reply."""
 
     error: PipedriveError
 
@@ -80,18 +90,27 @@ Outcome = Answered | Gone | Declined | Failed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildCalls:
-    """Makes the calls of one child table; may be used by several threads at once."""
+    """Requests the children of one child table. Thread-safe.
+
+    Attributes:
+        client: The client for Pipedrive.
+        entity: The child table.
+        stats: Statistics that the requests are added to.
+    """
 
     client: Client
     entity: Entity
     stats: RequestStats
 
     def ask(self, batch: Batch) -> Outcome:
-        """Ask for the children of the parents.
+        """Request the children of the parents in `batch`.
+
+        Returns:
+            The children, or why they could not be read.
 
         Raises:
-            PipedriveError: What concerns more than this call, such as a spent token budget, or an
-                account that answers 402 even for single records.
+            PipedriveError: The error concerns more than this request, for example if the token
+                budget is spent, or if Pipedrive answers 402 even to requests for single records.
         """
         try:
             return self._ask(batch)
@@ -102,7 +121,7 @@ class ChildCalls:
         lone = batch[0] if len(batch) == 1 else None
         record: Record | None = None
         if lone and lone.doubted and not self.entity.bulk:
-            # The record is cheaper than the children, and a parent that is gone stays gone.
+            # The record costs less than the children, and a missing parent does not come back.
             record = self._record(lone)
             if record is Record.MISSING:
                 return Gone(read_at=self.client.now(), is_deleted=False)
@@ -136,7 +155,7 @@ class ChildCalls:
         except Missing:
             return Record.MISSING
         except PipedrivePaymentRequiredError:
-            raise  # it concerns the account
+            raise  # 402 concerns the whole account
         except (Refused, BadRequest):
             return Record.UNCLEAR
         record = coerced_row(entity, entity.path, {"id": parent.id, **found})
@@ -145,7 +164,7 @@ class ChildCalls:
 
 def _shown(parent: Parent, record: Row) -> Record:
     if record["id"] != parent.id:
-        return Record.MISSING  # merged into the one that is shown
+        return Record.MISSING  # merged into the record that was returned
     is_deleted = (
         record.get("is_deleted") is True
         or record.get("active_flag") is False
@@ -155,10 +174,15 @@ def _shown(parent: Parent, record: Row) -> Record:
 
 
 def of_parents(entity: Entity, batch: Batch, rows: list[Row]) -> list[tuple[int | None, Row]]:
-    """Each row with the id of its parent.
+    """Return each row with the id of its parent.
+
+    Args:
+        entity: The child table.
+        batch: The parents that were requested.
+        rows: The rows of the reply.
 
     Raises:
-        DataError: A row belongs to a parent that was not asked for.
+        DataError: A row belongs to a parent that was not requested.
     """
     column, asked = entity.key[0], {parent.id for parent in batch}
     lone = None if entity.bulk else batch[0].id
@@ -174,7 +198,7 @@ def of_parents(entity: Entity, batch: Batch, rows: list[Row]) -> list[tuple[int 
 
 def _foreign(entity: Entity, column: str, value: object) -> DataError:
     return DataError(
-        f"Pipedrive returned a row of {entity.name} whose {column} is {shown(value)}, which was "
-        "not asked for. The reply was not loaded; rows held stay as they are. "
-        "Run again; if the message stays the same, report it."
+        f"Pipedrive returned a row of {entity.name} with {column} {shown(value)}, which was not "
+        "requested. The reply was not loaded; rows already loaded are kept. Run again; if the "
+        "error remains, report this message."
     )

@@ -1,7 +1,4 @@
-"""Reading children: per parent, or for up to a hundred parents in one call.
-
-No warehouse in here.
-"""
+"""Read child tables: one request per parent, or one for up to a hundred parents."""
 
 import logging
 from collections import deque
@@ -27,40 +24,49 @@ from pipedrive_assets.registry import BULK_PARENTS, Entity
 log = logging.getLogger(__name__)
 
 CHUNK_CALLS = 100
-"""Child calls between two commits."""
+"""Requests per chunk, which is committed as a whole."""
 
 CHILD_THREADS = 8
 REFUSALS = 4
-"""After so many refusals in a row, a parent that was answered before is asked again: if it is
-refused too, the endpoint is closed."""
+"""After this many consecutive refusals, a parent that was read before is requested again. If it is
+refused as well, the account has no access to the endpoint."""
 
 FAILURES = 3
-"""After so many calls in a row that failed for good, nothing further is asked of the endpoint."""
+"""After this many consecutive failed requests, the table is not read any further."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Reading:
-    """What has been read since the last chunk, and how the endpoint has answered so far."""
+    """State of reading a child table.
+
+    Attributes:
+        calls: Sends the requests.
+        todo: Batches of parents still to be requested.
+        witness: A parent whose children could be read. If it is refused later, the account has no
+            access to the endpoint any more.
+        chunk: The chunk that is being filled.
+        chunk_calls: Requests in the current chunk.
+        again: Parents with an unexpected empty reply, requested once more at the end.
+        asked_again: Ids of parents that were requested once more.
+        answered: Whether any request succeeded.
+        refusal: The latest refusal of a single parent.
+        in_a_row: Refusals since the last success.
+        failure: The first failure.
+        failed: Consecutive failed requests.
+    """
 
     calls: ChildCalls
     todo: deque[Batch]
     witness: Parent | None
-    """A parent that was answered: whether it still is shows whether the endpoint is open."""
-
     chunk: Chunk = field(default_factory=lambda: Chunk(rows=[]))
     chunk_calls: int = 0
     again: list[Parent] = field(default_factory=list)
-    """Parents whose empty reply is asked for once more when all others were read."""
-
     asked_again: set[int] = field(default_factory=set)
     answered: bool = False
     refusal: PipedriveError | None = None
     in_a_row: int = 0
-    """Refusals since the last answer."""
-
     failure: PipedriveError | None = None
     failed: int = 0
-    """Calls in a row that failed for good."""
 
     @property
     def entity(self) -> Entity:
@@ -68,7 +74,12 @@ class _Reading:
         return self.calls.entity
 
     def take(self, batch: Batch, outcome: Outcome) -> None:
-        """Keep a reply; a refusal is narrowed down to the parent that it concerns."""
+        """Record an outcome. A refused batch is split until the refused parent is found.
+
+        Args:
+            batch: The parents of the request.
+            outcome: The result of the request.
+        """
         match outcome:
             case Answered():
                 self._answered(batch, outcome)
@@ -95,8 +106,10 @@ class _Reading:
                 self._empty(parent, reply.read_at)
 
     def _empty(self, parent: Parent, read_at: datetime) -> None:
-        """API v1 may answer `data: null` by mistake, which reads like an empty list. So no rows
-        are removed on the strength of one run's replies.
+        """Record a parent without children.
+
+        API v1 can answer `data: null` by mistake, which is equal to an empty list. Rows are
+        therefore removed only after empty replies in two runs.
         """
         read = ChildrenRead(parent=parent, read_at=read_at)
         if parent.filled and parent.id not in self.asked_again:
@@ -111,27 +124,29 @@ class _Reading:
         is_sure = found.is_deleted or parent.deleted
         if parent.doubted and is_sure:
             self.chunk.skipped.append(read)
-            log.info("%s: %s %d is gone", self.entity.name, self.entity.parent_name, parent.id)
+            log.info(
+                "%s: %s %d no longer exists", self.entity.name, self.entity.parent_name, parent.id
+            )
             return
         self.chunk.doubted.append(read)
         if found.error and not is_sure:
             self._count(found.error)
 
     def _declined(self, batch: Batch, refusal: PipedriveError) -> None:
-        # Pipedrive leaves open how it refuses a bulk call that names a deal it no longer has.
+        # How Pipedrive refuses a bulk request that names a deleted deal is not documented.
         if len(batch) > 1:
-            # Before any answer, single parents show whether the endpoint is open at all.
+            # Before the first success, single parents show whether the endpoint is accessible.
             self.todo.extendleft(_halves(batch) if self.answered else _singles(batch))
             if self.witness:
                 self._count(refusal)
             return
         self.refusal = refusal
         self.chunk.unread.append(Unread(parent=batch[0], error=refusal))
-        log.warning("%s: not read, left to the next run: %s", self.entity.name, refusal)
+        log.warning("%s: not read, will be retried by the next run: %s", self.entity.name, refusal)
         self._count(refusal)
 
     def _failed(self, batch: Batch, error: PipedriveError) -> None:
-        """Leave the parents to the next run; the failure is raised when all others are read."""
+        """Leave the parents to the next run; the error is raised after all others are read."""
         self.chunk.unread.extend(Unread(parent=parent, error=error) for parent in batch)
         self.failed += 1
         if self.failure:
@@ -146,39 +161,44 @@ class _Reading:
             self._check_open(refusal)
 
     def _check_open(self, refusal: PipedriveError) -> None:
-        """Raise the refusal, unless a parent that was answered before still is."""
+        """Raise the refusal, unless a parent that was read before can still be read."""
         if not (self.witness and isinstance(self.calls.ask((self.witness,)), Answered)):
             raise refusal
         self.answered, self.in_a_row = True, 0
 
     def _is_cut_short(self, batch: Batch, rows: int) -> bool:
-        """Whether there may be rows that no page shows: a list that tells of no next page ends
-        with a full one (installments do; official example).
+        """Return whether rows may be missing: a list without a next-page marker has a full page.
+
+        Installments have no marker (official example).
         """
         full = rows > 0 and rows % self.entity.page_rows == 0
         if not self.entity.bulk or not full:
             return False
         if len(batch) == 1:
             log.warning(
-                "%s of %s %s: Pipedrive shows %d rows and no way to more",
+                "%s of %s %s: Pipedrive returned a full page of %d rows and no next-page marker",
                 *(self.entity.name, self.entity.parent, batch[0].id, rows),
             )
         return len(batch) > 1
 
     def begin_second_round(self) -> bool:
-        """Queue the parents whose empty reply is to be confirmed; returns whether there are any."""
+        """Queue the parents whose empty reply must be confirmed; return whether there are any."""
         self.asked_again.update(parent.id for parent in self.again)
         self.todo.extend(_calls(self.entity, self.again))
         self.again = []
         return bool(self.todo)
 
     def take_chunk(self) -> Chunk:
-        """Return what has been read, to be committed, and start the next chunk."""
+        """Return the current chunk to be committed, and start the next one."""
         made, self.chunk, self.chunk_calls = self.chunk, Chunk(rows=[]), 0
         return made
 
     def finish(self) -> None:
-        """Raise the refusal where nothing was answered, then the first failure."""
+        """Raise the error of the table, if there is one.
+
+        Raises:
+            PipedriveError: The refusal if no request succeeded; else the first failure.
+        """
         if self.refusal and not self.answered:
             self._check_open(self.refusal)
         if self.failure:
@@ -195,13 +215,13 @@ def _halves(batch: Batch) -> tuple[Batch, ...]:
 
 
 def _singles(batch: Batch) -> tuple[Batch, ...]:
-    """The first parents each by itself, then the rest; in the order for a queue's left end."""
+    """Return the first parents one by one, then the rest, ordered for `deque.extendleft`."""
     rest = batch[REFUSALS:]
     singles = [(parent,) for parent in batch[:REFUSALS]]
     return (*([rest] if rest else []), *reversed(singles))
 
 
-def read_children(  # noqa: PLR0913 - what a read rests on
+def read_children(  # noqa: PLR0913 - all inputs of a read
     client: Client,
     entity: Entity,
     parents: Sequence[Parent],
@@ -210,24 +230,26 @@ def read_children(  # noqa: PLR0913 - what a read rests on
     witness: Parent | None = None,
     chunk_calls: int = CHUNK_CALLS,
 ) -> Iterator[Chunk]:
-    """Read the children of each parent, several calls at a time, in the order given.
+    """Read the children of each parent, with several requests at a time.
 
-    A parent that is refused, or whose call fails for good, is left to the next run and hinders no
-    other. One that is not found, or that comes back empty where that cannot be trusted, is returned
-    as `doubted`.
+    A refused or failed parent is left to the next run; the other parents are read. A parent that is
+    not found, or that has an unexpected empty reply, is returned in `Chunk.doubted`.
 
     Args:
-        client: Makes the calls.
+        client: The client for Pipedrive.
         entity: The child table.
-        parents: Whose children to read.
-        stats: Where the calls are counted.
-        witness: A parent that an earlier run read. Where parents are refused and nothing else was
-            answered, it is asked again, to tell refused parents from a closed endpoint.
-        chunk_calls: Calls between two chunks.
+        parents: The parents whose children are read, in this order.
+        stats: Statistics that the requests are added to.
+        witness: A parent that an earlier run has read. If parents are refused and no request has
+            succeeded, it is requested again to find out whether the endpoint is accessible.
+        chunk_calls: Requests per chunk.
+
+    Yields:
+        Chunks to commit one by one.
 
     Raises:
-        PipedriveError: The refusal where the endpoint is closed, at once; the first failure, after
-            all others were read. What was read before is returned first.
+        PipedriveError: The endpoint is not accessible, or a request failed. Chunks read before are
+            yielded first.
     """
     calls = ChildCalls(client=client, entity=entity, stats=stats)
     reading = _Reading(calls=calls, todo=deque(_calls(entity, parents)), witness=witness)
@@ -246,11 +268,10 @@ def read_children(  # noqa: PLR0913 - what a read rests on
 
 
 def _side_by_side(reading: _Reading) -> Iterator[tuple[Batch, Outcome]]:
-    """Outcomes as they come in, never many calls ahead of whoever takes them; one call at a time
-    until one was answered.
+    """Yield outcomes as they arrive; send one request at a time until one has succeeded.
 
-    When one fails, the calls under way are still taken (they are paid for) before the failure
-    is raised.
+    If a request fails, the outcomes of running requests (whose tokens are already spent) are
+    yielded before the error is raised.
     """
     failure: PipedriveError | None = None
     running: dict[Future[Outcome], Batch] = {}

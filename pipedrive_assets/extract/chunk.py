@@ -1,4 +1,4 @@
-"""A chunk: rows that are committed together, with what the ledger may say once they are."""
+"""Chunks: rows that are committed together, with the progress to record after the commit."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from pipedrive_assets.extract.plan import Scan
 Row = dict[str, Any]
 
 GONE_FOR = timedelta(days=7)
-"""A parent that no run has found for so long is given up."""
+"""A parent that has not been found for this long is no longer requested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +21,14 @@ class Parent:
 
     Attributes:
         id: The parent's id.
-        update_time: Its last change, None where it has none.
-        empty: Its own counter is zero, so no call is needed.
-        filled: Rows of it are held, or its own counter is above zero: an empty reply is suspicious.
-        doubted: An earlier run did not find it, or found it without children. A second such reply
-            is accepted.
-        rechecked: It has not changed since its children were read.
-        deleted: The row held of it is marked as deleted.
+        update_time: The time of its last change (UTC); None if it has none.
+        empty: Whether its count of children is zero, so that no request is needed.
+        filled: Whether it has loaded children or a count above zero, so that an empty reply is
+            unexpected.
+        doubted: Whether an earlier run did not find it, or found it without children. A second
+            such reply is accepted.
+        rechecked: Whether it has not changed since its children were read.
+        deleted: Whether its loaded row is marked as deleted.
     """
 
     id: int
@@ -41,8 +42,12 @@ class Parent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildrenRead:
-    """A parent whose children were read, seen as of `update_time`, at `read_at` by Pipedrive's
-    clock. `is_gone`: the parent itself was not found or is deleted, and its children were refused.
+    """A parent whose children were read.
+
+    Attributes:
+        parent: The parent, as of its `update_time`.
+        read_at: Time of the reply by Pipedrive's clock (UTC).
+        is_gone: Whether the parent was not found, or is deleted and its children were refused.
     """
 
     parent: Parent
@@ -50,15 +55,17 @@ class ChildrenRead:
     is_gone: bool = False
 
     def is_given_up(self, since: datetime) -> bool:
-        """Whether a parent that was first missed at `since` is no longer asked for, where nothing
-        but a state remembers it.
+        """Return whether the parent has been missing for GONE_FOR and is no longer requested.
+
+        Args:
+            since: When the parent was first not found (UTC).
         """
         return self.is_gone and since + GONE_FOR <= self.read_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """A parent that exists, as far as known, and whose children could not be read."""
+    """A parent whose children could not be read, and the error."""
 
     parent: Parent
     error: PipedriveError
@@ -66,51 +73,45 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Rows to commit together, and what the ledger may say once they are: the scan's position, the
-    children read.
+    """Rows to commit together, and the progress to record after the commit.
+
+    Attributes:
+        rows: Rows, each with the id of its parent (None without a parent).
+        read_at: Time of the reply by Pipedrive's clock (UTC); None if unknown.
+        scan: Position of the scan after these rows.
+        reads: Parents whose children were read.
+        skipped: Parents that no longer exist. Their loaded rows are kept, and they are not
+            requested again until they change.
+        doubted: Parents that were not found, or had no children, for the first time. Their loaded
+            rows are kept; the next run requests them again.
+        unread: Parents that were refused or failed; the next run requests them again.
+        whole: Whether the rows are a whole snapshot.
+        lists: Rows of each list of a snapshot, by list name (`Entity.list_names`).
+        has_empty_list: Whether a list of the snapshot returned no rows, which may be an error.
+        complete: Whether the rows belong to a scan of the whole table and replace loaded rows.
+        refused: Why Pipedrive refused a list, by path; the list may contain further rows.
+        doubtful: Paths of lists whose end is not certain; they may contain further rows.
+        omitted: Fields that were not requested for these rows.
     """
 
     rows: list[tuple[int | None, Row]]
-    """Each with its parent's id (None: no parent)."""
-
     read_at: datetime | None = None
     scan: Scan | None = None
     reads: list[ChildrenRead] = field(default_factory=list)
     skipped: list[ChildrenRead] = field(default_factory=list)
-    """Parents that are gone: what is held of them stays, and they are not asked again until they
-    change."""
-
     doubted: list[ChildrenRead] = field(default_factory=list)
-    """Parents that came back without children or were not found, for the first time: what is held
-    of them stays, and the next run asks again before it believes that."""
-
     unread: list[Unread] = field(default_factory=list)
-    """Parents that were refused or failed: the next run asks again."""
-
     whole: bool = False
-    """Whether the rows are everything that a snapshot lists."""
-
     lists: Mapping[str, list[Row]] = field(default_factory=dict)
-    """By name (`Entity.list_names`), the rows that each list of a snapshot returned."""
-
     has_empty_list: bool = False
-    """Whether one of the lists of a snapshot returned no row, which proves nothing by itself."""
-
     complete: bool = False
-    """Whether the rows come from a scan over every row, so that they replace what is held."""
-
     refused: Mapping[str, str] = field(default_factory=dict)
-    """By path, why Pipedrive refused one of the lists: rows that are not here may be in it."""
-
     doubtful: tuple[str, ...] = ()
-    """Paths of lists whose end or emptiness is not certain: rows that are not here may be there."""
-
     omitted: tuple[str, ...] = ()
-    """Fields that these rows were read without."""
 
 
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Lists of at most `size` items, in order."""
+    """Yield lists of at most `size` items, in order."""
     iterator = iter(items)
     while some := list(islice(iterator, size)):
         yield some

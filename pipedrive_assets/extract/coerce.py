@@ -1,8 +1,7 @@
-"""Coerce the columns that decisions depend on, once, as soon as a reply was read.
+"""Coerce the columns that scans depend on, as soon as a reply is read.
 
-Scans compare, sort and plan by keys, change times, counters and deletion flags. Pipedrive may send
-any of them in another type than documented. All code behind this module can rely on the types of
-the column files.
+Scans compare and sort keys, update times, counts and deletion flags. Pipedrive can send any of them
+in another type than documented. After this module, they have the types of the column files.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,17 +18,17 @@ from pipedrive_assets.rows.references import coerce_reference, is_reference
 
 Row = dict[str, Any]
 Decisive = tuple[str, Coercer, bool]
-"""A column, the function that coerces its values, and whether it is a part of the key."""
+"""A column, the function that coerces its values, and whether it is part of the key."""
 
 TIMES = {"update_time": "timestamp", "add_time": "timestamp"}
 FLAGS = {"is_deleted": "bool", "active_flag": "bool", "merge_what_id": "bigint"}
-"""Flags that a record has when it is requested by its id, even where its list has none."""
+"""Columns of a record that is requested by its id; its list may lack them."""
 
 KEYLESS_SHAPES = frozenset({"flow", "changelog", "definition", "mapping"})
-"""Shapes whose key is not in the reply: this project makes it from the row."""
+"""Shapes whose key is not part of the reply; it is derived from the row."""
 
 YEARS = ("1970", "2100")
-"""From the first of these years on, and before the second, a change time is plausible."""
+"""An update time is plausible from the first of these years until before the second."""
 
 
 def coerced_rows(entity: Entity, path: str, rows: Iterable[Row]) -> list[Row]:
@@ -41,24 +40,38 @@ def coerced_rows(entity: Entity, path: str, rows: Iterable[Row]) -> list[Row]:
         rows: Rows as Pipedrive sent them; they are not changed.
 
     Returns:
-        The rows in their order. A value that does not fit its column is null there, and kept as
+        The rows in their order. A value that cannot be coerced is null in its column, and kept as
         text in `<column>__v_text`.
 
     Raises:
-        DataError: A row has no usable key.
+        DataError: A row has no valid key.
     """
     columns = decisive(entity.name, is_record=False)
     return [_coerced(entity, path, row, columns) for row in rows]
 
 
 def coerced_row(entity: Entity, path: str, row: Row) -> Row:
-    """Coerce a single record, as `coerced_rows` does."""
+    """Coerce a single record, as `coerced_rows` does.
+
+    Args:
+        entity: The entity that the record belongs to.
+        path: The endpoint that returned it, for the error message.
+        row: The record as Pipedrive sent it; it is not changed.
+
+    Raises:
+        DataError: The record has no valid key.
+    """
     return _coerced(entity, path, row, decisive(entity.name, is_record=True))
 
 
 @cache
 def decisive(name: str, *, is_record: bool) -> tuple[Decisive, ...]:
-    """The columns that decisions on an entity's raw rows depend on."""
+    """Return the columns of an entity that scans depend on, with their coercions.
+
+    Args:
+        name: The entity's name.
+        is_record: Whether the rows are records requested by id, which have more columns.
+    """
     entity = BY_NAME[name]
     known, has_parent = columns_of(name).columns, entity.kind is Kind.CHILD and not entity.bulk
     keys = entity.key[1:] if has_parent else entity.key
@@ -99,7 +112,7 @@ def _coerced(entity: Entity, path: str, row: Row, columns: tuple[Decisive, ...])
 
 
 def _fit_change(value: object) -> object:
-    """As a timestamp fits; a year without any Pipedrive account is a placeholder for no time."""
+    """Coerce an update time; a year outside YEARS is a placeholder and not a time."""
     made = coerce_timestamp(value)
     return COERCION_FAILED if type(made) is str and not YEARS[0] <= made[:4] < YEARS[1] else made
 
@@ -107,7 +120,7 @@ def _fit_change(value: object) -> object:
 def _no_key(entity: Entity, path: str, row: Mapping[str, Any], name: str) -> DataError:
     found = f"it is {shown(row[name])}" if name in row else "it is missing"
     return DataError(
-        f"GET /{path} returned a row of {entity.name} without a usable {name} ({found}). Nothing "
-        "of this reply was loaded; rows of earlier replies are kept. Run again; if the error "
-        "persists, report this message."
+        f"GET /{path} returned a row of {entity.name} without a valid {name} ({found}). This "
+        "reply was not loaded; rows of earlier replies are kept. Run again; if the error "
+        "remains, report this message."
     )

@@ -1,6 +1,7 @@
-"""Custom fields while tables are read: definitions asked for once a run, names kept for ever.
+"""Custom fields during a load: request their definitions, and keep their column names.
 
-Where the mapping of keys to names is kept is each door's own: a MappingStore.
+A MappingStore stores the mapping of field keys to column names: in the warehouse, the dlt state or
+the Singer state.
 """
 
 import logging
@@ -30,9 +31,9 @@ from pipedrive_assets.windows import stamp
 log = logging.getLogger(__name__)
 
 DEFINITION_COST = 10
-"""Tokens a page of field definitions takes (official docs, fields in API v2)."""
+"""Token cost of a page of field definitions (official docs, fields in API v2)."""
 OWN_SHAPES = ("definition", "mapping")
-"""Shapes of the tables that are made from definitions; they need those of every entity."""
+"""Shapes of the tables that are built from the definitions of all entities."""
 FIELD_LISTS = {
     "deal": "dealFields",
     "person": "personFields",
@@ -41,39 +42,46 @@ FIELD_LISTS = {
     "activity": "activityFields",
     "project": "projectFields",
 }
-"""The entities whose fields Pipedrive defines; leads have the deals' fields."""
+"""Endpoint of the field definitions by entity; leads use the fields of deals."""
 
 ON_REQUEST = ("project",)
-"""Asked for only where their table is loaded: few accounts have the feature."""
+"""Entities whose definitions are requested only if their table is loaded; few accounts have it."""
 ENDPOINT_OF = {fields: endpoint for endpoint, fields in FIELD_LISTS.items()}
 
 Row = dict[str, Any]
 Update = Callable[[list[MappingRow]], list[MappingRow]]
-"""From the mapping that is known of an entity's fields to the one as of now."""
+"""A function from the stored mapping of an entity's fields to the current one."""
 
 
 class MappingStore(Protocol):
-    """Where a door keeps the mappings, by endpoint."""
+    """Stores the mapping of custom fields to column names, by entity of the fields."""
 
     def update(self, updates: Mapping[str, Update]) -> dict[str, list[MappingRow]]:
-        """Bring each endpoint's mapping up to date, keep the results, and return them."""
+        """Update and store mappings.
+
+        Args:
+            updates: By entity of the fields, the function that updates its mapping.
+
+        Returns:
+            The updated mapping of each of these entities.
+        """
 
     def release(self) -> None:
-        """Hold nothing that others wait for: Pipedrive is about to be asked."""
+        """Release locks before a request to Pipedrive, so that other processes do not wait."""
 
 
 class StateMapping:
-    """A MappingStore in a JSON object that the door keeps: the state of a dlt source, of a tap."""
+    """A MappingStore in a JSON object: the state of a dlt source or of a Singer tap."""
 
     def __init__(self, held: dict[str, Any]) -> None:
-        """`held` is changed in place."""
+        """Use `held`, a JSON object of mapping records by entity, which is changed in place."""
         self._held = held
 
     def release(self) -> None:
-        """Holds nothing."""
+        """Do nothing; there are no locks."""
 
     def update(self, updates: Mapping[str, Update]) -> dict[str, list[MappingRow]]:
-        """As JSON: endpoint -> mapping records."""
+        """Update the mappings in the JSON object; see `MappingStore.update`."""
         mappings = {
             endpoint: update([parse_mapping_record(each) for each in self._held.get(endpoint, ())])
             for endpoint, update in updates.items()
@@ -84,14 +92,22 @@ class StateMapping:
 
 
 class FieldMemory:
-    """Definitions and mappings of one load. Asks Pipedrive at most once per field list, and once
-    more where rows hold a key that was not defined when the load began.
+    """Definitions and mappings of custom fields during one load.
+
+    Requests each list of definitions once, and once more if rows contain an unknown key.
     """
 
     def __init__(
         self, client: Client, store: MappingStore, now: datetime, *, normalize: Normalize
     ) -> None:
-        """`normalize` makes a column name of a label, as the door's tables have them."""
+        """Create an empty memory; no request is sent.
+
+        Args:
+            client: The client for Pipedrive.
+            store: Stores the mappings.
+            now: Time of the load (UTC).
+            normalize: Turns a label into a column name.
+        """
         self._client, self._store, self._now = client, store, now
         self._normalize = normalize
         self._definitions: dict[str, list[FieldDefinition] | None] = {}
@@ -99,7 +115,12 @@ class FieldMemory:
         self._asked_again: set[str] = set()
 
     def ask(self, entity: Entity, stats: RequestStats) -> None:
-        """Get the definitions that an entity needs, unless this load has them."""
+        """Request the definitions that an entity needs, unless this load already has them.
+
+        Args:
+            entity: The table that is loaded.
+            stats: Statistics that the requests are added to.
+        """
         needed = (
             [endpoint for endpoint in FIELD_LISTS if endpoint not in ON_REQUEST]
             if entity.shape in OWN_SHAPES
@@ -110,9 +131,9 @@ class FieldMemory:
                 self._definitions[endpoint] = self._defined(endpoint, stats)
 
     def fields_of(self, entity: Entity) -> FieldSet | None:
-        """An entity's custom fields, named and stored; None: it has none.
+        """Return an entity's custom fields with their column names; None if it has none.
 
-        Where the definitions are refused, the fields known from earlier loads serve.
+        If Pipedrive refuses the definitions, the fields of earlier loads are used.
         """
         endpoint = ENDPOINT_OF.get(entity.fields or "")
         if endpoint is None:
@@ -123,7 +144,13 @@ class FieldMemory:
     def fields_for(
         self, entity: Entity, rows: Iterable[Row], stats: RequestStats
     ) -> FieldSet | None:
-        """The same, asked for once more where `rows` hold a key that is not known yet."""
+        """Return an entity's custom fields; request them again if `rows` have an unknown key.
+
+        Args:
+            entity: The table that is loaded.
+            rows: Rows as Pipedrive sent them.
+            stats: Statistics that the requests are added to.
+        """
         found = self.fields_of(entity)
         endpoint = ENDPOINT_OF.get(entity.fields or "", "")
         refused = self._definitions.get(endpoint) is None
@@ -135,12 +162,12 @@ class FieldMemory:
         return self.fields_of(entity)
 
     def mapping_records(self) -> list[Row]:
-        """The mapping of every entity asked for, as rows of its table."""
+        """Return the mappings of this load as rows of the table `custom_fields_mapping`."""
         self._learn()
         return [stored_record(row) for rows in self._mappings.values() for row in rows]
 
     def definition_rows(self) -> list[Row]:
-        """The definitions of every entity asked for, as rows of the table `fields`."""
+        """Return the definitions of this load as rows of the table `fields`."""
         return [
             row
             for endpoint, defined in self._definitions.items()
@@ -149,11 +176,11 @@ class FieldMemory:
 
     @property
     def defined(self) -> frozenset[str]:
-        """The entities whose fields this load has read, without refused and empty lists."""
+        """Entities whose definitions were read in this load and are not empty."""
         return frozenset(name for name, defined in self._definitions.items() if defined)
 
     def ask_again(self, stats: RequestStats) -> None:
-        """Read the definitions of this load once more, in a thread that does not write."""
+        """Request all definitions of this load again; does not touch the store."""
         for endpoint in tuple(self._definitions):
             self._definitions[endpoint] = self._read(endpoint, stats)
 
@@ -162,17 +189,20 @@ class FieldMemory:
         return self._read(endpoint, stats)
 
     def _read(self, endpoint: str, stats: RequestStats) -> list[FieldDefinition] | None:
-        """None: Pipedrive refuses to tell."""
+        """Request the definitions of an entity; return None if Pipedrive refuses them."""
         listing = Endpoint(path=f"api/v2/{FIELD_LISTS[endpoint]}", tokens_per_page=DEFINITION_COST)
         try:
             rows, _ = whole_list(self._client, BY_NAME["fields"], listing, stats, ())
             return [parse_definition(row) for row in rows]
         except Refused as refusal:
-            log.warning("custom fields keep the names known so far: %s", refusal)
+            log.warning(
+                "Field definitions (%s) not read, using those of earlier loads: %s",
+                *(endpoint, refusal),
+            )
             return None
 
     def _learn(self) -> None:
-        """Bring the stored mapping of all that was asked for up to date, in one go."""
+        """Update the stored mappings of all definitions read so far, in one transaction."""
         fresh = [endpoint for endpoint in self._definitions if endpoint not in self._mappings]
         if fresh:
             updates = {endpoint: partial(self._updated, endpoint) for endpoint in fresh}
@@ -193,7 +223,7 @@ class FieldMemory:
 
 
 def stored_record(row: MappingRow) -> Row:
-    """A mapping row as Pipedrive would send it: times as text."""
+    """Return a mapping row as a JSON-serializable record, with times as text (UTC)."""
     return {
         name: stamp(value) if isinstance(value, datetime) else value
         for name, value in mapping_record(row).items()
@@ -201,12 +231,12 @@ def stored_record(row: MappingRow) -> Row:
 
 
 def entities_with(endpoint: str) -> Iterator[Entity]:
-    """The entities whose rows carry these custom fields."""
+    """Return the tables that have the custom fields of an entity, e.g. `deal`."""
     return (entity for entity in ENTITIES if ENDPOINT_OF.get(entity.fields or "") == endpoint)
 
 
 def built_in_columns(endpoint: str) -> set[str]:
-    """Columns and lists that Pipedrive's own fields have in the tables with these custom fields."""
+    """Return the built-in columns and lists of all tables with an entity's custom fields."""
     found: set[str] = set()
     for entity in entities_with(endpoint):
         held = columns_of(entity.name)

@@ -1,9 +1,7 @@
-"""Whether a list that ends with an empty page is really at its end.
+"""Check that a list which ends with an empty page is complete.
 
-A page that announced more, and then an empty page without a further one: either Pipedrive ends this
-list so, or rows are missing. The list in the opposite order shows its last rows first.
-
-No warehouse in here.
+If a page reports more rows and the next page is empty, either Pipedrive ends this list that way, or
+rows are missing. The check requests the list in reverse order, which starts with its last rows.
 """
 
 from collections.abc import Callable
@@ -19,25 +17,31 @@ from pipedrive_assets.windows import parse_stamp
 Params = tuple[tuple[str, str], ...]
 
 _OPPOSITE = {"asc": "desc", "desc": "asc"}
-_WHAT = "an empty page ended the list, but its last rows were not on the pages before"
+_WHAT = "the list ended with an empty page, and its last rows were not on the pages before"
 
 
 class EndCheck:
-    """Checks the end of one list of a scan."""
+    """Checks the end of one list of a scan.
+
+    Call `note` for each page, and `check` if the last page is empty.
+    """
 
     def __init__(self, *, began: datetime | None, is_from_start: bool) -> None:
-        """`began`: when the scan did (None: now); `is_from_start`: this run reads the list from its
-        first page.
+        """Start before the first page.
+
+        Args:
+            began: When the scan began (UTC); None if it begins now.
+            is_from_start: Whether this run reads the list from its first page.
         """
         self._began, self._is_from_start = began, is_from_start
         self._seen: set[object] = set()
 
     def note(self, answer: Answer) -> None:
-        """Remember the rows of a page."""
+        """Record the rows of a page."""
         self._began = self._began or answer.read_at
         self._seen.update(row.get("id") for row in answer.page.rows)
 
-    def check(  # noqa: PLR0913 - what a list is
+    def check(  # noqa: PLR0913 - the properties of a list
         self,
         client: Client,
         entity: Entity,
@@ -47,18 +51,19 @@ class EndCheck:
         params: Params,
         keep: Callable[[Row], bool],
     ) -> None:
-        """Ask for the list in the opposite order; its first page must hold known rows only.
+        """Request the list in reverse order and check that its first page has no unread rows.
 
         Args:
-            client: Asks Pipedrive.
-            entity: What is read.
+            client: The client for Pipedrive.
+            entity: The table that is read.
             endpoint: The list that ended with an empty page.
-            stats: Counts the call.
-            params: The parameters with which it was read.
-            keep: Whether a row belongs to what is read.
+            stats: Statistics that the request is added to.
+            params: The query parameters of the list.
+            keep: Returns whether a row belongs to the scan.
 
         Raises:
-            PageMarkerExpired: The pages before were read by an earlier run: read the list again.
+            PageMarkerExpired: An earlier run has read the pages before, so the check is not
+                possible; read the list again from its start.
             TransientApiError: Rows are missing.
         """
         opposite = tuple(
@@ -82,12 +87,12 @@ class EndCheck:
         raise TransientApiError(path=endpoint.path, status=200, quote=_WHAT, attempts=2)
 
     def _may_be_missing(self, entity: Entity, row: Row) -> bool:
-        """Whether a row was read, or changed since the scan began: the next run reads that."""
+        """Return whether a row was read, or changed after the start (the next run reads it)."""
         moments = [moment_of(row.get(name)) for name in (entity.cursor or "", "add_time")]
         is_new = any(self._began and moment and moment >= self._began for moment in moments)
         return is_new or row.get("id") in self._seen
 
 
-def moment_of(told: str | None) -> datetime | None:
-    """A time of a row, which the reading layer has coerced; None for null."""
-    return parse_stamp(told) if told else None
+def moment_of(text: str | None) -> datetime | None:
+    """Parse a coerced timestamp of a row (UTC); None for null."""
+    return parse_stamp(text) if text else None

@@ -1,8 +1,8 @@
-"""Pages of one list, so that none of its rows is passed over.
+"""Read the pages of one list without skipping rows.
 
-A list read by offset shifts when a row leaves it or moves in it, and the row at the page border is
-then never shown. Its pages therefore overlap by one row; where that row is not on the next page,
-something moved, and the list is read again from its start.
+In a list with offsets, rows shift when a row is deleted or moved, and the row at a page boundary
+can be skipped. Pages therefore overlap by one row. If that row is missing on the next page, the
+list has changed and is read again from its start.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,17 +20,17 @@ from pipedrive_assets.rows.fingerprint import fingerprint
 from pipedrive_assets.rows.flow import event_key, separate_events
 
 RESTARTS = 5
-"""How often a list is read from its start before it counts as never standing still."""
+"""How often a list that changes while it is read is read from its start, before it is an error."""
 
 Row = dict[str, Any]
 Params = tuple[tuple[str, str], ...]
 
 
 class RowsMoved(Exception):
-    """The row at a page border is not where it was: rows may have been passed over."""
+    """The list changed between two pages, so rows may have been skipped."""
 
 
-def pages(  # noqa: PLR0913 - what a list is
+def pages(  # noqa: PLR0913 - the properties of a list
     client: Client,
     entity: Entity,
     endpoint: Endpoint,
@@ -40,9 +40,25 @@ def pages(  # noqa: PLR0913 - what a list is
     marker: str | None = None,
     null_is_empty: bool = False,
 ) -> Iterator[Answer]:
-    """Scan a list from `marker` (None: its start) to its end; raises RowsMoved.
+    """Read the pages of a list, with the columns that scans depend on coerced to their types.
 
-    The columns of the rows that decisions depend on have their column's type.
+    Args:
+        client: The client for Pipedrive.
+        entity: The table that the list belongs to.
+        endpoint: The list.
+        stats: Statistics that the requests are added to.
+        params: Query parameters.
+        marker: Where to start; None for the start of the list.
+        null_is_empty: Whether a first page of API v2 is empty if `data` is null twice in a row.
+
+    Yields:
+        Each page in order.
+
+    Raises:
+        RowsMoved: The list changed between two pages.
+        PageMarkerExpired: Pipedrive no longer accepts the marker.
+        DataError: A row has no valid key, or the pagination is looping.
+        ApiError: Pipedrive refused a request, or retries were exhausted.
     """
     read = _pages(client, entity, endpoint, stats, params, marker, null_is_empty=null_is_empty)
     for answer in read:
@@ -50,7 +66,7 @@ def pages(  # noqa: PLR0913 - what a list is
         yield replace(answer, page=replace(answer.page, rows=rows))
 
 
-def _pages(  # noqa: PLR0913, PLR0917 - what a list is
+def _pages(  # noqa: PLR0913, PLR0917 - the properties of a list
     client: Client,
     entity: Entity,
     endpoint: Endpoint,
@@ -60,10 +76,10 @@ def _pages(  # noqa: PLR0913, PLR0917 - what a list is
     *,
     null_is_empty: bool,
 ) -> Iterator[Answer]:
-    """Pages as Pipedrive sent them.
+    """Yield pages as Pipedrive sent them.
 
-    A list that is declared without pages is followed by whatever paging its reply has. An empty
-    last page that the page before did not announce is asked for twice (`Page.ends_empty`).
+    If a list that is declared without pages has further pages, they are read with the pagination of
+    its reply. An unexpected empty last page is requested twice (`Page.ends_empty`).
     """
     if entity.paging == "none":
         first = _page(client, entity, endpoint, stats, params, "0", null_is_empty=null_is_empty)
@@ -109,26 +125,43 @@ def _by_cursor(ask: Callable[..., Iterator[Answer]], marker: str | None) -> Iter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeList:
-    """Every row of a list, and when its first page was read."""
+    """All rows of a list.
+
+    Attributes:
+        rows: The rows.
+        read_at: When the first page was read (UTC).
+        is_doubtful: Whether there may be more rows, because of `data: null` or an empty last page.
+    """
 
     rows: list[Row]
     read_at: datetime
     is_doubtful: bool = False
-    """Whether `data: null` or an empty last page leaves open that there are more rows."""
 
 
 def whole_list(
     client: Client, entity: Entity, endpoint: Endpoint, stats: RequestStats, params: Params
 ) -> tuple[list[Row], datetime]:
-    """Every row of a list, and when its first page was read.
+    """Read a list from its start to its end.
 
-    Raises PageMarkerExpired where page markers are refused however often it is read anew.
+    Args:
+        client: The client for Pipedrive.
+        entity: The table that the list belongs to.
+        endpoint: The list.
+        stats: Statistics that the requests are added to.
+        params: Query parameters.
+
+    Returns:
+        All rows, and when the first page was read (UTC).
+
+    Raises:
+        PageMarkerExpired: Pipedrive refused page markers in every attempt.
+        TransientApiError: The list changed during every attempt.
     """
     found = read_whole(client, entity, endpoint, stats, params)
     return found.rows, found.read_at
 
 
-def read_whole(  # noqa: PLR0913 - what a list is
+def read_whole(  # noqa: PLR0913 - the properties of a list
     client: Client,
     entity: Entity,
     endpoint: Endpoint,
@@ -139,12 +172,19 @@ def read_whole(  # noqa: PLR0913 - what a list is
 ) -> WholeList:
     """Read a list from its start to its end.
 
-    A list that ends with an empty page is read again, and believed where it ends so twice. With
-    `null_is_empty`, the same holds for a first page of `data: null`.
+    A list that ends with an empty page is read again, and accepted if both results are equal.
+
+    Args:
+        client: The client for Pipedrive.
+        entity: The table that the list belongs to.
+        endpoint: The list.
+        stats: Statistics that the requests are added to.
+        params: Query parameters.
+        null_is_empty: Whether to accept `data: null` on the first page if it is returned twice.
 
     Raises:
-        PageMarkerExpired: Page markers are refused however often it is read again.
-        TransientApiError: Its rows move, or its end differs, each time it is read.
+        PageMarkerExpired: Pipedrive refused page markers in every attempt.
+        TransientApiError: The list changed during every attempt.
     """
     expired: PageMarkerExpired | None = None
     moved: RowsMoved | None = None
@@ -177,26 +217,33 @@ def read_whole(  # noqa: PLR0913 - what a list is
 
 
 def check_not_gone(first: Answer, moved: RowsMoved | None, endpoint: Endpoint) -> None:
-    """Raise where a list that had rows shows none when it is read again: it has not become empty,
-    it fails.
+    """Refuse an empty list if it had rows a moment ago, when it was read before.
+
+    Args:
+        first: The first page of the list.
+        moved: Why the list is read again; None if it is read for the first time.
+        endpoint: The list.
+
+    Raises:
+        TransientApiError: The list had rows before and has none now.
     """
     if moved and not first.page.rows:
         raise keeps_changing(endpoint, moved)
 
 
 def keeps_changing(endpoint: Endpoint, moved: RowsMoved | None) -> TransientApiError:
-    """The error for a list whose rows move whenever it is read, or that lacks a page every time."""
+    """Return the error for a list that changed, or lacked a page, during every attempt."""
     if moved and isinstance(moved.__cause__, TransientApiError):
         return moved.__cause__
     return TransientApiError(
         path=endpoint.path,
         status=200,
-        quote="rows left the list between its pages, every time",
+        quote=f"the list changed while it was being paged, {RESTARTS} attempts in a row",
         attempts=RESTARTS,
     )
 
 
-def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
+def _overlapping(  # noqa: PLR0913, PLR0917 - the properties of a list
     client: Client,
     entity: Entity,
     endpoint: Endpoint,
@@ -204,10 +251,10 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
     params: Params,
     marker: str | None,
 ) -> Iterator[Answer]:
-    """The marker is the offset, and after an @ the row that stood there.
+    """Read overlapping pages; a marker is an offset, followed by `@` and the row at that offset.
 
-    A page may come again where rows were put before it meanwhile; where it comes time after time,
-    the offset is not heeded, the list would never end, and DataError is raised.
+    A page can be returned twice if rows were inserted before it. If it is returned again and again,
+    Pipedrive ignores the offset, and DataError is raised.
     """
     last_shown: list[str] = []
     repeated = 0
@@ -222,7 +269,7 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
         if repeated == RESTARTS:
             raise looping_pagination(endpoint.path)
         last_shown = shown
-        # Where nothing tells of further pages, a page of only the row that was there is the end.
+        # Without an end flag, a page that has only the overlapping row is the last page.
         over = bool(border) and len(rows) == 1 and not answer.page.has_end_flag
         marker = None if over else _following(entity, int(start), shown, answer.page)
         yield replace(answer, page=replace(answer.page, marker=marker))
@@ -230,7 +277,7 @@ def _overlapping(  # noqa: PLR0913, PLR0917 - what a list is
             return
 
 
-def _page(  # noqa: PLR0913, PLR0917 - what a list is
+def _page(  # noqa: PLR0913, PLR0917 - the properties of a list
     client: Client,
     entity: Entity,
     endpoint: Endpoint,
@@ -255,18 +302,19 @@ def _page(  # noqa: PLR0913, PLR0917 - what a list is
             )
         )
     except PipedriveNull200Error as error:
-        # Beyond a list that has become shorter, v1 answers `data: null` instead of a page.
+        # If the list has become shorter than the offset, v1 returns `data: null`.
         if start != "0":
             raise RowsMoved from error
         raise
 
 
 def _following(entity: Entity, start: int, shown: list[str], page: Page) -> str | None:
-    """The marker of the next page, which begins with the last row of this one.
+    """Return the marker of the next page, which starts with the last row of this page.
 
-    A page of one row would come again and again, unless nothing tells of further pages: then that
-    is the end. A page may have more rows than its limit: Pipedrive may repeat planned activities at
-    the top of each page of a history. The offset then counts the limit, not the rows.
+    Pages of one row do not overlap, because the same page would be returned again; without an end
+    flag they do, and a page of one row is the end. A page can have more rows than its limit:
+    Pipedrive can repeat planned activities at the top of each page of a history. The offset is then
+    based on the limit.
     """
     if page.marker is None:
         return None
@@ -277,16 +325,16 @@ def _following(entity: Entity, start: int, shown: list[str], page: Page) -> str 
 
 
 def border_of(entity: Entity, row: Row) -> str:
-    """Return what identifies a row on two pages of one list.
+    """Return a text that identifies a row on two pages of one list.
 
-    The content of a row may change between two pages, so it counts only where nothing else does.
+    The content of a row can change between two pages, so it is used only if there is no id or key.
 
     Args:
         entity: The entity that the list belongs to.
         row: A row as Pipedrive sent it.
 
     Returns:
-        The row's id, an event's kind and id, the rest of the key, or else a hash of the row.
+        The row's id, an event's kind and id, the key, or a hash of the row.
     """
     if entity.shape == "flow":
         return event_key(row)

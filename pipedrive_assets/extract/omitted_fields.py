@@ -1,9 +1,7 @@
-"""Fields that Pipedrive refuses in `include_fields`.
+"""Omit fields that Pipedrive refuses in `include_fields`.
 
-The parameter is all or nothing: one unknown name is a 400 for the whole page. Lists are then read
-without the names that are least certain, then without any.
-
-No warehouse in here.
+One unknown name causes a 400 for the whole page. The list is then requested without the uncertain
+names, and after another refusal without any names.
 """
 
 import logging
@@ -15,21 +13,21 @@ from pipedrive_assets.registry import Endpoint, Entity
 log = logging.getLogger(__name__)
 
 REFUSALS = (400, 422)
-"""How Pipedrive refuses an unknown name."""
+"""Status codes with which Pipedrive refuses an unknown name."""
 
 Names = tuple[str, ...]
 
 
 def fewer_fields(entity: Entity, omitted: Names, error: ApiError) -> Names | None:
-    """The names to omit after a refusal.
+    """Return the names to omit after a refusal.
 
     Args:
-        entity: What is read.
-        omitted: The names that the refused call left out already.
+        entity: The table that is read.
+        omitted: The names that the refused request omitted already.
         error: The refusal.
 
     Returns:
-        More names to leave out; None where the names cannot be the cause.
+        A larger set of names to omit; None if the names cannot be the cause.
     """
     if error.status not in REFUSALS:
         return None
@@ -38,16 +36,18 @@ def fewer_fields(entity: Entity, omitted: Names, error: ApiError) -> Names | Non
 
 
 def fields_to_omit(client: Client, entity: Entity, stats: RequestStats, known: Names) -> Names:
-    """The names to omit in a run, if earlier runs had to omit some.
+    """Check at the start of a run whether the names that earlier runs omitted are accepted again.
+
+    Sends one request per list; none if `known` is empty.
 
     Args:
-        client: Asks Pipedrive.
-        entity: What is about to be read.
-        stats: Counts the calls: one a list, none where nothing is known to be refused.
+        client: The client for Pipedrive.
+        entity: The table to be read.
+        stats: Statistics that the requests are added to.
         known: The names that earlier runs omitted.
 
     Returns:
-        No names, where every list accepts all of them again; else `known`.
+        The names to omit in this run: none if every list accepts all names, else `known`.
 
     Raises:
         PipedriveError: The table cannot be read at all.
@@ -60,7 +60,7 @@ def fields_to_omit(client: Client, entity: Entity, stats: RequestStats, known: N
 def _accepts(
     client: Client, entity: Entity, endpoint: Endpoint, stats: RequestStats, known: Names
 ) -> bool:
-    """Whether a list accepts every name; so does one that is refused whatever it is asked."""
+    """Return whether a list accepts all names, or refuses requests for other reasons."""
     if not known:
         return True
     try:

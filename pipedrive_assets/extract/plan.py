@@ -1,4 +1,4 @@
-"""What to read next, decided purely from what the warehouse already holds."""
+"""Plan the next scan of a table from its watermark, without I/O."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,22 +9,35 @@ from typing import Any
 from pipedrive_assets.windows import Window, earlier, parse_stamp
 
 STORED_NAMES = {"initial_load": "baseline", "advances": "moves", "endpoint_index": "listing"}
-"""Fields of a scan whose name in ledgers and states of version 0.1.0 is another one."""
+"""Fields of a scan that have another name in ledgers and states, since version 0.1.0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """A scan over an entity's lists, and how far it has come: what a later run needs to go on.
+    """A scan of all lists of a table, and its position, from which a later run can resume.
 
-    `since`/`until` bound `update_time` (None: unbounded). `started_at` is Pipedrive's clock at
-    the first page. The next page is the one of list `endpoint_index` at `marker`; `pages` counts
-    those already read.
+    Attributes:
+        initial_load: Whether the scan reads the whole table.
+        advances: Whether the scan moves the watermark; a window of the past does not.
+        since: Earliest `update_time` to read (UTC); None for no limit.
+        until: First `update_time` that is not read (UTC); None for no limit.
+        started_at: Pipedrive's clock at the first page (UTC); None before the first page.
+        endpoint_index: Index of the list that is read next.
+        marker: Marker of the next page; None for the start of the list.
+        pages: Pages read so far.
+        above_id: Rows above this id are read as well, because new rows without an `update_time` are
+            in no window; None if that is not needed.
+        saw_ids: Whether the request for the newest ids returned a row.
+        lists: By path, the time from which a list is read if it differs from `since` (None: from
+            its start).
+        newest: By path, the latest change that a list has returned so far.
+        refused: By path, why Pipedrive refused a list; the scan continues without it.
+        doubtful: Paths of lists that ended with `data: null`; a row that is not listed may exist.
+        omitted: Names omitted from `include_fields`, because Pipedrive refuses them.
     """
 
     initial_load: bool
     advances: bool
-    """Whether its end extends what is complete; a window of the past does not."""
-
     since: datetime | None = None
     until: datetime | None = None
     started_at: datetime | None = None
@@ -32,72 +45,58 @@ class Scan:
     marker: str | None = None
     pages: int = 0
     above_id: int | None = None
-    """New rows may have no `update_time`, and no window shows those: the id up to which all are
-    held (None: do not look)."""
-
     saw_ids: bool = False
-    """Whether the look at the newest ids returned a row; an empty reply proves nothing."""
-
     lists: Mapping[str, datetime | None] = field(default_factory=dict)
-    """By path, where a list is read from another moment than `since` (None: from its start)."""
-
     newest: Mapping[str, datetime] = field(default_factory=dict)
-    """By path, the newest change that a list has returned so far."""
-
     refused: Mapping[str, str] = field(default_factory=dict)
-    """By path, why Pipedrive refused a list. The scan goes on without it."""
-
     doubtful: tuple[str, ...] = ()
-    """Paths of lists that Pipedrive ended with `data: null`: no proof that a row is gone."""
-
     omitted: tuple[str, ...] = ()
-    """Names left out of `include_fields`, because Pipedrive refuses them."""
 
     @property
     def resumed(self) -> bool:
-        """Whether an earlier run began it."""
+        """Whether an earlier run started the scan."""
         return self.started_at is not None
 
     @property
     def window(self) -> Window | None:
-        """The bounds as a window; None: everything."""
+        """The time window of the scan; None if it reads everything."""
         return Window(start=self.since, end=self.until) if self.since else None
 
     def start_of(self, path: str) -> datetime | None:
-        """From when a list is read; None: from its start."""
+        """Return the time from which a list is read (UTC); None for its start."""
         return self.lists.get(path, self.since)
 
     def window_of(self, path: str) -> Window | None:
-        """The bounds of one list as a window; None: everything."""
+        """Return the time window of a list; None if it is read from its start."""
         start = self.start_of(path)
         return Window(start=start, end=self.until) if start else None
 
     @property
     def earliest(self) -> datetime | None:
-        """The earliest moment from which any of the lists is read; None: from its start."""
+        """Earliest time from which any of the lists is read (UTC); None for its start."""
         starts = [self.since, *self.lists.values()]
         return None if None in starts else min(filter(None, starts))
 
     @property
     def saw_newest_ids(self) -> bool:
-        """Whether, once finished, it has seen every row up to the highest id."""
+        """Whether the finished scan has read every row up to the highest id."""
         return self.initial_load or (self.saw_ids and self.until is None)
 
     def complete_until(self) -> datetime | None:
-        """Once it is finished: the moment up to which the warehouse holds everything, None if it
-        does not tell.
-        """
+        """Return until when the table is complete after this scan (UTC); None if unchanged."""
         if not self.advances or self.started_at is None:
             return None
         return min(self.started_at, self.until) if self.until else self.started_at
 
     def concerns(self, row: Mapping[str, Any], column: str, path: str) -> bool:
-        """Whether a row of a list that takes no `updated_since` changed since that list is read.
+        """Return whether a row changed after the start of its list's window.
+
+        Used for lists that do not accept `updated_since`.
 
         Args:
             row: The row.
-            column: The column of its last change.
-            path: The list.
+            column: The column with the time of its last change.
+            path: The path of the list.
         """
         change, start = row.get(column), self.start_of(path)
         return start is None or not change or parse_stamp(change) >= start
@@ -105,22 +104,23 @@ class Scan:
     def lists_after(
         self, known: Mapping[str, datetime | None], paths: Iterable[str]
     ) -> dict[str, datetime | None]:
-        """Where each list is read on once this scan is finished.
+        """Return the watermark of each list after this scan.
 
-        The mark of a list moves only with rows that the list itself returned. A list that was
-        refused, or empty by mistake, is therefore read again from where it was.
+        The watermark of a list moves only with rows that the list itself returned. A list that was
+        refused, or empty by mistake, is therefore read again from its earlier position.
 
         Args:
-            known: The marks before this scan.
-            paths: The lists that this scan reads.
+            known: The watermarks before this scan, by path.
+            paths: The paths of the lists that this scan reads.
 
         Returns:
-            By path the newest change that the list has returned; None: read it from its start.
+            By path, the latest change that the list has returned (UTC); None to read it from its
+            start.
         """
         return {path: self._mark_after(known, path) for path in paths}
 
     def omitted_after(self, known: Iterable[str]) -> tuple[str, ...]:
-        """The fields that some rows lack once this scan is finished, `known` before it."""
+        """Return the fields that some rows lack after this scan; `known` are those before it."""
         return self.omitted if self.initial_load else tuple(sorted({*known, *self.omitted}))
 
     def _mark_after(self, known: Mapping[str, datetime | None], path: str) -> datetime | None:
@@ -134,19 +134,19 @@ class Scan:
         return newest if self.initial_load or before is None else max(before, newest)
 
     def __str__(self) -> str:
-        """For people: what this scan reads."""
+        """Return a description of the scan for logs."""
         if self.window:
             return f"{'history since ' if self.initial_load else ''}{self.window}"
         return "complete history"
 
     def to_json(self) -> str:
-        """For the ledger."""
+        """Return the scan as JSON, for the ledger."""
         facts = {STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
         return json.dumps(facts, default=datetime.isoformat)
 
     @classmethod
     def from_json(cls, text: str) -> "Scan":
-        """Back from the ledger."""
+        """Read a scan from the ledger."""
         facts = json.loads(text)
         for name, stored in STORED_NAMES.items():
             facts[name] = facts.pop(stored)
@@ -161,32 +161,42 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:
-    """What the ledger holds of an entity."""
+    """Progress of a table, as stored in the ledger.
+
+    Attributes:
+        initial_load_at: When the first load of the whole table finished (UTC); None before that.
+        complete_until: Until when the table has all changes (UTC); None before the first load.
+        ids_until: Every row up to this id has been listed; None if ids are not numbers.
+        lists: By path, the latest change that each list has returned (UTC); None if it never
+            returned a row, so that it is read from its start. `TableStats.newest` is used for a
+            list without an entry.
+        omitted: Fields that some rows were loaded without, because Pipedrive refused them.
+        scan: The unfinished scan; None if there is none.
+    """
 
     initial_load_at: datetime | None = None
     complete_until: datetime | None = None
     ids_until: int | None = None
-    """Every row up to this id was listed once; None where ids are no numbers."""
-
     lists: Mapping[str, datetime | None] = field(default_factory=dict)
-    """By path, the newest change that each list has returned; None: it never returned a row, so it
-    is read from its start. A list without an entry goes by `Held.newest`."""
-
     omitted: tuple[str, ...] = ()
-    """Fields that some rows were loaded without, because Pipedrive refused them."""
-
     scan: Scan | None = None
-    """A scan that was begun and not finished."""
 
     def during(self, scan: Scan | None, omitted: Iterable[str]) -> "Watermark":
-        """The watermark after a chunk: the position, and the fields that some rows lack."""
+        """Return the watermark after a chunk: with the scan's position and the omitted fields."""
         names = tuple(sorted({*self.omitted, *omitted}))
         return replace(self, scan=scan or self.scan, omitted=names)
 
     def after(
         self, scan: Scan, paths: Iterable[str], table_stats: "TableStats", now: datetime
     ) -> "Watermark":
-        """The watermark once a scan over the lists `paths` is finished."""
+        """Return the watermark after a finished scan.
+
+        Args:
+            scan: The finished scan.
+            paths: The paths of the lists that the scan read.
+            table_stats: Latest change and highest id in the table after the scan.
+            now: The current time (UTC).
+        """
         moments = [self.complete_until, scan.complete_until()]
         return Watermark(
             ids_until=table_stats.highest_id if scan.saw_newest_ids else self.ids_until,
@@ -201,13 +211,18 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableStats:
-    """What the table itself tells: its newest change and its highest id."""
+    """Latest change and highest id in a loaded table.
+
+    Attributes:
+        newest: The latest `update_time` (UTC); None for an empty table.
+        highest_id: The highest id; None for an empty table, or if ids are not numbers.
+    """
 
     newest: datetime | None = None
     highest_id: int | None = None
 
 
-def plan(  # noqa: PLR0913 - the facts that a plan rests on
+def plan(  # noqa: PLR0913 - all inputs of a plan
     watermark: Watermark,
     window: Window,
     *,
@@ -217,24 +232,32 @@ def plan(  # noqa: PLR0913 - the facts that a plan rests on
     full: bool = False,
     omitted: tuple[str, ...] = (),
 ) -> Scan:
-    """The scan that makes `window` complete, resuming an unfinished one that is the same.
+    """Return the next scan of a table; resume the unfinished scan if it reads the same.
 
-    A window never starts later than the table's newest change, so that a clock that runs ahead
-    of the account's changes loses nothing; each list has its own newest change, so that one that
-    was refused or empty by mistake is read again from where it was. `since` limits the initial
-    load. A table that holds no change at all is read whole, and so is one whose rows were loaded
-    without fields that are no longer `omitted`.
+    A scan never starts later than the latest change in the table, so a fast clock skips no change.
+    Each list has its own latest change, so a list that was refused, or empty by mistake, continues
+    from its earlier position. A table without any change time is read in full, and so is a table
+    whose rows lack fields that are no longer omitted.
+
+    Args:
+        watermark: The progress of the table.
+        window: The time window that must be complete after the scan.
+        table_stats: Latest change and highest id in the table.
+        overlap: Time before the watermark that is read again.
+        since: Start of the initial load (UTC); None to read everything.
+        full: Whether to read the whole table again.
+        omitted: Fields that Pipedrive refuses.
     """
     full = full or bool(set(watermark.omitted) - set(omitted))
-    wanted = _wanted(
+    planned = _planned(
         watermark, window, table_stats=table_stats, overlap=overlap, since=since, full=full
     )
-    wanted = replace(wanted, omitted=omitted)
-    begun = watermark.scan
-    return begun if begun and _continues(begun, wanted) else wanted
+    planned = replace(planned, omitted=omitted)
+    unfinished = watermark.scan
+    return unfinished if unfinished and _continues(unfinished, planned) else planned
 
 
-def _wanted(  # noqa: PLR0913 - the facts that a plan rests on
+def _planned(  # noqa: PLR0913 - all inputs of a plan
     watermark: Watermark,
     window: Window,
     *,
@@ -264,29 +287,29 @@ def _wanted(  # noqa: PLR0913 - the facts that a plan rests on
 
 
 def _start(window: Window, reached: datetime, overlap: timedelta) -> datetime:
-    """From when a list is read; a window with an end is read as a whole."""
+    """Return the time from which a list is read; a window with an end is read as a whole."""
     start = earlier(reached, overlap)
     return min(start, window.start) if window.end else start
 
 
-def _continues(begun: Scan, wanted: Scan) -> bool:
-    """Whether finishing `begun` also does what is wanted.
+def _continues(unfinished: Scan, planned: Scan) -> bool:
+    """Return whether the unfinished scan, once finished, covers the planned scan.
 
-    A window that began earlier covers one that begins later.
+    A window with an earlier start covers one with a later start.
     """
     same = ("initial_load", "advances", "until", "omitted")
-    if any(getattr(begun, name) != getattr(wanted, name) for name in same):
+    if any(getattr(unfinished, name) != getattr(planned, name) for name in same):
         return False
-    if begun.initial_load or begun.since is None or wanted.since is None:
-        return begun.since == wanted.since
-    return begun.since <= wanted.since and all(
-        earliest(begun.start_of(path), wanted.start_of(path)) == begun.start_of(path)
-        for path in {*begun.lists, *wanted.lists}
+    if unfinished.initial_load or unfinished.since is None or planned.since is None:
+        return unfinished.since == planned.since
+    return unfinished.since <= planned.since and all(
+        earliest(unfinished.start_of(path), planned.start_of(path)) == unfinished.start_of(path)
+        for path in {*unfinished.lists, *planned.lists}
     )
 
 
 def restarted(scan: Scan) -> Scan:
-    """The same scan from its first page."""
+    """Return the scan, reset to its first page."""
     return replace(
         scan,
         started_at=None,
@@ -301,13 +324,13 @@ def restarted(scan: Scan) -> Scan:
 
 
 def earliest(one: datetime | None, other: datetime | None) -> datetime | None:
-    """The earlier of two starts; None is the start of the list."""
+    """Return the earlier of two starts; None is the start of the list."""
     return min(one, other) if one and other else None
 
 
-def lists_from_json(told: str | Mapping[str, Any]) -> dict[str, Any]:
-    """Moments by path, back from JSON."""
-    facts = json.loads(told) if isinstance(told, str) else told
+def lists_from_json(stored: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Read times by path (UTC) from JSON."""
+    facts = json.loads(stored) if isinstance(stored, str) else stored
     return {path: _moment(text) for path, text in facts.items()}
 
 

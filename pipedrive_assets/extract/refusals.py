@@ -1,19 +1,28 @@
-"""Which refusals skip a table, and which fail it."""
+"""Decide whether a refusal skips a table or fails it."""
 
 from pipedrive_assets.errors import Forbidden, PermissionDenied, PipedriveError, Refused
 from pipedrive_assets.registry import Entity
 
 
 def skips(entity: Entity, error: PipedriveError | None) -> bool:
-    """Whether a refusal skips a table: the account may lack its feature, or the user the right."""
+    """Return whether a refusal skips the table: a missing feature or a missing permission.
+
+    Args:
+        entity: The table.
+        error: The refusal; None if there was none.
+    """
     if entity.feature_gated:
         return isinstance(error, Refused)
     return entity.rights_vary and isinstance(error, PermissionDenied)
 
 
 def is_about_the_user(entity: Entity, error: PipedriveError | None) -> bool:
-    """Whether a refusal can only mean that this user may not read the table.
+    """Return whether a refusal means that this user has no permission for the table.
 
-    Other refusals, where no table is answered, are about the address, the API token or the account.
+    If all tables are refused, other refusals concern the address, the API token or the account.
+
+    Args:
+        entity: The table.
+        error: The refusal; None if there was none.
     """
     return entity.rights_vary and isinstance(error, Forbidden)

@@ -1,8 +1,4 @@
-"""Reading windowed entities: from a plan to chunks of rows, each of which can be committed by
-itself.
-
-No warehouse in here.
-"""
+"""Read windowed tables: from a planned scan to chunks of rows that are committed one by one."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -30,13 +26,20 @@ from pipedrive_assets.windows import Window
 log = logging.getLogger(__name__)
 
 CHUNK_PAGES = 10
-"""Pages between two commits: what a killed run spends twice, at most."""
+"""Pages per chunk. A run that is killed between two commits reads at most this many again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanStep:
-    """One list of a scan with its parameters; `keep` says which rows belong, `ends` after which
-    page it is over.
+    """One list of a scan.
+
+    Attributes:
+        endpoint: The list.
+        params: Query parameters.
+        keep: Returns whether a row belongs to the scan.
+        ends: Returns whether a page is the last one to read.
+        look: The purpose: reading a list, or reading the first list again for rows restored from
+            the archive or for the newest ids.
     """
 
     endpoint: Endpoint
@@ -44,7 +47,6 @@ class ScanStep:
     keep: Callable[[Row], bool] = lambda _row: True
     ends: Callable[[Sequence[Row]], bool] = lambda _rows: False
     look: Literal["list", "moved back", "newest ids"] = "list"
-    """What it is for: reading one of the lists, or a second look at the first one."""
 
 
 def read_windowed(
@@ -55,19 +57,30 @@ def read_windowed(
     *,
     chunk_pages: int = CHUNK_PAGES,
 ) -> Iterator[Chunk]:
-    """Follow a scan from its position to its end.
+    """Read a scan from its position to its end.
 
-    An expired page marker restarts it, once. A list other than the first that Pipedrive refuses is
-    left out: `walk.refused` names it, and nothing may be concluded from the rows it would show.
+    An expired page marker restarts the scan once. If Pipedrive refuses one of the further lists,
+    the list is skipped and named in `Scan.refused`; rows that are not listed may then exist.
+
+    Args:
+        client: The client for Pipedrive.
+        entity: The table that is read.
+        scan: The scan, at its current position.
+        stats: Statistics that the requests are added to.
+        chunk_pages: Pages per chunk.
+
+    Yields:
+        Chunks to commit one by one, each with the position after it.
 
     Raises:
-        PipedriveError: The first list failed; chunks read before are complete.
+        PipedriveError: The first list was refused, or a list failed. Chunks read before are
+            yielded first.
     """
     try:
         yield from _follow(client, entity, scan, stats, chunk_pages)
     except PageMarkerExpired:
         log.warning(
-            "%s: Pipedrive no longer knows the page marker; scanning it again from the start",
+            "%s: Pipedrive no longer accepts the page marker; reading again from the start",
             entity.name,
         )
         yield from _follow(client, entity, restarted(scan), stats, chunk_pages)
@@ -110,8 +123,9 @@ def _chunk(rows: list[Row], scan: Scan, read_at: datetime | None) -> Chunk:
 def _positions(
     client: Client, entity: Entity, scan: Scan, stats: RequestStats
 ) -> Iterator[tuple[Answer | None, ScanStep, Scan]]:
-    """Every page of the scan, with the position after it (no page: the list was refused); a list
-    whose rows moved between its pages is scanned again from its start.
+    """Yield each page with the position after it; the page is None if the list was refused.
+
+    A list that changed between two pages is read again from its start.
     """
     starts = 0
     asked: dict[int, tuple[str, ...]] = {}
@@ -140,7 +154,7 @@ def _positions(
             if fewer:
                 asked.setdefault(scan.endpoint_index, scan.omitted)
                 scan = replace(scan, omitted=fewer)
-                log.warning("%s: asking without %s: %s", entity.name, ", ".join(fewer), refusal)
+                log.warning("%s: requesting without %s: %s", entity.name, ", ".join(fewer), refusal)
                 continue
             if step.endpoint.path == entity.path:
                 raise
@@ -152,7 +166,7 @@ def _positions(
 def _pages(
     client: Client, entity: Entity, step: ScanStep, scan: Scan, stats: RequestStats
 ) -> Iterator[Answer]:
-    """The pages of one list from the scan's position, its end being checked."""
+    """Yield the pages of one list from the scan's position, and check its end."""
     end = EndCheck(began=scan.started_at, is_from_start=scan.marker is None)
     what = (client, entity, step.endpoint, stats)
     for answer in pages(*what, params=step.params, marker=scan.marker, null_is_empty=True):
@@ -165,22 +179,22 @@ def _pages(
 def _without_list(
     entity: Entity, scan: Scan, endpoint: Endpoint, refusal: Refused | BadRequest
 ) -> Scan:
-    """The position behind a list that Pipedrive refuses."""
-    log.warning("%s: /%s is not read: %s", entity.name, endpoint.path, refusal)
+    """Return the position after a list that Pipedrive refuses."""
+    log.warning("%s: skipping /%s: %s", entity.name, endpoint.path, refusal)
     reason = refusal.quote or f"status {refusal.status}"
     refused = {**scan.refused, endpoint.path: reason}
     return replace(scan, endpoint_index=scan.endpoint_index + 1, marker=None, refused=refused)
 
 
 def first_page(entity: Entity, endpoint: Endpoint) -> Params:
-    """The parameters with which a first load asks for the first page of a list."""
+    """Return the query parameters with which an initial load requests the start of a list."""
     if entity.kind is Kind.WINDOWED:
         return _list_step(entity, endpoint, None).params
     return (*entity.params, *entity.variants[0])
 
 
 def _after(entity: Entity, scan: Scan, step: ScanStep, answer: Answer) -> Scan:
-    """The position after a page."""
+    """Return the position after a page."""
     over = answer.page.marker is None or step.ends(answer.page.rows)
     path, rows = step.endpoint.path, answer.page.rows
     changes = [scan.newest.get(path), *(_change(entity, row) for row in rows)]
@@ -198,14 +212,14 @@ def _after(entity: Entity, scan: Scan, step: ScanStep, answer: Answer) -> Scan:
 
 
 def _saw_ids(scan: Scan, step: ScanStep, answer: Answer) -> bool:
-    """Whether the look at the newest ids has come as far as it had to."""
+    """Return whether the request for the newest ids has returned a row so far."""
     if step.look != "newest ids":
         return scan.saw_ids
     return not answer.page.ends_empty and (scan.saw_ids or bool(answer.page.rows))
 
 
 def _steps(entity: Entity, scan: Scan) -> list[ScanStep | None]:
-    """The lists of a scan in their order, the last two only where they are needed (None: not)."""
+    """Return the steps of a scan in order; the last two are None if they are not needed."""
     lists = [
         _list_step(entity, endpoint, scan.window_of(endpoint.path)) for endpoint in entity.endpoints
     ]
@@ -213,9 +227,7 @@ def _steps(entity: Entity, scan: Scan) -> list[ScanStep | None]:
 
 
 def _moved_back_step(entity: Entity, scan: Scan) -> ScanStep | None:
-    """Rows that left the archive while it was read; only a scan of several pages leaves the time
-    for that.
-    """
+    """Return the step for rows restored from the archive during a scan of several pages."""
     if not (
         entity.archived and scan.started_at and scan.advances and scan.pages > len(entity.endpoints)
     ):
@@ -225,8 +237,9 @@ def _moved_back_step(entity: Entity, scan: Scan) -> ScanStep | None:
 
 
 def _newest_step(entity: Entity, scan: Scan) -> ScanStep | None:
-    """Rows that no window shows because they have no `update_time`: the newest ids, down to one
-    already held.
+    """Return the step for new rows without an `update_time`, which are in no window.
+
+    It reads the newest ids in descending order, down to an id that is already loaded.
     """
     above_id = scan.above_id
     if above_id is None or scan.until:
@@ -241,10 +254,10 @@ def _newest_step(entity: Entity, scan: Scan) -> ScanStep | None:
 
 
 def _list_step(entity: Entity, endpoint: Endpoint, window: Window | None) -> ScanStep:
-    """Sorted so that an edit in mid-scan never moves a row behind the scan unread.
+    """Return the step for a list, sorted so that a concurrent edit cannot skip a row.
 
-    By cursor pages: ascending by change, where an edited row moves ahead. By offset, where every
-    move shifts the pages: by id.
+    Lists with cursors are sorted by update time, so an edited row moves ahead. Lists with offsets
+    are sorted by id, because every move would shift the pages.
     """
     if window is None:
         return ScanStep(endpoint=endpoint, params=(*entity.params, *_sorted(entity, "id", "asc")))
@@ -262,7 +275,7 @@ def _list_step(entity: Entity, endpoint: Endpoint, window: Window | None) -> Sca
 
 
 def _newest_change_first(entity: Entity, endpoint: Endpoint, window: Window) -> ScanStep:
-    """A list that takes no `updated_since` is read down to the first row that is too old."""
+    """Return the step for a list without `updated_since`: latest change first, down to `start`."""
     return ScanStep(
         endpoint=endpoint,
         params=(*entity.params, *_sorted(entity, entity.cursor or "id", "desc")),
@@ -288,7 +301,7 @@ def _change(entity: Entity, row: Row) -> datetime | None:
 
 
 def _sorted(entity: Entity, column: str, direction: str) -> Params:
-    """The sorting parameters of either API version."""
+    """Return the sort parameters of API v1 (offset) or v2."""
     if entity.paging == "offset":
         return (("sort", f"{column} {direction.upper()}"),)
     return (("sort_by", column), ("sort_direction", direction))

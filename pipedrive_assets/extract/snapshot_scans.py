@@ -1,7 +1,4 @@
-"""Reading snapshots: everything a small collection lists, in one chunk.
-
-No warehouse in here.
-"""
+"""Read snapshots: all rows of a small collection, in one chunk."""
 
 import logging
 from collections.abc import Iterator
@@ -21,12 +18,20 @@ log = logging.getLogger(__name__)
 
 
 def read_snapshot(client: Client, entity: Entity, stats: RequestStats) -> Iterator[Chunk]:
-    """Everything a small collection holds, in one chunk.
+    """Read all rows of a snapshot.
 
-    A second list that Pipedrive refuses is left out, and named in the chunk's `refused`.
+    If Pipedrive refuses one of the further lists, the list is skipped and named in `Chunk.refused`.
+
+    Args:
+        client: The client for Pipedrive.
+        entity: The snapshot.
+        stats: Statistics that the requests are added to.
+
+    Yields:
+        One chunk with all rows.
 
     Raises:
-        PipedriveError: The first list failed, or any list other than by a refusal.
+        PipedriveError: The first list was refused, or a list failed.
     """
     doubts = _Doubts()
     rows, read_at = (_of_each if entity.list_per else _all_lists)(client, entity, stats, doubts)
@@ -44,18 +49,18 @@ def read_snapshot(client: Client, entity: Entity, stats: RequestStats) -> Iterat
 def parents_to_read(
     entity: Entity, chunk: Chunk, scan: Scan
 ) -> tuple[list[tuple[int | None, Row]], Scan]:
-    """Which rows of a snapshot have children to read, for readers that keep no state per parent.
+    """Select the rows of a snapshot whose children must be read, by their time of change.
 
-    Each list has a mark of its own, as the lists of a windowed entity have: one that was refused,
-    or empty by mistake, is taken from where it was.
+    Used by readers without a state per parent. Each list has its own watermark, so a list that was
+    refused, or empty by mistake, continues from its earlier position.
 
     Args:
         entity: The snapshot.
-        chunk: What `read_snapshot` read of it.
-        scan: From when each list concerns the children, by the list's name.
+        chunk: The result of `read_snapshot`.
+        scan: The watermark of each list, by list name.
 
     Returns:
-        Those rows, and the scan once they are read.
+        The rows, and the scan after their children are read.
     """
     column = entity.change_column
     concerned = {
@@ -81,13 +86,12 @@ def parents_to_read(
 
 @dataclass(slots=True)
 class _Doubts:
-    """Lists that rows may be missing from: refused ones with the reason, and doubtful ends."""
+    """Lists that may be incomplete, and the rows of each list; see the attributes of Chunk."""
 
     refused: dict[str, str] = field(default_factory=dict)
     doubtful: list[str] = field(default_factory=list)
     has_empty_list: bool = False
     lists: dict[str, list[Row]] = field(default_factory=dict)
-    """By name, the rows that each list returned."""
 
 
 def _all_lists(
@@ -105,7 +109,7 @@ def _all_lists(
 def _variants(
     client: Client, entity: Entity, endpoint: Endpoint, stats: RequestStats, doubts: _Doubts
 ) -> list[tuple[list[Row], datetime]]:
-    """What a list returns for each set of parameters; nothing where it is refused."""
+    """Read a list with each set of parameters; return nothing if it is refused."""
     try:
         read = [
             _read(client, entity, endpoint, stats, (*entity.params, *variant), doubts)
@@ -114,7 +118,7 @@ def _variants(
     except (Refused, BadRequest) as refusal:
         if endpoint.path == entity.path:
             raise
-        log.warning("%s: /%s is not read: %s", entity.name, endpoint.path, refusal)
+        log.warning("%s: skipping /%s: %s", entity.name, endpoint.path, refusal)
         doubts.refused[endpoint.path] = refusal.quote or f"status {refusal.status}"
         return []
     for variant, (rows, _) in zip(entity.variants, read, strict=True):
@@ -125,10 +129,10 @@ def _variants(
 def _of_each(
     client: Client, entity: Entity, stats: RequestStats, doubts: _Doubts
 ) -> tuple[list[Row], datetime]:
-    """The lists that belong to the rows of another snapshot, which is read for that anew.
+    """Read one list per owner row; the owners are requested again.
 
-    404 means that one of them has no list (official docs, permission set assignments), unless all
-    say so. It counts as an empty list, which proves nothing by itself.
+    A 404 means that the owner has no list (official docs, permission set assignments), unless all
+    owners return 404. It is treated as an empty list, which is not evidence of deletions.
     """
     owners, read_at = _all_lists(client, BY_NAME[entity.list_per or ""], stats, doubts)
     rows: list[Row] = []
@@ -151,14 +155,15 @@ def _of_each(
 
 
 def _lists(entity: Entity) -> tuple[Endpoint, ...]:
-    """The lists to read: the first once more after an archive, for a row that came back from there
-    in between would be in neither.
+    """Return the lists to read, with the first one again after the archive.
+
+    A row that is restored from the archive in between would otherwise be in neither list.
     """
     again = entity.endpoints[:1] if entity.archived else ()
     return (*entity.endpoints, *again)
 
 
-def _read(  # noqa: PLR0913, PLR0917 - what a list is
+def _read(  # noqa: PLR0913, PLR0917 - the properties of a list
     client: Client,
     entity: Entity,
     endpoint: Endpoint,

@@ -1,4 +1,4 @@
-"""Errors that this project did not foresee: a sentence, and a traceback without row content."""
+"""Turn unexpected exceptions into errors of this project, with a traceback without row content."""
 
 import logging
 import traceback
@@ -12,14 +12,14 @@ log = logging.getLogger(__name__)
 
 
 def as_pipedrive_error(error: Exception, subject: str) -> PipedriveError:
-    """Turn any exception that was raised while a table or stream was loaded into one of ours.
+    """Turn any exception during the load of a table or stream into an error of this project.
 
     Args:
-        error: What was raised.
-        subject: The name of that table or stream.
+        error: The exception.
+        subject: The name of the table or stream.
 
     Returns:
-        `error` itself where it belongs to this project, else an InternalError.
+        `error` if it is an error of this project, else an InternalError.
     """
     return foreseen(error, f"loading {subject}")
 
@@ -28,12 +28,12 @@ def foreseen(error: Exception, doing: str) -> PipedriveError:
     """Turn any exception into an error of this project; the traceback of a bug is logged.
 
     Args:
-        error: What was raised.
-        doing: What was going on, such as `loading deals`.
+        error: The exception.
+        doing: The activity, for example `loading deals`.
 
     Returns:
-        `error` itself where it belongs to this project, else an InternalError. Neither refers to
-        the exception that caused it: its text may quote rows.
+        `error` if it is an error of this project, else an InternalError. Its cause and context are
+        removed, because their messages can quote rows.
     """
     if isinstance(error, PipedriveError):
         error.__cause__ = error.__context__ = None
@@ -47,18 +47,22 @@ def foreseen(error: Exception, doing: str) -> PipedriveError:
 
 @contextmanager
 def only_foreseen(doing: str) -> Iterator[None]:
-    """Raise nothing but errors of this project; `doing` as in `foreseen`."""
+    """Turn exceptions inside the `with` block into errors of this project.
+
+    Args:
+        doing: The activity, for example `loading deals`.
+
+    Raises:
+        PipedriveError: Any exception was raised inside the block.
+    """
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - a bug is one sentence
+    except Exception as error:  # noqa: BLE001 - any bug becomes an InternalError
         raise_alone(foreseen(error, doing))
 
 
 def trace_of(error: BaseException) -> str:
-    """The frames of an exception and of what caused it, as Python prints them.
-
-    Their texts are left out where they may hold row content.
-    """
+    """Return the traceback of an exception and its causes, without messages that can quote rows."""
     parts = [
         "".join(["Traceback (most recent call last):\n", *traceback.format_tb(each.__traceback__)])
         + described(each)
