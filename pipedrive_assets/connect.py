@@ -99,6 +99,9 @@ def connect(
         user_agent: Value of the `User-Agent` header; not used for the sandbox.
         read_seconds: Read timeout in seconds; not used for the sandbox.
 
+    Returns:
+        The connection; no request is sent.
+
     Raises:
         MissingTokenError: The settings refer to an account, but there is no API token.
     """

@@ -28,7 +28,13 @@ def earlier(moment: datetime, span: timedelta) -> datetime:
 
 
 def parse_stamp(text: str) -> datetime:
-    """Parse a timestamp of API v1 or v2 to an aware datetime; v1's have no time zone and are UTC.
+    """Parse a timestamp of API v1 or v2.
+
+    Args:
+        text: The timestamp; without a time zone, as in API v1, it is UTC.
+
+    Returns:
+        The time as an aware datetime.
 
     Raises:
         ValueError: The text is not a timestamp.
@@ -58,10 +64,13 @@ class Window:
         return f"{stamp(self.start)} … {stamp(self.end) if self.end else 'now'}"
 
     def params(self, *, until: bool) -> Iterator[tuple[str, str]]:
-        """Yield the query parameters for this window.
+        """Build the query parameters for this window.
 
         Args:
             until: Whether the endpoint accepts `updated_until`.
+
+        Yields:
+            Names and values of the parameters.
         """
         yield "updated_since", stamp(self.start)
         if until and self.end:

@@ -69,12 +69,16 @@ class DailyTokens:
         ends_at: When the current window ends (UTC); None if unknown.
     """
 
+    limit: int | None
+    left: int | None
+    resets: int
+    ends_at: datetime | None
+
     def __init__(self) -> None:
         """Start with all values unknown, until the first reply."""
-        self.limit: int | None = None
-        self.left: int | None = None
+        self.limit = self.left = None
         self.resets = 0
-        self.ends_at: datetime | None = None
+        self.ends_at = None
         self._left_until: datetime | None = None
         """When the value of `left` expires, because the daily tokens reset."""
 
@@ -133,6 +137,9 @@ def has_reset(before: int | None, now: int | None, limit: int | None) -> bool:
         before: Remaining tokens after the earlier reply; None if unknown.
         now: Remaining tokens after the later reply; None if unknown.
         limit: The account's tokens per day; None if unknown.
+
+    Returns:
+        True if the remaining tokens have increased more than replies out of order can explain.
     """
     if before is None or now is None:
         return False
@@ -196,6 +203,9 @@ class TokenBudget:
     def take(self, tokens: int) -> None:
         """Count the tokens of a request before it is sent.
 
+        Args:
+            tokens: Token cost of the request.
+
         Raises:
             CapReached: A cap does not allow the request; nothing is counted.
         """
@@ -211,6 +221,9 @@ class TokenBudget:
         Until the block ends, these tokens are not part of the remaining tokens that Pipedrive has
         reported, so the check of the reserve subtracts them.
 
+        Args:
+            tokens: Token cost of the request.
+
         Raises:
             CapReached: A cap does not allow the request; nothing is counted.
         """
@@ -224,7 +237,10 @@ class TokenBudget:
                 self._unanswered -= tokens
 
     def require(self, tokens: int) -> None:
-        """Check that a request of `tokens` is allowed, without counting it.
+        """Check that a request is allowed, without counting it.
+
+        Args:
+            tokens: Token cost of the request.
 
         Raises:
             CapReached: A cap does not allow the request.

@@ -103,6 +103,14 @@ class Client:
         latest: Status and headers of the latest reply, without its body; None before the first.
     """
 
+    base_url: str
+    stats: RequestStats
+    daily: DailyTokens
+    pace: RateLimiter
+    now: Callable[[], datetime]
+    removes_nul: bool
+    latest: ApiReply | None
+
     def __init__(  # noqa: PLR0913 - external dependencies, each replaceable
         self,
         *,
@@ -134,7 +142,7 @@ class Client:
         self.pace = RateLimiter(sleep=sleep, monotonic=monotonic)
         self.now, self._sleep, self._monotonic, self._jitter = now, sleep, monotonic, jitter
         self.removes_nul = False
-        self.latest: ApiReply | None = None
+        self.latest = None
         self._final: Callable[[], errors.ApiError] | None = None
         self._lock = threading.Lock()
         self._wire = Wire(

@@ -24,6 +24,9 @@ class IncompletePage(Exception):
         Args:
             data: The value found.
             expected: What was expected, e.g. `an object`.
+
+        Returns:
+            The exception; a null `data` has an error class of its own.
         """
         found = cls(f"data is {type(data).__name__}, expected {expected}")
         found.error = PipedriveNull200Error if data is None else TransientApiError
@@ -45,6 +48,9 @@ def page_params(paging: Paging, page_rows: int, marker: str | None) -> tuple[tup
         paging: Pagination of the endpoint.
         page_rows: Rows to request per page.
         marker: Cursor or offset of the page; None for the first page.
+
+    Returns:
+        The names and values of the parameters; empty for a list without pages.
     """
     if paging == "none":
         return ()
@@ -54,7 +60,13 @@ def page_params(paging: Paging, page_rows: int, marker: str | None) -> tuple[tup
 
 
 def read_object(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the object in `body["data"]`.
+    """Read a single object from the JSON body of a reply.
+
+    Args:
+        body: The decoded body.
+
+    Returns:
+        The object in `data`.
 
     Raises:
         IncompletePage: `data` is not an object. An empty list is refused as well: PHP encodes an

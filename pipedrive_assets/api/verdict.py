@@ -151,13 +151,16 @@ _PASSES: dict[int, type[errors.ApiError]] = {
 def judge(
     reply: ApiReply, *, cost: int, paged_on: bool = False, known_left: int | None = None
 ) -> Verdict:
-    """Return the verdict on a reply.
+    """Decide what to do after a reply.
 
     Args:
         reply: Pipedrive's reply.
         cost: Token cost of the request.
         paged_on: Whether the request contained a page marker.
         known_left: Daily tokens remaining after earlier replies; None if unknown.
+
+    Returns:
+        The verdict: continue, wait, retry or stop, with the error to raise.
     """
     body = _decode(reply.content)
     quote = _quote(reply, body)
@@ -239,12 +242,16 @@ def reported_reset_at(reply: ApiReply, now: datetime) -> datetime | None:
 def budget_reset_at(
     reply: ApiReply, now: datetime, day_ends_at: datetime | None = None
 ) -> datetime:
-    """Return when the daily tokens reset (UTC): as reported, else as observed, else UTC midnight.
+    """Determine when the daily tokens reset.
 
     Args:
         reply: A reply of Pipedrive.
         now: The current time (UTC), used if the reply has no date.
         day_ends_at: End of the observed window (UTC); None if no reset has been observed.
+
+    Returns:
+        The reset time (UTC): as the reply reports it, else `day_ends_at`, else the next UTC
+        midnight.
     """
     if reported := reported_reset_at(reply, now):
         return reported

@@ -197,6 +197,9 @@ def trouble(error: BaseException, url: str, read_seconds: float = READ_SECONDS) 
         error: The exception.
         url: Base URL of the account.
         read_seconds: The read timeout, in seconds.
+
+    Returns:
+        The cause and what to check, as a clause without a period.
     """
     kinds = _kinds(error)
     for some, sentence in _TROUBLES:

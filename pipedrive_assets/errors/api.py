@@ -12,9 +12,13 @@ class ApiError(PipedriveError):
         path: Path of the endpoint below the base URL.
         status: HTTP status; 0 if there was no reply.
         quote: Pipedrive's error text, or what happened instead of a reply.
+        exit_code: Exit code of the command line.
         next_step: What to do next, the last part of the message.
     """
 
+    path: str
+    status: int
+    quote: str
     exit_code = 3
     next_step = (
         "Rows already loaded are kept. Look up the status in Pipedrive's documentation, then run "
@@ -120,16 +124,16 @@ class BudgetExhausted(ApiError):
     """The account's daily API tokens are spent.
 
     Pipedrive refused the request (429), or the request was not sent because it costs more than the
-    remaining tokens.
+    remaining tokens (`status` is then 0).
 
     Attributes:
-        path: Path of the endpoint below the base URL.
-        status: 429, or 0 if the request was not sent.
-        quote: Pipedrive's error text, or why the request was not sent.
         reset_at: When the tokens reset (UTC).
         is_reported: Whether Pipedrive reported `reset_at`; otherwise it is an estimate.
+        exit_code: Exit code of the command line.
     """
 
+    reset_at: datetime
+    is_reported: bool
     exit_code = 4
 
     def __init__(
@@ -170,12 +174,12 @@ class TransientApiError(ApiError):
     Covers status 5xx, timeouts, dropped connections, and replies that are not the expected JSON.
 
     Attributes:
-        path: Path of the endpoint below the base URL.
-        status: HTTP status; 0 if there was no reply.
-        quote: Pipedrive's error text, or what happened instead of a reply.
         attempts: Number of attempts, including the first.
+        exit_code: Exit code of the command line.
+        next_step: What to do next, the last part of the message.
     """
 
+    attempts: int
     exit_code = 5
     next_step = (
         "The request was retried several times. Rows already loaded are kept. Run again in a few "

@@ -19,8 +19,10 @@ class ConfigurationError(PipedriveError):
 
     Attributes:
         reasons: For each invalid field of the settings, what is wrong and how to correct it.
+        exit_code: Exit code of the command line.
     """
 
+    reasons: Mapping[str, str]
     exit_code = 2
 
     def __init__(self, message: str = "", *, reasons: Mapping[str, str] | None = None) -> None:

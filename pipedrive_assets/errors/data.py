@@ -24,6 +24,9 @@ class FieldsRefused(DataError):
         names: The refused fields of `include_fields`.
     """
 
+    table: str
+    names: tuple[str, ...]
+
     def __init__(self, table: str, names: Sequence[str]) -> None:
         """Build the message.
 
@@ -49,6 +52,10 @@ class ImplausibleLoss(DataError):
         missing: Number of rows that are no longer listed.
         held: Number of rows in the table.
     """
+
+    table: str
+    missing: int
+    held: int
 
     def __init__(
         self, table: str, *, missing: int, held: int, command: str = "reconcile", but: str = ""
@@ -80,8 +87,10 @@ class InternalError(PipedriveError):
 
     Attributes:
         trace: The traceback, without row content.
+        exit_code: Exit code of the command line.
     """
 
+    trace: str
     exit_code = 7
 
     def __init__(self, doing: str, fault: str, *, trace: str = "") -> None:
@@ -105,8 +114,11 @@ class CapReached(PipedriveError):
     Attributes:
         reason: The cap that is reached, as a clause without a period.
         resumes_at: When the table can continue (UTC).
+        exit_code: Exit code of the command line.
     """
 
+    reason: str
+    resumes_at: datetime
     exit_code = 4
 
     def __init__(self, reason: str, resumes_at: datetime) -> None:
@@ -130,6 +142,9 @@ class LoadFailed(PipedriveError):
         failures: The error of each failed table, by table name.
         exit_code: The exit code of the first failure.
     """
+
+    failures: Mapping[str, PipedriveError]
+    exit_code: int
 
     def __init__(self, failures: Mapping[str, PipedriveError]) -> None:
         """Build the message: one line per table.

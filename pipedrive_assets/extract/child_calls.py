@@ -103,7 +103,10 @@ class ChildCalls:
     stats: RequestStats
 
     def ask(self, batch: Batch) -> Outcome:
-        """Request the children of the parents in `batch`.
+        """Request the children of one or more parents.
+
+        Args:
+            batch: The parents; more than one only if the entity has a bulk parameter.
 
         Returns:
             The children, or why they could not be read.
@@ -174,12 +177,15 @@ def _shown(parent: Parent, record: Row) -> Record:
 
 
 def of_parents(entity: Entity, batch: Batch, rows: list[Row]) -> list[tuple[int | None, Row]]:
-    """Return each row with the id of its parent.
+    """Match the rows of a reply to their parents.
 
     Args:
         entity: The child table.
         batch: The parents that were requested.
         rows: The rows of the reply.
+
+    Returns:
+        Each row with the id of its parent.
 
     Raises:
         DataError: A row belongs to a parent that was not requested.

@@ -55,10 +55,13 @@ class ChildrenRead:
     is_gone: bool = False
 
     def is_given_up(self, since: datetime) -> bool:
-        """Return whether the parent has been missing for GONE_FOR and is no longer requested.
+        """Decide whether a parent that was not found is no longer requested.
 
         Args:
             since: When the parent was first not found (UTC).
+
+        Returns:
+            True if it has not been found for GONE_FOR.
         """
         return self.is_gone and since + GONE_FOR <= self.read_at
 

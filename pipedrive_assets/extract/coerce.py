@@ -58,6 +58,9 @@ def coerced_row(entity: Entity, path: str, row: Row) -> Row:
         path: The endpoint that returned it, for the error message.
         row: The record as Pipedrive sent it; it is not changed.
 
+    Returns:
+        The coerced record.
+
     Raises:
         DataError: The record has no valid key.
     """
@@ -66,11 +69,14 @@ def coerced_row(entity: Entity, path: str, row: Row) -> Row:
 
 @cache
 def decisive(name: str, *, is_record: bool) -> tuple[Decisive, ...]:
-    """Return the columns of an entity that scans depend on, with their coercions.
+    """List the columns of an entity that scans depend on.
 
     Args:
         name: The entity's name.
         is_record: Whether the rows are records requested by id, which have more columns.
+
+    Returns:
+        Each column with the function that coerces it, and whether it is part of the key.
     """
     entity = BY_NAME[name]
     known, has_parent = columns_of(name).columns, entity.kind is Kind.CHILD and not entity.bulk

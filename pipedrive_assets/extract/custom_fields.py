@@ -144,12 +144,15 @@ class FieldMemory:
     def fields_for(
         self, entity: Entity, rows: Iterable[Row], stats: RequestStats
     ) -> FieldSet | None:
-        """Return an entity's custom fields; request them again if `rows` have an unknown key.
+        """Find an entity's custom fields; request them again if `rows` have an unknown key.
 
         Args:
             entity: The table that is loaded.
             rows: Rows as Pipedrive sent them.
             stats: Statistics that the requests are added to.
+
+        Returns:
+            The custom fields with their column names; None if the entity has none.
         """
         found = self.fields_of(entity)
         endpoint = ENDPOINT_OF.get(entity.fields or "", "")

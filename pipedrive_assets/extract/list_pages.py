@@ -182,6 +182,9 @@ def read_whole(  # noqa: PLR0913 - the properties of a list
         params: Query parameters.
         null_is_empty: Whether to accept `data: null` on the first page if it is returned twice.
 
+    Returns:
+        All rows, and whether there may be more.
+
     Raises:
         PageMarkerExpired: Pipedrive refused page markers in every attempt.
         TransientApiError: The list changed during every attempt.

@@ -89,7 +89,7 @@ class Scan:
         return min(self.started_at, self.until) if self.until else self.started_at
 
     def concerns(self, row: Mapping[str, Any], column: str, path: str) -> bool:
-        """Return whether a row changed after the start of its list's window.
+        """Check whether a row changed after the start of its list's window.
 
         Used for lists that do not accept `updated_since`.
 
@@ -97,6 +97,9 @@ class Scan:
             row: The row.
             column: The column with the time of its last change.
             path: The path of the list.
+
+        Returns:
+            True if the row changed since then, or has no time of change.
         """
         change, start = row.get(column), self.start_of(path)
         return start is None or not change or parse_stamp(change) >= start
@@ -189,13 +192,16 @@ class Watermark:
     def after(
         self, scan: Scan, paths: Iterable[str], table_stats: "TableStats", now: datetime
     ) -> "Watermark":
-        """Return the watermark after a finished scan.
+        """Compute the watermark after a finished scan.
 
         Args:
             scan: The finished scan.
             paths: The paths of the lists that the scan read.
             table_stats: Latest change and highest id in the table after the scan.
             now: The current time (UTC).
+
+        Returns:
+            The new watermark, without an unfinished scan.
         """
         moments = [self.complete_until, scan.complete_until()]
         return Watermark(
@@ -232,7 +238,7 @@ def plan(  # noqa: PLR0913 - all inputs of a plan
     full: bool = False,
     omitted: tuple[str, ...] = (),
 ) -> Scan:
-    """Return the next scan of a table; resume the unfinished scan if it reads the same.
+    """Plan the next scan of a table.
 
     A scan never starts later than the latest change in the table, so a fast clock skips no change.
     Each list has its own latest change, so a list that was refused, or empty by mistake, continues
@@ -247,6 +253,9 @@ def plan(  # noqa: PLR0913 - all inputs of a plan
         since: Start of the initial load (UTC); None to read everything.
         full: Whether to read the whole table again.
         omitted: Fields that Pipedrive refuses.
+
+    Returns:
+        The unfinished scan if finishing it covers the window, else a new scan.
     """
     full = full or bool(set(watermark.omitted) - set(omitted))
     planned = _planned(

@@ -5,11 +5,14 @@ from pipedrive_assets.registry import Entity
 
 
 def skips(entity: Entity, error: PipedriveError | None) -> bool:
-    """Return whether a refusal skips the table: a missing feature or a missing permission.
+    """Decide whether a refusal skips the table instead of failing it.
 
     Args:
         entity: The table.
-        error: The refusal; None if there was none.
+        error: The error; None if there was none.
+
+    Returns:
+        True if the account may lack the feature, or the user the permission.
     """
     if entity.feature_gated:
         return isinstance(error, Refused)
@@ -17,12 +20,15 @@ def skips(entity: Entity, error: PipedriveError | None) -> bool:
 
 
 def is_about_the_user(entity: Entity, error: PipedriveError | None) -> bool:
-    """Return whether a refusal means that this user has no permission for the table.
+    """Decide whether a refusal means that this user has no permission for the table.
 
     If all tables are refused, other refusals concern the address, the API token or the account.
 
     Args:
         entity: The table.
-        error: The refusal; None if there was none.
+        error: The error; None if there was none.
+
+    Returns:
+        True if a missing permission of the user is the only possible cause.
     """
     return entity.rights_vary and isinstance(error, Forbidden)
