@@ -1,4 +1,4 @@
-"""The extra of this package that installs a missing module."""
+"""Errors for modules that are not installed, with the extra that installs them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,22 +16,22 @@ EXTRA_OF_MODULE = {
     "sqlglot": "dlt",
     "vl_convert": "charts",
 }
-"""Modules that the dependencies without an extra do not install."""
+"""The extra that installs a module, for modules that the base package does not install."""
 
 
 class MissingExtraError(ConfigurationError, ImportError):
-    """A package is not installed, and an extra of this project has it."""
+    """A module is not installed; the message names the extra of this project that installs it."""
 
 
 def missing_extra(error: BaseException, purpose: str) -> MissingExtraError | None:
-    """Explain an import error.
+    """Return the error for a missing module, if an extra of this project installs it.
 
     Args:
-        error: What was raised.
-        purpose: What needs the module, such as `loading deals`.
+        error: The exception that was raised.
+        purpose: What needs the module, for example `loading deals`.
 
     Returns:
-        None if no extra has the module.
+        The error to raise; None if the exception has another cause.
     """
     if isinstance(error, MissingExtraError):
         return error
@@ -45,10 +45,14 @@ def missing_extra(error: BaseException, purpose: str) -> MissingExtraError | Non
 
 @contextmanager
 def extra_needed(purpose: str) -> Iterator[None]:
-    """Raise a MissingExtraError in place of the import error of a module that an extra has.
+    """Replace import errors inside the `with` block by an error that names the extra to install.
 
     Args:
-        purpose: What needs the module.
+        purpose: What needs the module, for example `loading deals`.
+
+    Raises:
+        MissingExtraError: A module is missing that an extra of this project installs.
+        ModuleNotFoundError: Another module is missing.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Rows: their columns, and how a record that Pipedrive returned becomes a row.
+"""Turn the records that Pipedrive returns into rows, with the columns and types of their table.
 
-Pure functions: no calls to Pipedrive, no warehouse.
+Pure functions without I/O.
 """

@@ -1,4 +1,4 @@
-"""Children whose rows do not say whose they are, or have no id."""
+"""Rows of child tables whose records lack the parent's id or an id of their own."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,16 @@ from pipedrive_assets.rows.flow import content_key
 
 
 def child_row(row: Mapping[str, Any], key: str, parent_id: int | None) -> dict[str, Any]:
-    """The row with its parent's id under `key`; null in the row means the parent asked for."""
+    """Add the parent's id to a row that has none.
+
+    Args:
+        row: The record as Pipedrive sent it.
+        key: Name of the column with the parent's id.
+        parent_id: Id of the parent that was requested.
+
+    Returns:
+        A new row; the id in the record is kept if it is not null.
+    """
     made = {key: parent_id, **row}
     if made[key] is None:
         made[key] = parent_id
@@ -15,5 +24,14 @@ def child_row(row: Mapping[str, Any], key: str, parent_id: int | None) -> dict[s
 
 
 def change_row(row: Mapping[str, Any], key: str, parent_id: int | None) -> dict[str, Any]:
-    """A change, with its parent's id under `key` and a key made of all that it says."""
+    """Add the parent's id, and a hash of the content as key, to a change that has no id.
+
+    Args:
+        row: The change as Pipedrive sent it.
+        key: Name of the column with the parent's id.
+        parent_id: Id of the parent that was requested.
+
+    Returns:
+        A new row with the hash in `change_key`.
+    """
     return {key: parent_id, "change_key": content_key(row), **row}

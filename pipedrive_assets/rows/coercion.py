@@ -1,7 +1,7 @@
-"""Values made to fit their column's type.
+"""Coerce values to the type of their column.
 
-Each function returns the value as its type wants it, None for what Pipedrive writes instead of
-null, or MISFIT for what cannot be that type. Null itself never gets here.
+Each function returns the coerced value, None for a placeholder that Pipedrive sends instead of
+null, or COERCION_FAILED. The functions are not called for null.
 """
 
 import json
@@ -18,12 +18,13 @@ from pipedrive_assets.windows import parse_stamp
 
 
 class Coercion(Enum):
-    """What a fit says besides a value."""
+    """Result of a coercion that has no value."""
 
     FAILED = "cannot be the column's type"
 
 
 COERCION_FAILED: Final = Coercion.FAILED
+"""Returned for a value that cannot be coerced to the type of its column."""
 
 Coercer = Callable[[Any], Any]
 
@@ -38,29 +39,29 @@ _usual = re.compile(
     r"[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ",
     re.ASCII,
 ).fullmatch
-"""The usual form, valid in every month: most times need no further look."""
+"""Matches most timestamps of Pipedrive; they are valid and already in the final form."""
 _BOOLS = {"true": True, "false": False, "1": True, "0": False}
 
 ZERO_DATE = "0000-00-00"
-"""What old Pipedrive endpoints write for no date (official migration guide, picture times)."""
+"""Placeholder of API v1 for a missing date (official migration guide, picture times)."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 
 def as_text(value: object) -> str:
-    """Text as it is, anything else as JSON."""
+    """Return text unchanged, and any other value as JSON."""
     return value if isinstance(value, str) else _encode(value)
 
 
 def coerce_text(value: object) -> object:
-    """Numbers and booleans become text; objects and lists do not fit."""
+    """Coerce to text; numbers and booleans become JSON text, objects and lists fail."""
     if type(value) is str:
         return value
     return COERCION_FAILED if isinstance(value, (dict, list)) else as_text(value)
 
 
 def coerce_bigint(value: object) -> object:
-    """Whole numbers of 64 bits, also as text or as a float."""
+    """Coerce to a 64-bit integer; accepts integers as text or float, and null for empty text."""
     if type(value) is int:
         return value if _LEAST <= value <= _MOST else COERCION_FAILED
     if type(value) is float and value.is_integer():
@@ -73,7 +74,7 @@ def coerce_bigint(value: object) -> object:
 
 
 def coerce_double(value: object) -> object:
-    """Finite numbers, also as text; a whole one stays whole."""
+    """Coerce to a finite number; accepts text; an integer stays an integer."""
     if type(value) is float:
         return value if isfinite(value) else COERCION_FAILED
     if type(value) is int:
@@ -87,7 +88,7 @@ def coerce_double(value: object) -> object:
 
 
 def coerce_bool(value: object) -> object:
-    """Booleans, and the 0, 1 and "true" that the old API version writes."""
+    """Coerce to a boolean; accepts 0, 1 and "true" or "false" of API v1."""
     if type(value) is bool:
         return value
     if type(value) is str:
@@ -96,7 +97,7 @@ def coerce_bool(value: object) -> object:
 
 
 def coerce_timestamp(value: object) -> object:
-    """UTC text ending in Z; without a designator it is UTC already, as in API v1."""
+    """Coerce to ISO 8601 text in UTC, ending in Z; without a time zone (API v1) it is UTC."""
     if type(value) is not str:
         return COERCION_FAILED
     if _usual(value):
@@ -104,7 +105,7 @@ def coerce_timestamp(value: object) -> object:
     return None if not value or value.startswith(ZERO_DATE) else _in_utc(value)
 
 
-@lru_cache(maxsize=8192)  # a row's times are often one and the same
+@lru_cache(maxsize=8192)  # the timestamps of a row are often equal
 def _in_utc(text: str) -> object:
     parts = _MOMENT.fullmatch(text)
     if not parts:
@@ -120,7 +121,7 @@ def _in_utc(text: str) -> object:
 
 
 def coerce_date(value: object) -> object:
-    """Calendar dates; a midnight says no more than its date."""
+    """Coerce to an ISO 8601 date; accepts a timestamp at midnight."""
     if type(value) is not str:
         return COERCION_FAILED
     if not value or value.startswith(ZERO_DATE):
@@ -128,7 +129,7 @@ def coerce_date(value: object) -> object:
     return _day(value)
 
 
-@lru_cache(maxsize=8192)  # a table's rows share their few thousand dates
+@lru_cache(maxsize=8192)  # a table has only a few thousand different dates
 def _day(text: str) -> object:
     parts = _DAY.fullmatch(text)
     try:
@@ -138,7 +139,7 @@ def _day(text: str) -> object:
 
 
 def coerce_json(value: object) -> object:
-    """Anything, as it is."""
+    """Return the value unchanged; a JSON column accepts any value."""
     return value
 
 
@@ -151,4 +152,4 @@ FITS: dict[str, Coercer] = {
     "date": coerce_date,
     "json": coerce_json,
 }
-"""The fit of each of dlt's types that the column files use."""
+"""The coercion for each of dlt's data types that the column files use."""

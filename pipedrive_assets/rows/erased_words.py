@@ -1,7 +1,7 @@
-"""Recognition of erased persons by salted hashes of their names, addresses and numbers.
+"""Find erased persons in text by salted hashes of their names, e-mail addresses and phone numbers.
 
-A text is compared word by word: a value matches whole words only, in any case, so `Adams` does not
-match `Adamson`. The hashes are keyed with a salt; the words themselves are not kept.
+Text is compared word by word and case-insensitively; only whole words match, so `Adams` does not
+match `Adamson`. The words themselves are not stored.
 """
 
 import re
@@ -20,7 +20,7 @@ Span = tuple[int, int]
 
 MASK = "***"
 _UNSPACED = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff"
-"""Scripts written without spaces: each character counts as a word."""
+"""Scripts written without spaces; each character is treated as a word."""
 
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 _MARKUP = re.compile(r"<[^<>]*>")
@@ -29,21 +29,25 @@ _BETWEEN_DIGITS = re.compile(r"[\s().\-/]{0,4}")
 _DIGITS_AGAIN = re.compile(r"\D+")
 
 LEAST_LETTERS = 3
-"""A name of one shorter word matches too much to be searched for."""
+"""Minimum length of a name of one word; shorter names would match too much text."""
 
 LEAST_JOINED = 8
 LEAST_DIGITS, TELLING_DIGITS, MOST_DIGITS = 6, 9, 15
-"""Numbers are compared by their last nine digits: prefixes such as +49 and 0 vary."""
+"""Phone numbers are compared by their last nine digits, because prefixes (+49, 0) vary."""
 
 _CACHED, SHORT = 50_000, 80
-"""Texts and words that are remembered as unsuspicious; the length of such texts."""
+"""Number of cached texts and words without a match, and the maximum length of a cached text."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ErasedValue:
     """One value of an erased person, as hashes.
 
-    `first_word` is 16 bits of the first word's hash: most words of a text need no further look.
+    Attributes:
+        kind: `name`, `address` (e-mail) or `number` (phone).
+        words: Number of words; 0 for phone numbers.
+        first_word: 16 bits of the first word's hash, to rule out most words of a text quickly.
+        digest: Salted hash of the whole value.
     """
 
     kind: str
@@ -53,17 +57,20 @@ class ErasedValue:
 
 
 def new_salt() -> str:
-    """Return a salt for a list that has none yet."""
+    """Return a random salt for a new list of erased persons."""
     return secrets.token_hex(16)
 
 
 def erased_values(salt: str, kind: Kind, text: str) -> Iterator[ErasedValue]:
-    """Yield the hashes by which a person's value is recognized; none for one that says too little.
+    """Yield the hashes of a person's value; none if the value is too short to be searched for.
 
     Args:
-        salt: The salt of the list.
-        kind: `address` is an e-mail address; postal addresses and chat names are searched as names.
+        salt: The salt of the list of erased persons.
+        kind: `address` is an e-mail address; use `name` for postal addresses and chat names.
         text: The value.
+
+    Yields:
+        The hashes to search for.
     """
     words = [_word(each) for each in _WORD.findall(_prepared(text))]
     if kind == "number":
@@ -105,9 +112,15 @@ def _number(digits: str) -> str | None:
 
 
 class Recognizer:
-    """Finds the values of erased persons in texts."""
+    """Finds values of erased persons in text."""
 
     def __init__(self, salt: str, values: Iterable[ErasedValue]) -> None:
+        """Prepare the search.
+
+        Args:
+            salt: The salt of the list of erased persons.
+            values: The hashes to search for.
+        """
         self._salt = salt
         held = list(values)
         self._starts = {value.first_word for value in held if value.words}
@@ -119,13 +132,17 @@ class Recognizer:
         self._clean: set[str] = set()
 
     def __bool__(self) -> bool:
-        """Whether anything can be recognized."""
+        """Return whether there are any values to search for."""
         return bool(self._digests)
 
     def mask(self, value: str) -> str | None:
-        """Return a text with `***` in place of the words found; the same object if there are none.
+        """Replace the words of erased persons by `***`.
 
-        A text that holds nothing else becomes None.
+        Args:
+            value: The text.
+
+        Returns:
+            The masked text; the same object if nothing was found; None if nothing else is left.
         """
         if value in self._clean:
             return value
@@ -137,7 +154,7 @@ class Recognizer:
         return made
 
     def is_number(self, value: float) -> bool:
-        """Whether a number is one of the telephone numbers."""
+        """Return whether a number is one of the erased phone numbers."""
         return self._has_numbers and isfinite(value) and self._is_number(f"{value:.0f}")
 
     def _mask(self, value: str) -> str | None:
@@ -167,7 +184,7 @@ class Recognizer:
     def _phrase_at(
         self, text: str, places: Sequence[Span], words: Sequence[str], index: int
     ) -> int:
-        """How many words from here on are one of the values; 0: none."""
+        """Return how many words from `index` on match a value; 0 if none does."""
         if not self._may_start(words[index]):
             return 0
         for count in self._lengths:
@@ -216,7 +233,7 @@ class Recognizer:
 
 
 def _is_whole_address(text: str, start: int, end: int) -> bool:
-    """Whether an e-mail address begins and ends here, and is no part of a longer one."""
+    """Return whether an e-mail address is complete, and not part of a longer one."""
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
     longer = before[-1:] in tuple(".+-_") and before[:1].isalnum() and len(before) > 1
     return not longer and not (after[:1] in tuple(".-_@") and after[1:2].isalnum())
@@ -232,7 +249,7 @@ def _masked(text: str, spans: Sequence[Span]) -> str | None:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """What a text with markup or escapes shows to its reader."""
+    """Yield the text without markup, entities and percent-encoding."""
     for gap in (" ", ""):
         shown = unescape(_MARKUP.sub(gap, text)) if "<" in text or "&" in text else text
         yield _prepared(unquote(shown))

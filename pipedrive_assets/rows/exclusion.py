@@ -1,4 +1,4 @@
-"""Columns that a setting keeps out: they are taken from each row before anything is made of it."""
+"""Columns excluded by the setting PIPEDRIVE_EXCLUDE_COLUMNS; removed from each row before a load."""
 
 from collections.abc import Container
 from typing import Any
@@ -11,7 +11,12 @@ NESTED = "__"
 
 
 def leave_out(row: dict[str, Any], name: str) -> None:
-    """Take a column from a shaped row, with the text that did not fit it; `a__b` is b within a."""
+    """Remove a column from a normalized row in place, with its `__v_text` column.
+
+    Args:
+        row: The row.
+        name: The column; `a__b` is the key `b` of the object `a`.
+    """
     for key in [key for key in row if key == name or key.startswith(f"{name}{NESTED}")]:
         del row[key]
     outer, nested, leaf = name.partition(NESTED)
@@ -22,14 +27,20 @@ def leave_out(row: dict[str, Any], name: str) -> None:
 
 
 def is_left_out(entity: Entity, column: str) -> bool:
-    """Whether a column of the table, or what is nested in one, is to be kept out."""
+    """Return whether a column, or the object that contains it, is excluded."""
     return any(column == name or column.startswith(f"{name}{NESTED}") for name in entity.excluded)
 
 
 def check_excluded(entity: Entity, custom: Container[str] | None = None) -> None:
-    """Raise ConfigurationError for a column that the table does not have.
+    """Check that the excluded columns of a table exist.
 
-    Before its custom fields are known (`custom` is None), any name may be one of those.
+    Args:
+        entity: The table, with its excluded columns.
+        custom: Column names of its custom fields; None if they are not known yet, so that any name
+            can be a custom field.
+
+    Raises:
+        ConfigurationError: The table has no such column.
     """
     held = columns_of(entity.name)
     known = {*held.columns, *held.lists}
@@ -38,6 +49,7 @@ def check_excluded(entity: Entity, custom: Container[str] | None = None) -> None
         if (custom is None and entity.fields) or (custom is not None and name in custom):
             continue
         raise ConfigurationError(
-            f"PIPEDRIVE_EXCLUDE_COLUMNS: {entity.name} has no column {name!r}. Look the name up in "
-            "docs/entities.md, or in custom_fields_mapping for a custom field."
+            f"PIPEDRIVE_EXCLUDE_COLUMNS: the table {entity.name} has no column {name!r}. Nothing "
+            "was written to it. Correct the name: see docs/entities.md for its columns, and the "
+            "table custom_fields_mapping for custom fields."
         )

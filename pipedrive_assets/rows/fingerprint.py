@@ -1,4 +1,4 @@
-"""Fingerprints of rows and events, and the JSON text they are taken of."""
+"""Fingerprints of rows, and the canonical JSON text that they are computed from."""
 
 import codecs
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 OURS = frozenset({"_row_hash", "_deleted_at", "_deleted_reason"})
-"""Columns that say something about a row and are no part of it."""
+"""Columns that this project adds; not part of the fingerprint."""
 
 _encoder = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), check_circular=False, default=str
@@ -24,12 +24,14 @@ _SORTED = (
 )
 _EXPONENT = re.compile(r"e(?<=[0-9]e)[-0-9]").search
 _SMALL = "0.0000"
-"""Numbers that the two encoders write in two ways; text that looks like one costs time only."""
+"""Part of small numbers, which the two encoders format differently; a match in text is harmless."""
 
 
 def canonical(value: Any) -> str:
-    """One ASCII text per JSON value, whatever the order of its keys: that of Python's own encoder,
-    which takes ten times as long. Fingerprints in the warehouse rest on it.
+    """Return the ASCII JSON text of a value with sorted keys, equal to Python's own encoder.
+
+    orjson is ten times as fast; where its output differs, Python's encoder is used. Fingerprints
+    stored in warehouses depend on this text, so it must not change.
     """
     try:
         text = orjson.dumps(value, option=_SORTED).decode()
@@ -44,7 +46,7 @@ _ESCAPED = "pipedrive_assets.json"
 
 
 def _escape(found: UnicodeError) -> tuple[str, int]:
-    """As JSON writes signs beyond ASCII."""
+    """Escape characters outside ASCII as JSON does; a handler for `str.encode`."""
     if not isinstance(found, UnicodeEncodeError):
         raise found
     return json.dumps(found.object[found.start : found.end])[1:-1], found.end
@@ -57,10 +59,10 @@ _NESTED = frozenset({dict, list})
 
 
 def fingerprint(row: Mapping[str, Any]) -> int:
-    """Hash what a row holds to a signed 64-bit number.
+    """Hash the content of a row to a signed 64-bit integer.
 
-    What is null or empty counts as absent, at any depth of objects: Pipedrive sends a new custom
-    field as null in every row, which changes none of them.
+    Null and empty values are ignored, at any depth of objects: Pipedrive sends a new custom field
+    as null in every row, which must not change the fingerprint.
     """
     held = _held(row)
     for name in OURS:
@@ -70,7 +72,7 @@ def fingerprint(row: Mapping[str, Any]) -> int:
 
 
 def _held(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out of an object what is null or empty."""
+    """Return a copy of an object without null and empty values."""
     whole = {name: part for name, part in value.items() if part is not None}
     for name in [name for name, part in whole.items() if type(part) in _NESTED]:
         part = whole[name]

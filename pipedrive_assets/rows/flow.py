@@ -1,7 +1,7 @@
-"""A deal's history: one row per event, whatever the event carries.
+"""Rows of `deals_flow`, the history of deals: one row per event.
 
-Two events are the same event if they have the same `object` and the same `data.id`. Their content
-does not identify them: it includes names and signed links of other records, which change.
+An event is identified by its `object` and `data.id`. Its content does not identify it, because it
+includes names and signed links of other records, which change.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,44 +16,44 @@ from pipedrive_assets.rows.references import reference
 FIELD_CHANGE = "dealChange"
 
 ACTORS = ("user_id", "owner_id", "creator_user_id", "created_by_user_id", "added_by_user_id")
-"""Where the kinds of events name the user behind them (official example), best first."""
+"""Keys of an event's acting user, in order of preference (official example)."""
 
 KEY_BYTES = 16
 
 OWN_KEY = "_event_key"
-"""Where an event has its key if `object` and id do not identify it alone."""
+"""Internal key for events that `object` and id do not identify alone."""
 
 
 def content_key(row: Mapping[str, Any]) -> str:
-    """Return 32 hex digits of all that a row contains, for rows without an id."""
+    """Return a hash of a row's content (32 hex digits), the key of rows without an id."""
     return sha256(canonical(row).encode("ascii")).digest()[:KEY_BYTES].hex()
 
 
 def event_key(event: Mapping[str, Any]) -> str:
-    """Return what identifies an event within its deal.
+    """Return the key of an event within its deal.
 
     Args:
         event: An event as Pipedrive sent it.
 
     Returns:
-        `object:id`, for example `dealChange:1300`; a hash of the content where the event has no
-        id. A migration in `source/layout.py` computes the same key in SQL.
+        `object:id`, for example `dealChange:1300`; a hash of the content if the event has no id.
+        A migration in `load/migrate.py` computes the same key in SQL.
     """
     kind, event_id = _text(event.get("object")), _text(_data(event).get("id"))
     return f"{kind}:{event_id}" if kind and event_id else content_key(event)
 
 
 def separate_events(events: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    """Keep different events of one deal apart that have the same `object` and id.
+    """Give different events of one deal different keys if they have the same `object` and id.
 
-    Pipedrive does not document that ids are unique within a kind of event. The earliest event keeps
-    its key; each later one gets a key of its own. The same event shown twice keeps one key.
+    Pipedrive does not document that ids are unique within a kind of event. The first event keeps
+    its key; each further one gets its own key. The same event listed twice has one key.
 
     Args:
         events: All events of one deal, changed in place.
 
     Returns:
-        The same events.
+        `events`.
     """
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for event in events:
@@ -67,14 +67,22 @@ def separate_events(events: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]
 
 
 def _version(event: Mapping[str, Any]) -> str:
-    """When an event happened and what it changed: neither depends on other records."""
+    """Return the time and the change of an event as text; they do not depend on other records."""
     data = _data(event)
     changed = [data.get(name) for name in ("field_key", "old_value", "new_value")]
     return canonical([event.get("timestamp"), *changed])
 
 
 def flow_row(event: Mapping[str, Any], deal_id: int | None) -> dict[str, Any]:
-    """Make an event's row; its `data` may be an object, a list, null or a scalar."""
+    """Return the row of an event; its `data` can be an object, a list, null or a scalar.
+
+    Args:
+        event: An event as Pipedrive sent it.
+        deal_id: The deal that was requested; None to read it from the event.
+
+    Returns:
+        The row, with the whole event as JSON in `event`.
+    """
     data = _data(event)
     changed = data if event.get("object") == FIELD_CHANGE else {}
     sent = {name: value for name, value in event.items() if name != OWN_KEY}

@@ -1,7 +1,7 @@
-"""Links without the credentials in them: passwords and tokens are not for a warehouse.
+"""Remove credentials from links: passwords and tokens must not be loaded into a warehouse.
 
-Pipedrive stores links as other programs gave them: a meeting's with its passcode, a file's with a
-signature that opens it.
+Pipedrive stores links as it receives them: meeting links with a passcode, file links with a
+signature that gives access.
 """
 
 import re
@@ -19,23 +19,23 @@ _SECRET = re.compile(
 
 
 def is_link(name: str) -> bool:
-    """Whether a key holds a link, by its name: Pipedrive's end in `url`."""
+    """Return whether a key contains a link; Pipedrive's names end in `url`."""
     return name.endswith("url")
 
 
 def without_credentials(link: str) -> str:
-    """A link without user and password, its secret parameters hidden; any other text as it is."""
+    """Remove user and password from a link, and replace secret parameters by `***`."""
     return _SECRET.sub(rf"\g<1>{HIDDEN}", _USER.sub(r"\1", link))
 
 
 def coerce_link(value: object) -> object:
-    """As text fits, without credentials."""
+    """Coerce to text, and remove credentials from the link."""
     fitted = coerce_text(value)
     return without_credentials(fitted) if isinstance(fitted, str) else fitted
 
 
 def cleaned(value: Any) -> Any:
-    """The same JSON, its links without credentials."""
+    """Return a copy of a JSON value with credentials removed from its links."""
     if isinstance(value, dict):
         return {
             name: without_credentials(each)

@@ -1,7 +1,7 @@
-"""From the row as Pipedrive sent it to the row as it is loaded.
+"""Normalize the records that Pipedrive sends into rows to load.
 
-Nothing sent is lost: what cannot be its column's type is kept as text in `<column>__v_text`, where
-dlt puts such values too, and unknown keys pass through for dlt to make columns of.
+No value is lost. A value that cannot be coerced to the type of its column is kept as text in
+`<column>__v_text`, as dlt does. Unknown keys are kept, and dlt creates columns for them.
 """
 
 from collections.abc import Mapping
@@ -30,25 +30,31 @@ __all__ = ["COERCION_FAILED_SUFFIX", "fingerprint", "normalize_row"]
 
 COERCION_FAILED_SUFFIX = "__v_text"
 DELETED = "deleted"
-"""The reason of a row that Pipedrive itself calls deleted."""
+"""Value of `_deleted_reason` for a row that Pipedrive marks as deleted."""
 
 DELETED_TIMES = ("update_time", "modified", "add_time", "created")
-"""What tells when a deleted row was deleted, best first: users have no update_time, and that of
-pipelines and stages may be null."""
+"""Columns with the time of a deletion, in order of preference: users have no update_time, and that
+of pipelines and stages can be null."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How each key of an object is treated; a key in none of the three passes through."""
+    """How to normalize each key of an object; keys without an entry are kept unchanged.
+
+    Attributes:
+        leaves: Coercions of plain values, by key.
+        objects: Plans of nested objects, by key.
+        lists: Plans of the items of lists, by key.
+    """
 
     leaves: dict[str, Coercer] = field(default_factory=dict)
     objects: dict[str, "Plan"] = field(default_factory=dict)
     lists: dict[str, "Plan"] = field(default_factory=dict)
 
     def add(self, path: str, fit: Coercer) -> None:
-        """Take in a column, `a__b` being the leaf b of the object a."""
+        """Add a column; `a__b` is the key `b` of the object `a`."""
         outer, nested, leaf = path.partition("__")
         if nested and outer:
             self.objects.setdefault(outer, Plan()).add(leaf, fit)
@@ -74,7 +80,17 @@ def _plan_of(columns: Mapping[str, Column]) -> Plan:
 def normalize_row(
     entity: Entity, row: Mapping[str, Any], *, parent_id: int | None = None
 ) -> tuple[Row, int]:
-    """Make the row to load; also count the values that did not fit their column's type."""
+    """Normalize a record into the row to load.
+
+    Args:
+        entity: The table, with its excluded columns.
+        row: The record, with the columns that scans depend on already coerced.
+        parent_id: Id of the parent that was requested, for child tables.
+
+    Returns:
+        The row, with `_row_hash`, `_deleted_at` and `_deleted_reason`; and the number of values
+        that could not be coerced to the type of their column.
+    """
     out: Row = {}
     coercion_failures = _object(_prepared(entity, row, parent_id), _plan(entity.name), out)
     deleted = _is_deleted(out)
@@ -88,7 +104,7 @@ def normalize_row(
 
 
 def _prepared(entity: Entity, row: Mapping[str, Any], parent_id: int | None) -> Mapping[str, Any]:
-    """The row without its secrets, in the form of its table."""
+    """Return the record without secrets, in the shape of its table."""
     if entity.secret:
         row = {name: value for name, value in row.items() if name not in entity.secret}
     match entity.shape:
@@ -105,7 +121,7 @@ def _prepared(entity: Entity, row: Mapping[str, Any], parent_id: int | None) -> 
 
 
 def _is_deleted(row: Row) -> bool:
-    """Whether Pipedrive says so: most rows by a mark, projects by their status alone."""
+    """Return whether Pipedrive marks the row as deleted: by `is_deleted`, or projects by status."""
     return row.get("is_deleted") is True or row.get("status") == "deleted"
 
 
@@ -114,7 +130,7 @@ def _deleted_at(row: Row) -> str | None:
 
 
 def _object(row: Mapping[str, Any], plan: Plan, out: Row) -> int:
-    """Fill `out` from `row`; returns the number of misfits."""
+    """Fill `out` from `row`; return the number of failed coercions."""
     leaves, coercion_failures = plan.leaves, 0
     for name, value in row.items():
         fit = leaves.get(name)
@@ -130,9 +146,9 @@ def _object(row: Mapping[str, Any], plan: Plan, out: Row) -> int:
 
 
 def _instead_of_value(name: str, value: object, plan: Plan, out: Row) -> int:
-    """Put an object or a misfit where a plain value was expected; returns the misfits.
+    """Store a value that is not a plain value of its type; return the number of failed coercions.
 
-    An object may be the record that a link leads to, or an option with id and label.
+    An object can be the record that an id refers to, or an option with id and label.
     """
     fit, ids = plan.leaves[name], f"{name}_id"
     if isinstance(value, dict) and is_reference(name):
@@ -144,7 +160,7 @@ def _instead_of_value(name: str, value: object, plan: Plan, out: Row) -> int:
 
 
 def _put_reference(name: str, value: Mapping[str, Any], fit: Coercer, out: Row) -> int:
-    """Keep the id alone: the record has a table of its own, and may hold personal data."""
+    """Store only the id: the record has its own table, and can contain personal data."""
     fitted, misfit = coerce_reference(value, fit)
     out[name] = fitted
     if misfit is not None:
@@ -153,7 +169,7 @@ def _put_reference(name: str, value: Mapping[str, Any], fit: Coercer, out: Row) 
 
 
 def _put_option(name: str, value: Mapping[str, Any], fit: Coercer, out: Row) -> int:
-    """Keep the label and the id in columns of their own, as for a custom field's option."""
+    """Store label and id in separate columns, as for options of custom fields."""
     key, label = value.get("id"), value.get("label")
     fitted = None if key is None else fit(key)
     out[name] = as_text(key if label is None else label)
@@ -165,7 +181,7 @@ def _put_option(name: str, value: Mapping[str, Any], fit: Coercer, out: Row) -> 
 
 
 def _keep(name: str, value: object, fit: Coercer, out: Row) -> None:
-    """Put a misfit where it can stay: as JSON in a text column, else beside its column."""
+    """Store a value that failed to coerce: as JSON in a text column, else in `__v_text`."""
     if fit in {coerce_text, coerce_link}:
         out[name] = as_text(value)
     else:
@@ -174,7 +190,7 @@ def _keep(name: str, value: object, fit: Coercer, out: Row) -> None:
 
 
 def _branch(name: str, value: object, plan: Plan, out: Row) -> int:
-    """Treat a key that is no plain column: a list, a nested object, or unknown."""
+    """Store the value of a key that is not a plain column: a list, an object, or unknown."""
     if name in plan.lists:
         out[name], coercion_failures = _list(value, plan.lists[name])
         return coercion_failures
@@ -184,13 +200,13 @@ def _branch(name: str, value: object, plan: Plan, out: Row) -> int:
         return 0
     if inner is None:
         out[name] = cleaned({name: value})[name] if is_link(name) else value
-        # The reading layer keeps a misfit of a column that decisions depend on.
+        # Columns that scans depend on were coerced in `extract`, which adds `__v_text` columns.
         return int(name.endswith(COERCION_FAILED_SUFFIX))
     if isinstance(value, dict):
         nested: Row = {}
         out[name] = nested
         return _object(value, inner, nested)
-    if value == []:  # PHP writes an empty object as an empty list.
+    if value == []:  # PHP encodes an empty object as an empty list.
         out[name] = {}
     elif value is not None:
         return _instead_of_object(name, value, inner, out)
@@ -198,7 +214,7 @@ def _branch(name: str, value: object, plan: Plan, out: Row) -> int:
 
 
 def _instead_of_object(name: str, value: object, inner: Plan, out: Row) -> int:
-    """Take an address that comes as plain text for its `value`; keep anything else as text."""
+    """Store plain text for an address in its `value`, and any other value as text."""
     if inner.leaves.get("value") is coerce_text:
         out[name] = {"value": as_text(value)}
     else:
@@ -207,7 +223,7 @@ def _instead_of_object(name: str, value: object, inner: Plan, out: Row) -> int:
 
 
 def _list(value: object, plan: Plan) -> tuple[list[Any], int]:
-    """Fit a list's items, nulls left out; a lone value is a list of one."""
+    """Normalize the items of a list, without nulls; a single value is a list of one item."""
     fitted: list[Any] = []
     coercion_failures = 0
     for item in value if isinstance(value, list) else [value]:
@@ -221,7 +237,7 @@ def _list(value: object, plan: Plan) -> tuple[list[Any], int]:
 
 
 def _plain_item(item: object, plan: Plan, fitted: list[Any]) -> int:
-    """Add an item that is no object; dlt's column for such items is `value`."""
+    """Add an item that is not an object; dlt's column for such items is `value`."""
     fit = plan.leaves.get("value")
     if fit is None:
         fitted.append({"value": as_text(item)})

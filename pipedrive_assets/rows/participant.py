@@ -1,4 +1,4 @@
-"""A deal's participant: three nested objects of Pipedrive made one flat row."""
+"""Rows of `deals_participants`: flatten the three nested objects of a participant."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,15 @@ RESHAPED = frozenset({"person_id", "added_by_user_id", "related_item_data", "per
 
 
 def participant_row(row: Mapping[str, Any], deal_id: int | None) -> dict[str, Any]:
-    """Make the flat row; `deal_id` is the deal that was asked for, where known."""
+    """Return the flat row of a participant.
+
+    Args:
+        row: The participant as Pipedrive sent it.
+        deal_id: The deal that was requested; None to read it from the record.
+
+    Returns:
+        A new row.
+    """
     related, linked = row.get("related_item_data"), row.get("person_id")
     if deal_id is None and isinstance(related, dict):
         deal_id = related.get("deal_id")

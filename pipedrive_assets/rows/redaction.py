@@ -1,4 +1,4 @@
-"""Taking erased persons out of values: texts, and the objects and lists that Pipedrive nests."""
+"""Redact erased persons in values: in text, and in nested objects and lists."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -11,21 +11,21 @@ from pipedrive_assets.rows.erased_words import MASK, Recognizer
 PERSON_KEYS = frozenset({"person_id", "linked_person_id", "person", "person_ids"})
 CHANGED = ("old_value", "new_value")
 REACHED_BY = frozenset({"email", "emails", "phone", "phones"})
-"""Keys of an object that is a person, beside its id."""
+"""Keys, in addition to the id, that show that an object is a person."""
 
 RECORD = frozenset({"name", "first_name", "last_name", *REACHED_BY})
 OWN: Mapping[str, frozenset[str]] = {
     "persons": RECORD | {"im"},
     "users": frozenset({"name", "email", "phone"}),
 }
-"""What other people share with the erased, such as a name or the number of an office, stays in
-their own records. Nested columns and lists are named by their first part."""
+"""Columns that are not searched in the records of other persons and users, because they may share a
+name or an office number with an erased person. Nested columns are named by their first part."""
 
 RECORDS = frozenset({("deals_participants", "person")})
-"""Columns that hold the whole record of a person."""
+"""Columns that contain the whole record of a person."""
 
 MAPPING, LABELS = "custom_fields_mapping", "options"
-"""Of the table that others are resolved by, only the labels of options are searched."""
+"""In the mapping of custom fields, only the labels of options are searched."""
 
 _STRUCTURE = frozenset(
     {
@@ -39,13 +39,13 @@ _STRUCTURE_ENDS = ("_id", "_ids", "_key", "_type", "_status", "_currency", "_tim
 
 @lru_cache(maxsize=8192)
 def is_structure(name: str) -> bool:
-    """Whether a key or column is meant for ids, times or fixed words."""
+    """Return whether a key or column contains ids, times or fixed words, by its name."""
     leaf = name.rpartition("__")[2]
     return leaf in _STRUCTURE or leaf.endswith(_STRUCTURE_ENDS)
 
 
 def is_fixed(name: str, value: Any) -> bool:
-    """Whether a value is an id, a time or a fixed word, which stay as they are."""
+    """Return whether a value is an id, a time or a fixed word, which is not redacted."""
     if not is_structure(name) or isinstance(value, dict):
         return False
     if isinstance(value, list):
@@ -57,12 +57,15 @@ def is_fixed(name: str, value: Any) -> bool:
 
 @lru_cache(maxsize=8192)
 def may_name(table: str, key: Collection[str], column: str) -> bool:
-    """Whether a column of a table can hold something of a person that is not their own record.
+    """Decide whether a column can mention a person whose own record is another row.
 
     Args:
         table: The entity's name.
         key: The columns of its key.
         column: `name`, `outer__leaf` of a nested object, or a list and the column of its items.
+
+    Returns:
+        True if the column must be searched.
     """
     if table == MAPPING:
         return column == LABELS
@@ -75,29 +78,54 @@ def may_name(table: str, key: Collection[str], column: str) -> bool:
 
 
 class Redactor:
-    """Takes the persons on the list of the erased out of values, by their ids and their words."""
+    """Redacts erased persons in values, by their ids and by their words.
+
+    Attributes:
+        persons: Ids of the erased persons.
+        custom: Keys of custom fields that refer to a person.
+        fields: All keys that refer to a person.
+    """
+
+    persons: frozenset[int]
+    custom: frozenset[str]
+    fields: frozenset[str]
 
     def __init__(
         self, words: Recognizer, persons: Collection[int], fields: Collection[str] = ()
     ) -> None:
-        """`fields` are the keys of custom fields that hold a person."""
+        """Prepare the redaction.
+
+        Args:
+            words: Finds the words of the erased persons.
+            persons: Ids of the erased persons.
+            fields: Keys of custom fields that refer to a person.
+        """
         self._words, self.persons = words, frozenset(persons)
         self.custom = frozenset(fields)
         self.fields = PERSON_KEYS | self.custom
         self._ids = frozenset(str(person) for person in persons)
 
     def names(self, value: Any) -> bool:
-        """Whether a value names one of the persons, at any depth."""
+        """Return whether a value mentions an erased person, at any depth."""
         return value is not None and self.redact(value) is not value
 
     def names_in_change(self, field: Any, value: Any) -> bool:
-        """Whether the old or new value of a field names one of the persons."""
+        """Return whether the old or new value of a field change mentions an erased person."""
         if field in self.fields and str(value).strip('"') in self._ids:
             return True
         return self.names(value)
 
     def redact_cell(self, table: str, column: str, value: Any) -> Any:
-        """Return what `redact` returns; the record of another person keeps what is their own."""
+        """Redact the value of a column; the record of another person keeps that person's data.
+
+        Args:
+            table: The entity's name.
+            column: The column.
+            value: Its value, with JSON as text or decoded.
+
+        Returns:
+            The redacted value; the same object if nothing was found.
+        """
         if table == MAPPING:
             return self._labels(value)
         if (table, column) not in RECORDS:
@@ -113,7 +141,7 @@ class Redactor:
         return json.dumps(made, ensure_ascii=False) if isinstance(value, str) else made
 
     def _labels(self, value: Any) -> Any:
-        """Labels by option: each option keeps one."""
+        """Redact the labels of options; a removed label becomes `***`."""
         labels = json.loads(value) if isinstance(value, str) else value
         made = self.redact(labels)
         if made is labels:
@@ -122,7 +150,16 @@ class Redactor:
         return json.dumps(made, ensure_ascii=False) if isinstance(value, str) else made
 
     def names_in_key(self, table: str, key: Collection[str], row: Mapping[str, Any]) -> bool:
-        """Whether a row is identified by a name of one of the persons, as a source of leads is."""
+        """Check whether the key of a row mentions an erased person, for example a lead source.
+
+        Args:
+            table: The entity's name.
+            key: The columns of its key.
+            row: The row.
+
+        Returns:
+            True if a text column of the key mentions an erased person.
+        """
         return table != MAPPING and any(
             isinstance(row.get(name), str)
             and not is_fixed(name, row[name])
@@ -131,9 +168,14 @@ class Redactor:
         )
 
     def redact(self, value: Any) -> Any:
-        """Return a value without the persons; the same object where it names none of them.
+        """Redact the erased persons in a value.
 
-        What is nothing but a person becomes None; in a longer text the words become `***`.
+        Args:
+            value: Text, a number, or a JSON object or list.
+
+        Returns:
+            The redacted value; the same object if nothing was found. A value that contains nothing
+            else becomes None; words in a longer text become `***`.
         """
         if isinstance(value, str):
             return self._text(value)
@@ -190,7 +232,7 @@ class Redactor:
         return inner if is_fixed(key, inner) else self.redact(inner)
 
     def _person(self, value: Any) -> Any:
-        """What stands under a person's key: an id, a reference, or a list of them."""
+        """Redact the value of a key that refers to a person: an id, a record, or a list."""
         if isinstance(value, list):
             made = [self._person(item) for item in value]
             same = all(one is other for one, other in zip(made, value, strict=True))

@@ -1,4 +1,4 @@
-"""References: values that are the id of a record, or the whole record in its place."""
+"""References to other records: the value is an id, or the whole record instead of its id."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,24 +6,25 @@ from typing import Any
 from pipedrive_assets.rows.coercion import COERCION_FAILED, Coercer, as_text
 
 OPTION_KEYS = frozenset({"id", "label"})
-"""The keys of an option of a field."""
+"""The keys of an option of a choice field."""
 
 
 def is_reference(name: str) -> bool:
-    """Whether a key holds the id of a record, by its name."""
+    """Return whether a key contains the id of a record, by its name."""
     return name.endswith("_id")
 
 
 def has_id(value: Mapping[str, Any]) -> bool:
-    """Whether an object is a record with a plain id."""
+    """Return whether an object is a record with a plain id."""
     found = reference(value)
     return found is not None and not isinstance(found, dict | list)
 
 
 def reference(value: object) -> object:
-    """Take the id out of a reference: a bare id, `{value}`, `{id}` or `{success, data: {id}}`.
+    """Return the id in a reference: an id, `{value}`, `{id}` or `{success, data: {id}}`.
 
-    Schema and example disagree about `added_by_user_id`, so every form is read (official docs).
+    For `added_by_user_id`, schema and example in the official docs differ, so every form is
+    accepted.
     """
     if not isinstance(value, dict):
         return value
@@ -34,11 +35,17 @@ def reference(value: object) -> object:
 
 
 def coerce_reference(value: Mapping[str, Any], fit: Coercer) -> tuple[Any, str | None]:
-    """Make the id of a record fit its column.
+    """Coerce the id in a record that is sent instead of its id.
+
+    Nothing else of the record is kept: names, e-mail addresses and phone numbers are in its own
+    table.
+
+    Args:
+        value: The record.
+        fit: The coercion of the id's column.
 
     Returns:
-        The id, or None where there is no usable one; and an unusable one as text. Nothing else of
-        the record is kept: names, e-mail addresses and phone numbers are in its own table.
+        The id (None if there is no valid id), and an id that could not be coerced, as text.
     """
     found = reference(value)
     if found is None or isinstance(found, dict | list):

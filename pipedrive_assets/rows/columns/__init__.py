@@ -1,7 +1,7 @@
-"""Columns and types of every table, and where Pipedrive tells of it, one JSON file per entity.
+"""Columns of every table, with types and descriptions, from one JSON file per entity.
 
-The files are written by `tools/columns.py` from Pipedrive's official documents. Types are dlt's:
-text, bigint, double, bool, timestamp, date, json.
+`tools/columns.py` writes the files from Pipedrive's official documentation. Types are dlt's: text,
+bigint, double, bool, timestamp, date, json.
 """
 
 import json
@@ -14,9 +14,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """dlt's type of a column and, where the name does not say it, what it means.
+    """A column of a table.
 
-    `personal`: it tells of a natural person, or repeats what somebody wrote about one.
+    Attributes:
+        type: dlt's data type.
+        description: The meaning; None if the name is clear.
+        personal: Whether the column contains personal data or free text about persons.
     """
 
     type: str
@@ -26,59 +29,71 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """The columns of an entity's table and of the child table of each of its lists.
+    """The columns of an entity's table and of its list tables.
 
-    A name with a double underscore is a leaf of a nested object: `address__country`.
+    Attributes:
+        columns: Columns by name; `address__country` is the key `country` of the object `address`.
+        lists: For each list in a row, the columns of the child table that dlt creates for it.
+        page: Page of Pipedrive's API reference for the endpoint, e.g. `Deals#getDeals`.
     """
 
     columns: dict[str, Column]
     lists: dict[str, dict[str, Column]]
     page: str
-    """The page of Pipedrive's API reference that tells of its list, such as `Deals#getDeals`."""
 
     @property
     def url(self) -> str:
-        """That page's address."""
+        """URL of the page in Pipedrive's API reference."""
         return f"{REFERENCE}{self.page}"
 
 
 REFERENCE = "https://developers.pipedrive.com/docs/api/v1/"
-"""Pipedrive's API reference; lists of API v2 stand there too."""
+"""Base URL of Pipedrive's API reference; it includes API v2."""
 
 EVERY_TABLE: dict[str, Column] = {
     "_row_hash": Column(
         type="bigint",
-        description="Fingerprint of the row as loaded; tells whether a row read again has changed",
+        description="Fingerprint of the row, used to detect changes",
     ),
     "_deleted_at": Column(
         type="timestamp",
-        description="When the row was seen deleted; null while it lives. "
-        "Pipedrive's own word is is_deleted",
+        description="When the row was found to be deleted (UTC); null if it is not deleted. "
+        "Pipedrive's own flag is is_deleted",
     ),
     "_deleted_reason": Column(
         type="text",
-        description="Why _deleted_at is set: deleted, merged, out_of_view (the api token's user no "
-        "longer sees it), vanished (no longer listed, the reason unknown), unlisted (in no list, "
-        "but still found by its id), converted (a lead that became a deal)",
+        description="Why _deleted_at is set: deleted, merged, out_of_view (no longer visible to "
+        "the user of the API token), vanished (no longer listed, reason unknown), unlisted (not "
+        "listed, but still returned by id), converted (a lead converted to a deal)",
     ),
 }
-"""Columns that we add to every table; they stand in no file."""
+"""Columns that this project adds to every table; they are not in the JSON files."""
 
 WAREHOUSE_COLUMNS: Mapping[str, Mapping[str, Column]] = {
     "leads": {
         "converted_deal_id": Column(
             type="bigint",
-            description="The deal that the lead became; set where _deleted_reason is converted",
+            description="The deal that the lead was converted to, if _deleted_reason is converted",
         )
     }
 }
-"""Columns that a load into a warehouse adds to a table: a single reply of Pipedrive does not have
-what they hold."""
+"""Columns that the warehouse load adds to a table; a single reply of Pipedrive does not contain
+their values."""
 
 
 @cache
 def columns_of(entity_name: str) -> Columns:
-    """Read the columns of an entity's table; shared between callers, so not to be changed."""
+    """Return the columns of an entity's table; cached, so callers must not change the result.
+
+    Args:
+        entity_name: The entity's name.
+
+    Returns:
+        The columns of the JSON file, and those that this project adds.
+
+    Raises:
+        KeyError: The entity has no column file.
+    """
     source = files(__name__) / f"{entity_name}.json"
     if not source.is_file():
         raise KeyError(f"{entity_name} has no column file; run tools/columns.py to make one.")
