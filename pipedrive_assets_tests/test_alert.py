@@ -21,7 +21,7 @@ def test_the_first_failure_is_quoted_and_the_others_are_named():
 
     assert (
         "Pipedrive: run 1a2b3c4d (pipedrive_daily) failed. users: PermissionDenied: Pipedrive "
-        "answered 403. Use a global admin's. (deals, leads failed too.)"
+        "answered 403. Use a global admin's. (Also failed: deals, leads.)"
     ) == said
 
 

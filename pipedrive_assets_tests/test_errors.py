@@ -20,41 +20,41 @@ SENTENCES: list[tuple[errors.PipedriveError, str]] = [
     (
         errors.TransientApiError(path="x", quote="nothing came for 60 s"),
         (
-            "Pipedrive did not answer GET /x: nothing came for 60 s. It was retried several "
-            "times; everything loaded so far is kept. Run again in a few minutes; if it says the "
-            "same, check PIPEDRIVE_BASE_URL and the network."
+            "Pipedrive did not answer GET /x: nothing came for 60 s. The request was retried "
+            "several times. Rows already loaded are kept. Run again in a few minutes; if the error "
+            "remains, check PIPEDRIVE_BASE_URL and the network."
         ),
     ),
     (
         errors.BudgetExhausted(path="x", reset_at=RESET),
         (
             "Pipedrive answered 429 to GET /x. The account's daily API tokens are spent until "
-            "about 2026-03-11 00:00 UTC; everything loaded so far is kept, and the next run after"
-            " that continues."
+            "about 2026-03-11 00:00 UTC. Rows already loaded are kept. Run again after that time; "
+            "the run continues where this one stopped."
         ),
     ),
     (
         errors.BudgetExhausted(path="x", reset_at=RESET, status=0, quote="it costs 10"),
         (
             "GET /x was not sent: it costs 10. The account's daily API tokens are spent until "
-            "about 2026-03-11 00:00 UTC; everything loaded so far is kept, and the next run after"
-            " that continues."
+            "about 2026-03-11 00:00 UTC. Rows already loaded are kept. Run again after that time; "
+            "the run continues where this one stopped."
         ),
     ),
     (
         errors.TooManyRequests(path="x", status=429, tokens_left=1_000),
         (
-            "Pipedrive answered 429 to GET /x. Pipedrive kept refusing further calls (429) "
-            "without reporting that the day's tokens are spent, so this run ends. 1,000 of the "
-            "day's API tokens were left. Everything loaded so far is kept, and the next run "
-            "continues. If this repeats, run fewer programs on this API token at once."
+            "Pipedrive answered 429 to GET /x. Pipedrive kept answering 429 without reporting that "
+            "the daily tokens are spent, so this run stopped. 1,000 daily API tokens remained. "
+            "Rows already loaded are kept, and the next run continues. If this happens again, run "
+            "fewer programs with this API token at the same time."
         ),
     ),
     (
         errors.PipedrivePaymentRequiredError(path="v1/users/me", status=402),
         (
             "Pipedrive answered 402 to GET /v1/users/me. The account's trial or subscription has "
-            "ended; settle it in Pipedrive."
+            "ended. Nothing was loaded. Renew it in Pipedrive > Billing, then run again."
         ),
     ),
     (
@@ -62,27 +62,27 @@ SENTENCES: list[tuple[errors.PipedriveError, str]] = [
         (
             "Pipedrive refuses fields of persons that earlier runs have loaded (include_fields: "
             "a, b). Nothing was loaded, because dlt would set these columns to null in every row "
-            "that it replaces. Run again later; each run asks for them again. To load persons "
-            "without them, load it again from the start: "
+            "that it replaces. Run again later; each run requests them again. To load persons "
+            "without them, reload it from the start: "
             'pipeline.run(source.with_resources("persons"), refresh="drop_resources").'
         ),
     ),
     (
         errors.ImplausibleLoss("persons", missing=1_000, held=2_000),
         (
-            "Pipedrive no longer lists 1,000 of the 2,000 rows of persons (50%); none was marked "
-            "as deleted. Check that the api token still sees everything (a global admin's does) "
-            "and run again. If they really are gone, accept it: python -m pipedrive_assets "
-            "reconcile persons --accept-loss"
+            "Pipedrive no longer lists 1,000 of the 2,000 rows of persons (50%). No row was marked "
+            "as deleted. Check that the API token can still see all records (use a global admin's "
+            "token), and run again. If the rows were deleted in Pipedrive, accept the loss: "
+            "python -m pipedrive_assets reconcile persons --accept-loss"
         ),
     ),
     (
         errors.ImplausibleLoss("users", missing=1, held=2, command="load", but="one exists"),
         (
-            "Pipedrive no longer lists 1 of the 2 rows of users (50%), but one exists; none was "
-            "marked as deleted. Check that the api token still sees everything (a global admin's "
-            "does) and run again. If they really are gone, accept it: python -m pipedrive_assets "
-            "load users --accept-loss"
+            "Pipedrive no longer lists 1 of the 2 rows of users (50%), but one exists. No row was "
+            "marked as deleted. Check that the API token can still see all records (use a global "
+            "admin's token), and run again. If the rows were deleted in Pipedrive, accept the "
+            "loss: python -m pipedrive_assets load users --accept-loss"
         ),
     ),
     (
@@ -95,7 +95,7 @@ SENTENCES: list[tuple[errors.PipedriveError, str]] = [
     ),
     (
         errors.CapReached("a cap", RESET),
-        "Waiting until 2026-03-11 00:00 UTC: a cap.",
+        "A cap. Rows already loaded are kept. Resumes at 2026-03-11 00:00 UTC.",
     ),
     (
         errors.LoadFailed({"a": errors.DataError("Odd."), "b": errors.DataError("Odder.")}),

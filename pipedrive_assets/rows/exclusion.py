@@ -1,4 +1,4 @@
-"""Columns excluded by the setting PIPEDRIVE_EXCLUDE_COLUMNS; removed from each row before a load."""
+"""Columns excluded by the setting PIPEDRIVE_EXCLUDE_COLUMNS, which are removed from each row."""
 
 from collections.abc import Container
 from typing import Any

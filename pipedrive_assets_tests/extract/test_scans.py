@@ -153,7 +153,7 @@ def test_a_list_that_heeds_no_offset_is_not_read_for_ever(office, rows, told):
     body = {"success": True, "data": page, **(envelope if told else {})}
     office.sandbox.inject(faults.changed("v1/notes", lambda _: json_reply(200, body)).always())
 
-    with pytest.raises(DataError, match="circle"):
+    with pytest.raises(DataError, match="looping"):
         read(office, "notes")
 
     assert 6 == len(office.sandbox.calls("v1/notes"))
@@ -266,7 +266,7 @@ def test_a_history_that_heeds_no_offset_is_not_read_for_ever(office):
 
     office.sandbox.inject(faults.changed(HISTORY, same).always())
 
-    with pytest.raises(DataError, match="circle"):
+    with pytest.raises(DataError, match="looping"):
         history(office, 3)
 
 

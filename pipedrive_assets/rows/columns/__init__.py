@@ -53,7 +53,7 @@ REFERENCE = "https://developers.pipedrive.com/docs/api/v1/"
 EVERY_TABLE: dict[str, Column] = {
     "_row_hash": Column(
         type="bigint",
-        description="Fingerprint of the row, used to detect changes",
+        description="Fingerprint of the row, used to detect whether it has changed",
     ),
     "_deleted_at": Column(
         type="timestamp",

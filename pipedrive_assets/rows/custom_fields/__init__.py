@@ -1,1 +1,1 @@
-"""Custom fields: from their definitions to readable columns."""
+"""Custom fields: from their definitions to columns with readable names."""

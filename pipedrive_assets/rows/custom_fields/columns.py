@@ -1,4 +1,4 @@
-"""Typed columns of custom fields, so that a table has them even where all rows are null."""
+"""Typed columns of custom fields, so that a table has them even if all values are null."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from pipedrive_assets.rows.custom_fields.mapping import MappingRow
 
 
 def columns_for(rows: Iterable[MappingRow]) -> dict[str, Column]:
-    """The columns of an entity's custom fields; of fields that are gone too."""
+    """Return the columns of an entity's custom fields, including fields removed in Pipedrive."""
     columns = {}
     for row in rows:
         layout, name = layout_of(row.column_type), row.normalized_name
@@ -20,7 +20,14 @@ def columns_for(rows: Iterable[MappingRow]) -> dict[str, Column]:
 
 
 def lists_for(rows: Iterable[MappingRow]) -> dict[str, dict[str, Column]]:
-    """The lists of which dlt makes child tables: `<table>__<name>_labels`, a row per label."""
+    """Return the lists that dlt loads into child tables: `<table>__<name>_labels`, a row per label.
+
+    Args:
+        rows: The mapping of the entity's custom fields.
+
+    Returns:
+        The columns of each list, by the list's name.
+    """
     return {
         f"{row.normalized_name}_{part}": {
             name: Column(

@@ -1,4 +1,4 @@
-"""Field definitions: what Pipedrive says a field is, whichever API version says it."""
+"""Parse field definitions of API v1 and v2."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -8,44 +8,43 @@ from typing import Any
 from pipedrive_assets.rows.coercion import as_text
 
 is_hash = re.compile(r"[0-9a-f]{40}(?:_\w+)?", re.ASCII).fullmatch
-"""Matches a custom field's key, alone or with the suffix of a part (official docs)."""
+"""Matches the key of a custom field, with or without the suffix of a part (official docs)."""
 
 _is_part = re.compile(r"[0-9a-f]{40}_\w+", re.ASCII).fullmatch
 
 V1_NAMES = {"key": "field_code", "name": "field_name", "edit_flag": "is_custom_field"}
-"""What API v1 calls the same things (official migration guide)."""
+"""Names of API v1, with their names in API v2 (official migration guide)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldDefinition:
-    """One field of an entity."""
+    """The definition of one field of an entity.
+
+    Attributes:
+        code: Key of the field in rows: 40 hex digits for a custom field, else the column's name.
+        name: The label in Pipedrive; it can be empty, and several fields can have the same.
+        type: Pipedrive's field type, e.g. `enum`.
+        is_custom: Whether it is a custom field.
+        options: Id and label of each option; None if the definition has no options.
+        subfields: Codes of the parts of the field.
+        is_part: Whether it is a part that API v1 lists as a field, e.g. `<hash>_currency`.
+        is_active: False for a deleted field, which API v1 still lists.
+        sent: The definition as Pipedrive sent it, under the names of API v2.
+    """
 
     code: str
-    """Its key in rows: 40 hex digits for a custom field, else the column's name."""
-
     name: str
-    """The label people see; may be empty, and several fields may share one."""
-
     type: str
     is_custom: bool
     options: tuple[tuple[str, str], ...] | None = None
-    """Id and label of each choice; None where the definition says nothing of choices."""
-
     subfields: tuple[str, ...] = ()
-    """Codes of its parts."""
-
     is_part: bool = False
-    """A part that API v1 lists as if it were a field: `<hash>_currency`."""
-
     is_active: bool = True
-    """API v1 goes on listing deleted fields, inactive."""
-
     sent: Mapping[str, Any]
-    """The definition as Pipedrive sent it, under the names of API v2."""
 
 
 def parse_definition(row: Mapping[str, Any]) -> FieldDefinition:
-    """Read a row of a fields endpoint of either version; what is absent or null does no harm."""
+    """Parse a definition of API v1 or v2; missing and null values get defaults."""
     sent = {V1_NAMES.get(key, key): value for key, value in row.items()}
     sent |= {new: row[new] for old, new in V1_NAMES.items() if new in row}
     code = _text(sent.get("field_code"))
@@ -66,8 +65,14 @@ def parse_definition(row: Mapping[str, Any]) -> FieldDefinition:
 def definition_rows(
     fields_entity: str, definitions: Iterable[FieldDefinition]
 ) -> list[dict[str, Any]]:
-    """Rows of the table that holds every definition, built-in fields too; the key is `entity` and
-    `field_code`.
+    """Return rows of the table `fields`, which has the definitions of built-in and custom fields.
+
+    Args:
+        fields_entity: The entity of the fields, e.g. `deal`.
+        definitions: Its definitions.
+
+    Returns:
+        The rows; their key is `entity` and `field_code`.
     """
     return [
         {

@@ -1,4 +1,4 @@
-"""An entity's custom fields, ready for its rows and its table."""
+"""The custom fields of an entity: columns of its table, and the mapping of its rows."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,31 +19,35 @@ from pipedrive_assets.rows.custom_fields.map_fields import (
 
 @dataclass(frozen=True, kw_only=True)
 class FieldSet:
-    """The fields' names, columns and labels, as of one load."""
+    """The custom fields of an entity during one load.
+
+    Attributes:
+        rows: The mapping of the fields to column names.
+    """
 
     rows: tuple[MappingRow, ...]
 
     @cached_property
     def plan(self) -> CustomFields:
-        """What resolves rows."""
+        """The mapping, prepared for `map_custom_fields`."""
         return place_fields(self.rows)
 
     @cached_property
     def columns(self) -> dict[str, Column]:
-        """Columns with types and what they mean, those of removed fields too."""
+        """Columns with types and descriptions, including those of removed fields."""
         return columns_for(self.rows)
 
     @cached_property
     def lists(self) -> dict[str, dict[str, Column]]:
-        """The lists that become child tables."""
+        """Lists that dlt loads into child tables."""
         return lists_for(self.rows)
 
     def knows(self, rows: Iterable[Mapping[str, Any]]) -> bool:
-        """Whether every custom field in these rows is known, nested (v2) or flat (v1)."""
+        """Return whether every custom field in the rows is known, nested (v2) or flat (v1)."""
         return next(self.unknown(rows), None) is None
 
     def unknown(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-        """The keys in these rows, once for each row, that are of no known custom field."""
+        """Yield the keys of unknown custom fields in the rows, once per row."""
         known, places = self.plan.values.keys(), self.plan.places
         for row in rows:
             values = row.get("custom_fields")

@@ -1,6 +1,7 @@
-"""A label as a column name, written as dlt's naming `snake_case` writes it, without dlt.
+"""Turn a label into a column name like dlt's naming convention `snake_case`, without dlt.
 
-A test compares the two, so that every door gives a custom field the same name.
+A test compares both, so that a custom field has the same name in the warehouse, in the dlt source
+and in the Singer tap.
 """
 
 import re
@@ -12,7 +13,17 @@ _underscores = re.compile("__+")
 
 
 def label_name(label: str) -> str:
-    """The name; raises ValueError for a blank label."""
+    """Return the column name of a label.
+
+    Args:
+        label: The label of a field.
+
+    Returns:
+        The name in snake case, with ASCII letters, digits and underscores only.
+
+    Raises:
+        ValueError: The label is blank.
+    """
     text = label.strip()
     if not text:
         raise ValueError(label)

@@ -1,6 +1,6 @@
-"""Which columns a custom field gets, by its type.
+"""The columns of a custom field, by its type.
 
-Shapes of the values per type: official docs, custom fields in API v2.
+Source of the values' shapes: official docs, custom fields in API v2.
 """
 
 from collections.abc import Mapping
@@ -8,27 +8,28 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 COERCION_FAILED_SUFFIX: Final = "__v_text"
-"""Added to a column's name for what does not fit the column, as in `rows.normalize`."""
+"""Suffix of the column for values that could not be coerced, as in `rows.normalize`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The columns of a field whose column is `<name>`."""
+    """The columns of a field with the column name `<name>`.
+
+    Attributes:
+        column: dlt's data type of `<name>`.
+        parts: dlt's data type of each `<name>_<part>`.
+        lists: Lists of objects, `<name>_<list>`, which dlt loads into child tables.
+        form: Shape of the values: plain or an object of parts, the id of a record, an option, or a
+            list of options.
+    """
 
     column: str = "text"
-    """dlt's type of `<name>` itself."""
-
     parts: Mapping[str, str] = field(default_factory=dict)
-    """dlt's type of each `<name>_<part>`."""
-
     lists: tuple[str, ...] = ()
-    """Each `<name>_<list>` is a list of objects, of which dlt makes a child table."""
-
     form: Literal["plain", "link", "choice", "choices"] = "plain"
-    """How values look: plain or in parts, another row's id, an option's id, a list of them."""
 
     def names(self, name: str) -> tuple[str, ...]:
-        """Every column and list of a field with this name."""
+        """Return all columns and lists of a field with the column name `name`."""
         return (name, *(f"{name}_{part}" for part in (*self.parts, *self.lists)))
 
 
@@ -72,11 +73,11 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 CHOICE_COLUMNS = {"id": "bigint", "label": "text"}
-"""Columns of the child table with a row per chosen label."""
+"""Columns of the child table with one row per selected option."""
 
 
 def layout_of(field_type: str) -> Layout:
-    """The layout of a type; types we do not know are text, objects as JSON."""
+    """Return the layout of a field type; an unknown type is text, with objects as JSON."""
     return LAYOUTS.get(field_type, TEXT)
 
 
@@ -85,4 +86,4 @@ LONGEST_SUFFIX: Final = max(
     for layout in LAYOUTS.values()
     for part, kind in layout.parts.items()
 )
-"""What may follow a field's name; in a text column misfits stay where they are."""
+"""Length of the longest suffix of a field's column name. Text columns need no `__v_text` column."""

@@ -1,7 +1,7 @@
-"""Custom fields: from Pipedrive's keys to columns a person can read.
+"""Map the custom fields of a row from Pipedrive's keys to readable columns.
 
-The names and labels are those of the mapping (`field_mapping`), the columns those of the field's
-type (`field_layouts`). Nothing is lost: what no field is known for stays under `custom_fields`.
+Names and labels come from the mapping (`mapping.py`), columns from the field's type (`layouts.py`).
+Values of unknown fields are kept in the column `custom_fields`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -50,17 +50,24 @@ __all__ = [
 ]
 
 NESTED = "custom_fields"
-"""The object in which API v2 sends custom fields, and the column of what is left of it."""
+"""The object with the custom fields in API v2, and the column for values of unknown fields."""
 
 BUILT_IN_SUFFIX = "__built_in"
-"""Added to a key that Pipedrive adds to its rows after a custom field was given that name."""
+"""Suffix of a built-in column whose name a custom field already has."""
 
 HASH_LENGTH = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the value of one key goes."""
+    """The target of one key.
+
+    Attributes:
+        field: The custom field.
+        part: The part of the field, if API v1 sends the part under its own key.
+        columns: Columns that the value can fill.
+        put: Stores the value in a row.
+    """
 
     field: MappingRow
     part: str | None
@@ -70,19 +77,21 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomFields:
-    """A mapping made ready to resolve rows; make it once per load with `plan_fields`."""
+    """The mapping of an entity's custom fields, prepared once per load by `place_fields`.
+
+    Attributes:
+        values: Functions that store a value, by the key of the field.
+        places: Targets by the key of the field, and by the key of each part in API v1.
+        columns: All columns of the custom fields.
+    """
 
     values: Mapping[str, Put]
-    """By a field's key; the fast way."""
-
     places: Mapping[str, Place]
-    """By a field's key, and by the key of each part in API v1."""
-
     columns: frozenset[str]
 
 
 def place_fields(rows: Iterable[MappingRow]) -> CustomFields:
-    """Make an entity's mapping ready to resolve its rows."""
+    """Prepare an entity's mapping for `map_custom_fields`."""
     whole: dict[str, Place] = {}
     parts: dict[str, Place] = {}
     for row in rows:
@@ -104,9 +113,16 @@ def _place(row: MappingRow, part: str | None, columns: Iterable[str], put: Put) 
 
 
 def map_custom_fields(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row, int]:
-    """Put a row's custom fields under their names; also count the values that did not fit.
+    """Store the custom fields of a row in their columns.
 
-    Null ones are left out. Takes the object of API v2, the flat keys of v1, and both.
+    Accepts the nested object of API v2 and the flat keys of API v1. Null values are omitted.
+
+    Args:
+        row: The normalized row.
+        fields: The prepared mapping.
+
+    Returns:
+        A new row, and the number of values that could not be coerced to the type of their column.
     """
     out, loose = _apart(row, fields)
     left: Row = {}
@@ -121,7 +137,7 @@ def map_custom_fields(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row
                 loose.append((key, value))
             else:
                 coercion_failures += put(value, out)
-    elif nested is not None and nested != []:  # PHP writes an empty object as an empty list.
+    elif nested is not None and nested != []:  # PHP encodes an empty object as an empty list.
         coercion_failures += 1
         left[NESTED] = nested
     if loose:
@@ -132,7 +148,7 @@ def map_custom_fields(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row
 
 
 def _apart(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row, list[tuple[str, Any]]]:
-    """Part a row's own columns from the custom fields that lie flat among them."""
+    """Separate the built-in columns of a row from its flat custom fields (API v1)."""
     places, loose = fields.places, []
     own: Row = {}
     for key, value in row.items():
@@ -147,8 +163,9 @@ def _apart(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row, list[tupl
 
 
 def _put_loose(loose: list[tuple[str, Any]], fields: CustomFields, out: Row, left: Row) -> int:
-    """Put values with keys that may be parts or unknown, whole fields first; one whose column is
-    filled already stays under its key.
+    """Store values whose keys can be parts or unknown fields, whole fields first.
+
+    A value whose column is already filled is kept in `left` under its key.
     """
     coercion_failures = 0
     for key, value in sorted(loose, key=lambda item: item[0] not in fields.values):
@@ -170,9 +187,16 @@ def _free(key: str, row: Mapping[str, Any]) -> str:
 
 
 def flow_field(field_key: str, value: Any, fields: CustomFields) -> tuple[str, str | None]:
-    """A field change's field and value as a person reads them: labels for keys and option ids.
+    """Return the readable field name and value of a field change.
 
-    A built-in field is called by its key.
+    Args:
+        field_key: Pipedrive's key of the field.
+        value: The old or new value.
+        fields: The prepared mapping of the entity's custom fields.
+
+    Returns:
+        The label of the field (the key for a built-in field), and the value as text with labels
+        instead of option ids.
     """
     place = fields.places.get(field_key)
     if place is None:

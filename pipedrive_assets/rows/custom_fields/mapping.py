@@ -1,7 +1,6 @@
-"""The memory of custom fields: the table `custom_fields_mapping`.
+"""The table `custom_fields_mapping`: column names and history of custom fields.
 
-It outlives what Pipedrive forgets: names of columns, first labels, fields and options that are
-gone.
+It keeps what Pipedrive does not: column names, first labels, and removed fields and options.
 """
 
 import json
@@ -19,45 +18,52 @@ from pipedrive_assets.windows import parse_stamp, stamp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingRow:
-    """One custom field, as it is and as it was."""
+    """A custom field and its history.
+
+    Attributes:
+        endpoint: The entity of the field, e.g. `deal`; leads use the fields of deals.
+        hash_string: Pipedrive's key of the field.
+        name: The current label.
+        normalized_name: The column name, which never changes.
+        field_type: The current type in Pipedrive.
+        column_type: The type that the columns were created for; it never changes.
+        options: The latest label of each option by id, including removed options.
+        options_gone: When each removed option was first missing (UTC), by id.
+        first_name: The label when the column was named.
+        first_seen_at: When the field was first seen (UTC).
+        renamed_at: When a new label was last seen (UTC); None if the label has not changed.
+        gone_at: When the field was first missing (UTC); None if it exists.
+    """
 
     endpoint: str
-    """The entity whose field it is, such as `deal`; leads have the deals' fields."""
-
     hash_string: str
     name: str
-    """The label as last seen."""
-
     normalized_name: str
-    """Its column; given once and kept for ever."""
-
     field_type: str
-    """The type as last seen."""
-
     column_type: str
-    """The type that its columns were made for; they stay when the type changes."""
-
     options: Mapping[str, str] = field(default_factory=dict)
-    """The label last seen of each option, by id; of options that are gone too."""
-
     options_gone: Mapping[str, str] = field(default_factory=dict)
-    """Since when an option is gone, by id."""
-
     first_name: str
     first_seen_at: datetime
     renamed_at: datetime | None = None
     gone_at: datetime | None = None
-    """Since when the field is no longer defined."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column and list that is this field's."""
+        """All columns and lists of the field."""
         return layout_of(self.column_type).names(self.normalized_name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelChange:
-    """An option whose label in rows already loaded is out of date."""
+    """An option whose label has changed, so that loaded rows are out of date.
+
+    Attributes:
+        row: The field.
+        option_id: Id of the option.
+        before: The label in the loaded rows.
+        after: The current label.
+    """
 
     row: MappingRow
     option_id: str
@@ -65,7 +71,7 @@ class LabelChange:
     after: str
 
 
-def update_mapping(  # noqa: PLR0913 -- everything it depends on is an argument
+def update_mapping(  # noqa: PLR0913 -- a pure function, all inputs are arguments
     known: Iterable[MappingRow],
     defined: Iterable[FieldDefinition],
     built_in: AbstractSet[str],
@@ -74,10 +80,19 @@ def update_mapping(  # noqa: PLR0913 -- everything it depends on is an argument
     endpoint: str,
     normalize: Normalize,
 ) -> list[MappingRow]:
-    """Bring an entity's mapping up to date with a complete list of its fields.
+    """Update an entity's mapping from a complete list of its field definitions.
 
-    `built_in` are the columns and lists of every table that has these fields: for deals' fields
-    those of deals and of leads.
+    Args:
+        known: The stored mapping.
+        defined: All current definitions of the entity.
+        built_in: Built-in columns and lists of all tables with these fields; for the fields of
+            deals these are deals and leads.
+        now: The current time (UTC).
+        endpoint: The entity of the fields, e.g. `deal`.
+        normalize: Turns a label into a column name.
+
+    Returns:
+        The new mapping, sorted by key, including removed fields.
     """
     defined, memory = list(defined), {row.hash_string: row for row in known}
     live = _live(defined, built_in)
@@ -93,9 +108,15 @@ def update_mapping(  # noqa: PLR0913 -- everything it depends on is an argument
 
 
 def label_changes(before: Iterable[MappingRow], after: Iterable[MappingRow]) -> list[LabelChange]:
-    """Which labels changed for the rows loaded under `before`.
+    """List the labels that are out of date in the rows loaded with the mapping `before`.
 
-    An option that `before` did not know stands in those rows as its id.
+    Args:
+        before: The mapping with which the rows were loaded. Rows have the id of an option that is
+            not in it.
+        after: The current mapping.
+
+    Returns:
+        The changed labels.
     """
     then = {row.hash_string: row.options for row in before}
     return [
@@ -110,7 +131,7 @@ def label_changes(before: Iterable[MappingRow], after: Iterable[MappingRow]) -> 
 def _live(
     defined: Iterable[FieldDefinition], built_in: AbstractSet[str]
 ) -> dict[str, FieldDefinition]:
-    """The custom fields that exist, by code; of two with one code the same one, in any order."""
+    """Return the existing custom fields by code; duplicates are resolved independent of order."""
     found = [
         each
         for each in defined
@@ -122,7 +143,7 @@ def _live(
 
 
 def _built_in(defined: Iterable[FieldDefinition], built_in: AbstractSet[str]) -> Iterator[str]:
-    """Built-in columns, also those that only the definitions know."""
+    """Yield the names of built-in columns, including those that are only in the definitions."""
     yield from reserved_by(built_in)
     for each in defined:
         if not each.is_custom:
@@ -161,7 +182,7 @@ def _updated(row: MappingRow, defined: FieldDefinition | None, now: datetime) ->
 def _options(
     row: MappingRow, defined: FieldDefinition, now: datetime
 ) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """The options ever seen, and since when those are gone that are no longer listed."""
+    """Return all options ever seen, and when each removed option was first missing."""
     if defined.options is None:
         return row.options, row.options_gone
     listed = dict(sorted(defined.options))
@@ -174,7 +195,7 @@ def _options(
 
 
 def mapping_record(row: MappingRow) -> dict[str, Any]:
-    """The row as it is stored; its key is `endpoint` and `hash_string`."""
+    """Return the row as it is stored; its key is `endpoint` and `hash_string`."""
     return {name: getattr(row, name) for name in MAPPING_COLUMNS}
 
 
@@ -192,7 +213,7 @@ MAPPING_COLUMNS = {
     "options_gone": "json",
     "column_type": "text",
 }
-"""dlt's type of each column: the ancestor's six, then the history."""
+"""dlt's data type of each column: the six of dlt's verified source first, then the history."""
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "text": lambda value: value,
@@ -202,6 +223,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 
 
 def parse_mapping_record(record: Mapping[str, Any]) -> MappingRow:
-    """Read a stored row back; JSON and times may come as text."""
+    """Parse a stored row; JSON and times can be text."""
     values = {name: _READERS[kind](record.get(name)) for name, kind in MAPPING_COLUMNS.items()}
     return MappingRow(**values)

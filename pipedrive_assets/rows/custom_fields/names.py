@@ -1,8 +1,8 @@
-"""Names of custom fields' columns: given once, never shared.
+"""Unique column names for custom fields.
 
-A name is the label as dlt would write it. Where that is taken, digits of the field's hash follow,
-as many as it needs. Fields are named in an order of their own, shorter names first and then by
-hash, so that the order in which Pipedrive lists them makes no difference.
+A name is the normalized label. If it is taken, as many digits of the field's hash are appended as
+needed. Fields are named in a fixed order (by length of the name, then by hash), so the names do not
+depend on the order in which Pipedrive lists the fields.
 """
 
 import re
@@ -15,26 +15,26 @@ from pipedrive_assets.rows.custom_fields.definitions import FieldDefinition
 from pipedrive_assets.rows.custom_fields.layouts import layout_of
 
 Normalize = Callable[[str], str]
-"""dlt's naming of one identifier, without a limit of length: names must not depend on where the
-rows go.
+"""Normalizes an identifier like dlt, without a length limit, so that names do not depend on the
+destination.
 """
 
 NAME_LENGTH: Final = 40
-"""PostgreSQL takes 63 characters: 23 are left for suffixes, and in names of child tables for
-`organizations__` before and `_labels` after.
+"""Maximum length of a name. PostgreSQL allows 63 characters; 23 are left for suffixes, and for
+`organizations__` and `_labels` in names of child tables.
 """
 
 HASH_DIGITS = (6, 8, 12, 16, 24)
-"""How much of the hash a name takes, at first and when that is taken too."""
+"""Numbers of hash digits to append, tried in this order."""
 
 RESERVED = frozenset(
     {"custom_fields", "_row_hash", "_deleted_at", "_deleted_reason", "rowid"}
     | {"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"}
 )
-"""Columns that every table has: ours, DuckDB's, PostgreSQL's."""
+"""Columns that exist in every table: of this project, DuckDB and PostgreSQL."""
 
 NAMELESS = "field"
-"""Goes before the hash when nothing of a label is left, as of an emoji."""
+"""Prefix of the hash if the normalized label is empty, for example for an emoji."""
 
 _DLT_PREFIX = "_dlt"
 _underscores = re.compile("__+")
@@ -45,7 +45,16 @@ _is_hash = re.compile("[0-9a-f]{40}").fullmatch
 def give_names(
     fields: Iterable[FieldDefinition], taken: Iterable[str], normalize: Normalize
 ) -> dict[str, str]:
-    """Name fields, by code; none of their columns is one that is taken or another's."""
+    """Assign a column name to each field, so that no two columns have the same name.
+
+    Args:
+        fields: The fields without a name.
+        taken: Names of existing columns.
+        normalize: Turns a label into a column name.
+
+    Returns:
+        The column name of each field, by code.
+    """
     occupied = {_folded(name) for name in taken} | RESERVED
     stems = {field.code: (_stem(field.name, normalize), field.type) for field in fields}
     names = {}
@@ -61,7 +70,7 @@ def give_names(
 
 
 def reserved_by(built_in: Iterable[str]) -> Iterator[str]:
-    """The names that built-in columns take: of `address__country` the object's too."""
+    """Yield the names used by built-in columns; for `address__country` also `address`."""
     for name in built_in:
         yield name
         yield name.partition("__")[0]
@@ -73,21 +82,21 @@ def _order(item: tuple[str, tuple[str, str]]) -> tuple[int, str, str]:
 
 
 def _stem(label: str, normalize: Normalize) -> str:
-    """The label as a name; empty where nothing of it is left."""
+    """Return the normalized label; empty if it has no letters or digits."""
     if not _has_letters(label):
         return ""
     try:
         name = normalize(label)
-    except ValueError:  # what the naming cannot take, it cannot name
+    except ValueError:  # the label cannot be normalized
         return ""
     name = _underscores.sub("_", name)
-    # What begins so is dlt's own to dlt, and left out where it lists columns.
+    # dlt treats columns with its prefix as internal and omits them from lists of columns.
     name = f"x{name}" if name.startswith(_DLT_PREFIX) else name
     return name[:NAME_LENGTH].rstrip("_")
 
 
 def _candidates(stem: str, code: str) -> Iterator[str]:
-    """The names a field may have, best first; without end."""
+    """Yield possible names of a field in order of preference, without end."""
     digits = code if _is_hash(code) else _digest(code)
     if stem:
         yield stem
@@ -107,5 +116,5 @@ def _digest(code: str) -> str:
 
 
 def _folded(name: str) -> str:
-    """DuckDB and others take names that differ in case for one."""
+    """Return the name in lower case, because DuckDB ignores the case of names."""
     return name.lower()

@@ -1,8 +1,8 @@
-"""Values of custom fields put into their columns.
+"""Store values of custom fields in their columns.
 
-Each function here makes, for one field, the function that puts a value into a row and returns how
-many values did not fit. What does not fit is kept: in a text column as JSON, else beside the
-column as text. Null never gets here.
+Each public function returns, for one field, a function that stores a value in a row and returns the
+number of failed coercions. A value that cannot be coerced is kept: in a text column as JSON, else
+in `<column>__v_text`. The functions are not called for null.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +25,7 @@ Put = Callable[[Any, Row], int]
 
 
 def puts_of(row: MappingRow) -> tuple[Put, dict[str, Put]]:
-    """How a field's value is put, and each part that API v1 sends under a key of its own."""
+    """Return the function for a field's value, and one for each part with its own key in API v1."""
     layout, name = layout_of(row.column_type), row.normalized_name
     fit = FITS[layout.column]
     if layout.form == "link":
@@ -43,7 +43,7 @@ def _parts(name: str, layout: Layout) -> dict[str, Put]:
 
 
 def plain(column: str, fit: Coercer) -> Put:
-    """A value in a single column."""
+    """Return the function for a value with a single column."""
 
     def put(value: Any, out: Row) -> int:
         if fit is coerce_text and type(value) is str:
@@ -61,9 +61,18 @@ def plain(column: str, fit: Coercer) -> Put:
 
 
 def composite(column: str, fit: Coercer, parts: Mapping[str, Put]) -> Put:
-    """A value in parts, the main one called `value`; v1 sends the main one alone.
+    """Return the function for a value with parts; the main part is `value`.
 
-    An object with parts that have no column is kept whole beside them.
+    API v1 sends the main part only. If an object has parts without a column, the whole object is
+    also kept in `<column>__v_text`.
+
+    Args:
+        column: Column of the main part.
+        fit: Coercion of the main part.
+        parts: Functions that store the other parts.
+
+    Returns:
+        The function that stores a value.
     """
     main = plain(column, fit)
     known = {**parts, "value": main}
@@ -88,7 +97,7 @@ def composite(column: str, fit: Coercer, parts: Mapping[str, Put]) -> Put:
 
 
 def link(column: str, fit: Coercer) -> Put:
-    """Another row's id; of an object in the place of the id, nothing else is kept."""
+    """Return the function for the id of a record; of a whole record, only the id is stored."""
     main = plain(column, fit)
 
     def put(value: Any, out: Row) -> int:
@@ -105,7 +114,7 @@ def link(column: str, fit: Coercer) -> Put:
 
 
 def choice(column: str, labels: Mapping[str, str]) -> Put:
-    """One option: its label, and its id beside it."""
+    """Return the function for a single option: its label, and its id in `<column>_id`."""
     ids = f"{column}_id"
 
     def put(value: Any, out: Row) -> int:
@@ -123,7 +132,7 @@ def choice(column: str, labels: Mapping[str, str]) -> Put:
 
 
 def choices(column: str, labels: Mapping[str, str]) -> Put:
-    """Any number of options: their labels, their ids, and both for the child table."""
+    """Return the function for a list of options: labels, ids, and rows of the child table."""
     ids, rows = f"{column}_ids", f"{column}_labels"
 
     def put(value: Any, out: Row) -> int:
@@ -141,14 +150,14 @@ def choices(column: str, labels: Mapping[str, str]) -> Put:
 
 
 def labels_in(value: Any, labels: Mapping[str, str]) -> list[str]:
-    """The labels of the options in a value."""
+    """Return the labels of the options in a value."""
     return [label for _, label, _ in _chosen(value, labels)]
 
 
 def _chosen(value: Any, labels: Mapping[str, str]) -> Iterator[tuple[Any, str, bool]]:
-    """Id and label of each option in a value, and whether the id is one.
+    """Yield id and label of each option in a value, and whether the id is an integer.
 
-    A label that came with the value is at least as new as the one we know.
+    A label that is part of the value is preferred, because the known label can be older.
     """
     for item in _items(value):
         given, label = item, None
@@ -167,7 +176,7 @@ def _chosen(value: Any, labels: Mapping[str, str]) -> Iterator[tuple[Any, str, b
 
 
 def _items(value: Any) -> list[Any]:
-    """The options in a value; v1 writes their ids with commas between."""
+    """Return the options in a value; API v1 sends their ids separated by commas."""
     if type(value) is list:
         return [item for item in value if item is not None]
     if type(value) is not str or value.isdecimal():
@@ -178,7 +187,7 @@ def _items(value: Any) -> list[Any]:
 
 
 def _keep_strange(column: str, value: Any, out: Row) -> bool:
-    """Keep a value whole whose options say more than id and label."""
+    """Keep the whole value in `__v_text` if its options have more keys than id and label."""
     items = value if type(value) is list else [value]
     if any(type(item) is dict and item.keys() - OPTION_KEYS for item in items):
         out[column + COERCION_FAILED_SUFFIX] = as_text(value)
