@@ -1,4 +1,4 @@
-"""The account: api token, rights of its user, limits, the day's tokens, Pipedrive's clock."""
+"""Checks of the account: API token, rights of its user, rate limit, token budget, and clock."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,16 +8,23 @@ from pipedrive_assets.api.verdict import BURST_SECONDS, ApiReply
 from pipedrive_assets.doctor.finding import Finding, ok, warn
 
 SKEW_SECONDS = 60
-"""How far two clocks may be apart before it is worth a word."""
+"""How far the local clock may differ from Pipedrive's without a warning, in seconds."""
 
 SCARCE_SHARE = 0.1
 BURST_LIMIT, BURST_LEFT = "x-ratelimit-limit", "x-ratelimit-remaining"
 
 
 def check_user(me: dict[str, Any]) -> Iterator[Finding]:
-    """Whose api token it is, and whether that user sees everything (`v1/users/me`)."""
+    """Report whose API token it is, and whether this user may see every row.
+
+    Args:
+        me: Pipedrive's reply to `v1/users/me`.
+
+    Yields:
+        One finding on the account and one on the user's rights.
+    """
     company = f"{me.get('company_name')} ({me.get('company_domain')}, {me.get('company_id')})"
-    yield ok("account", f"the api token is that of {me.get('name')} at {company}")
+    yield ok("account", f"the API token belongs to {me.get('name')} at {company}")
     access = me.get("access")
     grants = access if isinstance(access, list) else []
     if any(_is_global_admin(one) for one in grants):
@@ -25,8 +32,8 @@ def check_user(me: dict[str, Any]) -> Iterator[Finding]:
     else:
         yield warn(
             "rights",
-            "This user is no global admin: each list shows only what the user may see.",
-            "Use the api token of a global admin, or take it that rows of others are missing.",
+            "This user is not a global admin: Pipedrive returns only rows that the user may see.",
+            "Use the API token of a global admin, unless you want to load only these rows.",
         )
 
 
@@ -35,13 +42,20 @@ def _is_global_admin(grant: object) -> bool:
 
 
 def check_limits(reply: ApiReply) -> Iterator[Finding]:
-    """What the headers of a reply tell of the burst limit and the day's tokens."""
+    """Report the burst limit and the daily token budget from the headers of a reply.
+
+    Args:
+        reply: A reply of Pipedrive.
+
+    Yields:
+        One finding on the burst limit and one on the token budget.
+    """
     burst, left = reply.number(BURST_LIMIT), reply.number(BURST_LEFT)
     if burst is None:
         yield warn(
             "limits",
-            "Pipedrive does not tell its burst limit.",
-            "Nothing to do: runs keep to 20 requests in 2 seconds, the smallest plan's limit.",
+            "Pipedrive does not return its burst limit.",
+            "Nothing to do: runs send at most 20 requests in 2 seconds, the smallest plan's limit.",
         )
     else:
         others = f", {left:.0f} of them free now" if left is not None else ""
@@ -53,20 +67,35 @@ def _budget(limit: int | None, left: int | None) -> Finding:
     if limit is None or left is None:
         return warn(
             "budget",
-            "Pipedrive does not tell how many API tokens are left today.",
+            "Pipedrive does not return how much of the daily token budget is left.",
             "See Pipedrive > Company settings > API usage.",
         )
-    text = f"{left:,} of {limit:,} API tokens are left today"
+    text = f"{left:,} tokens of the daily token budget of {limit:,} are left"
     if left < limit * SCARCE_SHARE:
-        remedy = "Find out which program spends them, or wait for the reset; loads continue then."
+        remedy = (
+            "Loads stop when the budget is used up and continue after the daily reset. Check "
+            "which other programs use the API."
+        )
         return warn("budget", f"Only {text}.", remedy)
     return ok("budget", text)
 
 
 def check_clock(reply: ApiReply, now: datetime) -> Finding:
-    """How far this machine's clock is from Pipedrive's."""
+    """Compare this machine's clock with Pipedrive's.
+
+    Args:
+        reply: A reply of Pipedrive, with its date.
+        now: When the reply arrived by this machine's clock, UTC.
+
+    Returns:
+        A warning if the clocks differ by more than a minute or the reply has no date.
+    """
     if reply.date is None:
-        return warn("clock", "Pipedrive's reply has no date.", "Nothing to do: ours counts.")
+        return warn(
+            "clock",
+            "Pipedrive's reply has no Date header.",
+            "Nothing to do: loads use this machine's clock.",
+        )
     seconds = (now - reply.date).total_seconds()
     if abs(seconds) <= SKEW_SECONDS:
         return ok("clock", f"this machine's clock is within {SKEW_SECONDS} s of Pipedrive's")
@@ -74,5 +103,6 @@ def check_clock(reply: ApiReply, now: datetime) -> Finding:
     return warn(
         "clock",
         f"This machine's clock is {abs(seconds):,.0f} s {way} Pipedrive's.",
-        "Set it by network time; until then schedules tick early or late, but no row is lost.",
+        "Synchronize it by network time (NTP). Until then schedules start early or late; no row "
+        "is lost.",
     )

@@ -1,4 +1,4 @@
-"""The examination: all checks in the order in which a run would stumble over them."""
+"""Runs all checks, in the order in which a load would run into the problems."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -25,9 +25,17 @@ def examine(
     connecting: Callable[[Settings], Connection] = connect,
     now: Callable[[], datetime] = utc_now,
 ) -> Iterator[Finding]:
-    """Findings as they come in; `probing` asks each selected table for one row.
+    """Run all checks. Nothing is written, neither to Pipedrive nor to the warehouse.
 
-    Nothing is written, to Pipedrive or here. Raises nothing of ours: errors are findings.
+    Args:
+        environ: The environment variables.
+        root: The folder where settings files are looked up.
+        probing: Whether to request one row of each selected table, which uses tokens.
+        connecting: Connects to Pipedrive or the sandbox.
+        now: Returns the current time, UTC.
+
+    Yields:
+        The findings, as soon as they are known. A `PipedriveError` becomes a finding.
     """
     lines, settings = check_settings(environ, root)
     yield from lines
@@ -82,5 +90,5 @@ def _check_holder(settings: Settings, company: int, *, is_sandbox: bool) -> Iter
 def _tables(connection: Connection, settings: Settings) -> Iterator[Finding]:
     calls = probes(settings.entities)
     what = f"{len(calls)} requests, {cost(calls):,} tokens"
-    yield ok("rights", f"asking each selected table for one row ({what}; --quick leaves it out)")
+    yield ok("rights", f"requesting one row of each selected table ({what}; skip with --quick)")
     yield from check_rights(connection.client, calls)

@@ -1,4 +1,4 @@
-"""Rights: each table is asked for one row, to see what Pipedrive refuses this user."""
+"""Requests one row of each table to find out what Pipedrive refuses this user."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,29 +22,34 @@ from pipedrive_assets.registry import BY_NAME, Endpoint, Entity
 
 TOPIC = "rights"
 OF_ALL = (AuthenticationError, Blocked, BudgetExhausted, TooManyRequests)
-"""What concerns the whole account: nothing further is asked."""
+"""Errors that concern the whole account: no further table is requested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """One call that shows whether a table can be read; some need the id of another table's row."""
+    """One request that shows whether a list of a table can be read.
+
+    Attributes:
+        entity: The table.
+        endpoint: The list to request.
+    """
 
     entity: Entity
     endpoint: Endpoint
 
     @property
     def is_extra(self) -> bool:
-        """Whether the table has another list before it."""
+        """Whether this is an additional list of the table, not its main one."""
         return self.endpoint.path != self.entity.path
 
     @property
     def owner(self) -> str | None:
-        """The table whose row it needs."""
+        """The table of which the request needs a row's id; None if it needs none."""
         return self.entity.parent or self.entity.list_per
 
 
 def probes(entities: Sequence[Entity]) -> list[Probe]:
-    """The calls to make, first those whose rows the others are asked for."""
+    """Return the requests to make. Tables whose ids other requests need come first."""
     parents = [BY_NAME[owner] for entity in entities if (owner := entity.parent or entity.list_per)]
     found: dict[str, Probe] = {}
     for entity in (*parents, *entities):
@@ -54,12 +59,21 @@ def probes(entities: Sequence[Entity]) -> list[Probe]:
 
 
 def cost(probes: Iterable[Probe]) -> int:
-    """Tokens that the calls take."""
+    """Return the token cost of the requests."""
     return sum(probe.endpoint.tokens_per_page for probe in probes)
 
 
 def check_rights(client: Client, probes: Sequence[Probe]) -> Iterator[Finding]:
-    """Make the calls; one line for all that is readable, one for each that is not."""
+    """Make the requests.
+
+    Args:
+        client: The HTTP client.
+        probes: The requests, in the order of `probes()`.
+
+    Yields:
+        One finding per refused table, one for all readable tables, and one per parent table
+        without a row, whose child tables were not requested.
+    """
     readable: list[str] = []
     ids: dict[str | None, object] = {None: None}
     unseen: dict[str, None] = {}
@@ -83,13 +97,15 @@ def check_rights(client: Client, probes: Sequence[Probe]) -> Iterator[Finding]:
     if readable:
         yield ok(TOPIC, f"readable: {', '.join(dict.fromkeys(readable))}")
     for name in unseen:
-        yield ok(TOPIC, f"no row of {name} to be seen; what belongs to them was not asked for")
+        yield ok(
+            TOPIC, f"Pipedrive returns no row of {name}, so their child tables were not checked"
+        )
 
 
 def _first_row(
     client: Client, probe: Probe, parent: object, omitted: Names = ()
 ) -> tuple[Mapping[str, object] | None, Names]:
-    """The first row, asked for with the parameters of a load; and the fields that are refused."""
+    """Return the first row of a table and its refused fields, using the parameters of a load."""
     entity, endpoint = probe.entity.without_fields(omitted), probe.endpoint
     name = entity.bulk or entity.parent_param
     named = ((name, str(parent)),) if name else ()
@@ -112,34 +128,35 @@ def _without_fields(probe: Probe, names: Names) -> Finding:
     return warn(
         TOPIC,
         f"{probe.entity.name}: Pipedrive refuses include_fields of /{probe.endpoint.path} with "
-        f"{', '.join(names)}; loads leave these columns out.",
-        "Columns loaded earlier keep their values. Nothing to do: each run asks for them again.",
+        f"{', '.join(names)}. Loads omit these columns.",
+        "Nothing to do: each run requests them again. Values loaded earlier are kept.",
     )
 
 
 def _refused(probe: Probe, error: PipedriveError) -> Finding:
     name = probe.entity.name
     if isinstance(error, Refused | BadRequest) and probe.is_extra:
-        said = error.quote or f"status {error.status}"
+        quote = error.quote or f"status {error.status}"
         return warn(
             TOPIC,
-            f"{name}: Pipedrive refuses /{probe.endpoint.path} («{said}»); loads go on without it.",
-            "Rows that only this list returns are not loaded, and no row is marked as deleted by "
-            "reconcile, until Pipedrive answers it.",
+            f"{name}: Pipedrive refuses /{probe.endpoint.path} («{quote}»). Loads continue without "
+            "this list.",
+            "Until Pipedrive returns the list, its rows are not loaded, and reconcile does not mark "
+            "rows of the table as deleted.",
         )
     if isinstance(error, Refused) and probe.entity.rights_vary and skips(probe.entity, error):
-        said = error.quote or f"status {error.status}"
+        quote = error.quote or f"status {error.status}"
         return warn(
             TOPIC,
-            f"{name}: Pipedrive refuses /{probe.endpoint.path} to this user («{said}»); loads skip "
-            "the table, and views show ids where its names would be.",
-            f"The API token of a global admin would add: {probe.entity.description}",
+            f"{name}: Pipedrive refuses /{probe.endpoint.path} for this user («{quote}»). Loads "
+            "skip the table, and views show ids instead of its names.",
+            f"Use the API token of a global admin to load it: {probe.entity.description}",
         )
     if isinstance(error, Refused) and probe.entity.feature_gated:
-        said = error.quote or f"status {error.status}"
+        quote = error.quote or f"status {error.status}"
         return warn(
             TOPIC,
-            f"{name}: Pipedrive refuses /{probe.endpoint.path} («{said}»); loads skip the table.",
-            f"Switch the feature on in Pipedrive, or leave it out: PIPEDRIVE_TABLES=…,-{name}",
+            f"{name}: Pipedrive refuses /{probe.endpoint.path} («{quote}»). Loads skip the table.",
+            f"Enable the feature in Pipedrive, or deselect the table: PIPEDRIVE_TABLES=…,-{name}",
         )
     return fail(TOPIC, f"{name}: {type(error).__name__}: {error}", "", error.exit_code)

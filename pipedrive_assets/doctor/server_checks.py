@@ -1,6 +1,4 @@
-"""A warehouse on a server: whether it answers, whether tables may be made there, whose data it
-has.
-"""
+"""Checks of a warehouse on a server: connection, rights, and whose data it has."""
 
 import contextlib
 import tempfile
@@ -17,7 +15,14 @@ from pipedrive_assets.warehouse.ledger import account_of
 
 
 def check_server(settings: Settings) -> Iterator[Finding]:
-    """The server and what its user may do; changes nothing."""
+    """Check that the server can be reached and that its user may create tables.
+
+    Args:
+        settings: The settings, with a server as the destination.
+
+    Yields:
+        One finding on the server and one on the disk space for working files.
+    """
     try:
         with contextlib.closing(warehouse_of(settings)) as warehouse:
             yield _looked_at(warehouse)
@@ -31,18 +36,27 @@ def _looked_at(warehouse: Warehouse) -> Finding:
     with warehouse.readonly_client() as sql:
         if not may_make_tables(sql, exists=exists):
             place = f"the schema {sql.dataset_name}" if exists else "the database"
-            text = f"The user of {warehouse.backend} may not make tables there."
-            return fail(TOPIC, text, f"GRANT it CREATE on {place}.")
+            text = f"The user of {warehouse.backend} may not create tables there."
+            return fail(TOPIC, text, f"GRANT CREATE on {place} to this user.")
     if exists:
         return ok(TOPIC, f"{warehouse} can be reached and written")
-    return ok(TOPIC, f"{warehouse} can be reached; the first load makes the dataset")
+    return ok(TOPIC, f"{warehouse} can be reached; the first load creates the dataset")
 
 
 def check_server_holder(
     settings: Settings, company_id: int, *, is_sandbox: bool
 ) -> Iterator[Finding]:
-    """Whether the warehouse belongs to the account of the api token."""
-    with contextlib.suppress(PipedriveError):  # said already
+    """Check that the warehouse has no data of another account.
+
+    Args:
+        settings: The settings, with a server as the destination.
+        company_id: Pipedrive's id of the account that the API token belongs to.
+        is_sandbox: Whether the account is the sandbox.
+
+    Yields:
+        A finding, unless the warehouse is empty or cannot be reached.
+    """
+    with contextlib.suppress(PipedriveError):  # check_server has reported it
         holder = _holder_of(settings)
         if holder:
             yield judge_holder(holder, company_id, is_sandbox=is_sandbox)

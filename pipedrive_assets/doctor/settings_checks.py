@@ -1,4 +1,4 @@
-"""Checks of the settings: the value of each, where it was found, and whether it is usable."""
+"""Checks of the settings: the value of each, its source, and whether it is valid."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -13,7 +13,15 @@ TOPIC = "settings"
 
 
 def check_settings(environ: Mapping[str, str], root: Path) -> tuple[list[Finding], Settings | None]:
-    """Return a line per setting, and the settings if they can be used."""
+    """Check all settings.
+
+    Args:
+        environ: The environment variables.
+        root: The folder where settings files are looked up.
+
+    Returns:
+        A finding per setting and per unknown name, and the settings; None if they are invalid.
+    """
     settings, wrong = None, {}
     try:
         found = files.found_in(environ, root)
@@ -26,7 +34,7 @@ def check_settings(environ: Mapping[str, str], root: Path) -> tuple[list[Finding
     lines += _unknown(found)
     try:
         if settings and settings.uses_sandbox:
-            lines.append(ok(TOPIC, "no API token, so the sandbox's invented company is loaded"))
+            lines.append(ok(TOPIC, "no API token is set, so loads use invented sandbox data"))
     except MissingTokenError as error:
         return [*lines, of_error(TOPIC, error)], None
     return lines, settings

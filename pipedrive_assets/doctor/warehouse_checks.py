@@ -1,4 +1,4 @@
-"""The warehouse: whether it can be written, who holds it, whose data it has, room on its disk."""
+"""Checks of a warehouse file: write access, locks, whose data it has, and disk space."""
 
 import contextlib
 import os
@@ -17,11 +17,11 @@ from pipedrive_assets.warehouse.duckdb.file_lock import translate_error
 
 TOPIC = "warehouse"
 SCARCE_BYTES, NO_BYTES = 1 << 30, 100 << 20
-"""Free space below which to warn, and below which a load is likely to fail."""
+"""Free disk space in bytes below which to warn, and below which a load is likely to fail."""
 
 
 class Usage(NamedTuple):
-    """A disk's space in bytes."""
+    """The size and usage of a disk, in bytes."""
 
     total: int
     used: int
@@ -29,7 +29,7 @@ class Usage(NamedTuple):
 
 
 class Holder(NamedTuple):
-    """Whose data a warehouse has."""
+    """The account whose data a warehouse has."""
 
     company_id: int
     company_name: str
@@ -42,18 +42,28 @@ def check_warehouse(
     writable: Callable[[Path], bool] = lambda path: os.access(path, os.W_OK),
     usage: Callable[[Path], Usage] = lambda path: Usage(*shutil.disk_usage(path)),
 ) -> Iterator[Finding]:
-    """The file and its disk; asks for nothing and changes nothing."""
+    """Check a warehouse file and its disk, without waiting for locks or changing anything.
+
+    Args:
+        path: The file, which may not exist yet.
+        writable: Returns whether this user may write a path.
+        usage: Returns the usage of the disk that has a path.
+
+    Yields:
+        One finding on the file and one on each disk.
+    """
     folder = next(parent for parent in path.parents if parent.exists())
     if path.is_dir():
         yield fail(TOPIC, f"{path} is a folder.", "Set PIPEDRIVE_WAREHOUSE to a file in it.")
     elif not folder.is_dir():
         remedy = "Set PIPEDRIVE_WAREHOUSE to a path in a folder."
-        yield fail(TOPIC, f"{folder} is no folder.", remedy)
+        yield fail(TOPIC, f"{folder} is not a folder.", remedy)
     elif not writable(path if path.exists() else folder) or not writable(folder):
-        text = f"{path} or its folder may not be written by this user."
-        yield fail(TOPIC, text, "Correct the rights, or set PIPEDRIVE_WAREHOUSE elsewhere.")
+        text = f"This user may not write {path} or its folder."
+        remedy = "Change the permissions, or set PIPEDRIVE_WAREHOUSE to another path."
+        yield fail(TOPIC, text, remedy)
     elif not path.exists():
-        yield ok(TOPIC, f"{path} does not exist yet; the first load makes it")
+        yield ok(TOPIC, f"{path} does not exist yet; the first load creates it")
     else:
         yield from _opened(path)
     yield check_room(folder, "warehouse", usage)
@@ -64,8 +74,8 @@ def _opened(path: Path) -> Iterator[Finding]:
     if holder := _held_by(path):
         yield warn(
             TOPIC,
-            f"{path} is held by another run ({holder}).",
-            "Wait for it, or start yours all the same: it waits its turn.",
+            f"{path} is locked by another run ({holder}).",
+            "You can start a run now: it waits until the other run releases the file.",
         )
         return
     try:
@@ -76,7 +86,7 @@ def _opened(path: Path) -> Iterator[Finding]:
 
 
 def _held_by(path: Path) -> str:
-    """Who holds the lock of a warehouse; empty: nobody."""
+    """Return which process holds the lock of a warehouse; empty if it is not locked."""
     lock = Path(f"{path}.lock")
     if not lock.exists():
         return ""
@@ -96,20 +106,37 @@ def check_room(
     what: str,
     usage: Callable[[Path], Usage] = lambda path: Usage(*shutil.disk_usage(path)),
 ) -> Finding:
-    """How much a disk has left."""
+    """Check the free space of a disk.
+
+    Args:
+        folder: A folder on the disk.
+        what: What the space is for.
+        usage: Returns the usage of the disk that has a path.
+
+    Returns:
+        A warning below 1 GiB, a failure below 100 MiB.
+    """
     free = usage(folder).free
     text = f"{free / (1 << 30):.1f} GiB are free for the {what} in {folder}"
     if free < NO_BYTES:
-        return fail(TOPIC, f"Only {text}.", "Free some space before the next run.")
+        return fail(TOPIC, f"Only {text}.", "Free up disk space before the next run.")
     if free < SCARCE_BYTES:
-        return warn(TOPIC, f"Only {text}.", "Free some space soon.")
+        return warn(TOPIC, f"Only {text}.", "Free up disk space soon.")
     return ok(TOPIC, text)
 
 
 def holder_of(path: Path, dataset: str) -> Holder | None:
-    """The account that a warehouse belongs to; None where it holds nothing or cannot be read.
+    """Read which account's data a warehouse file has.
 
-    Raises WarehouseError for a file that cannot be opened.
+    Args:
+        path: The file.
+        dataset: Its schema.
+
+    Returns:
+        The account; None if the file does not exist or has no data.
+
+    Raises:
+        WarehouseError: The file cannot be opened.
     """
     if not path.is_file():
         return None
@@ -128,21 +155,41 @@ def holder_of(path: Path, dataset: str) -> Holder | None:
 def check_holder(
     path: Path, dataset: str, company_id: int, *, is_sandbox: bool
 ) -> Iterator[Finding]:
-    """Whether a warehouse belongs to the account of the api token."""
+    """Check that a warehouse file has no data of another account.
+
+    Args:
+        path: The file.
+        dataset: Its schema.
+        company_id: Pipedrive's id of the account that the API token belongs to.
+        is_sandbox: Whether the account is the sandbox.
+
+    Yields:
+        A finding, unless the file is empty or cannot be opened.
+    """
     try:
         holder = holder_of(path, dataset)
     except WarehouseError:
-        return  # said already
+        return  # check_warehouse has reported it
     if holder:
         yield judge_holder(holder, company_id, is_sandbox=is_sandbox)
 
 
 def judge_holder(holder: Holder, company_id: int, *, is_sandbox: bool) -> Finding:
-    """Whether the account whose data a warehouse has is that of the api token."""
+    """Compare the account whose data a warehouse has with that of the API token.
+
+    Args:
+        holder: The account whose data the warehouse has.
+        company_id: Pipedrive's id of the account that the API token belongs to.
+        is_sandbox: Whether that account is the sandbox.
+
+    Returns:
+        A failure if they differ.
+    """
     if (holder.company_id, holder.is_sandbox) == (company_id, is_sandbox):
-        return ok(TOPIC, f"it holds the data of this account ({holder.company_name})")
+        return ok(TOPIC, f"the warehouse has the data of this account ({holder.company_name})")
     return fail(
         TOPIC,
-        f"It holds the data of {holder.company_name} ({holder.company_id}), another account.",
-        "Set PIPEDRIVE_WAREHOUSE to another file, or use the other account's api token.",
+        f"The warehouse has the data of another account, {holder.company_name} "
+        f"({holder.company_id}).",
+        "Set PIPEDRIVE_WAREHOUSE to another file, or use the API token of that account.",
     )

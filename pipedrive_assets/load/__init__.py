@@ -1,6 +1,6 @@
 """The load: decides what to read, merges rows, and records what is complete.
 
-SQL of a destination belongs in `warehouse`, calls to Pipedrive in `extract`.
+SQL that is specific to a destination belongs in `warehouse`, calls to Pipedrive in `extract`.
 """
 
 from pipedrive_assets.load.erase.purge_person import forgive_person, purge_person, recognized

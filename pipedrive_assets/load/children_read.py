@@ -1,4 +1,4 @@
-"""What a load has learned of the parents whose children it reads, and what is complete then."""
+"""Progress of a child table: which parents have been read, and up to when the table is complete."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,11 @@ from pipedrive_assets.registry import Entity
 
 @dataclass(slots=True, kw_only=True)
 class ChildrenTaken:
-    """The parents of one table's load, as far as they are read."""
+    """The parents of one child table, and the outcome of reading their children.
+
+    Attributes:
+        planned: The parents whose children this load reads.
+    """
 
     planned: Sequence[Parent] = ()
     _settled: int = 0
@@ -25,13 +29,26 @@ class ChildrenTaken:
     def read(
         self, context: Context, entity: Entity, stats: RequestStats, witness: Parent | None
     ) -> Iterator[Chunk]:
-        """Read the planned parents' children; those whose own counter is zero take no call.
+        """Read the children of all planned parents.
 
-        Parents that are only read again come last. Where a cap stops those, nothing is missing.
+        Parents whose own counter is zero need no call. Parents that are only re-checked come
+        last: if a token cap stops the re-check, the table is still complete.
+
+        Args:
+            context: The load.
+            entity: The child table.
+            stats: Counts the requests.
+            witness: A parent whose children are already loaded, which is requested as a control
+                when replies are empty; None if there is none.
+
+        Yields:
+            Chunks with the children and the parents that were read.
         """
-        spared = [parent for parent in self.planned if parent.empty]
-        if spared:
-            reads = [ChildrenRead(parent=parent, read_at=context.now) for parent in spared]
+        without_children = [parent for parent in self.planned if parent.empty]
+        if without_children:
+            reads = [
+                ChildrenRead(parent=parent, read_at=context.now) for parent in without_children
+            ]
             yield Chunk(rows=[], reads=reads)
         wanted = [parent for parent in self.planned if not parent.empty]
         if asked := [parent for parent in wanted if not parent.rechecked]:
@@ -41,35 +58,39 @@ class ChildrenTaken:
                 yield from read_children(context.client, entity, asked, stats, witness=witness)
 
     def take(self, chunk: Chunk) -> None:
-        """Note what a committed chunk says of its parents."""
+        """Record the outcome for the parents of a committed chunk."""
         self._settled += len(chunk.reads) + len(chunk.skipped) + len(chunk.doubted)
         self._unread += chunk.unread
         self._doubted += chunk.doubted
 
     @property
     def reason(self) -> str:
-        """The first refusal or failure of a parent; empty where there was none."""
+        """The first refusal or failure of a parent; empty if there was none."""
         return str(self._unread[0].error) if self._unread else ""
 
     def unread(self, *, stopped: bool) -> int:
-        """How many parents exist whose children could not be read.
+        """Count the parents whose children could not be read.
 
         Args:
-            stopped: Whether an error ended the table: parents not asked for yet count as well.
+            stopped: Whether an error ended the table. Parents that were not requested yet are
+                then counted too.
+
+        Returns:
+            The number of parents.
         """
         return len(self.planned) - self._settled if stopped else len(self._unread)
 
     def reached(self, known: datetime | None, parents: datetime | None) -> datetime | None:
-        """Up to when the table holds everything.
+        """Return the time up to which the child table is complete, in UTC.
 
         Args:
-            known: Up to when it did before this load.
-            parents: Up to when its parents' table does.
+            known: The child table's `complete_until` before this load.
+            parents: The parent table's `complete_until`.
 
         Returns:
-            `known` where a parent is unread, or has lost rows or itself for the first time. Where
-            other parents came back without children and are asked again, nothing after the
-            earliest of their changes counts.
+            `known` if a parent could not be read, or if a parent or all of its children
+            disappeared for the first time. If other parents were returned without children and
+            will be requested again, the earliest of their update times. Otherwise `parents`.
         """
         if self._unread or any(map(_is_suspicious, self._doubted)):
             return known

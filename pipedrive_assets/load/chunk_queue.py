@@ -1,4 +1,4 @@
-"""Chunks on their way from the readers' threads to the one that writes."""
+"""The bounded queue of chunks between the reader threads and the writer thread."""
 
 import threading
 from collections import deque
@@ -9,14 +9,20 @@ from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.extract.chunk import Chunk
 
 CHUNKS_AHEAD = 2
-"""Chunks that may wait for the writer in each of the two lines: what keeps memory flat."""
+"""Chunks that may wait for the writer in each of the two queues. The bound keeps memory flat."""
 
 Table = TypeVar("Table")
 
 
 @dataclass(frozen=True, slots=True)
 class Event(Generic[Table]):
-    """From a reader: a chunk, its failure, or (neither) its end."""
+    """What a reader reports: a chunk, an error, or the end of its table (neither of both).
+
+    Attributes:
+        table: The table that the reader reads.
+        chunk: The chunk that was read.
+        error: Why the reader stopped.
+    """
 
     table: Table
     chunk: Chunk | None = None
@@ -24,43 +30,58 @@ class Event(Generic[Table]):
 
 
 class ChunkQueue(Generic[Table]):
-    """Two lines, each in the order in which chunks came: one for tables that others wait for, which
-    is taken from first, and one for the rest.
+    """A bounded queue with two priorities, each first in, first out.
+
+    Tables that other tables wait for have priority: their chunks are written first.
     """
 
     def __init__(self) -> None:
-        """Both are empty."""
-        self._urgent: deque[Event[Table]] = deque()
+        self._priority: deque[Event[Table]] = deque()
         self._others: deque[Event[Table]] = deque()
         self._changed = threading.Condition()
         self._stopped = False
 
-    def put(self, event: Event[Table], *, urgent: bool) -> bool:
-        """Queue up, waiting for room; False: nobody takes any more."""
-        line = self._urgent if urgent else self._others
+    def put(self, event: Event[Table], *, priority: bool) -> bool:
+        """Add an event, waiting until its queue has room.
+
+        Args:
+            event: What the reader reports.
+            priority: Whether other tables wait for this one.
+
+        Returns:
+            False if the queue was stopped: the event was dropped and the reader should end.
+        """
+        queue = self._priority if priority else self._others
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or len(line) < CHUNKS_AHEAD)
+            self._changed.wait_for(lambda: self._stopped or len(queue) < CHUNKS_AHEAD)
             if not self._stopped:
-                line.append(event)
+                queue.append(event)
             self._changed.notify_all()
             return not self._stopped
 
     def take(self, seconds: float | None = None) -> Event[Table] | None:
-        """The next event, waiting for one; None where none came in so many seconds."""
+        """Remove and return the next event, waiting for one.
+
+        Args:
+            seconds: How long to wait; None: without limit.
+
+        Returns:
+            The event, or None if none arrived in time.
+        """
         with self._changed:
-            if not self._changed.wait_for(lambda: self._urgent or self._others, seconds):
+            if not self._changed.wait_for(lambda: self._priority or self._others, seconds):
                 return None
-            event = (self._urgent or self._others).popleft()
+            event = (self._priority or self._others).popleft()
             self._changed.notify_all()
             return event
 
     @property
     def is_empty(self) -> bool:
-        """Whether taking one would have to wait."""
-        return not (self._urgent or self._others)
+        """Whether `take` would have to wait."""
+        return not (self._priority or self._others)
 
     def stop(self) -> None:
-        """Send home whoever waits for room."""
+        """Close the queue and release readers that wait in `put`."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

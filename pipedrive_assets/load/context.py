@@ -1,4 +1,4 @@
-"""What all tables of a load share."""
+"""The objects that all tables of a load share."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,17 @@ from pipedrive_assets.warehouse.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What all tables of a load share. `now` is Pipedrive's clock when the load began."""
+    """The objects that all tables of a load share.
+
+    Attributes:
+        client: The HTTP client.
+        warehouse: Where rows are written.
+        request: What to load.
+        fields: The account's custom field definitions.
+        spending: The token budget and the token usage of this load.
+        account: The Pipedrive account.
+        now: When the load began, UTC, by Pipedrive's clock.
+    """
 
     client: Client
     warehouse: Warehouse

@@ -1,7 +1,7 @@
-"""Leads that became deals: Pipedrive no longer lists them, and their deals name them.
+"""Leads that were converted to deals. Pipedrive stops listing them; their deals refer to them.
 
-A converted lead keeps its row, with the reason `converted` and the id of its deal. Call every
-function with the file held.
+A converted lead keeps its row, with `_deleted_reason` `converted` and the id of its deal. Callers
+of this module hold the warehouse lock.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -20,21 +20,21 @@ LISTED = "_pipedrive_listed_leads"
 
 
 def mark_converted(sql: Sql, entity: Entity, moment: datetime) -> int:
-    """Mark the leads that a deal names as its source, without a call to Pipedrive.
+    """Mark the leads that are the `source_lead_id` of a deal, without a call to Pipedrive.
 
-    A window never shows that a lead is no longer listed, so the deal is the evidence, unless
-    Pipedrive listed the lead after it was converted. A lead that is already marked for another
-    reason is converted as soon as its deal is known.
+    An incremental load does not show that a lead is no longer listed, so the deal is the evidence,
+    unless Pipedrive listed the lead after its conversion. A lead that is already marked for
+    another reason becomes `converted` as soon as its deal is known.
 
     Args:
         sql: The warehouse.
-        entity: The table that was loaded; only `leads` and `deals` change anything.
-        moment: When the leads are seen converted, UTC.
+        entity: The table that was loaded; other tables than `leads` and `deals` are ignored.
+        moment: The value for `_deleted_at`, UTC.
 
     Returns:
-        How many rows of the table were marked: 0 for any table but `leads`.
+        The number of rows of `entity` that were marked; 0 for every table but `leads`.
     """
-    if entity.name not in {LEADS, DEALS} or not _can_tell(sql):
+    if entity.name not in {LEADS, DEALS} or not _has_conversion_columns(sql):
         return 0
     leads, deals = table(sql, LEADS), table(sql, DEALS)
     marked = dialect.changed_rows(
@@ -59,8 +59,17 @@ def mark_converted(sql: Sql, entity: Entity, moment: datetime) -> int:
 
 
 def became_deals(sql: Sql, entity: Entity, missing: Collection[Key]) -> set[Key]:
-    """Those of the rows that a reconciliation did not find which a deal names as its source."""
-    if entity.name != LEADS or not missing or not _can_tell(sql):
+    """Return the missing leads that were converted to deals.
+
+    Args:
+        sql: The warehouse.
+        entity: The table being reconciled; the result is empty for every table but `leads`.
+        missing: Keys of rows that the reconciliation did not find in Pipedrive's lists.
+
+    Returns:
+        The keys in `missing` that are the `source_lead_id` of a deal.
+    """
+    if entity.name != LEADS or not missing or not _has_conversion_columns(sql):
         return set()
     rows = sql.execute_sql(
         f"SELECT DISTINCT source_lead_id FROM {table(sql, DEALS)} WHERE source_lead_id IS NOT NULL"
@@ -71,17 +80,19 @@ def became_deals(sql: Sql, entity: Entity, missing: Collection[Key]) -> set[Key]
 def note_listed(
     sql: Sql, entity: Entity, rows: Iterable[Mapping[str, Any]], asked_at: datetime
 ) -> None:
-    """Remember the leads that Pipedrive lists although a deal was made of them before.
+    """Record the leads that Pipedrive still lists after their conversion to a deal.
 
-    Without it each load would mark them again, and each reconciliation take the mark off.
+    Without this record each load would mark them as converted, and each reconciliation would
+    remove the mark.
 
     Args:
         sql: The warehouse.
-        entity: The table whose rows were listed; only `leads` count.
-        rows: What the list showed.
-        asked_at: When the load began, UTC: a deal added later may be what the lead became since.
+        entity: The table whose rows were listed; other tables than `leads` are ignored.
+        rows: The listed rows.
+        asked_at: When the load began, UTC. Deals added later are ignored: the lead may have been
+            converted after it was listed.
     """
-    if entity.name != LEADS or not _can_tell(sql):
+    if entity.name != LEADS or not _has_conversion_columns(sql):
         return
     listed = table(sql, LISTED)
     for some in batches(sorted({str(row["id"]) for row in rows}), STATEMENT_ROWS):
@@ -95,8 +106,8 @@ def note_listed(
         )
 
 
-def _can_tell(sql: Sql) -> bool:
-    """Whether both tables exist, with the columns that a setting may keep out."""
+def _has_conversion_columns(sql: Sql) -> bool:
+    """Whether both tables exist, with the needed columns (PIPEDRIVE_EXCLUDE may omit them)."""
     return (
         table_exists(sql, LEADS)
         and table_exists(sql, DEALS)

@@ -1,7 +1,6 @@
-"""The warehouse's memory of custom fields: the table `custom_fields_mapping`.
+"""Stores the custom field mapping of the account in the table `custom_fields_mapping`.
 
-It is stored before any row that uses it, and labels in rows already loaded are changed before it
-is.
+The order of commits is: new option labels in loaded rows, the mapping, rows that use the mapping.
 """
 
 import json
@@ -32,21 +31,30 @@ MAPPING_TABLE = "custom_fields_mapping"
 
 
 class WarehouseMapping:
-    """A MappingStore in the warehouse."""
+    """A `MappingStore` that keeps the mapping in the warehouse."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
 
     def release(self) -> None:
-        """The file."""
+        """Release the warehouse file while the caller waits for Pipedrive."""
         self._warehouse.release()
 
     def update(self, updates: Mapping[str, Update]) -> dict[str, list[MappingRow]]:
-        """In one commit. Labels in rows already loaded are changed first: what is killed in between
-        is done again.
+        """Apply updates to the mapping and commit the changes.
+
+        Labels in rows that are already loaded are changed before the mapping is committed: if the
+        run is killed in between, the next run repeats the change.
+
+        Args:
+            updates: By Pipedrive entity, for example `deal`: a function from the stored mapping
+                to the new one.
+
+        Returns:
+            The new mapping of each entity.
         """
         mappings: dict[str, list[MappingRow]] = {}
-        news: list[MappingRow] = []
+        changed: list[MappingRow] = []
         with self._warehouse.table_lock(MAPPING_TABLE), self._warehouse.exclusive():
             with self._warehouse.sql() as sql:
                 redactor = erased_list.redactor(sql)
@@ -60,22 +68,22 @@ class WarehouseMapping:
                     for entity in entities_with(endpoint):
                         read_again(sql, entity, fresh)
                     mappings[endpoint] = rows
-                    news += [row for row in rows if row not in known]
-            if news:
-                records = [stored_record(row) for row in news]
+                    changed += [row for row in rows if row not in known]
+            if changed:
+                records = [stored_record(row) for row in changed]
                 merge.commit_rows(self._warehouse, BY_NAME[MAPPING_TABLE], records, Written())
         return mappings
 
 
 def _without_erased(row: MappingRow, redactor: Redactor | None) -> MappingRow:
-    """The row with `***` in place of an erased person in the labels of its options."""
+    """Return the row with `***` in place of names of erased persons in its option labels."""
     if redactor is None:
         return row
     return replace(row, options=redactor.redact_cell(MAPPING_TABLE, LABELS, row.options))
 
 
 def stored_mapping(sql: Sql, endpoint: str) -> list[MappingRow]:
-    """The mapping of an entity as the warehouse holds it."""
+    """Return the stored mapping of a Pipedrive entity, for example `deal`."""
     if not table_exists(sql, MAPPING_TABLE):
         return []
     names = list(columns_of(MAPPING_TABLE).columns)
@@ -94,10 +102,16 @@ def _keys(rows: Iterable[MappingRow]) -> set[str]:
 
 
 def read_again(sql: Sql, entity: Entity, fresh: Sequence[MappingRow]) -> None:
-    """Have a table read from its start where its rows hold values of fields that were unknown.
+    """Reset a table's watermark if its rows have values of fields that were unknown until now.
 
-    Pipedrive may refuse the definitions of custom fields while it returns the rows, or return none
-    by mistake. The values are then kept under `custom_fields`, and no window shows the rows again.
+    Pipedrive may refuse the custom field definitions or return none by mistake, while it returns
+    the rows. The values are then stored under `custom_fields`, and no incremental load returns
+    these rows again.
+
+    Args:
+        sql: The warehouse.
+        entity: The table.
+        fresh: The fields that were added to the mapping.
     """
     if not fresh or entity.kind is not Kind.WINDOWED or not table_exists(sql, entity.name):
         return
@@ -116,7 +130,13 @@ def read_again(sql: Sql, entity: Entity, fresh: Sequence[MappingRow]) -> None:
 
 
 def relabel(sql: Sql, entity: Entity, change: LabelChange) -> None:
-    """Put an option's new label into the rows of a table that chose it."""
+    """Update the label of a renamed option in the rows of a table.
+
+    Args:
+        sql: The warehouse.
+        entity: The table.
+        change: The custom field, the option and its new label.
+    """
     name = change.row.normalized_name
     if not table_exists(sql, entity.name) or name not in columns_in(sql, entity.name):
         return

@@ -1,6 +1,4 @@
-"""Committing: rows into one table, so that nothing newer is overwritten and nothing unchanged is
-written again.
-"""
+"""Merges rows into a table. Newer rows are not overwritten and unchanged rows are not rewritten."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,10 +32,20 @@ Key = tuple[Any, ...]
 
 @dataclass(slots=True, kw_only=True)
 class Written:
-    """What commits to one table have done so far.
+    """Row counts and timings of the commits to one table.
 
-    `loaded` rows were written: `new` ones, `updated` ones, and children that came with a sibling's
-    change. `removed` children are no longer there.
+    Attributes:
+        read: Rows read from Pipedrive.
+        loaded: Rows written: new, updated, and unchanged children whose sibling changed.
+        new: Rows that the table did not have.
+        updated: Rows whose values changed.
+        removed: Children that their parent no longer has.
+        coercion_failures: Values that did not have the type of their column.
+        marked_deleted: Rows that got a `_deleted_at`.
+        custom: The custom fields of the entity; None if it has none.
+        redaction: Removes erased persons from rows.
+        last_run: The last load by dlt.
+        watch: Seconds per phase.
     """
 
     read: int = 0
@@ -48,7 +56,6 @@ class Written:
     coercion_failures: int = 0
     marked_deleted: int = 0
     custom: FieldSet | None = None
-    """The custom fields by which its rows are resolved; None: the entity has none."""
     redaction: Redaction = field(default_factory=Redaction)
     last_run: DltRun | None = None
     watch: Stopwatch = field(default_factory=Stopwatch)
@@ -63,36 +70,39 @@ def commit_rows(  # noqa: PLR0913 - what the rows are
     *,
     complete: bool = False,
 ) -> None:
-    """Merge rows on their key; the fields that they were read without (`omitted`) stay as held.
+    """Merge rows into a table on their primary key.
 
-    Call it with the file held. A row that the table already holds unchanged is left out.
+    The caller holds the warehouse lock. Rows that the table already has unchanged are skipped.
 
     Args:
         warehouse: Where the table is.
         entity: The table's entity.
-        rows: Rows as Pipedrive sent them, in the order in which they were read.
+        rows: Rows as Pipedrive returned them, in the order in which they were read.
         written: Counts what is done.
-        omitted: The fields that the rows were read without.
-        complete: Whether the rows come from a scan over every row. It was read after everything
-            that the table holds, so its rows replace held ones whatever their `update_time`.
-            Without it, a row with an older `update_time` never replaces a newer one.
+        omitted: Fields that Pipedrive refused: the rows lack them, and the table keeps its values.
+        complete: Whether the rows come from a scan over every row. Such rows were read after
+            everything that the table has, so they replace its rows whatever their `update_time`.
+            Otherwise a row with an older `update_time` never replaces a newer one.
+
+    Raises:
+        WarehouseError: The warehouse refused the rows, or does not return them after the load.
     """
     if omitted:
         with warehouse.sql() as sql:
             rows = with_held(sql, entity, rows, omitted)
     with written.watch.lap(SHAPING):
-        shaped = [kept for row in rows if (kept := _shape(entity, row, None, written))]
-        newest = _one_perkey_of(entity, shaped, complete=complete)
+        normalized = [kept for row in rows if (kept := _normalize(entity, row, None, written))]
+        newest = _newest_by_key(entity, normalized, complete=complete)
     held = _held_rows(warehouse, entity, list(newest))
-    news = {
+    changed = {
         key: row
         for key, row in newest.items()
-        if _is_news(entity, row, held.get(key), complete=complete)
-        and (key in held or not _stays_out(row, written))
+        if _differs(entity, row, held.get(key), complete=complete)
+        and (key in held or not _is_purged(row, written))
     }
-    _load(warehouse, entity, list(news.values()), written)
-    written.updated += len(news.keys() & held.keys())
-    written.new += len(news.keys() - held.keys())
+    _load(warehouse, entity, list(changed.values()), written)
+    written.updated += len(changed.keys() & held.keys())
+    written.new += len(changed.keys() - held.keys())
 
 
 def commit_children(
@@ -102,34 +112,53 @@ def commit_children(
     parents: Sequence[int],
     written: Written,
 ) -> None:
-    """Put each parent's set of children in place of the set it had.
+    """Replace the children of each parent.
 
-    Call it with the file held.
+    The caller holds the warehouse lock. Parents whose children are unchanged are skipped.
+
+    Args:
+        warehouse: Where the table is.
+        entity: The child table's entity.
+        rows: Children as Pipedrive returned them, each with the id of its parent.
+        parents: Ids of all parents that were read, including those without children.
+        written: Counts what is done.
+
+    Raises:
+        WarehouseError: The warehouse refused the rows, or does not return them after the load.
     """
     sets: dict[int, dict[Key, Row]] = {parent: {} for parent in parents}
     with written.watch.lap(SHAPING):
         for parent, row in rows:
-            shaped = _shape(entity, row, parent, written)
-            if shaped is None or _stays_out(shaped, written):
+            normalized = _normalize(entity, row, parent, written)
+            if normalized is None or _is_purged(normalized, written):
                 continue
-            sets[parent][key_of(entity, shaped)] = shaped
+            sets[parent][key_of(entity, normalized)] = normalized
     held = _held_sets(warehouse, entity, parents)
-    prints = {
+    hashes = {
         parent: {key: row["_row_hash"] for key, row in found.items()}
         for parent, found in sets.items()
     }
-    changed = {parent: sets[parent] for parent in sets if prints[parent] != held.get(parent, {})}
-    _empty(warehouse, entity, [parent for parent, found in changed.items() if not found])
+    changed = {parent: sets[parent] for parent in sets if hashes[parent] != held.get(parent, {})}
+    childless = [parent for parent, found in changed.items() if not found]
+    _delete_children(warehouse, entity, childless)
     _load(warehouse, entity, [row for found in changed.values() for row in found.values()], written)
     for parent in changed:
-        _count(prints[parent], held.get(parent, {}), written)
+        _count_changes(hashes[parent], held.get(parent, {}), written)
 
 
 def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None:
-    """Make the table, typed and empty, where no row has made it yet, and the columns that it lacks:
-    ours, and those of custom fields that no row has had since they were defined.
+    """Create the table and its missing columns with their types, without writing a row.
 
-    Call it with the file held.
+    The columns include those of custom fields that have no value in any row yet. The caller holds
+    the warehouse lock.
+
+    Args:
+        warehouse: Where the table is.
+        entity: The table's entity.
+        written: Has the custom fields; receives the load by dlt.
+
+    Raises:
+        WarehouseError: The warehouse refused the table.
     """
     custom = written.custom.columns if written.custom else ()
     more = (*WAREHOUSE_COLUMNS.get(entity.name, ()), *custom)
@@ -142,20 +171,20 @@ def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None
 
 
 def table_stats(sql: Sql, entity: Entity) -> TableStats:
-    """The table's newest change and highest id."""
+    """Return the newest value of the table's cursor column (UTC) and its highest integer id."""
     cursor = sql.escape_column_name(entity.cursor or "")
     try:
         rows = sql.execute_sql(f"SELECT max({cursor}), max(id) FROM {table(sql, entity.name)}")
     except DatabaseUndefinedRelation:
         return TableStats()
     newest, highest = (rows or [(None, None)])[0]
-    # A UUID tells nothing about what came after it.
+    # UUIDs are not ordered by time: later rows may have lower ones.
     highest_id = highest if isinstance(highest, int) else None
     return TableStats(newest=newest, highest_id=highest_id)
 
 
 def count_rows(sql: Sql, name: str) -> int:
-    """Rows in a table; 0 where there is no table."""
+    """Return the number of rows in a table; 0 if the table does not exist."""
     try:
         rows = sql.execute_sql(f"SELECT count(*) FROM {table(sql, name)}")
     except DatabaseUndefinedRelation:
@@ -163,26 +192,28 @@ def count_rows(sql: Sql, name: str) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def _shape(entity: Entity, row: Row, parent: int | None, written: Written) -> Row | None:
-    """The row as it is loaded; None for one of which nothing may be written."""
-    named, strange = map_custom_fields(row, written.custom.plan) if written.custom else (row, 0)
-    shaped, coercion_failures = normalize_row(entity, named, parent_id=parent)
+def _normalize(entity: Entity, row: Row, parent: int | None, written: Written) -> Row | None:
+    """Return the row as it is loaded; None for the record of an erased person."""
+    mapped, custom_failures = (
+        map_custom_fields(row, written.custom.plan) if written.custom else (row, 0)
+    )
+    normalized, coercion_failures = normalize_row(entity, mapped, parent_id=parent)
     written.read += 1
-    written.coercion_failures += coercion_failures + strange
-    return written.redaction.clean(entity, shaped, written.custom)
+    written.coercion_failures += coercion_failures + custom_failures
+    return written.redaction.clean(entity, normalized, written.custom)
 
 
-def _stays_out(row: Row, written: Written) -> bool:
-    """A deleted row that the table does not hold is not put in to be taken out again."""
+def _is_purged(row: Row, written: Written) -> bool:
+    """Whether the row is deleted in Pipedrive, and deleted rows are purged from the warehouse."""
     return written.redaction.deleted and row["_deleted_at"] is not None
 
 
 def key_of(entity: Entity, row: Row) -> Key:
-    """What identifies a row within its table."""
+    """Return the values of the row's primary key."""
     return tuple(row.get(name) for name in entity.key)
 
 
-def _one_perkey_of(entity: Entity, rows: Iterable[Row], *, complete: bool) -> dict[Key, Row]:
+def _newest_by_key(entity: Entity, rows: Iterable[Row], *, complete: bool) -> dict[Key, Row]:
     newest: dict[Key, Row] = {}
     for row in rows:
         key = key_of(entity, row)
@@ -201,7 +232,7 @@ def _is_older(one: datetime | None, other: datetime | None) -> bool:
     return one is not None and other is not None and one < other
 
 
-def _is_news(
+def _differs(
     entity: Entity, row: Row, held: tuple[int, datetime | None, Any] | None, *, complete: bool
 ) -> bool:
     if held is None:
@@ -236,7 +267,7 @@ def _held_rows(
 def _held_sets(
     warehouse: Warehouse, entity: Entity, parents: Sequence[int]
 ) -> dict[int, dict[Key, int]]:
-    """By parent, the fingerprints of the children it has."""
+    """Return the row hashes of the children that the table has, by parent and key."""
     held: dict[int, dict[Key, int]] = {}
     with warehouse.sql() as sql:
         if not table_exists(sql, entity.name):
@@ -254,16 +285,16 @@ def _held_sets(
     return held
 
 
-def _count(found: Mapping[Key, int], held: Mapping[Key, int], written: Written) -> None:
-    """Tell new, updated and removed children of one parent apart."""
+def _count_changes(found: Mapping[Key, int], held: Mapping[Key, int], written: Written) -> None:
+    """Count the new, updated and removed children of one parent."""
     both = found.keys() & held.keys()
     written.new += len(found.keys() - held.keys())
     written.updated += sum(found[key] != held[key] for key in both)
     written.removed += len(held.keys() - found.keys())
 
 
-def _empty(warehouse: Warehouse, entity: Entity, parents: Sequence[int]) -> None:
-    """Remove the children of parents that have none any more; a merge would leave them."""
+def _delete_children(warehouse: Warehouse, entity: Entity, parents: Sequence[int]) -> None:
+    """Delete the children of parents that no longer have any; a merge would keep them."""
     with warehouse.sql() as sql:
         for some in batches(parents, STATEMENT_ROWS):
             key = sql.escape_column_name(entity.key[0])
@@ -281,9 +312,7 @@ def _load(warehouse: Warehouse, entity: Entity, rows: list[Row], written: Writte
 
 
 def _check_arrival(warehouse: Warehouse, entity: Entity, rows: Sequence[Row]) -> None:
-    """Raise WarehouseError where the table does not have what was loaded just now: nothing of it
-    may then count as complete.
-    """
+    """Raise `WarehouseError` if the table does not have the last of the rows just loaded."""
     these, values = in_clause([rows[-1][entity.key[0]]])
     with warehouse.sql() as sql:
         key = sql.escape_column_name(entity.key[0])
@@ -292,6 +321,6 @@ def _check_arrival(warehouse: Warehouse, entity: Entity, rows: Sequence[Row]) ->
             return
     raise WarehouseError(
         f"{len(rows):,} rows of {entity.name} were loaded, but the table in {warehouse} does not "
-        "have them, so nothing of this load counts as complete. Check that no other program "
-        "changes the dataset or its tables; then run again."
+        "contain them. The load of this table is not recorded as complete. Check that no other "
+        "program changes the dataset or its tables, then run again."
     )

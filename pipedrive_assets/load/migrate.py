@@ -1,7 +1,8 @@
-"""Warehouses laid out otherwise: by an earlier version, by column files that have changed since, or
-before a column was excluded. What differs is mended before anything is loaded.
+"""Migrates existing tables before a load.
 
-Call every function with the file held.
+Tables differ from what this version expects if an earlier version made them, a column's type has
+changed since, or a column was excluded after it was loaded. Callers of this module hold the
+warehouse lock.
 """
 
 import json
@@ -31,10 +32,20 @@ Columns = dict[str, dict[str, str]]
 
 
 def migrate_tables(sql: Sql, entities: Sequence[Entity]) -> list[str]:
-    """Bring the warehouse to this version's layout, and the tables of `entities` to their columns.
+    """Migrate the warehouse to this version's layout, and tables to their column types.
 
-    Rows stay. Returns the tables whose columns dlt has to learn anew. Raises WarehouseError for a
-    warehouse that a later version has written.
+    No row is deleted.
+
+    Args:
+        sql: The warehouse.
+        entities: The tables that will be loaded.
+
+    Returns:
+        The names of the tables whose columns changed: dlt has to read their schemas again.
+
+    Raises:
+        WarehouseError: A later version wrote the warehouse, a table of the user's has the name of
+            one of `entities`, or an object of the user's depends on a column that has to change.
     """
     _migrate(sql)
     held = all_columns(sql)
@@ -43,15 +54,15 @@ def migrate_tables(sql: Sql, entities: Sequence[Entity]) -> list[str]:
     for entity in entities:
         if entity.name not in held:
             continue
-        mended = [_drop_excluded(sql, entity, held), _convert(sql, entity, held)]
-        if any(mended):
+        changes = [_drop_excluded(sql, entity, held), _convert(sql, entity, held)]
+        if any(changes):
             _forget_schema(sql, entity)
             changed.append(entity.name)
     return changed
 
 
 def _refuse_foreign(sql: Sql, entities: Sequence[Entity], held: Columns) -> None:
-    """Raise WarehouseError where a table of the user's has the name of one to be loaded."""
+    """Raise `WarehouseError` if a table of the user's has the name of one to be loaded."""
     rows = sql.execute_sql(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = %s",
         sql.dataset_name,
@@ -59,9 +70,9 @@ def _refuse_foreign(sql: Sql, entities: Sequence[Entity], held: Columns) -> None
     foreign = {row[0] for row in rows or ()} - held.keys()
     if taken := sorted(foreign & {entity.name for entity in entities}):
         raise WarehouseError(
-            f"The dataset {sql.dataset_name} has a table or view {', '.join(taken)} that this "
-            "project did not make. Nothing was written. Rename it, or set PIPEDRIVE_DATASET to "
-            "another schema."
+            f"The dataset {sql.dataset_name} already contains {', '.join(taken)}, a table or view "
+            "that pipedrive_assets did not create. Nothing was written. Rename it, or set "
+            "PIPEDRIVE_DATASET to another schema."
         )
 
 
@@ -70,8 +81,9 @@ def _migrate(sql: Sql) -> None:
     found = int(rows[0][0] or 1) if rows else LAYOUT
     if found > LAYOUT:
         raise WarehouseError(
-            f"A later version of pipedrive_assets has laid out this warehouse (layout {found}, "
-            f"this version knows {LAYOUT}). Nothing was written. Update pipedrive_assets."
+            f"A later version of pipedrive_assets wrote this warehouse: it has layout {found}, "
+            f"and this version supports up to layout {LAYOUT}. Nothing was written. Upgrade "
+            "pipedrive_assets, then run again."
         )
     if found < LAYOUT:
         for version, step in _STEPS:
@@ -81,7 +93,7 @@ def _migrate(sql: Sql) -> None:
 
 
 def _add_reasons(sql: Sql) -> None:
-    """Layout 2: rows say why they are marked."""
+    """Layout 2: add `_deleted_reason`, the reason of a soft delete."""
     for entity in ENTITIES:
         if not table_exists(sql, entity.name):
             continue
@@ -95,17 +107,17 @@ def _add_reasons(sql: Sql) -> None:
 
 
 def _identify_events(sql: Sql) -> None:
-    """Layout 3: events of deal histories have the key that `rows.flow.event_key` computes.
+    """Layout 3: change the keys of history events to those that `rows.flow.event_key` computes.
 
-    Rows get their new keys in place, so that no history is read again. The exception are deals with
-    two different events of the same kind and id: those keep their keys and are read again.
+    Keys are updated in place, so that no history has to be read again. Deals that have two
+    different events of the same kind and id are the exception: their histories are read again.
     """
     flow, ledger = "deals_flow", table(sql, "_pipedrive_children")
     if not table_exists(sql, flow):
         return
     held = columns_in(sql, flow)
     if not {"object", "event_id"} <= held:
-        return  # Excluded columns: the next reading of each deal replaces its keys.
+        return  # Columns are excluded: the next read of each deal replaces its keys.
     name, quote = table(sql, flow), sql.escape_column_name
     identity = f"deal_id, {quote('object')}, event_id"
     has_identity = f"{quote('object')} <> '' AND event_id <> ''"
@@ -129,10 +141,10 @@ def _identify_events(sql: Sql) -> None:
 
 
 def _doubt_childless_parents(sql: Sql) -> None:
-    """Layout 3: parents recorded as read that have no rows are asked again.
+    """Layout 3: request the children of parents that are recorded as read but have no rows.
 
-    Earlier versions recorded parents whose children were refused. Tables that the daily re-check
-    covers are left to it.
+    Earlier versions recorded parents as read when Pipedrive refused their children. Tables that
+    the daily re-check covers are skipped.
     """
     for entity in ENTITIES:
         is_rechecked = entity.count_column or entity.poll_children
@@ -152,14 +164,18 @@ _STEPS = (
     (3, _doubt_childless_parents),
     (3, readable.adopt),
 )
-"""What each layout changed in the tables of the one before."""
+"""The layout that each migration belongs to, and the migration, in the order in which they run."""
 
 
 def missing_parts(sql: Sql, entity: Entity) -> list[str]:
-    """Return the tables and columns of an entity that were loaded once and are not there any more.
+    """Return the tables and columns of an entity that dlt loaded and that were dropped since.
+
+    Args:
+        sql: The warehouse.
+        entity: The table's entity.
 
     Returns:
-        Names such as `deals__labels` and `deals.title`; empty where nothing was dropped.
+        Names like `deals__labels` and `deals.title`; empty if nothing was dropped.
     """
     if not table_exists(sql, "_dlt_version"):
         return []
@@ -184,7 +200,7 @@ def missing_parts(sql: Sql, entity: Entity) -> list[str]:
 
 
 def restore_parts(sql: Sql, entity: Entity) -> None:
-    """Let the next complete scan make what is missing of a table, and write every row again."""
+    """Reset a table so that the next full load restores its dropped tables and columns."""
     _forget_schema(sql, entity)
     if table_exists(sql, entity.name):
         sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")
@@ -197,7 +213,7 @@ def _forget_progress(sql: Sql, entity: Entity) -> None:
 
 
 def _drop_excluded(sql: Sql, entity: Entity, held: Columns) -> bool:
-    """What was loaded of a column before it was excluded goes; tells whether there was any."""
+    """Drop columns and list tables that were excluded after they were loaded; False if none was."""
     columns = [name for name in held[entity.name] if is_left_out(entity, name)]
     lists = [
         name
@@ -213,13 +229,18 @@ def _drop_excluded(sql: Sql, entity: Entity, held: Columns) -> bool:
         _alter(sql, entity, f"ALTER TABLE {table(sql, entity.name)} DROP COLUMN {column}")
     for name in lists:
         _alter(sql, entity, f"DROP TABLE {table(sql, name)}")
-    log.warning("%s: dropped %s, as the settings ask", entity.name, ", ".join([*columns, *lists]))
+    log.warning(
+        "%s: dropped %s, which PIPEDRIVE_EXCLUDE names",
+        *(entity.name, ", ".join([*columns, *lists])),
+    )
     return True
 
 
 def _convert(sql: Sql, entity: Entity, held: Columns) -> bool:
-    """Columns whose type has changed are converted; what does not fit is null until the table has
-    been read whole, which is what the next load then does.
+    """Convert columns whose type has changed; return False if there are none.
+
+    Values that cannot be converted become null until the table has been read from its start,
+    which the next load does.
     """
     changed = [change for change in _wanted_types(entity) if _differs(held, *change)]
     if not changed:
@@ -235,28 +256,30 @@ def _convert(sql: Sql, entity: Entity, held: Columns) -> bool:
     sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")
     _forget_progress(sql, entity)
     names = ", ".join(f"{name}.{column}" for name, column, _ in changed)
-    log.warning("%s changed their type; %s is read whole again", names, entity.name)
+    log.warning(
+        "Converted the column type of %s; %s is read from its start again", names, entity.name
+    )
     return True
 
 
 def _alter(sql: Sql, entity: Entity, statement: str) -> None:
-    """Change a table; raises WarehouseError naming what of the user's depends on it."""
+    """Run a statement that changes a table; an object that depends on it is named in the error."""
     try:
         sql.execute_sql(statement)
     except DatabaseException as error:
         if obstacle := dependent(error) or "; ".join(indexes_on(sql, entity.name)):
             raise_alone(
                 WarehouseError(
-                    f"The table {entity.name} cannot be changed, because something that this "
-                    f"project did not make depends on it: {obstacle}. No row was changed. Drop "
-                    "that object, run again, and create it again afterwards."
+                    f"The table {entity.name} cannot be migrated because an object that "
+                    f"pipedrive_assets did not create depends on it: {obstacle}. No row was "
+                    "changed. Drop that object, run again, then create it again."
                 )
             )
         raise
 
 
 def _wanted_types(entity: Entity) -> Iterator[tuple[str, str, str]]:
-    """Table, column and type, by the column files."""
+    """Yield the table, name and type of each column, as the column files define them."""
     known = columns_of(entity.name)
     for name, column in known.columns.items():
         yield entity.name, name, TYPES[column.type]
@@ -270,7 +293,7 @@ def _differs(held: Columns, name: str, column: str, kind: str) -> bool:
 
 
 def _forget_schema(sql: Sql, entity: Entity) -> None:
-    """Let dlt learn a table's columns anew; its copies of rows that were staged go as well."""
+    """Delete dlt's stored schema of a table, so that dlt reads its columns again."""
     sql.execute_sql(
         f"DELETE FROM {table(sql, '_dlt_version')} WHERE schema_name = %s",
         f"pipedrive_{entity.name}",

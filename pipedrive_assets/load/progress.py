@@ -1,4 +1,4 @@
-"""How far a run is, and a log line about it now and then."""
+"""The progress of a run, and the log lines that report it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ LINE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
         pages: Requests sent.
@@ -34,25 +34,25 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
-"""Called after each commit, and each second while nothing is committed."""
+"""Called after each commit, and once per second while nothing is committed."""
 
 
 class ProgressLines:
-    """Logs the progress of a run each half minute. A short run logs nothing."""
+    """Logs the progress of a run every 30 seconds. A shorter run logs nothing."""
 
     def __init__(self, log: Callable[[str], None], monotonic: Callable[[], float]) -> None:
-        """Begin with the first progress.
+        """Start the clock at the first progress.
 
         Args:
-            log: Takes a line.
-            monotonic: Returns seconds.
+            log: Writes a line.
+            monotonic: Returns seconds; never goes backwards.
         """
         self._log, self._monotonic = log, monotonic
         self._began: float | None = None
         self._logged_after = 0.0
 
     def __call__(self, progress: Progress) -> None:
-        """Log the progress if the last line is old enough."""
+        """Log the progress if the last line is at least 30 seconds old."""
         now = self._monotonic()
         self._began = now if self._began is None else self._began
         elapsed = now - self._began
@@ -62,7 +62,7 @@ class ProgressLines:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration such as `40 s`, `12 min` or `2 h 5 min`."""
+    """Format a duration in seconds as `40 s`, `12 min` or `2 h 5 min`."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -1,4 +1,4 @@
-"""Counts how far a run is."""
+"""Counts what the tables of a run have done."""
 
 from pipedrive_assets.load.progress import OnProgress, Progress
 from pipedrive_assets.load.table_task import TableWork
@@ -8,13 +8,13 @@ IDLE_SECONDS = 1.0
 
 
 class ProgressTracker:
-    """What the tables of one run have done; used in the thread that writes."""
+    """Sums up the progress of the tables of one run. Only the writer thread uses it."""
 
     def __init__(self, tables: int, on_progress: OnProgress | None) -> None:
-        """Begin with no table.
+        """Start without a table.
 
         Args:
-            tables: Tables of the run.
+            tables: Number of tables of the run.
             on_progress: Receives the progress; None: nothing is reported.
         """
         self._tables, self._on_progress = tables, on_progress
@@ -23,20 +23,20 @@ class ProgressTracker:
 
     @property
     def seconds(self) -> float | None:
-        """How long a run may wait before it reports again; None: without limit."""
+        """Seconds that a run may wait before it reports again; None: without limit."""
         return IDLE_SECONDS if self._on_progress else None
 
     def begin(self, table: TableWork) -> None:
-        """Count what a table does from now on."""
+        """Add a table to the counts."""
         self._begun[table.entity.name] = table
 
     def end(self, table: TableWork) -> None:
-        """Count a table as done: it finished, or failed, possibly before it began."""
+        """Count a table as done: it finished or failed, possibly before `begin`."""
         self.begin(table)
         self._done.add(table.entity.name)
 
     def report(self) -> None:
-        """Report the progress."""
+        """Pass the current progress to `on_progress`."""
         if self._on_progress:
             self._on_progress(self._progress())
 

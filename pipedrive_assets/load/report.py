@@ -1,4 +1,4 @@
-"""What a load is asked for, and what it says it did."""
+"""The request for a load, and the report on each table that it loaded."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,12 +18,25 @@ from pipedrive_assets.windows import Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRequest:
-    """What to load: tables, and the window that is to be complete afterwards.
+    """The tables to load, and the window that has to be complete afterwards.
 
-    `since` limits the history of a first load, `full` scans everything again, `newest` also
-    looks for new rows that no window shows, `recheck_days` reads children again that may have
-    changed without a word, each deal's once in so many days (None: not). `caps` bound what capped
-    tables take; `run_id` names the run in `_pipedrive_tokens`.
+    Attributes:
+        entities: The tables.
+        window: The change times that the load has to cover, UTC.
+        overlap: How much earlier than its watermark a load starts.
+        since: The start of history on an initial load, UTC; None: all history.
+        full: Whether to read every row again.
+        newest: Whether to also look for new rows above the highest id, which no window shows.
+        recheck_days: Within how many days the children of each parent are read again although
+            the parent has not changed; None: never.
+        recheck_flow_days: The same for deal histories.
+        caps: Token limits for capped tables.
+        run_id: The id of the run in `_pipedrive_tokens`.
+        purge_deleted: Whether to remove rows that are deleted in Pipedrive, instead of marking
+            them.
+        max_share: The share of a table (0 to 1) that may be missing from a complete list before
+            the load fails.
+        accept_loss: Whether to mark missing rows however many there are.
     """
 
     entities: tuple[Entity, ...]
@@ -34,25 +47,23 @@ class LoadRequest:
     newest: bool = True
     recheck_days: int | None = None
     recheck_flow_days: int | None = None
-    """Within how many days each deal's history is read again although nothing shows a change."""
-
     caps: Caps = field(default_factory=Caps)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     purge_deleted: bool = False
-    """Whether rows that are deleted in Pipedrive go, instead of being marked."""
-
     max_share: float = MAX_SHARE
-    """The share of a table that may be missing from a complete list before it is not believed."""
-
     accept_loss: bool = False
-    """Whether rows are marked however many are missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokensSpent:
-    """Tokens used when a table was finished: by this run, and by all runs into this warehouse since
-    the account's day began. `limit` and `left` are the account's, None where it does not tell;
-    `ends_at` is when its day ends, as far as known.
+    """Token usage at the time when a table was finished.
+
+    Attributes:
+        by_run: Tokens that this run has used.
+        today: Tokens that all runs into this warehouse have used in the account's current day.
+        limit: The account's daily token limit; None if Pipedrive does not return it.
+        left: The account's remaining tokens; None if Pipedrive does not return them.
+        ends_at: When the account's day ends, UTC, as far as known.
     """
 
     by_run: int
@@ -62,18 +73,24 @@ class TokensSpent:
     ends_at: datetime
 
     def __str__(self) -> str:
-        """In one sentence."""
+        """Return the usage as one sentence."""
         left = "" if self.left is None else f"; the account has {self.left:,} left"
         return (
-            f"API tokens: {self.by_run:,} in this run, {self.today:,} into this warehouse today"
+            f"Token cost: {self.by_run:,} in this run, {self.today:,} into this warehouse today"
             f"{left} until about {self.ends_at:%Y-%m-%d %H:%M} UTC."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """What a cap keeps for later: so many parents (for a list: 1), the reason, when the next run
-    should go on, and when they are done at this pace (None: never).
+    """What a token cap has left for later runs.
+
+    Attributes:
+        count: Parents whose children still have to be read; 1 for a table that is not read per
+            parent.
+        reason: Which cap was reached.
+        resumes_at: When the next run can continue, UTC.
+        done_at: When everything will have been read at this rate, UTC; None: never.
     """
 
     count: int
@@ -82,31 +99,62 @@ class Waiting:
     done_at: datetime | None
 
     def __str__(self) -> str:
-        """How much waits, why, and until when."""
+        """Return what is left, the reason, and when it will be read."""
         done = self.done_at
-        until = f"done about {done:%Y-%m-%d}" if done else "never at this cap: raise it"
+        until = (
+            f"done by about {done:%Y-%m-%d}"
+            if done
+            else "it will never finish at this cap, so raise the cap"
+        )
         return (
             f"{self.count:,} still to be read, most recent changes first: {self.reason}. "
-            f"The next run after {self.resumes_at:%Y-%m-%d %H:%M} UTC goes on; {until}."
+            f"The first run after {self.resumes_at:%Y-%m-%d %H:%M} UTC continues; {until}."
         )
 
 
 @dataclass(slots=True)
 class Noted:
-    """What only the warehouse knows of a table at its end, as far as it could be read."""
+    """Facts that are read from the warehouse when a table ends.
+
+    Attributes:
+        rows: Rows in the table; None if they could not be counted.
+        tokens: Token usage.
+        waiting: What a token cap has left for later.
+        trouble: Why a fact could not be read; empty if all were.
+    """
 
     rows: int | None = None
     tokens: TokensSpent | None = None
     waiting: Waiting | None = None
     trouble: str = ""
-    """Why the rest could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableReport:
-    """What a load did for one table.
+    """What a load did for one table. All times are UTC.
 
-    Times are UTC; `error` is None where all went well.
+    Attributes:
+        entity: The table's entity.
+        account: The Pipedrive account.
+        warehouse: The warehouse, without credentials.
+        what: What was read, for people.
+        written: Counts of the rows read and written.
+        rows_total: Rows in the table; None if they could not be counted (see `rows_unknown`).
+        stats: Requests and token cost of this table.
+        seconds: How long the table took.
+        complete_until: The table has all changes up to this time; None before the first load ends.
+        began_at: When the load began, by Pipedrive's clock or the local one, whichever is behind.
+        tokens: Token usage; None if it could not be read.
+        waiting: What a token cap has left for later; None if nothing.
+        unread: Parents whose children could not be read. The next run requests them again.
+        unread_reason: The first refusal or failure among the unread parents.
+        initial_load_at: When the initial load finished.
+        first_load: Whether this load was the initial one.
+        error: Why the table failed; None if it did not.
+        skipped: Pipedrive's reason for refusing the table. Its rows stay, and the next run
+            requests it again.
+        rows_unknown: Why the rows in the table could not be counted.
+        warnings: What is missing from a table that was otherwise loaded, one sentence each.
     """
 
     entity: Entity
@@ -115,35 +163,20 @@ class TableReport:
     what: str
     written: Written
     rows_total: int | None
-    """None: it could not be read; `rows_unknown` says why."""
-
     stats: RequestStats
     seconds: float
     complete_until: datetime | None
     began_at: datetime | None = None
-    """When the load began, by Pipedrive's clock or ours, whichever is behind."""
-
     tokens: TokensSpent | None = None
     waiting: Waiting | None = None
     unread: int = 0
-    """Parents whose children could not be read; the next run asks again."""
-
     unread_reason: str = ""
-    """The first refusal or failure among them."""
-
     initial_load_at: datetime | None = None
-    """When the first full scan was finished; `first_load`: by this very load."""
-
     first_load: bool = False
     error: PipedriveError | None = None
     skipped: str | None = None
-    """Why Pipedrive refuses the table, in its words: what is held stays, the next run asks."""
-
     rows_unknown: str | None = None
-    """Why the number of rows in the table could not be read."""
-
     warnings: tuple[str, ...] = ()
-    """What is missing from a table that was loaded otherwise, one sentence each."""
 
     @property
     def total(self) -> str:
@@ -152,20 +185,21 @@ class TableReport:
 
     @property
     def unread_sentence(self) -> str:
-        """How many parents are unread and why; empty where none is."""
+        """How many parents are unread and why; empty if none is."""
         if not self.unread:
             return ""
         return (
-            f"Unread {self.entity.parent}: {self.unread:,}; the next run asks again. "
-            f"{self.unread_reason or self.error}"
+            f"{self.unread:,} {self.entity.parent} could not be read; the next run requests them "
+            f"again. First error: {self.unread_reason or self.error}"
         )
 
     @property
     def phases(self) -> dict[str, float]:
         """Seconds by phase.
 
-        A table asks while others are written, and children are asked for by several threads at
-        once: asking and waiting are summed over these, so the phases do not add up to `seconds`.
+        Tables are read while others are written, and several threads read children at once. The
+        phases `asking` (requests) and `waiting` (rate limits) are sums over all threads, so the
+        phases do not add up to `seconds`.
         """
         written = self.written.watch.seconds
         return {
@@ -176,42 +210,63 @@ class TableReport:
 
 
 def warnings_of(refused: Mapping[str, str], omitted: Sequence[str]) -> tuple[str, ...]:
-    """The warnings for what Pipedrive refuses of a table: lists by path, and fields."""
+    """Return the warnings for a table of which Pipedrive refused a part.
+
+    Args:
+        refused: Pipedrive's reason by path of the refused list.
+        omitted: The refused fields.
+
+    Returns:
+        One sentence or more per refused list, then one for all fields.
+    """
     lists = tuple(
-        f"Pipedrive refuses /{path} («{reason}»): rows that only this list returns are not loaded, "
-        "and no row is marked as deleted because of it. Each run asks for it again."
+        f"Pipedrive refuses /{path} («{reason}»). Rows that only this list returns are not loaded, "
+        "and no row is marked as deleted because of it. Each run requests the list again."
         for path, reason in refused.items()
     )
     fields = (
-        f"Pipedrive refuses include_fields with {', '.join(omitted)}: these columns keep what they "
-        "hold and are null in new rows. Each run asks for them again; once Pipedrive accepts them, "
-        "the table is read whole again."
+        f"Pipedrive refuses include_fields with {', '.join(omitted)}. These columns keep their "
+        "values and are null in new rows. Each run requests them again; once Pipedrive accepts "
+        "them, the table is read from its start again."
     )
     return (*lists, fields) if omitted else lists
 
 
 def raise_failures(reports: Sequence[TableReport]) -> None:
-    """Raise LoadFailed where any table failed."""
+    """Raise an error if any table failed.
+
+    Args:
+        reports: The reports of a load.
+
+    Raises:
+        LoadFailed: Names the tables that failed, and why.
+    """
     failures = {report.entity.name: report.error for report in reports if report.error}
     if failures:
         raise LoadFailed(failures)
 
 
 def resolve_skips(reports: Iterable[TableReport]) -> Iterator[TableReport]:
-    """Turn the refusal of a table that an account may lack into a skip.
+    """Turn the refusal of a table that not every account has from a failure into a skip.
 
-    Only once another table of the load was answered: where all are refused, it is the address or
-    the api token that is wrong, and each is a failure. A 403 of a table that only some users may
-    read needs no such proof. What would be read for the rows of a table
-    that is skipped, or that waits for tokens, shares its lot.
+    Refusals are skips only after another table of the load was read: if Pipedrive refuses all
+    tables, the company domain or the API token is wrong, and each refusal is a failure. A 403 for
+    a table that only some users may read does not need this proof. Child tables of a table that
+    is skipped, or that waits for tokens, are skipped or wait as well.
+
+    Args:
+        reports: The reports of a load, in the order in which its tables ended.
+
+    Yields:
+        The reports in the same order.
     """
     waiting: list[TableReport] = []
-    withheld: dict[str | None, TableReport] = {}
+    not_loaded: dict[str | None, TableReport] = {}
     answered = False
     for report in reports:
         if is_about_the_user(report.entity, report.error):
             skipped = _skipped(report)
-            withheld[skipped.entity.name] = skipped
+            not_loaded[skipped.entity.name] = skipped
             yield skipped
             continue
         if isinstance(report.error, Refused | ParentNotLoaded) and not answered:
@@ -219,16 +274,16 @@ def resolve_skips(reports: Iterable[TableReport]) -> Iterator[TableReport]:
             continue
         answered = True
         for each in (*waiting, report):
-            told = _with_parent(_skipped(each), withheld)
-            if told.skipped or told.waiting:
-                withheld[told.entity.name] = told
-            yield told
+            resolved = _with_parent(_skipped(each), not_loaded)
+            if resolved.skipped or resolved.waiting:
+                not_loaded[resolved.entity.name] = resolved
+            yield resolved
         waiting.clear()
     yield from waiting
 
 
-def _with_parent(report: TableReport, withheld: Mapping[str | None, TableReport]) -> TableReport:
-    parent = withheld.get(report.entity.parent)
+def _with_parent(report: TableReport, not_loaded: Mapping[str | None, TableReport]) -> TableReport:
+    parent = not_loaded.get(report.entity.parent)
     if parent is None or not isinstance(report.error, ParentNotLoaded):
         return report
     return replace(report, error=None, skipped=parent.skipped, waiting=parent.waiting)
@@ -238,5 +293,5 @@ def _skipped(report: TableReport) -> TableReport:
     error = report.error
     if not (isinstance(error, Refused) and skips(report.entity, error)):
         return report
-    reason = error.quote or f"Pipedrive answered {error.status}"
+    reason = error.quote or f"Pipedrive returned HTTP {error.status}"
     return replace(report, error=None, skipped=reason)

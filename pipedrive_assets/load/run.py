@@ -1,7 +1,8 @@
-"""Loading: any number of tables side by side, one of them written at a time.
+"""Loads tables concurrently; one thread writes them, one at a time.
 
-Readers run in threads of their own and hand over chunks; this thread plans, commits, keeps the
-ledger and reports each table as it is finished. One table's failure never costs another's rows.
+Each table is read in a thread of its own, which puts chunks into a queue. The writer thread plans,
+commits, updates the ledger, and reports each table when it ends. A table that fails does not affect
+the rows of other tables.
 """
 
 import threading
@@ -36,8 +37,21 @@ from pipedrive_assets.windows import Window, utc_now
 
 
 def load(connection: Connection, warehouse: Warehouse, request: LoadRequest) -> list[TableReport]:
-    """Load everything asked for; raises LoadFailed naming the tables that failed, once the others
-    are loaded.
+    """Load tables and return their reports.
+
+    Args:
+        connection: The Pipedrive account.
+        warehouse: Where to write.
+        request: What to load.
+
+    Returns:
+        One report per table, in the order in which the tables ended.
+
+    Raises:
+        LoadFailed: Names the tables that failed. All other tables are loaded.
+        WrongAccountError: The warehouse has the data of another account. Nothing was written.
+        WarehouseError: The warehouse cannot be used. Nothing was written.
+        PipedriveError: Pipedrive refuses the API token. Nothing was written.
     """
     reports = list(load_tables(connection, warehouse, request))
     raise_failures(reports)
@@ -48,14 +62,25 @@ def load_tables(
     connection: Connection,
     warehouse: Warehouse,
     request: LoadRequest,
-    watch: OnProgress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Iterator[TableReport]:
-    """Load, reporting each table as it is finished, failed ones too; `watch` is told how far it is.
+    """Load tables and report each one when it ends. A table that fails does not stop the others.
 
-    Raises before anything is written: WrongAccountError, WarehouseError, and whatever Pipedrive
-    says to the api token.
+    Args:
+        connection: The Pipedrive account.
+        warehouse: Where to write.
+        request: What to load.
+        on_progress: Receives the progress of the load; None: nothing is reported.
+
+    Yields:
+        One report per table, including failed ones.
+
+    Raises:
+        WrongAccountError: The warehouse has the data of another account. Nothing was written.
+        WarehouseError: The warehouse cannot be used. Nothing was written.
+        PipedriveError: Pipedrive refuses the API token. Nothing was written.
     """
-    yield from run_tables(connection, warehouse, request, TableLoad, watch)
+    yield from run_tables(connection, warehouse, request, TableLoad, on_progress)
 
 
 def run_tables(
@@ -63,9 +88,20 @@ def run_tables(
     warehouse: Warehouse,
     request: LoadRequest,
     make: Callable[[Entity, Context], TableWork],
-    watch: OnProgress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Iterator[TableReport]:
-    """Do the work that `make` makes for each table, side by side."""
+    """Run a task per table, concurrently.
+
+    Args:
+        connection: The Pipedrive account.
+        warehouse: Where to write.
+        request: The tables, and the options of the run.
+        make: Creates the task of a table.
+        on_progress: Receives the progress of the run; None: nothing is reported.
+
+    Yields:
+        One report per table, when it ends, including failed ones.
+    """
     for entity in request.entities:
         check_excluded(entity)
     warehouse.check_copy()
@@ -94,7 +130,7 @@ def run_tables(
         good = True
         with cleaned_up(warehouse):
             for report in resolve_skips(
-                _Load(context, make, ProgressTracker(len(request.entities), watch)).tables()
+                _Load(context, make, ProgressTracker(len(request.entities), on_progress)).tables()
             ):
                 good = good and not report.error
                 yield report
@@ -105,7 +141,7 @@ def run_tables(
 
 
 def _prepare(warehouse: Warehouse, request: LoadRequest, account: Account, now: datetime) -> None:
-    """Make sure that the warehouse is this account's, and laid out as these tables want it."""
+    """Check that the warehouse has this account's data, and migrate its tables."""
     with warehouse.sql() as sql:
         ledger.prepare(sql)
         ledger.claim(sql, account, now)
@@ -117,14 +153,14 @@ def _prepare(warehouse: Warehouse, request: LoadRequest, account: Account, now: 
 
 
 def _reachable(window: Window, now: datetime) -> Window:
-    """A window that has not ended by Pipedrive's clock and by ours is open."""
+    """Remove the end of a window if it is in the future by Pipedrive's clock or the local one."""
     if window.end and window.end > min(now, utc_now()):
         return Window(start=window.start)
     return window
 
 
 class _Load:
-    """One load under way."""
+    """A run in progress: its running tables, and those that have not started."""
 
     def __init__(
         self,
@@ -137,12 +173,14 @@ class _Load:
         self._parents = {entity.parent for entity in context.request.entities}
         self.running: dict[str, TableWork] = {}
         self.pending = list(context.request.entities)
-        """Not begun yet."""
-
-        self._plenty: bool | None = None
+        self._headroom: bool | None = None
 
     def tables(self) -> Iterator[TableReport]:
-        """Start what can start; commit chunks as they come; start the others as tables end."""
+        """Run all tables and yield their reports.
+
+        Tables start as soon as the tables that they depend on have ended. Chunks are committed in
+        the order in which they arrive.
+        """
         try:
             yield from self._begin_ready()
             while self.running:
@@ -154,14 +192,16 @@ class _Load:
                 table.close()
 
     def _begin_ready(self) -> Iterator[TableReport]:
-        """Begin whatever waits for no other table, in the registry's order."""
+        """Start the pending tables that do not wait for another, in the registry's order."""
         while ready := next(filter(self._is_ready, self.pending), None):
             self.pending.remove(ready)
             yield from self._begin(ready)
 
     def _is_ready(self, entity: Entity) -> bool:
-        """Children wait for their parent's rows and for the records that they show. Capped tables
-        wait until all others are finished, unless the account says that it has plenty for both.
+        """Whether a pending table may start.
+
+        Child tables wait for their parent table and for the tables whose records they embed.
+        Capped tables wait for all other tables, unless the account has enough tokens for both.
         """
         unfinished = {*self.running, *(each.name for each in self.pending)}
         if unfinished & {entity.parent, *dict(entity.embeds)}:
@@ -171,31 +211,34 @@ class _Load:
         return all(BY_NAME[name].capped for name in unfinished) or self._has_headroom()
 
     def _has_headroom(self) -> bool:
-        """Found out once, when the parents are known that the capped tables are read for."""
+        """Whether the account has enough tokens to read capped tables alongside the others.
+
+        This is decided once, as soon as the parents of all capped tables are loaded.
+        """
         context = self.context
         capped = [entity for entity in context.request.entities if entity.capped]
         unfinished = {*self.running, *(each.name for each in self.pending)}
-        if self._plenty is None and not any(each.parent in unfinished for each in capped):
+        if self._headroom is None and not any(each.parent in unfinished for each in capped):
             with context.warehouse.sql() as sql:
                 wanted = sum(
                     tokens_waiting(sql, each, context.request, context.now) for each in capped
                 )
-            self._plenty = context.spending.allowance.has_headroom(wanted)
-        return bool(self._plenty)
+            self._headroom = context.spending.allowance.has_headroom(wanted)
+        return bool(self._headroom)
 
     def _begin(self, entity: Entity) -> Iterator[TableReport]:
         table = self._make(entity, self.context)
         try:
             chunks = table.begin()
             self.tracker.begin(table)
-        except Exception as error:  # noqa: BLE001 - no table's trouble may cost another's rows
+        except Exception as error:  # noqa: BLE001 - one table's failure must not stop the others
             yield from self._end(table, table.report(as_pipedrive_error(error, entity.name)))
             return
         self.running[entity.name] = table
         self._start_reader(table, chunks)
 
     def _next(self) -> Event[TableWork]:
-        """What a reader hands over next; the file is let go where there is nothing yet."""
+        """Return the next event of a reader; release the warehouse while there is none."""
         if self.events.is_empty:
             self.context.warehouse.release()
         while (event := self.events.take(self.tracker.seconds)) is None:
@@ -209,18 +252,18 @@ class _Load:
         reader.start()
 
     def _read(self, table: TableWork, chunks: Iterator[Chunk]) -> None:
-        """In the reader's thread: hand over every chunk, then how it ended."""
+        """Put each chunk of a table into the queue, then its end or error (reader thread)."""
         last = Event(table)
         try:
             for chunk in chunks:
-                if not self._hand_over(Event(table, chunk)):
+                if not self._put(Event(table, chunk)):
                     return
         except Exception as error:  # noqa: BLE001 - a reader must not end silently
             last = Event(table, error=as_pipedrive_error(error, table.entity.name))
-        self._hand_over(last)
+        self._put(last)
 
-    def _hand_over(self, event: Event[TableWork]) -> bool:
-        return self.events.put(event, urgent=event.table.entity.name in self._parents)
+    def _put(self, event: Event[TableWork]) -> bool:
+        return self.events.put(event, priority=event.table.entity.name in self._parents)
 
     def _take(self, event: Event[TableWork]) -> Iterator[TableReport]:
         table, error = event.table, event.error
@@ -234,7 +277,7 @@ class _Load:
             if not error:
                 yield from self._finish(table)
                 return
-        except Exception as failure:  # noqa: BLE001 - no table's trouble may cost another's rows
+        except Exception as failure:  # noqa: BLE001 - one table's failure must not stop the others
             error = as_pipedrive_error(failure, table.entity.name)
         yield from self._end(table, table.report(error))
 
@@ -248,9 +291,10 @@ class _Load:
             yield from self._end(table, report)
 
     def _end(self, table: TableWork, report: TableReport) -> Iterator[TableReport]:
-        """Report a table and let go of it; what waited for it can start.
+        """Report a table and release its lock; tables that waited for it can start.
 
-        Children of a parent that failed are read for the rows it holds: those are no worse for it.
+        If the table failed, its child tables still start: they are read for the parents that the
+        table has.
         """
         self.running.pop(table.entity.name, None)
         table.close()

@@ -1,4 +1,4 @@
-"""A snapshot while it is loaded: read as a whole, and marked only where that is certain."""
+"""Loads a snapshot table: reads all its rows and marks the rows that are provably gone."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,31 +16,31 @@ from pipedrive_assets.warehouse.statements import Sql
 
 
 class SnapshotLoad:
-    """Reads a snapshot, and decides which held rows are gone.
+    """Reads a snapshot and decides which rows of the table are gone.
 
-    Where rows are missing, Pipedrive is asked once more; only rows that both replies lack can be
-    marked.
+    If rows are missing, the snapshot is read a second time. Only rows that are missing from both
+    replies can be marked.
     """
 
     def __init__(self, entity: Entity, context: Context) -> None:
         self.entity, self.context = entity, context
         self.asks_again = False
-        """Whether the table has to be read once more before anything is decided."""
+        """Whether the snapshot has to be read a second time before rows can be marked."""
         self._missing: set[soft_delete.Key] | None = None
 
     @property
     def what(self) -> str:
-        """What is read, for people."""
+        """What is read, for the report."""
         return f"everything {'defined' if self.entity.shape in OWN_SHAPES else 'listed'}"
 
     def read(self, stats: RequestStats) -> Iterator[Chunk]:
-        """Read everything; definitions are those that this load has already asked for."""
+        """Read all rows; field definitions that this load already has are not requested again."""
         if self.entity.shape in OWN_SHAPES:
             return iter([self._definitions()])
         return read_snapshot(self.context.client, self.entity, stats)
 
     def read_again(self, stats: RequestStats) -> Iterator[Chunk]:
-        """Ask Pipedrive for everything once more, in the reader's thread."""
+        """Read all rows a second time, in the reader thread."""
         if self.entity.shape in OWN_SHAPES:
             self.context.fields.ask_again(stats)
         yield from self.read(stats)
@@ -55,15 +55,15 @@ class SnapshotLoad:
         """Mark the rows that are gone, or set `asks_again`.
 
         Args:
-            sql: The warehouse, with the file held.
-            chunk: The whole snapshot, committed already.
-            moment: When it was read, UTC.
+            sql: The warehouse; the caller holds its lock.
+            chunk: The whole snapshot, already committed.
+            moment: When the snapshot was read, UTC.
 
         Returns:
-            How many rows were marked.
+            The number of rows that were marked.
 
         Raises:
-            ImplausibleLoss: Too many rows are missing to believe it; nothing is marked.
+            ImplausibleLoss: More rows are missing than a table plausibly loses. None is marked.
         """
         before, self._missing = self._missing, self._missing_from(sql, chunk)
         self.asks_again = bool(self._missing) and before is None
@@ -89,10 +89,10 @@ class SnapshotLoad:
         return len(gone)
 
     def _missing_from(self, sql: Sql, chunk: Chunk) -> set[soft_delete.Key]:
-        """Held rows that the reply lacks, without those that it could not have returned."""
+        """Return the rows that the reply lacks, without those that it could not have returned."""
         unread = chunk.refused or (chunk.doubtful and not self.context.request.accept_loss)
         if unread or self.entity.shape == "mapping":
-            # A row may be in the list that was not read; names of fields are kept for ever.
+            # A missing row may be in the list that was not read. Field names are never removed.
             return set()
         listed = {merge.key_of(self.entity, row) for _, row in chunk.rows}
         missing = soft_delete.alive_keys(sql, self.entity) - listed

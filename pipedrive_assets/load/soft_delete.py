@@ -1,6 +1,6 @@
-"""Marks: `_deleted_at` and `_deleted_reason` of rows that are no longer there.
+"""Soft deletes: `_deleted_at` and `_deleted_reason` of rows that Pipedrive no longer has.
 
-Call every function with the file held.
+Callers of this module hold the warehouse lock.
 """
 
 from collections.abc import Mapping
@@ -18,17 +18,24 @@ Key = tuple[Any, ...]
 Reason = Literal["converted", "deleted", "merged", "out_of_view", "unlisted", "vanished"]
 
 VANISHED: Reason = "vanished"
-"""No longer listed, and Pipedrive does not say why."""
+"""The row is no longer listed, and Pipedrive does not return a reason."""
 
 UNLISTED: Reason = "unlisted"
-"""No complete list returns it, although it still answers by its id."""
+"""No complete list returns the row, although a request by its id does."""
 
 CONVERTED: Reason = "converted"
-"""A lead that became a deal. Such rows are kept whatever PIPEDRIVE_DELETED is."""
+"""The lead was converted to a deal. Such rows are kept whatever PIPEDRIVE_DELETED is."""
 
 
 def mark(sql: Sql, entity: Entity, gone: Mapping[Key, Reason], moment: datetime) -> None:
-    """Mark rows by their keys; those that bear a mark keep it."""
+    """Mark rows as deleted; rows that are already marked do not change.
+
+    Args:
+        sql: The warehouse.
+        entity: The table.
+        gone: The reason by primary key of each row.
+        moment: The value for `_deleted_at`, UTC.
+    """
     name = table(sql, entity.name)
     one = " AND ".join(f"{column} = %s" for column in key_columns(sql, entity))
     for reason in sorted(set(gone.values())):
@@ -43,7 +50,7 @@ def mark(sql: Sql, entity: Entity, gone: Mapping[Key, Reason], moment: datetime)
 
 
 def alive_keys(sql: Sql, entity: Entity) -> set[Key]:
-    """The keys of all rows without a mark."""
+    """Return the primary keys of all rows that are not marked as deleted."""
     columns = ", ".join(key_columns(sql, entity))
     rows = sql.execute_sql(
         f"SELECT {columns} FROM {table(sql, entity.name)} WHERE _deleted_at IS NULL"
@@ -52,9 +59,13 @@ def alive_keys(sql: Sql, entity: Entity) -> set[Key]:
 
 
 def soft_delete_children(sql: Sql, entity: Entity) -> None:
-    """Give children the mark of their parent, or take it off with the parent's.
+    """Copy the mark of each parent to its children, or remove it from them.
 
-    A child has no mark of its own: a parent's set is replaced as a whole.
+    Children are never marked on their own: the children of a parent are replaced as a set.
+
+    Args:
+        sql: The warehouse.
+        entity: The table that changed, as a child table or a parent table.
     """
     if entity.kind is Kind.CHILD:
         _soft_delete(sql, entity, entity.parent or "")
@@ -75,10 +86,13 @@ def _soft_delete(sql: Sql, child: Entity, parent: str) -> None:
 
 
 def purge(sql: Sql, entity: Entity) -> None:
-    """Take marked rows away, with their lists, their children and the events that show them, as if
-    never loaded.
+    """Delete marked rows with their lists, their children, and the history events that embed them.
 
-    Converted leads stay: they answer how many leads became deals.
+    Converted leads stay: they show how many leads became deals.
+
+    Args:
+        sql: The warehouse.
+        entity: The table.
     """
     expire_histories(sql, entity)
     for history, events in events_of_marked(sql, entity):
@@ -100,7 +114,7 @@ def _delete(sql: Sql, name: str, gone: str) -> None:
     rows = f"FROM {table(sql, name)} WHERE {gone}"
     if not sql.execute_sql(f"SELECT 1 {rows} LIMIT 1"):
         return
-    # First: a run that is killed in between has the bytes removed by the next one.
+    # Noted first: if this run is killed, the next one removes the bytes from the file.
     note_purge(sql, name)
     for each in (each for each in all_columns(sql) if each.startswith(f"{name}__")):
         sql.execute_sql(
@@ -110,5 +124,5 @@ def _delete(sql: Sql, name: str, gone: str) -> None:
 
 
 def key_columns(sql: Sql, entity: Entity) -> list[str]:
-    """The key's columns, quoted."""
+    """Return the columns of the primary key, quoted for SQL."""
     return [sql.escape_column_name(name) for name in entity.key]

@@ -1,10 +1,8 @@
-"""Deals whose history shows records that have changed since the history was read.
+"""Finds deals whose history embeds records that have changed since the history was read.
 
-A history contains activities, notes and files as they are now. Adding or editing one does not
+A history contains the current state of activities, notes and files. Adding or editing one does not
 always change the deal, but these records have tables of their own, with the deal's id and a
-change time.
-
-Call every function with the file held.
+change time. Callers of this module hold the warehouse lock.
 """
 
 from collections.abc import Iterator
@@ -21,12 +19,13 @@ def has_changed_records(sql: Sql, child: Entity, overlap: timedelta, now: dateti
 
     Args:
         sql: The warehouse.
-        child: The table whose rows show the records, for example `deals_flow`.
-        overlap: A reading counts only if it came this much later than the change.
-        now: Pipedrive's clock. Later change times are not trusted: they would never be over.
+        child: The table whose rows embed the records, for example `deals_flow`.
+        overlap: How much later than the change the history must have been read to include it.
+        now: Pipedrive's clock, UTC. Change times after it are ignored: they would keep a history
+            stale for ever.
 
     Returns:
-        A boolean expression; `FALSE` where no records are embedded or none of their tables exist.
+        A boolean expression; `FALSE` if no records are embedded or none of their tables exist.
     """
     links = [link for name, kinds in child.embeds for link in _links(sql, child, name, kinds)]
     if not links:
@@ -42,7 +41,14 @@ def has_changed_records(sql: Sql, child: Entity, overlap: timedelta, now: dateti
 
 
 def expire_histories(sql: Sql, entity: Entity) -> None:
-    """Have the histories read again that show marked rows of a table, before these are removed."""
+    """Make the next load read the histories again that embed marked rows of a table.
+
+    Call it before the marked rows are removed.
+
+    Args:
+        sql: The warehouse.
+        entity: The table with the marked rows.
+    """
     for child in ENTITIES:
         kinds = dict(child.embeds).get(entity.name)
         if kinds is None or not table_exists(sql, entity.name):
@@ -56,10 +62,15 @@ def expire_histories(sql: Sql, entity: Entity) -> None:
 
 
 def events_of_marked(sql: Sql, entity: Entity) -> Iterator[tuple[str, str]]:
-    """The events in histories that show marked rows of a table.
+    """Find the history events that embed marked rows of a table.
+
+    Args:
+        sql: The warehouse.
+        entity: The table with the marked rows.
 
     Yields:
-        A history, such as `deals_flow`, and a condition that is true for those of its rows.
+        The name of a history table, for example `deals_flow`, and the SQL condition that selects
+        these events.
     """
     for child in ENTITIES:
         kinds = dict(child.embeds).get(entity.name)
@@ -85,8 +96,10 @@ def _is_of_kind(sql: Sql, kinds: tuple[str, ...]) -> str:
 def _links(
     sql: Sql, child: Entity, name: str, kinds: tuple[str, ...], *, only_marked: bool = False
 ) -> Iterator[str]:
-    """Queries for `parent_id` and `changed_at`: where the records of a table are, and where the
-    child's rows still show records that have moved to another parent.
+    """Yield queries for the `parent_id` and `changed_at` of embedded records.
+
+    The first query returns the current parent of each record. The second returns the parents whose
+    history still embeds records that have moved to another parent.
     """
     key = child.key[0]
     if not table_exists(sql, name) or not {key, "update_time"} <= (held := columns_in(sql, name)):

@@ -1,7 +1,8 @@
-"""Whose children are to be read: of parents that changed, and now and then of those that did not.
+"""Selects the parents whose children have to be read: changed parents, and parents to re-check.
 
-Pipedrive may change a deal's children without moving its `update_time`. So the daily run reads
-each deal's children again once in a number of days, as far as the caps on tokens allow.
+Pipedrive may change a deal's children without changing its `update_time`. The daily run therefore
+reads the children of each deal again once in a number of days, as far as the token caps allow.
+Callers of this module hold the warehouse lock.
 """
 
 from datetime import datetime, timedelta
@@ -17,15 +18,24 @@ HELD = "coalesce(h.rows_held, 0)"
 
 
 def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime) -> list[Parent]:
-    """The parents whose children are to be read, most recently changed first, then those whose turn
-    has come, the longest unread first; `now` is Pipedrive's.
+    """Return the parents whose children have to be read.
 
-    Children count as held only if they were read at least the overlap after the parent's last
+    Children are up to date only if they were read at least the overlap after the parent's last
     change: a second change within the same second leaves the same `update_time`. A full load
-    wants them all. Parents that an earlier run doubted come last. Call it with the file held.
+    reads the children of all parents.
+
+    Args:
+        sql: The warehouse.
+        child: The child table.
+        request: The load.
+        now: Pipedrive's clock, UTC.
+
+    Returns:
+        Changed parents, the most recent change first; then parents to re-check, the longest
+        unread first. Within both groups, parents that an earlier run doubted come last.
     """
     parent = child.parent or ""
-    # A counter that Pipedrive refuses is as old as its row: it spares no call.
+    # If Pipedrive refuses the counter, its stored value is outdated and cannot replace a call.
     is_known = (
         child.count_column and child.count_column not in watermark(sql, BY_NAME[parent]).omitted
     )
@@ -61,9 +71,15 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
 
 
 def control_parents(sql: Sql, child: Entity, request: LoadRequest) -> Parent | None:
-    """A living parent whose children are held and need not be read; None where there is none.
+    """Return a parent to request as a control: alive, with children that are up to date.
 
-    Call it with the file held.
+    Args:
+        sql: The warehouse.
+        child: The child table.
+        request: The load.
+
+    Returns:
+        The parent, or None if the table has no such parent.
     """
     rows = sql.execute_sql(
         f"SELECT p.id, p.update_time {_joined(sql, child)} "
@@ -75,8 +91,9 @@ def control_parents(sql: Sql, child: Entity, request: LoadRequest) -> Parent | N
 
 
 def _joined(sql: Sql, child: Entity) -> str:
-    """SQL: the parents `p`, each with its line of the ledger `c` and the number of rows held `h`;
-    takes the child's name.
+    """Return a FROM clause: parents `p`, their ledger rows `c` and their numbers of children `h`.
+
+    The clause has one placeholder, for the name of the child table.
     """
     key, held = sql.escape_column_name(child.key[0]), "SELECT 0 AS id, 0 AS rows_held"
     if table_exists(sql, child.name):
@@ -88,7 +105,7 @@ def _joined(sql: Sql, child: Entity) -> str:
 
 
 def _changed(request: LoadRequest) -> str:
-    """SQL: whether a parent's children were not read since its last change, or are doubted."""
+    """Return SQL for whether a parent's children are unread since its last change, or doubted."""
     return (
         "coalesce(c.read_at IS NULL OR c.parent_update_time IS DISTINCT FROM p.update_time "
         f"OR c.read_at < p.update_time + INTERVAL '{_seconds(request.overlap)} seconds', FALSE)"
@@ -96,8 +113,13 @@ def _changed(request: LoadRequest) -> str:
 
 
 def restart(sql: Sql, child: Entity) -> None:
-    """Let every parent wait for its children to be read again, by however many runs that takes; the
-    rows held stay. Call it with the file held.
+    """Record the children of all parents as out of date; the rows stay.
+
+    Later loads then read the children of all parents again, in as many runs as the caps require.
+
+    Args:
+        sql: The warehouse.
+        child: The child table.
     """
     sql.execute_sql(
         f"UPDATE {table(sql, '_pipedrive_children')} "
@@ -107,10 +129,11 @@ def restart(sql: Sql, child: Entity) -> None:
 
 
 def _due(child: Entity, request: LoadRequest, now: datetime, counter: str) -> str:
-    """SQL: whether a parent's turn has come since its children were read.
+    """Return SQL for whether a parent is due for a re-check.
 
-    Turns are spread by id: deal 17 has its turn on each day whose number leaves the remainder of
-    17. A turn that no run saw is made up for by the next run.
+    Re-checks are spread by id: deal 17 is due on the days whose number has the same remainder as
+    17, divided by the number of days between re-checks. A re-check that no run did on its day
+    stays due.
     """
     is_history = child.shape == "flow"
     days = request.recheck_flow_days if is_history else request.recheck_days
@@ -119,7 +142,7 @@ def _due(child: Entity, request: LoadRequest, now: datetime, counter: str) -> st
     today = (now - FIRST_DAY).days
     turn = f"{today} - mod({today % days} - mod(p.id, {days}) + {days}, {days})"
     passed = f"c.read_at < TIMESTAMPTZ '{FIRST_DAY.isoformat()}' + INTERVAL '1 day' * ({turn})"
-    # A counter that agrees proves nothing: one child may have taken another's place.
+    # An unchanged counter proves nothing: one child may have replaced another.
     has_any = f"({counter} IS DISTINCT FROM 0 OR {HELD} > 0)"
     likely = has_any if child.count_column and not child.bulk else "TRUE"
     return f"(p._deleted_at IS NULL AND {passed} AND {likely})"

@@ -1,4 +1,4 @@
-"""One table while it is loaded: what to read, what to commit, what the ledger says of it."""
+"""Loads one table: plans what to read, commits chunks, and records progress in the ledger."""
 
 import contextlib
 import time
@@ -26,9 +26,10 @@ from pipedrive_assets.windows import utc_now
 
 
 class TableLoad:
-    """Planned and committed in the thread that writes; its chunks are read in one of their own.
+    """The load of one table.
 
-    Its lock is held from the plan to `close()`, so that two runs never interleave on a table.
+    The writer thread plans and commits; a reader thread reads the chunks. The table's lock is held
+    from `begin` to `close`, so that two runs never write a table at the same time.
     """
 
     def __init__(self, entity: Entity, context: Context) -> None:
@@ -49,13 +50,24 @@ class TableLoad:
         self._lock = contextlib.ExitStack()
 
     def begin(self) -> Iterator[Chunk]:
-        """Take the table's lock and plan; nothing is requested before the first chunk is taken."""
+        """Lock the table and plan the load.
+
+        Returns:
+            The chunks of the table. Rows are requested when the first chunk is read.
+        """
         self.lock()
         self.check_parts(restore=self.context.request.full)
         return self._plan()
 
     def check_parts(self, *, restore: bool) -> None:
-        """Raise WarehouseError where a part of the table was dropped; a full load restores it."""
+        """Check that no list table or column was dropped since it was loaded.
+
+        Args:
+            restore: Whether to prepare the table so that this load restores the dropped parts.
+
+        Raises:
+            WarehouseError: A part was dropped, and `restore` is False.
+        """
         entity, warehouse = self.entity, self.context.warehouse
         with warehouse.sql() as sql:
             missing = migrate.missing_parts(sql, entity)
@@ -64,24 +76,24 @@ class TableLoad:
                 warehouse.forget(f"pipedrive_{entity.name}")
         if missing and not restore:
             raise WarehouseError(
-                f"The warehouse no longer has {', '.join(missing[:5])}: somebody dropped it. The "
-                f"other rows and tables are safe. Run: python -m pipedrive_assets load --full "
-                f"{entity.name}"
+                f"The warehouse no longer has {', '.join(missing[:5])}: it was dropped by someone "
+                "else. All other rows and tables are safe. Restore it with: "
+                f"python -m pipedrive_assets load --full {entity.name}"
             )
 
     def lock(self) -> None:
-        """Take the table's lock."""
+        """Lock the table until `close`."""
         self._lock.enter_context(self.context.warehouse.table_lock(self.entity.name))
 
     def close(self) -> None:
-        """Let go of the table."""
+        """Release the table's lock."""
         self._lock.close()
 
     def _plan(self) -> Iterator[Chunk]:
         if self.entity.capped and self.entity.kind is not Kind.CHILD:
             self._require()
         self.context.fields.ask(self.entity, self.stats)
-        # Before the plan: a field that is known now may have the table read from its start.
+        # Before the plan: a newly defined field may reset the table's watermark.
         custom = self.context.fields.fields_of(self.entity)
         if self.entity.excluded:
             check_excluded(self.entity, {*custom.columns, *custom.lists} if custom else ())
@@ -106,13 +118,16 @@ class TableLoad:
         return fields_to_omit(self.context.client, self.entity, self.stats, known)
 
     def _require(self) -> None:
-        """A list counts only as a whole: it is not begun where its cap would cut it short."""
+        """Raise `CapReached` if the token cap would stop the list before its end.
+
+        A partly read list is discarded, so it would only waste tokens.
+        """
         with self.context.warehouse.sql() as sql:
             self.watermark = self._held(sql)
             self.context.spending.allowance.require(tokens_to_begin(sql, self.entity))
 
     def _held(self, sql: statements.Sql) -> Watermark:
-        """What the ledger knows of the table; what it knew at first is kept."""
+        """Return the table's watermark from the ledger; remember the first one of this load."""
         held = ledger.watermark(sql, self.entity)
         if self._before is None:
             self._before = held
@@ -138,7 +153,7 @@ class TableLoad:
         if not statements.table_exists(sql, parent):
             raise ParentNotLoaded(
                 f"{self.entity.name} is read for each row of {parent}, which is not loaded yet. "
-                f"Load {parent} first, or both together: --select {parent}+"
+                f"Nothing was changed. Load {parent} first, or both together: --select {parent}+"
             )
         if self.context.request.full:
             stale_parents.restart(sql, self.entity)
@@ -151,7 +166,13 @@ class TableLoad:
         return parents
 
     def commit(self, chunk: Chunk) -> None:
-        """Rows first, then what the ledger says of them: a run killed between loads them again."""
+        """Commit the rows of a chunk, then record them in the ledger.
+
+        If the run is killed in between, the next run loads the rows again.
+
+        Args:
+            chunk: What the reader read.
+        """
         entity, warehouse = self.entity, self.context.warehouse
         self.refused, self.omitted, self.doubtful = chunk.refused, chunk.omitted, chunk.doubtful
         rows_sent = [row for _, row in chunk.rows]
@@ -175,7 +196,7 @@ class TableLoad:
                     known_values.learn(sql, left_out)
 
     def _redaction(self) -> Redaction:
-        """Asked for with each commit: a person may be erased while a load is at work."""
+        """Read the list of erased persons for each commit: it may change during a load."""
         with self.context.warehouse.sql() as sql:
             return Redaction(
                 redactor=erased_list.redactor(sql),
@@ -206,9 +227,12 @@ class TableLoad:
             self.context.spending.note(sql, self.entity.name, self.stats)
 
     def finish(self) -> Iterator[Chunk] | None:
-        """The scan is at its end: what it covered is held now. Returns what is still to be read.
+        """Record that the scan is complete.
 
-        A scan that an earlier run began is complete only as of then: what came since is read too.
+        Returns:
+            Chunks that still have to be read, or None. A snapshot with missing rows is read a
+            second time. A scan that an earlier run started covers changes only up to that start,
+            so a second scan reads the changes since.
         """
         if self.snapshot.asks_again:
             return self.snapshot.read_again(self.stats)
@@ -226,7 +250,11 @@ class TableLoad:
         return chunks
 
     def soft_delete_missing(self, sql: statements.Sql) -> None:
-        """Mark leads that became deals, and children like their parent; purge what is to go."""
+        """Mark converted leads and the children of marked parents; purge marked rows if required.
+
+        Args:
+            sql: The warehouse; the caller holds its lock.
+        """
         marked = conversions.mark_converted(sql, self.entity, self.context.now)
         self.written.marked_deleted += marked
         soft_delete.soft_delete_children(sql, self.entity)
@@ -247,7 +275,15 @@ class TableLoad:
         return known.after(self.scan, paths, merge.table_stats(sql, self.entity), now)
 
     def report(self, error: PipedriveError | None) -> TableReport:
-        """What was done, noted in the ledger's history too; a cap is no failure."""
+        """Report the table and record the load in the ledger.
+
+        Args:
+            error: Why the load ended early; None if it did not. A reached token cap is reported as
+                `waiting`, not as an error.
+
+        Returns:
+            The report.
+        """
         seconds, noted = time.monotonic() - self._started, Noted()
         try:
             with self.context.warehouse.sql() as sql:
@@ -281,7 +317,7 @@ class TableLoad:
     def _note_end(
         self, sql: statements.Sql, error: PipedriveError | None, seconds: float, noted: Noted
     ) -> None:
-        """Read what only the warehouse knows into `noted`, and write the ledger's history."""
+        """Record the load in the ledger, and read the facts for the report into `noted`."""
         if isinstance(error, CapReached):
             noted.waiting = self._waiting(sql, error)
         noted.rows = merge.count_rows(sql, self.entity.name)
@@ -301,7 +337,10 @@ class TableLoad:
         noted.tokens = self.context.spending.spent(sql)
 
     def _waiting(self, sql: statements.Sql, reached: CapReached) -> Waiting:
-        """What is left for later; `complete_until` stays, for older changes may be among it."""
+        """Return what a token cap has left for later.
+
+        `complete_until` does not advance: the parents that are left may have older changes.
+        """
         if self.entity.kind is Kind.CHILD:
             merge.ensure_table(self.context.warehouse, self.entity, self.written)
         context = self.context

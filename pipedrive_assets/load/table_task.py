@@ -1,4 +1,4 @@
-"""What a run does for each of its tables, whatever the run is for."""
+"""The interface of a run's task for one table, for example its load or its reconciliation."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -12,8 +12,10 @@ from pipedrive_assets.registry import Entity
 
 
 class TableWork(Protocol):
-    """One table's part of a run: chunks are read in a thread of their own, all else happens in the
-    one that writes.
+    """A run's task for one table.
+
+    The chunks that `begin` and `finish` return are iterated in a reader thread. All methods are
+    called in the writer thread.
     """
 
     @property
@@ -22,23 +24,23 @@ class TableWork(Protocol):
 
     @property
     def written(self) -> Written:
-        """What has been committed so far."""
+        """Counts of the rows committed so far."""
 
     @property
     def stats(self) -> RequestStats:
-        """What has been asked so far."""
+        """Requests and token cost so far."""
 
     def begin(self) -> Iterator[Chunk]:
-        """Take the table's lock and plan."""
+        """Lock the table and return the chunks to read."""
 
     def commit(self, chunk: Chunk) -> None:
-        """Keep a chunk."""
+        """Write a chunk to the warehouse."""
 
     def finish(self) -> Iterator[Chunk] | None:
-        """Nothing is left to read; returns what is to be read all the same."""
+        """Record that all chunks were read; return further chunks to read, or None."""
 
     def report(self, error: PipedriveError | None) -> TableReport:
-        """What was done."""
+        """Report the table; `error` is why it ended early, None if it did not."""
 
     def close(self) -> None:
-        """Let go of the table."""
+        """Release the table's lock."""

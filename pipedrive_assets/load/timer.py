@@ -1,4 +1,4 @@
-"""Seconds by phase."""
+"""Measures the seconds that a load spends in each phase."""
 
 import contextlib
 import time
@@ -9,16 +9,22 @@ SHAPING, COMMITTING = "shaping", "committing"
 
 
 class Stopwatch:
-    """Measures phases in one thread; one inside another takes its time out of the outer one."""
+    """Measures phases in one thread. The time of a nested phase is not part of the outer one."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """`monotonic` returns seconds."""
+        """Start without a phase.
+
+        Args:
+            monotonic: Returns seconds; never goes backwards.
+        """
         self.seconds: dict[str, float] = defaultdict(float)
+        """Seconds by phase."""
+
         self._monotonic, self._inner = monotonic, 0.0
 
     @contextlib.contextmanager
     def lap(self, phase: str) -> Iterator[None]:
-        """Add the time spent inside to a phase."""
+        """Add the time spent in the `with` block to a phase."""
         began, before, self._inner = self._monotonic(), self._inner, 0.0
         try:
             yield

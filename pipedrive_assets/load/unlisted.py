@@ -1,7 +1,7 @@
-"""Rows that a complete reading did not list, although it is not certain that they are gone.
+"""Records rows that were missing from a complete list without proof that they are deleted.
 
-The table `_pipedrive_unlisted` of the ledger keeps them until the next complete reading of their
-table: rows that are missing twice in a row are marked. Call every function with the file held.
+The ledger table `_pipedrive_unlisted` keeps them until the table is read completely again: rows
+that are missing twice in a row are marked. Callers of this module hold the warehouse lock.
 """
 
 import json
@@ -16,7 +16,16 @@ from pipedrive_assets.warehouse.statements import Sql, table
 
 
 def missing_before(sql: Sql, entity: Entity, keys: Collection[Key]) -> set[Key]:
-    """Return those of `keys` that the complete reading before this one did not list either."""
+    """Select the keys that were also missing the last time the table was read completely.
+
+    Args:
+        sql: The warehouse.
+        entity: The table.
+        keys: Primary keys of rows that are missing now.
+
+    Returns:
+        The keys that are missing for the second time.
+    """
     rows = sql.execute_sql(
         f"SELECT id FROM {table(sql, '_pipedrive_unlisted')} WHERE entity = %s", entity.name
     )
@@ -25,7 +34,14 @@ def missing_before(sql: Sql, entity: Entity, keys: Collection[Key]) -> set[Key]:
 
 
 def remember(sql: Sql, entity: Entity, keys: Collection[Key], now: datetime) -> None:
-    """Replace what is remembered of a table by `keys`."""
+    """Replace the recorded keys of a table.
+
+    Args:
+        sql: The warehouse.
+        entity: The table.
+        keys: Primary keys of rows that are missing now.
+        now: When they were missing, UTC.
+    """
     name = table(sql, "_pipedrive_unlisted")
     with sql.begin_transaction():
         sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)

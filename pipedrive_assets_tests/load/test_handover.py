@@ -8,9 +8,9 @@ from pipedrive_assets.load.chunk_queue import CHUNKS_AHEAD, ChunkQueue, Event
 def test_the_urgent_are_taken_first_each_line_in_its_order():
     line = ChunkQueue[str]()
     for name in ("a", "b"):
-        line.put(Event(name), urgent=False)
+        line.put(Event(name), priority=False)
     for name in ("c", "d"):
-        line.put(Event(name), urgent=True)
+        line.put(Event(name), priority=True)
 
     assert ["c", "d", "a", "b"] == [line.take().table for _ in range(4)]
     assert line.is_empty
@@ -19,11 +19,11 @@ def test_the_urgent_are_taken_first_each_line_in_its_order():
 def test_a_full_line_makes_its_own_readers_wait_and_nobody_else():
     line = ChunkQueue[int]()
     for number in range(CHUNKS_AHEAD):
-        line.put(Event(number), urgent=False)
+        line.put(Event(number), priority=False)
 
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(line.put, Event(99), urgent=False)
-        assert line.put(Event(100), urgent=True)
+        waiting = pool.submit(line.put, Event(99), priority=False)
+        assert line.put(Event(100), priority=True)
         assert not waiting.done()
         assert [100, 0] == [line.take().table for _ in range(2)]
         assert waiting.result(timeout=5)
@@ -32,10 +32,10 @@ def test_a_full_line_makes_its_own_readers_wait_and_nobody_else():
 def test_who_waits_for_room_is_sent_home_when_it_stops():
     line = ChunkQueue[int]()
     for number in range(CHUNKS_AHEAD):
-        line.put(Event(number), urgent=False)
+        line.put(Event(number), priority=False)
 
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(line.put, Event(99), urgent=False)
+        waiting = pool.submit(line.put, Event(99), priority=False)
         line.stop()
         assert waiting.result(timeout=5) is False
-    assert line.put(Event(100), urgent=True) is False
+    assert line.put(Event(100), priority=True) is False

@@ -1,6 +1,6 @@
 """The list of erased persons, with the hashes by which later loads recognize them.
 
-Call every function with the warehouse held and its ledger prepared.
+Callers of this module hold the warehouse lock, and the ledger tables exist.
 """
 
 from collections import Counter
@@ -23,11 +23,11 @@ from pipedrive_assets.warehouse.statements import Sql, table, table_exists, tupl
 ERASED, VALUES = "_pipedrive_erased", "_pipedrive_erased_values"
 
 Known = Collection[tuple[Kind, str]]
-"""Values of a person: a kind and a text each."""
+"""Values of a person, each with its kind (name, address or number) and its text."""
 
 
 def erased_ids(sql: Sql) -> list[int]:
-    """Return the persons on the list."""
+    """Return the Pipedrive ids of the persons on the list."""
     rows = sql.execute_sql(
         f"SELECT id FROM {table(sql, ERASED)} WHERE entity = 'persons' ORDER BY id"
     )
@@ -35,13 +35,19 @@ def erased_ids(sql: Sql) -> list[int]:
 
 
 def remember(sql: Sql, person: int, now: datetime) -> None:
-    """Put a person on the list; hashes that it has for them stay."""
+    """Add a person to the list. Hashes that are already stored for the person stay.
+
+    Args:
+        sql: The warehouse.
+        person: Pipedrive's id.
+        now: When the person was erased, UTC.
+    """
     _remove(sql, ERASED, person)
     sql.execute_sql(f"INSERT INTO {table(sql, ERASED)} VALUES ('persons', %s, %s)", person, now)
 
 
 def forgive(sql: Sql, person: int) -> None:
-    """Take a person off the list, and let the next full load write every row again."""
+    """Remove a person from the list, and make the next full load write every row again."""
     if person not in erased_ids(sql):
         return
     _remove(sql, ERASED, person)
@@ -57,6 +63,11 @@ def _remove(sql: Sql, name: str, person: int) -> None:
 
 def remember_values(sql: Sql, person: int, known: Known) -> int:
     """Add the hashes of a person's values that the list does not have yet.
+
+    Args:
+        sql: The warehouse.
+        person: Pipedrive's id.
+        known: The person's values.
 
     Returns:
         How many hashes were added.
@@ -78,7 +89,7 @@ def remember_values(sql: Sql, person: int, known: Known) -> int:
 
 
 def redactor(sql: Sql) -> Redactor | None:
-    """Return what recognizes everybody on the list; None where nobody is on it."""
+    """Return the redactor for all persons on the list; None if the list is empty."""
     persons = erased_ids(sql)
     if not persons:
         return None
@@ -92,7 +103,7 @@ def redactor(sql: Sql) -> Redactor | None:
 
 
 def _fields_of_persons(sql: Sql) -> list[str]:
-    """The keys of the custom fields that hold a person."""
+    """Return the keys of the custom fields that refer to a person."""
     if not table_exists(sql, "custom_fields_mapping"):
         return []
     rows = sql.execute_sql(
@@ -103,11 +114,11 @@ def _fields_of_persons(sql: Sql) -> list[str]:
 
 
 def recognized_kinds(sql: Sql, person: int) -> Counter[str]:
-    """Return how many values later loads recognize a person by, by kind."""
+    """Return the number of hashes by which later loads recognize a person, by kind of value."""
     return Counter(value.kind for owner, value in _stored(sql)[1] if owner == person)
 
 
-@lru_cache(maxsize=4)  # What it has found clean is remembered as long as the list is the same.
+@lru_cache(maxsize=4)  # A redactor caches texts that name no erased person.
 def _redactor(
     salt: str,
     values: tuple[ErasedValue, ...],

@@ -1,7 +1,7 @@
-"""Erasure: a person taken out of every table, for good.
+"""Removes persons from every table of a warehouse.
 
-Later loads leave out everybody on the list (`erased_list`), even while Pipedrive still returns
-them. Call every function with the warehouse held.
+Later loads omit all persons on the list of erased persons (`erased_list`), even while Pipedrive
+still returns them. Callers of this module hold the warehouse lock.
 """
 
 from collections import Counter
@@ -25,8 +25,8 @@ from pipedrive_assets.warehouse.statements import Sql, columns_in, in_clause, pl
 
 Tables = Mapping[str, Mapping[str, str]]
 OWNERS = ("deal_id", "org_id", "lead_id", "project_id", "organization_id")
-"""Whom a note, file or activity may belong to beside a person; one that has none is the
-person's."""
+"""The other records that a note, file or activity may belong to. If it has none of them, it belongs
+to its person alone."""
 
 PERSONS_OWN = ("notes", "files", "activities", "call_logs")
 NAMES_OF = {
@@ -34,7 +34,7 @@ NAMES_OF = {
     "files": ("person_name",),
     "call_logs": ("from_phone_number", "to_phone_number"),
 }
-"""Columns that say a person's name or number beside `person_id`."""
+"""Columns with the name or number of the person in `person_id`."""
 
 WHOSE = {
     "persons": "id",
@@ -43,7 +43,7 @@ WHOSE = {
     "persons_changelog": "person_id",
     "persons_followers": "person_id",
 }
-"""Tables whose rows are a person's, with the column that says whose."""
+"""Tables whose rows belong to a person, with the column that has the person's id."""
 
 HISTORIES: dict[str, tuple[str, ...]] = {
     "deals_flow": ("old_value", "new_value", "event"),
@@ -55,40 +55,40 @@ HISTORIES: dict[str, tuple[str, ...]] = {
         *("snippet", "snippet_draft", "snippet_sent"),
     ),
 }
-"""Tables whose rows stay and lose what they say where it names a person; the columns that say
-something."""
+"""Tables whose rows stay, and the columns that become null if they name an erased person."""
 
-MAIL, PARTIES, MAIL_SAID = (
+MAIL, PARTIES, MAIL_TEXTS = (
     "mail_messages",
     ("from", "to", "cc", "bcc"),
     ("subject", "snippet", "draft"),
 )
-"""Messages lose what they say where a person is among the parties."""
+"""The table of messages, its lists of parties, and the columns that become null if an erased person
+is one of the parties."""
 
 PARTY_LISTS: Mapping[str, frozenset[str]] = {
     "activities": frozenset({"attendees", "participants"}),
     "mail_threads": frozenset({"drafts_parties"}),
     MAIL: frozenset(PARTIES),
 }
-"""Lists of people, whose items go as a whole."""
+"""Lists of people: items that name an erased person are removed as a whole."""
 
 OWN_COLUMNS = ("name", "first_name", "last_name")
 
 
 def erase(sql: Sql, persons: Sequence[int], redactor: Redactor) -> dict[str, int]:
-    """Take persons out of every table.
+    """Remove persons from every table.
 
     Args:
         sql: The warehouse.
-        persons: Their ids.
-        redactor: Knows everybody on the list, `persons` included.
+        persons: Pipedrive's ids of the persons.
+        redactor: Recognizes all erased persons, including `persons`.
 
     Returns:
-        How many rows were changed or deleted, by table.
+        The number of rows that were changed or deleted, by table.
     """
     tables = _tables(sql)
-    everybody = [*persons, *_deleted_twins(sql, tables, redactor)]
-    done = Counter({name: _erase_ids(sql, name, everybody, redactor) for name in tables})
+    all_ids = [*persons, *_deleted_twins(sql, tables, redactor)]
+    done = Counter({name: _erase_ids(sql, name, all_ids, redactor) for name in tables})
     for name in tables:
         done[name] += _erase_words(sql, name, tables[name], redactor)
     return {name: count for name, count in done.items() if count}
@@ -101,14 +101,14 @@ def _erase_ids(sql: Sql, name: str, persons: Sequence[int], redactor: Redactor) 
     if name in HISTORIES:
         return _erase_history(sql, name, columns, redactor)
     if name == MAIL:
-        return _blank(sql, name, _messages_of(sql, persons, redactor), MAIL_SAID)
+        return _set_null(sql, name, _messages_of(sql, persons, redactor), MAIL_TEXTS)
     if name != root:
         links = ("value",) if name.endswith("__person_ids") else ("person_id", "linked_person_id")
         by = [column for column in links if column in columns]
         named = sum(_delete(sql, name, column, persons) for column in by)
         return named + _delete_orphans(sql, name)
-    chosen = _forget_chosen(sql, name, columns, persons)
-    return chosen + (_release(sql, name, columns, persons) if "person_id" in columns else 0)
+    chosen = _clear_person_fields(sql, name, columns, persons)
+    return chosen + (_unlink(sql, name, columns, persons) if "person_id" in columns else 0)
 
 
 def _erase_words(sql: Sql, name: str, columns: Mapping[str, str], redactor: Redactor) -> int:
@@ -124,7 +124,7 @@ def _erase_words(sql: Sql, name: str, columns: Mapping[str, str], redactor: Reda
 
 
 def _deleted_twins(sql: Sql, tables: Tables, redactor: Redactor) -> list[int]:
-    """Deleted persons with a name, an address or a number of the erased: what a merge leaves."""
+    """Return the ids of deleted persons with a value of an erased person: a merge leaves them."""
     if "_deleted_at" not in tables.get("persons", ()):
         return []
     own = [column for column in OWN_COLUMNS if column in tables["persons"]]
@@ -140,8 +140,8 @@ def _deleted_twins(sql: Sql, tables: Tables, redactor: Redactor) -> list[int]:
     return sorted({row[0] for row in rows or () if redactor.names(row[1])})
 
 
-def _forget_chosen(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> int:
-    """Custom fields that name a person lose the id."""
+def _clear_person_fields(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> int:
+    """Set custom fields to null that refer to one of the persons; return the number of rows."""
     if "custom_fields_mapping" not in _tables(sql):
         return 0
     rows = sql.execute_sql(
@@ -164,8 +164,8 @@ def _forget_chosen(sql: Sql, name: str, columns: set[str], persons: Sequence[int
     )
 
 
-def _release(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> int:
-    """Rows that are only a person's go, others lose the person's id and name."""
+def _unlink(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> int:
+    """Delete rows that belong only to the persons; remove ids and names from their other rows."""
     touched = 0
     if name in PERSONS_OWN:
         alone = "".join(f" AND {column} IS NULL" for column in OWNERS if column in columns)
@@ -188,7 +188,7 @@ def _delete(sql: Sql, name: str, column: str, persons: Sequence[int], further: s
 
 
 def _delete_orphans(sql: Sql, name: str) -> int:
-    """Lists of rows that are gone."""
+    """Delete list items whose row was deleted; return their number."""
     columns = columns_in(sql, name)
     link = "_dlt_root_id" if "_dlt_root_id" in columns else "_dlt_parent_id"
     root = table(sql, name.partition("__")[0])
@@ -199,15 +199,15 @@ def _delete_orphans(sql: Sql, name: str) -> int:
 
 
 def _erase_history(sql: Sql, name: str, columns: set[str], redactor: Redactor) -> int:
-    """Events that name a person keep their place and time, and lose what they say."""
-    said = [column for column in HISTORIES[name] if column in columns]
-    if not said:
+    """Set the values of events to null that name a person; return the number of events."""
+    texts = [column for column in HISTORIES[name] if column in columns]
+    if not texts:
         return 0
     key, field = BY_NAME[name].key, "field_key" if "field_key" in columns else "NULL"
     found = []
     query = (
-        f"SELECT {', '.join((*key, field, *said))} FROM {table(sql, name)} "
-        f"WHERE {' OR '.join(f'{column} IS NOT NULL' for column in said)}"
+        f"SELECT {', '.join((*key, field, *texts))} FROM {table(sql, name)} "
+        f"WHERE {' OR '.join(f'{column} IS NOT NULL' for column in texts)}"
     )
     with sql.execute_query(query) as cursor:
         while rows := cursor.fetchmany(ROWS_AT_ONCE):
@@ -215,12 +215,12 @@ def _erase_history(sql: Sql, name: str, columns: set[str], redactor: Redactor) -
                 changed = row[len(key)]
                 if any(redactor.names_in_change(changed, each) for each in row[len(key) + 1 :]):
                     found.append(row[: len(key)])
-    return _blank(sql, name, found, said)
+    return _set_null(sql, name, found, texts)
 
 
-def _blank(sql: Sql, name: str, keys: Collection[Sequence[Any]], said: Sequence[str]) -> int:
-    """Take from rows what they say; returns how many rows."""
-    to_null = ", ".join(f"{sql.escape_column_name(column)} = NULL" for column in said)
+def _set_null(sql: Sql, name: str, keys: Collection[Sequence[Any]], names: Sequence[str]) -> int:
+    """Set columns of the rows with these keys to null; return the number of rows."""
+    to_null = ", ".join(f"{sql.escape_column_name(column)} = NULL" for column in names)
     one = " AND ".join(f"{column} = %s" for column in BY_NAME[name].key)
     for some in batches(keys, STATEMENT_ROWS):
         these = " OR ".join([f"({one})"] * len(some))
@@ -230,7 +230,7 @@ def _blank(sql: Sql, name: str, keys: Collection[Sequence[Any]], said: Sequence[
 
 
 def _messages_of(sql: Sql, persons: Sequence[int], redactor: Redactor) -> set[tuple[Any, ...]]:
-    """The keys of the messages among whose parties a person is."""
+    """Return the keys of the messages that have an erased person as a party."""
     tables, key = _tables(sql), ", ".join(f"m.{column}" for column in BY_NAME[MAIL].key)
     found: set[tuple[Any, ...]] = set()
     for name in (f"{MAIL}__{side}" for side in PARTIES):
@@ -251,6 +251,6 @@ def _messages_of(sql: Sql, persons: Sequence[int], redactor: Redactor) -> set[tu
 
 
 def _tables(sql: Sql) -> Tables:
-    """The tables of data, those of persons first, each before its lists."""
+    """Return all data tables with their columns: those of persons first, each before its lists."""
     found = {name: columns for name, columns in all_columns(sql).items() if name[:1] != "_"}
     return {name: found[name] for name in sorted(found, key=lambda n: (n[:7] != "persons", n))}

@@ -1,6 +1,6 @@
-"""What a warehouse knows of a person: the names, addresses and numbers in their own records.
+"""Collects the names, addresses and numbers that a warehouse has of a person.
 
-Call every function with the warehouse held.
+Callers of this module hold the warehouse lock.
 """
 
 import json
@@ -32,7 +32,7 @@ CHANGES: Mapping[str, Kind] = {
     "phone": "number",
     "phones": "number",
 }
-"""Fields whose earlier values a changelog has."""
+"""Fields whose earlier values are in the changelog, with the kind of the value."""
 
 NAMED_BESIDE = (("notes", "person__name"), ("files", "person_name"))
 POSTAL = ("postal_address__value", "postal_address__formatted_address")
@@ -43,13 +43,13 @@ OBJECTS = (
     ("mail_threads", "parties__from"),
     ("mail_threads", "parties__to"),
 )
-"""Columns with whole objects of persons; columns that end with `__v_text` have them as well."""
+"""Columns with whole objects of persons. Columns that end with `__v_text` may contain them too."""
 
 
 def values_in_row(row: Mapping[str, Any]) -> set[Value]:
-    """Return what a row of `persons` says of its person, in the form in which it is loaded.
+    """Return the names, addresses and numbers in a normalized row of `persons`.
 
-    Its postal address may be that of an office, so it is not among the values.
+    The postal address is omitted: it may be that of an office.
     """
     found: set[Value] = set()
     found.update(_names(row.get("name"), row.get("first_name"), row.get("last_name")))
@@ -59,22 +59,26 @@ def values_in_row(row: Mapping[str, Any]) -> set[Value]:
 
 
 def learn(sql: Sql, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add what rows of erased persons say of them to the list, as hashes.
+    """Add the values in rows of erased persons to the list, as hashes.
 
-    Pipedrive may still return the person, with an address that it did not have before.
+    Pipedrive may still return an erased person, with values that the list does not have yet.
+
+    Args:
+        sql: The warehouse.
+        rows: Normalized rows of `persons` that the load left out.
     """
     for row in rows:
         if added := erased_list.remember_values(sql, row["id"], values_in_row(row)):
             log.warning(
                 "Pipedrive returned the erased person %s with %d new names, addresses or numbers. "
-                "From now on loads recognize them. Run `python -m pipedrive_assets purge --person "
-                "%s` to take them out of the rows that were loaded before.",
+                "Later loads will recognize them. To remove them from rows that are already "
+                "loaded, run `python -m pipedrive_assets purge --person %s`.",
                 *(row["id"], added, row["id"]),
             )
 
 
 def values_of(sql: Sql, person: int) -> set[Value]:
-    """Return every value that the warehouse has of a person, from whatever is still there."""
+    """Return every name, address and number that the warehouse still has of a person."""
     records = _Records(sql=sql, held=all_columns(sql), person=person)
     found = {*_of_row(records), *_of_changes(records)}
     for name, column in NAMED_BESIDE:
@@ -92,14 +96,23 @@ def values_of(sql: Sql, person: int) -> set[Value]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Records:
-    """A person's records in the tables that exist."""
+    """Reads the records of a person from the tables that exist."""
 
     sql: Sql
     held: Mapping[str, Collection[str]]
     person: int
 
     def rows(self, name: str, columns: Iterable[str], *, by: str) -> list[tuple[Any, ...]]:
-        """Rows in which `by` is the person; a column that the table does not have is null."""
+        """Read the rows whose column `by` is the person.
+
+        Args:
+            name: The table.
+            columns: The columns to return.
+            by: The column with the person's id.
+
+        Returns:
+            The rows; columns that the table lacks are null. No rows if it lacks the column `by`.
+        """
         there = self.held.get(name, ())
         if by not in there:
             return []
@@ -111,7 +124,7 @@ class _Records:
         return [tuple(row) for row in rows or ()]
 
     def items(self, name: str) -> list[str]:
-        """The values of a list of the person's row."""
+        """Return the values in a list of the person's row, for example `emails`."""
         items = f"persons__{name}"
         if "value" not in self.held.get(items, ()):
             return []
@@ -123,7 +136,7 @@ class _Records:
         return [str(row[0]) for row in rows or () if row[0]]
 
     def is_office(self, address: str) -> bool:
-        """Whether an organization has this address: then it is not the person's alone."""
+        """Whether an organization has this address, so that it is not only the person's."""
         column = "address__value"
         if column not in self.held.get("organizations", ()):
             return False
@@ -135,7 +148,7 @@ class _Records:
         )
 
     def phone_fields(self) -> list[str]:
-        """The custom fields of persons that hold a telephone number."""
+        """Return the columns of person custom fields that contain a phone number."""
         if "custom_fields_mapping" not in self.held:
             return []
         rows = self.sql.execute_sql(
@@ -145,7 +158,7 @@ class _Records:
         return [row[0] for row in rows or ()]
 
     def objects(self) -> Iterator[Any]:
-        """The objects in which the person's id occurs, among other digits too."""
+        """Yield the JSON values that contain the digits of the person's id."""
         coercion_failures = [
             (name, column)
             for name, columns in self.held.items()
@@ -187,7 +200,7 @@ def _parts(kind: Kind, text: str) -> list[str]:
 
 
 def _persons_in(value: Any, person: int) -> Iterator[Mapping[str, Any]]:
-    """Every object in a value that is the person."""
+    """Yield the objects within a JSON value that describe the person."""
     if isinstance(value, list):
         for item in value:
             yield from _persons_in(item, person)
@@ -216,7 +229,7 @@ def _names(name: Any, first: Any, last: Any) -> Iterator[Value]:
 
 
 def _full_name(value: Any) -> Iterator[Value]:
-    """A name from elsewhere: one word alone, such as a first name, would match other people."""
+    """Yield a name of two or more words; a single word, for example a first name, is ambiguous."""
     if isinstance(value, str) and len(value.split()) > 1:
         yield "name", value
 
@@ -228,7 +241,7 @@ def _postal(*values: Any) -> Iterator[Value]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts in a list of values or of objects with a value."""
+    """Yield the texts in a value, in a list of values, or in objects with a `value`."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Purging a warehouse of a person: every table, dlt's staged copies, and what deleting leaves."""
+"""Erases a person from a warehouse: from all tables, dlt's staged copies and the database file."""
 
 from datetime import datetime
 
@@ -15,23 +15,23 @@ from pipedrive_assets.warehouse.warehouse import Warehouse
 
 
 def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, int]:
-    """Erase a person and keep them out.
+    """Erase a person, and make later loads omit the person.
 
-    Databases keep deleted rows until they need their room, so everything is written anew. What the
-    warehouse knows of the person is put on the list as hashes first: a run that is killed can be
-    repeated, and finds the person by them.
+    Databases keep the bytes of deleted rows until they reuse the space, so the whole warehouse is
+    rewritten. The person's names, addresses and numbers are first stored as hashes: if the purge
+    is killed, running it again finds the person by them.
 
     Args:
         warehouse: Where to erase.
         person: Pipedrive's id.
-        now: When the person was erased.
+        now: When the person is erased, UTC.
 
     Returns:
-        The rows that were changed or deleted, by table.
+        The number of rows that were changed or deleted, by table.
 
     Raises:
         ConfigurationError: No table has this person, and the person was not erased before.
-        WarehouseError: As for any use of the warehouse.
+        WarehouseError: The warehouse cannot be read or written.
     """
     with warehouse.exclusive():
         with warehouse.sql() as sql:
@@ -55,22 +55,35 @@ def _erase_by_id(sql: Sql, person: int) -> dict[str, int]:
     touched = erasure.erase(sql, [person], Redactor(Recognizer("", ()), [person]))
     if not touched:
         raise ConfigurationError(
-            f"No table has a person {person}, so nothing was erased. Use the id that Pipedrive "
-            "shows in the person's address. A person whom no table has yet can be erased after "
+            f"No table contains the person {person}. Nothing was erased. Use the number at the "
+            "end of the person's URL in Pipedrive. If the person is new, erase the person after "
             "the next load."
         )
     return touched
 
 
 def recognized(warehouse: Warehouse, person: int) -> dict[str, int]:
-    """Return how many values later loads recognize an erased person by, by kind."""
+    """Return the number of values by which later loads recognize an erased person.
+
+    Args:
+        warehouse: The warehouse.
+        person: Pipedrive's id.
+
+    Returns:
+        The number of values by kind: `name`, `address` or `number`.
+    """
     with warehouse.sql() as sql:
         ledger.prepare(sql)
         return dict(erased_list.recognized_kinds(sql, person))
 
 
 def forgive_person(warehouse: Warehouse, person: int) -> None:
-    """Let later loads bring a person again."""
+    """Remove a person from the list of erased persons, so that later loads include the person.
+
+    Args:
+        warehouse: The warehouse.
+        person: Pipedrive's id.
+    """
     with warehouse.sql() as sql:
         ledger.prepare(sql)
         erased_list.forgive(sql, person)

@@ -1,5 +1,7 @@
-"""What is kept from ever being written: what is deleted stays in a DuckDB file, and in dlt's staged
-copies, until it is written over.
+"""Removes erased persons from rows before they are written.
+
+Rows that are written and deleted later would stay in the DuckDB file and in dlt's staged copies
+until the space is reused.
 """
 
 from dataclasses import dataclass, field
@@ -8,7 +10,7 @@ from typing import Any
 from pipedrive_assets.load.erase.erasure import (
     HISTORIES,
     MAIL,
-    MAIL_SAID,
+    MAIL_TEXTS,
     NAMES_OF,
     OWNERS,
     PARTIES,
@@ -25,21 +27,33 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redaction:
-    """What a table's rows are to be without."""
+    """Removes what must not be written from the rows of a table.
+
+    Attributes:
+        redactor: Recognizes erased persons; None if no person was erased.
+        deleted: Whether deleted rows are purged. Deleted rows that the table does not have are
+            then not written.
+        left_out: The rows of `persons` that were left out. They may have values of the person
+            that the list of erased persons does not have yet.
+    """
 
     redactor: Redactor | None = None
-    """Knows the erased; None where nobody is."""
-
     deleted: bool = False
-    """Rows that Pipedrive calls deleted, unless the table holds them: those go at its end."""
-
     left_out: list[Row] = field(default_factory=list)
-    """The rows of `persons` that were left out: they may say something new of the erased."""
 
     def clean(self, entity: Entity, row: Row, custom: FieldSet | None) -> Row | None:
-        """Return a shaped row without the erased; None where nothing is left of it.
+        """Return a normalized row without the erased persons.
 
-        Its fingerprint stays that of the row as sent: what was not edited is not loaded again.
+        The row keeps its hash, which was computed before. Rows that did not change in Pipedrive
+        are therefore not written again.
+
+        Args:
+            entity: The row's table.
+            row: The normalized row.
+            custom: The custom fields of the table; None if it has none.
+
+        Returns:
+            The row, or None if it belongs to an erased person.
         """
         redactor = self.redactor
         if redactor is None:
@@ -55,7 +69,7 @@ class Redaction:
         if entity.name in HISTORIES:
             row = _clean_event(row, redactor, HISTORIES[entity.name])
         if entity.name == MAIL and _is_party(row, redactor):
-            row = {**row, **dict.fromkeys(MAIL_SAID)}
+            row = {**row, **dict.fromkeys(MAIL_TEXTS)}
         return _clean_words(entity, _clean_links(entity, row, custom, redactor), redactor)
 
 
@@ -67,7 +81,7 @@ def _is_persons(entity: Entity, row: Row, redactor: Redactor) -> bool:
 
 
 def _clean_deleted(row: Row, redactor: Redactor) -> Row:
-    """A deleted person has nothing of their own that the erased have too: a merge leaves both."""
+    """Remove values of erased persons from a deleted person, which a merge may have left behind."""
     out = dict(row)
     for name in OWN["persons"] & row.keys():
         value = row[name]
@@ -78,9 +92,9 @@ def _clean_deleted(row: Row, redactor: Redactor) -> Row:
     return out
 
 
-def _clean_event(row: Row, redactor: Redactor, said: tuple[str, ...]) -> Row:
-    """`a__b` among what is said is b within the object a, which goes as a whole."""
-    outer = {name.partition("__")[0] for name in said} & row.keys()
+def _clean_event(row: Row, redactor: Redactor, columns: tuple[str, ...]) -> Row:
+    """Set the columns to null if they name a person; for `a__b` the whole object `a`."""
+    outer = {name.partition("__")[0] for name in columns} & row.keys()
     changed = row.get("field_key")
     names = any(redactor.names_in_change(changed, row[name]) for name in outer)
     return {**row, **dict.fromkeys(outer)} if names else row
@@ -108,7 +122,7 @@ def _clean_links(entity: Entity, row: Row, custom: FieldSet | None, redactor: Re
         if items := row.get(name):
             out[name] = [item for item in items if not _is_named(item, redactor)]
     if row.get("person_id") in persons:
-        # The names and numbers that some rows have beside the id.
+        # Some rows have the person's name or number next to the id.
         names = ("person_id", *NAMES_OF.get(entity.name, ()))
         out.update({name: None for name in names if name in row})
         if isinstance(row.get("person"), dict):
@@ -117,7 +131,7 @@ def _clean_links(entity: Entity, row: Row, custom: FieldSet | None, redactor: Re
 
 
 def _clean_words(entity: Entity, row: Row, redactor: Redactor) -> Row:
-    """Texts lose what names the erased, lists of ids their ids."""
+    """Redact texts that name erased persons, and remove their ids from lists of ids."""
     out: Row = {}
     for name, value in row.items():
         if value is None:

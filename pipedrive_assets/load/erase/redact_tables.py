@@ -1,6 +1,6 @@
-"""Taking what names an erased person out of the rows that a warehouse holds.
+"""Removes what names an erased person from rows that are already in the warehouse.
 
-Call every function with the warehouse held.
+Callers of this module hold the warehouse lock.
 """
 
 import json
@@ -19,13 +19,16 @@ ROWS_AT_ONCE = 5_000
 
 
 def redact_table(sql: Sql, name: str, columns: Mapping[str, str], redactor: Redactor) -> int:
-    """Take the erased out of a table's texts; returns the number of rows changed.
+    """Redact the texts of a table that name erased persons.
 
     Args:
         sql: The warehouse.
-        name: A table or the table of a list.
-        columns: The types of its columns, as DuckDB shows them.
-        redactor: Knows the erased.
+        name: A table or list table.
+        columns: The types of its columns, as DuckDB names them.
+        redactor: Recognizes erased persons.
+
+    Returns:
+        The number of rows that were changed.
     """
     wanted = _columns_to_search(name, columns)
     changed = []
@@ -47,7 +50,16 @@ def redact_table(sql: Sql, name: str, columns: Mapping[str, str], redactor: Reda
 
 
 def keyed_rows(sql: Sql, name: str, redactor: Redactor) -> list[str]:
-    """Return dlt's ids of the rows that are identified by a name of one of the erased."""
+    """Find the rows whose primary key contains a name of an erased person.
+
+    Args:
+        sql: The warehouse.
+        name: The table.
+        redactor: Recognizes erased persons.
+
+    Returns:
+        The `_dlt_id` of each such row.
+    """
     key = BY_NAME[name].key
     return [
         row_id
@@ -59,7 +71,18 @@ def keyed_rows(sql: Sql, name: str, redactor: Redactor) -> list[str]:
 def named_rows(
     sql: Sql, name: str, columns: Mapping[str, str], redactor: Redactor, link: str = "_dlt_id"
 ) -> list[str]:
-    """Return what `link` holds in each row whose texts name one of the erased."""
+    """Find the rows whose texts name an erased person.
+
+    Args:
+        sql: The warehouse.
+        name: A table or list table.
+        columns: The types of its columns, as DuckDB names them.
+        redactor: Recognizes erased persons.
+        link: The column to return.
+
+    Returns:
+        The value of `link` in each such row.
+    """
     wanted = _columns_to_search(name, columns)
     return [
         key
@@ -69,7 +92,13 @@ def named_rows(
 
 
 def delete_rows(sql: Sql, name: str, ids: Sequence[str]) -> None:
-    """Delete rows by dlt's id."""
+    """Delete the rows with these values of `_dlt_id`.
+
+    Args:
+        sql: The warehouse.
+        name: A table or list table.
+        ids: Values of `_dlt_id`.
+    """
     for some in batches(ids, STATEMENT_ROWS):
         these, values = in_clause(some)
         sql.execute_sql(f"DELETE FROM {table(sql, name)} WHERE _dlt_id IN ({these})", *values)

@@ -1,1 +1,1 @@
-"""Reconciliation: finds deleted rows and changes that no change date shows."""
+"""Reconciliation: finds deleted rows, and changes that do not change a row's `update_time`."""

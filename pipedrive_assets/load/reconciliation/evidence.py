@@ -1,4 +1,4 @@
-"""What Pipedrive answers by id for rows that its lists do not return, and what that proves."""
+"""Requests rows by id that Pipedrive's lists do not return, and decides what the replies prove."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 
 
 class Evidence:
-    """Answers for missing rows, by id, and for listed rows as a control."""
+    """Pipedrive's replies for missing rows, and for listed rows as a control."""
 
     def __init__(self, client: Client, entity: Entity, stats: RequestStats, omitted: Names) -> None:
         self._client, self._entity, self._stats = client, entity, stats
         self._omitted = omitted
         self.gone: dict[Key, Reason] = {}
+        """Missing rows that no longer exist, with the reason."""
+
         self.alive: set[Key] = set()
+        """Missing rows that still exist."""
+
         self.unclear: dict[Key, ApiError] = {}
-        """Rows for which Pipedrive's refusal proves nothing."""
+        """Missing rows for which Pipedrive's refusal proves nothing."""
 
         self._refused: dict[Key, ApiError] = {}
         self._control_refused: ApiError | None = None
@@ -32,16 +36,20 @@ class Evidence:
 
     @property
     def asked(self) -> set[Key]:
-        """The rows that were asked for."""
+        """The keys that were requested."""
         return {*self.gone, *self.alive, *self.unclear}
 
     def ask(self, keys: Sequence[Key], listed: Sequence[Key]) -> Iterator[Chunk]:
-        """Ask for missing rows, in the reader's thread; rows that still exist are loaded.
+        """Request missing rows by id, in the reader thread.
 
         Args:
-            keys: The rows to ask for.
-            listed: Rows that the lists return. They are asked for where a missing row is refused:
-                if Pipedrive refuses them too, the refusals concern the endpoint, not the rows.
+            keys: The rows to request.
+            listed: Rows that the lists return. If Pipedrive refuses a missing row, these are
+                requested as a control: if it refuses them too, the refusals concern the endpoint,
+                not the rows.
+
+        Yields:
+            Chunks with the rows that still exist.
         """
         for key in keys:
             found = self._look_up(key)
@@ -69,15 +77,18 @@ class Evidence:
         return look_up_record(self._client, self._entity, key[0], self._stats, self._omitted)
 
     def contradiction(self, before: Collection[Key], *, nothing_listed: bool) -> str | None:
-        """Why the lists cannot be believed, as half a sentence; None: they can.
+        """Return why the lists cannot be trusted.
 
         Args:
-            before: Rows that still exist, and that the scan before this one did not list either.
-            nothing_listed: Whether the lists returned no row at all.
+            before: Rows that still exist, and that were also missing in the previous scan.
+            nothing_listed: Whether the lists returned no row.
+
+        Returns:
+            A clause for the error message, or None if the replies agree with the lists.
         """
         if self._refused and self._control_refused and not self._has_control:
-            said = self._control_refused.quote or f"status {self._control_refused.status}"
-            return f"refuses rows by their id as well, even those that it lists («{said}»)"
+            quote = self._control_refused.quote or f"status {self._control_refused.status}"
+            return f"refuses rows by their id as well, even those that it lists («{quote}»)"
         if nothing_listed and "out_of_view" in self.gone.values():
             return "it lists no row at all"
         exist, asked = len(self.alive - set(before)), len(self.asked) - len(before)
@@ -90,6 +101,6 @@ class Evidence:
 
 
 def sample_evenly(keys: Sequence[Key], most: int) -> list[Key]:
-    """At most so many of the keys, evenly spread over all of them."""
+    """Return at most `most` of the keys, spread evenly over all of them."""
     count = len(keys)
     return list(keys) if count <= most else [keys[i * count // most] for i in range(most)]

@@ -1,4 +1,4 @@
-"""Asking for a row by its id: why a list no longer shows it."""
+"""Requests a row by its id to find out why a list no longer returns it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +11,21 @@ from pipedrive_assets.load.soft_delete import Reason
 from pipedrive_assets.registry import Entity
 
 CONFIRMED_ROWS = 100
-"""So many missing rows of a table are asked for by id; more are marked without a reason."""
+"""How many missing rows of a table are requested by id; others are marked as `vanished`."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """What Pipedrive answers for one row.
+    """Pipedrive's reply for one row.
 
-    `reason` is why it is gone, `row` the row where it is not. Neither: the refusal says nothing
-    about this row. `omitted` are the fields that the row lacks because Pipedrive refuses them.
+    Attributes:
+        reason: Why the row is gone; None if it is not known to be gone.
+        row: The row; None if it is gone or was refused. If `reason` is None too, the refusal
+            proves nothing about this row.
+        omitted: The fields that the row lacks because Pipedrive refuses them.
+        refusal: Pipedrive's error; None if it returned the row.
     """
 
     reason: Reason | None = None
@@ -33,22 +37,32 @@ class Lookup:
 def look_up_record(
     client: Client, entity: Entity, key: object, stats: RequestStats, omitted: Names = ()
 ) -> Lookup:
-    """Ask for a row by its id.
+    """Request a row by its id.
 
-    404 and 410 mean deleted, 403 out of the user's view; any other refusal proves nothing. What a
-    merge leaves behind shows only in `merge_what_id` or in another id (official docs, merge).
+    404 and 410 mean that it is deleted, 403 that the user may not see it; other refusals prove
+    nothing. A merged record has `merge_what_id` or another id (official docs, merge).
+
+    Args:
+        client: The HTTP client.
+        entity: The row's table.
+        key: The row's id.
+        stats: Counts the request.
+        omitted: Fields not to request because Pipedrive refuses them.
+
+    Returns:
+        The row, the reason why it is gone, or the refusal.
 
     Raises:
-        PipedriveError: What concerns more than this row: the account (402), the token budget, an
-            endpoint that does not answer.
+        PipedriveError: The reply concerns more than this row: the account (402), the token budget,
+            or an endpoint that does not answer.
     """
     cost = 2 if entity.path.startswith("v1/") else 1
-    told = entity.without_fields(omitted).params
-    params = tuple((name, value) for name, value in told if name == "include_fields")
+    all_params = entity.without_fields(omitted).params
+    params = tuple((name, value) for name, value in all_params if name == "include_fields")
     try:
         row, _ = client.object(f"{entity.path}/{key}", cost=cost, params=params, stats=stats)
     except PipedrivePaymentRequiredError:
-        raise  # it concerns the account
+        raise  # 402 concerns the account, not this row.
     except Refused as refusal:
         reason = _BY_STATUS.get(refusal.status)
         return Lookup(reason=reason, refusal=refusal, omitted=omitted)

@@ -1,8 +1,7 @@
-"""Reconciliation: what no change date ever shows.
+"""Reconciles tables with Pipedrive: finds deletions and changes that incremental loads do not see.
 
-Every list is scanned whole. Rows that the table lacks, or has otherwise, are loaded; rows of the
-table that are listed no more are asked for one by one and marked. Nothing is marked before the
-scan has come to its end.
+Every list is read from start to end. New and changed rows are loaded. Rows of the table that are
+no longer listed are requested by id and then marked. No row is marked before the scan is complete.
 """
 
 import uuid
@@ -40,25 +39,49 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileRequest:
-    """What to reconcile, and how much of a table may vanish before it is no longer believed."""
+    """The tables to reconcile, and the limits of the run.
+
+    Attributes:
+        entities: The tables to reconcile. They have to be loaded incrementally.
+        max_share: The share of a table (0 to 1) that may be missing before the run fails.
+        accept_loss: Whether to mark missing rows however many there are.
+        purge_deleted: Whether to remove deleted rows instead of marking them.
+        children: Child tables of `entities` whose rows are read again for every parent.
+        caps: Token limits for capped tables.
+        run_id: The id of the run in `_pipedrive_tokens`.
+        since: The start of history (UTC) if a setting limits it; older rows are ignored.
+    """
 
     entities: tuple[Entity, ...]
     max_share: float = MAX_SHARE
     accept_loss: bool = False
     purge_deleted: bool = False
     children: tuple[Entity, ...] = ()
-    """Tables read per row of these, of which every parent is read again."""
-
     caps: Caps = field(default_factory=Caps)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     since: datetime | None = None
-    """Where a setting limits history: rows changed before it are left as they are."""
 
 
 def reconcile(
     connection: Connection, warehouse: Warehouse, request: ReconcileRequest
 ) -> list[TableReport]:
-    """Reconcile tables; raises LoadFailed naming those that failed, once the others are done."""
+    """Reconcile tables and return their reports.
+
+    Args:
+        connection: The Pipedrive account.
+        warehouse: Where the tables are.
+        request: What to reconcile.
+
+    Returns:
+        One report per table, in the order in which the tables ended.
+
+    Raises:
+        LoadFailed: Names the tables that failed. All other tables are reconciled.
+        ConfigurationError: A table does not need reconciliation. Nothing was written.
+        WrongAccountError: The warehouse has the data of another account. Nothing was written.
+        WarehouseError: The warehouse cannot be used. Nothing was written.
+        PipedriveError: Pipedrive refuses the API token. Nothing was written.
+    """
     reports = list(reconcile_tables(connection, warehouse, request))
     raise_failures(reports)
     return reports
@@ -68,20 +91,33 @@ def reconcile_tables(
     connection: Connection,
     warehouse: Warehouse,
     request: ReconcileRequest,
-    watch: OnProgress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Iterator[TableReport]:
-    """Reconcile side by side, reporting each table as it is finished, failed ones too; `watch` is
-    told how far it is.
+    """Reconcile tables and report each one when it ends. A failed table does not stop the others.
 
-    A table whose first load is not finished is reported as skipped. Raises before anything is
-    written: ConfigurationError for tables that need no reconciliation, WrongAccountError,
-    WarehouseError, and whatever Pipedrive says to the api token.
+    A table whose initial load is not finished is reported as skipped.
+
+    Args:
+        connection: The Pipedrive account.
+        warehouse: Where the tables are.
+        request: What to reconcile.
+        on_progress: Receives the progress of the run; None: nothing is reported.
+
+    Yields:
+        One report per table, including failed ones.
+
+    Raises:
+        ConfigurationError: A table does not need reconciliation. Nothing was written.
+        WrongAccountError: The warehouse has the data of another account. Nothing was written.
+        WarehouseError: The warehouse cannot be used. Nothing was written.
+        PipedriveError: Pipedrive refuses the API token. Nothing was written.
     """
     for entity in request.entities:
         if entity.kind is not Kind.WINDOWED:
             raise ConfigurationError(
-                f"{entity.name} needs no reconciliation: it is read whole, or follows its deals. "
-                "Name tables that are loaded by windows, or none for all of those."
+                f"{entity.name} cannot be reconciled and does not need to be: each load reads it "
+                "completely, or for each parent that changed. Nothing was changed. Name tables "
+                "that are loaded incrementally, or name none to reconcile all of them."
             )
 
     def make(entity: Entity, context: Context) -> TableWork:
@@ -97,24 +133,27 @@ def reconcile_tables(
         full=True,
         purge_deleted=request.purge_deleted,
     )
-    yield from run_tables(connection, warehouse, asked, make, watch)
+    yield from run_tables(connection, warehouse, asked, make, on_progress)
 
 
 def reconcilable(entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
-    """Those that are loaded by windows."""
+    """Return the tables that can be reconciled: those that are loaded incrementally."""
     return tuple(entity for entity in entities if entity.kind is Kind.WINDOWED)
 
 
 def children_to_read_again(
     entities: Iterable[Entity], chosen: Iterable[Entity]
 ) -> tuple[Entity, ...]:
-    """Return the children of tables that may change without a change of their parent.
+    """Return the child tables that may change without a change of their parent.
 
-    Histories and other change logs are left out: they grow with their parent's changes.
+    Histories and other change logs are omitted: they only grow when their parent changes.
 
     Args:
         entities: The tables to reconcile.
         chosen: All tables that are loaded.
+
+    Returns:
+        The child tables of `entities` among `chosen`.
     """
     names = {entity.name for entity in entities}
     return tuple(
@@ -125,10 +164,10 @@ def children_to_read_again(
 
 
 class _ChildrenAgain(TableLoad):
-    """The children of every parent, read again; skipped before their first load is finished."""
+    """Reads the children of every parent again; skipped if their initial load is not finished."""
 
     def begin(self) -> Iterator[Chunk]:
-        """Take the table's lock and plan."""
+        """Lock the table and return the chunks to read."""
         with self.context.warehouse.sql() as sql:
             if watermark(sql, self.entity).initial_load_at is None:
                 self.skipped = UNFINISHED
@@ -141,7 +180,7 @@ class _ChildrenAgain(TableLoad):
 
 
 class Reconciliation:
-    """One table while it is reconciled: scanned, then asked for what is missing, then marked."""
+    """The reconciliation of one table: scan its lists, request missing rows by id, mark rows."""
 
     def __init__(self, entity: Entity, context: Context, request: ReconcileRequest) -> None:
         self.entity, self.context, self.request = entity, context, request
@@ -155,16 +194,16 @@ class Reconciliation:
 
     @property
     def written(self) -> merge.Written:
-        """What has been committed so far."""
+        """Counts of the rows committed so far."""
         return self.table.written
 
     @property
     def stats(self) -> RequestStats:
-        """What has been asked so far."""
+        """Requests and token cost so far."""
         return self.table.stats
 
     def begin(self) -> Iterator[Chunk]:
-        """Take the table's lock and find the scan to follow."""
+        """Lock the table and return the chunks of the scan, a new one or an unfinished one."""
         self.table.lock()
         self.table.check_parts(restore=False)
         with self.context.warehouse.sql() as sql:
@@ -181,15 +220,15 @@ class Reconciliation:
             scan = seen_ids.begin(sql, self.entity, self.context.now)
         self.resumed = scan.resumed
         if scan.started_at:
-            self.table.what += f", going on with a scan begun at {stamp(scan.started_at)}"
+            self.table.what += f", continuing a scan started at {stamp(scan.started_at)}"
         return read_windowed(self.context.client, self.entity, scan, self.table.stats)
 
     def close(self) -> None:
-        """Let go of the table."""
+        """Release the table's lock."""
         self.table.close()
 
     def commit(self, chunk: Chunk) -> None:
-        """Rows first, then that they were seen."""
+        """Commit the rows of a chunk, then record their ids as seen."""
         listed = [row for _, row in chunk.rows]
         wanted = [row for row in listed if self._is_wanted(row)]
         self.table.commit(replace(chunk, rows=[(None, row) for row in wanted], scan=None))
@@ -198,12 +237,16 @@ class Reconciliation:
                 seen_ids.note(sql, self.entity, [row["id"] for row in listed], chunk.scan)
 
     def _is_wanted(self, row: Row) -> bool:
-        """Where history is limited, an older row is none of ours."""
+        """Whether a row is within the history that a setting may limit."""
         since, moment = self.request.since, row.get("update_time") or row.get("add_time")
         return not (since and moment and parse_stamp(moment) < since)
 
     def finish(self) -> Iterator[Chunk] | None:
-        """After the scan: who is missing, and why. After that: mark them."""
+        """Look for missing rows after the scan; mark them after they were requested by id.
+
+        Returns:
+            Chunks that still have to be read, or None.
+        """
         if self.table.skipped:
             return None
         with self.context.warehouse.sql() as sql:
@@ -211,14 +254,15 @@ class Reconciliation:
                 self._mark(sql, self.missing, self.evidence)
                 return None
             if self.table.refused or self.table.doubtful:
-                # A row that was not seen may be in the list that was not read.
+                # A missing row may be in the list that was not read.
                 seen_ids.give_up(sql, self.entity)
                 return None
             missing = seen_ids.not_seen(sql, self.entity)
             converted = conversions.became_deals(sql, self.entity, missing)
             missing -= converted
             if self.resumed and len(missing) > CONFIRMED_ROWS:
-                # Another run may have loaded rows behind the scan: too many to be asked for.
+                # Another run may have loaded rows that the interrupted scan had already passed.
+                # They are too many to request by id, so the scan starts again.
                 seen_ids.give_up(sql, self.entity)
                 return self._scan()
             self._check(sql, missing)
@@ -245,7 +289,7 @@ class Reconciliation:
             raise
 
     def _mark(self, sql: Sql, missing: set[soft_delete.Key], evidence: Evidence) -> None:
-        """Mark what the evidence proves; rows that still exist, at the second such scan."""
+        """Mark rows that are proven gone, and existing rows that two scans did not list."""
         twice = unlisted.missing_before(sql, self.entity, evidence.alive)
         if not self.request.accept_loss:
             self._check_evidence(sql, missing, evidence, twice)
@@ -273,23 +317,41 @@ class Reconciliation:
         evidence: Evidence,
         twice: set[soft_delete.Key],
     ) -> None:
-        but = evidence.contradiction(twice, nothing_listed=self.nothing_listed)
-        if but:
+        contradiction = evidence.contradiction(twice, nothing_listed=self.nothing_listed)
+        if contradiction:
             seen_ids.give_up(sql, self.entity)
             held = len(soft_delete.alive_keys(sql, self.entity))
-            raise ImplausibleLoss(self.entity.name, missing=len(missing), held=held, but=but)
+            raise ImplausibleLoss(
+                self.entity.name, missing=len(missing), held=held, but=contradiction
+            )
 
     def report(self, error: PipedriveError | None) -> TableReport:
-        """What was done, noted in the ledger's history too."""
+        """Report the table and record the reconciliation in the ledger.
+
+        Args:
+            error: Why it ended early; None if it did not.
+
+        Returns:
+            The report.
+        """
         report = self.table.report(error)
         return replace(report, warnings=(*report.warnings, *self.warnings))
 
 
 def unproven(rows: int, evidence: Evidence) -> str:
-    """The warning for rows that are missing and were not marked."""
+    """Describe rows that are missing but were not marked, as a warning.
+
+    Args:
+        rows: The number of such rows.
+        evidence: Pipedrive's replies for missing rows.
+
+    Returns:
+        The warning.
+    """
     refusal = next(iter(evidence.unclear.values()), None)
-    why = f"; Pipedrive refuses them by id ({refusal.status})" if refusal else ""
+    status = f" Pipedrive refuses to return them by id (HTTP {refusal.status})." if refusal else ""
     return (
-        f"{rows:,} rows are not listed, but nothing proves that they are gone{why}. They were not "
-        "marked as deleted; the next reconciliation asks for them again."
+        f"Pipedrive does not list {rows:,} rows of this table, and there is no proof that they are "
+        f"deleted.{status} They were not marked as deleted; the next reconciliation requests them "
+        "again."
     )

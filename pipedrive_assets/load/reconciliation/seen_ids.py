@@ -1,9 +1,8 @@
-"""What a reconciliation has seen so far, kept in the warehouse: a killed one goes on where it
-stood.
+"""Stores the state of a reconciliation, so that an interrupted one can continue.
 
-Two tables of the ledger: `_pipedrive_reconciled` (per entity: when one was last finished, and the
-scan of one that is not) and `_pipedrive_seen` (the ids it was shown). Call every function with the
-file held.
+The state is in two ledger tables: `_pipedrive_reconciled` (per entity: when a reconciliation last
+finished, and the scan of an unfinished one) and `_pipedrive_seen` (the ids that the unfinished scan
+has returned). Callers of this module hold the warehouse lock.
 """
 
 from collections.abc import Iterable
@@ -17,11 +16,20 @@ from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
 from pipedrive_assets.warehouse.statements import Sql, table, tuples
 
 GOES_STALE_AFTER = timedelta(hours=1)
-"""An older unfinished scan begins anew: what it saw may have gone since."""
+"""An older unfinished scan starts again: rows that it has seen may be deleted since."""
 
 
 def begin(sql: Sql, entity: Entity, now: datetime) -> Scan:
-    """The scan to follow: the unfinished one, or a new one that has seen nothing."""
+    """Return the unfinished scan of a table, or a new one.
+
+    Args:
+        sql: The warehouse.
+        entity: The table.
+        now: Pipedrive's clock, UTC. Scans that started over an hour before it are discarded.
+
+    Returns:
+        A scan over every row of the table.
+    """
     rows = sql.execute_sql(
         f"SELECT walk FROM {table(sql, '_pipedrive_reconciled')} "
         "WHERE entity = %s AND walk IS NOT NULL",
@@ -35,7 +43,14 @@ def begin(sql: Sql, entity: Entity, now: datetime) -> Scan:
 
 
 def note(sql: Sql, entity: Entity, ids: Iterable[object], scan: Scan) -> None:
-    """Remember what a chunk showed, then how far the scan has come."""
+    """Record the ids of a chunk as seen, then the position of the scan.
+
+    Args:
+        sql: The warehouse.
+        entity: The table.
+        ids: The ids in the chunk.
+        scan: The scan, positioned after the chunk.
+    """
     for some in batches(ids, STATEMENT_ROWS):
         rows, values = tuples([(entity.name, str(each)) for each in some])
         sql.execute_sql(f"INSERT INTO {table(sql, '_pipedrive_seen')} VALUES {rows}", *values)
@@ -43,7 +58,7 @@ def note(sql: Sql, entity: Entity, ids: Iterable[object], scan: Scan) -> None:
 
 
 def not_seen(sql: Sql, entity: Entity) -> set[Key]:
-    """The rows without a mark that the scan did not show."""
+    """Return the keys of rows that are not marked as deleted and that the scan did not return."""
     rows = sql.execute_sql(
         f"SELECT id FROM {table(sql, entity.name)} WHERE _deleted_at IS NULL "
         "AND CAST(id AS VARCHAR) NOT IN "
@@ -54,7 +69,7 @@ def not_seen(sql: Sql, entity: Entity) -> set[Key]:
 
 
 def listed_rows(sql: Sql, entity: Entity) -> list[Key]:
-    """Up to two rows of the table that the scan did show, the first and the last by id."""
+    """Return the keys of the first and the last row, by id, that the scan returned."""
     rows = sql.execute_sql(
         f"SELECT min(id), max(id) FROM {table(sql, entity.name)} WHERE _deleted_at IS NULL "
         "AND CAST(id AS VARCHAR) IN "
@@ -66,13 +81,19 @@ def listed_rows(sql: Sql, entity: Entity) -> list[Key]:
 
 
 def finish(sql: Sql, entity: Entity, now: datetime) -> None:
-    """It is done: forget what was seen."""
+    """Record a reconciliation as finished and delete its state.
+
+    Args:
+        sql: The warehouse.
+        entity: The table.
+        now: When it finished, UTC.
+    """
     _forget(sql, entity)
     _record(sql, entity, finished_at=now, scan=None)
 
 
 def give_up(sql: Sql, entity: Entity) -> None:
-    """Its outcome is not to be believed: the next one begins anew."""
+    """Delete the state of a reconciliation with an unreliable result; the next one starts again."""
     _forget(sql, entity)
     _record(sql, entity, finished_at=_finished_at(sql, entity), scan=None)
 

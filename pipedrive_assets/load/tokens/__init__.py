@@ -1,1 +1,1 @@
-"""The token cost of loads: estimates, usage, and what waits for a token limit."""
+"""The token cost of loads: estimates, usage, and the backlog that waits for a token cap."""

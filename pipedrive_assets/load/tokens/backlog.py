@@ -1,7 +1,7 @@
-"""What a cap keeps for later: the queue of a table's parents, and how long it takes at this pace.
+"""The backlog that a token cap leaves: parents to read, their token cost, and how long it takes.
 
-The queue is stored nowhere: it is the parents whose children are not held as of their last change,
-most recent first.
+The backlog is not stored. It is computed: the parents whose children have not been read since
+their last change, most recent change first.
 """
 
 from dataclasses import replace
@@ -20,7 +20,7 @@ from pipedrive_assets.registry import BY_NAME, Entity, Kind
 from pipedrive_assets.warehouse.statements import Sql, table, table_exists
 
 RUNS_A_DAY = 24
-"""How often the freshness sensor lets a table go on that a run's cap has stopped."""
+"""How many times a day the freshness sensor continues a table that reached the cap of a run."""
 
 
 def what_waits(  # noqa: PLR0913, PLR0917 - the facts that it rests on
@@ -31,7 +31,19 @@ def what_waits(  # noqa: PLR0913, PLR0917 - the facts that it rests on
     allowance: TokenBudget,
     reached: CapReached,
 ) -> Waiting:
-    """The facts of a table that a cap has stopped at `now` (Pipedrive's)."""
+    """Compute what is left of a table that reached a token cap.
+
+    Args:
+        sql: The warehouse; the caller holds its lock.
+        entity: The table.
+        request: The load.
+        now: Pipedrive's clock, UTC.
+        allowance: The token budget of capped tables.
+        reached: The cap that was reached.
+
+    Returns:
+        The number of parents left, and when they will be read.
+    """
     request = _without_rechecks(request)
     capped = [one for one in request.entities if one.capped]
     tokens = sum(tokens_waiting(sql, one, request, now) for one in capped)
@@ -44,7 +56,17 @@ def what_waits(  # noqa: PLR0913, PLR0917 - the facts that it rests on
 
 
 def count_waiting(sql: Sql, entity: Entity, request: LoadRequest, now: datetime) -> int:
-    """Parents whose children are still to be read; 1 for a list."""
+    """Return the number of parents whose children still have to be read.
+
+    Args:
+        sql: The warehouse; the caller holds its lock.
+        entity: The table.
+        request: The load.
+        now: Pipedrive's clock, UTC.
+
+    Returns:
+        The number of parents; 1 for a table that is not read per parent.
+    """
     if entity.kind is not Kind.CHILD:
         return 1
     if not table_exists(sql, BY_NAME[entity.parent or ""].name):
@@ -62,18 +84,18 @@ def affordable(  # noqa: PLR0913, PLR0917 - the facts that it rests on
     now: datetime,
     allowance: TokenBudget,
 ) -> list[Parent]:
-    """Leave out parents to be rechecked for which the caps have no tokens.
+    """Leave out parents to re-check for which the caps have no tokens.
 
-    Everything that changed comes first, in all capped tables of the load. A parent left out keeps
-    its turn: a later run reads it.
+    Changed parents come first, in all capped tables of the load. A parent that is left out stays
+    due for its re-check, and a later run reads it.
 
     Args:
-        parents: The parents of a table that are to be read.
-        sql: The warehouse.
+        parents: The parents of a table that have to be read.
+        sql: The warehouse; the caller holds its lock.
         entity: The table.
         request: The load.
-        now: Pipedrive's clock.
-        allowance: What capped tables may still take.
+        now: Pipedrive's clock, UTC.
+        allowance: The token budget of capped tables.
 
     Returns:
         The parents to read in this load.
@@ -92,7 +114,7 @@ def _without_rechecks(request: LoadRequest) -> LoadRequest:
 
 
 def _read_since(sql: Sql, entity: Entity, moment: datetime) -> set[int]:
-    """Parents read since a load began: a full load wants all, and forgets what it has read."""
+    """Return the parents read since a load began; a full load selects all parents each time."""
     rows = sql.execute_sql(
         f"SELECT parent_id FROM {table(sql, '_pipedrive_children')} "
         "WHERE entity = %s AND read_at >= %s",
@@ -102,16 +124,24 @@ def _read_since(sql: Sql, entity: Entity, moment: datetime) -> set[int]:
 
 
 def tokens_waiting(sql: Sql, entity: Entity, request: LoadRequest, now: datetime) -> int:
-    """What they take, a page each."""
+    """Estimate the token cost of what is left of a table.
+
+    Args:
+        sql: The warehouse; the caller holds its lock.
+        entity: The table.
+        request: The load.
+        now: Pipedrive's clock, UTC.
+
+    Returns:
+        The cost of one page per parent; for other tables the cost of their largest recent load.
+    """
     if entity.kind is not Kind.CHILD:
         return max(least_tokens(entity), largest_load(sql, entity))
     return count_waiting(sql, entity, request, now) * entity.tokens_per_page
 
 
 def least_tokens(entity: Entity) -> int:
-    """What reading a list takes at least: a page of each of its lists, and of its field
-    definitions.
-    """
+    """Return the least token cost of a load: one page of each list and the field definitions."""
     lists = sum(endpoint.tokens_per_page for endpoint in entity.endpoints) * len(entity.variants)
     again = entity.tokens_per_page if entity.archived and entity.kind is Kind.SNAPSHOT else 0
     again += BY_NAME[entity.list_per].tokens_per_page if entity.list_per else 0
@@ -119,8 +149,10 @@ def least_tokens(entity: Entity) -> int:
 
 
 def tokens_to_begin(sql: Sql, entity: Entity) -> int:
-    """What must be left before a capped list is begun: it counts only as a whole, so a page more
-    than the last time.
+    """Return the tokens that a capped list needs before it is started.
+
+    A partly read list is discarded, so this is the cost of its most expensive recent load and a
+    page more.
     """
     last = largest_load(sql, entity)
     return max(least_tokens(entity), last + entity.tokens_per_page if last else 0)
@@ -139,6 +171,14 @@ def _done_at(
 
 
 def tokens_a_day(per_run: int | None, per_day: int) -> int | None:
-    """What capped tables get in a day by both caps; None: no cap."""
+    """Compute the tokens that capped tables may use per day.
+
+    Args:
+        per_run: The cap per run; None or 0: no cap.
+        per_day: The cap per day; 0: no cap.
+
+    Returns:
+        Tokens per day; None if there is no cap.
+    """
     caps = [cap for cap in (per_day, (per_run or 0) * RUNS_A_DAY) if cap]
     return min(caps) if caps else None

@@ -1,4 +1,4 @@
-"""What a load will cost, told before it, from the warehouse and its history alone."""
+"""Estimates the token cost of a load from the warehouse alone, without a call to Pipedrive."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,15 @@ OWN_LISTS = tuple(fields for name, fields in FIELD_LISTS.items() if name not in 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Tokens that a load of one table takes; `is_least`: it may be any number more."""
+    """The estimated token cost of loading one table.
+
+    Attributes:
+        entity: The table.
+        rows: Rows in the table now.
+        tokens: The estimated token cost.
+        is_least: Whether `tokens` is only the minimum.
+        why: How the estimate was made, for people.
+    """
 
     entity: Entity
     rows: int
@@ -32,8 +40,12 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountNote:
-    """What the last run noted of the account: its limit and what was left (None: not told), and
-    what all runs took since its day began.
+    """The account's token limit and usage, as the last run recorded them.
+
+    Attributes:
+        limit: The daily token limit; None if Pipedrive does not return it.
+        left: The remaining tokens of the day; None if Pipedrive does not return them.
+        today: Tokens that all runs into this warehouse have used since the account's day began.
     """
 
     limit: int | None
@@ -42,7 +54,16 @@ class AccountNote:
 
 
 def estimate(sql: Sql | None, request: LoadRequest, now: datetime) -> list[Estimate]:
-    """An estimate per table; `sql` None: there is no warehouse yet. Call it with the file held."""
+    """Estimate the token cost of a load, per table.
+
+    Args:
+        sql: The warehouse, whose lock the caller holds; None if it does not exist yet.
+        request: The load.
+        now: The current time, UTC.
+
+    Returns:
+        One estimate per table, in the order of the request.
+    """
     asked: set[str] = set()
     return [_estimate(sql, entity, request, now, asked) for entity in request.entities]
 
@@ -64,7 +85,7 @@ def _estimate(
 
 
 def _definitions(entity: Entity, asked: set[str]) -> int:
-    """Field definitions are asked for once a run: the first table that needs them pays."""
+    """Return the cost of field definitions; they count for the first table that needs them."""
     own = entity.shape in {"definition", "mapping"}
     needed = {*OWN_LISTS} if own else {entity.fields} - {None}
     new = {name for name in needed if name} - asked
@@ -90,8 +111,8 @@ def _of_list(sql: Sql | None, entity: Entity, *, full: bool) -> tuple[int, bool,
     held = watermark(sql, entity) if sql else None
     if sql is None or held is None or held.initial_load_at is None:
         begun = held is not None and held.scan is not None
-        why = "the first load goes on where it stood" if begun else "never loaded"
-        return least, True, f"{why}: a page of each list, and what follows"
+        why = "continues the initial load" if begun else "never loaded"
+        return least, True, f"{why}: at least a page of each list"
     if full and entity.kind is Kind.WINDOWED:
         pages = ceil(count_rows(sql, entity.name) / entity.page_rows)
         return max(least, pages * entity.tokens_per_page), False, "everything again"
@@ -102,7 +123,7 @@ def _of_list(sql: Sql | None, entity: Entity, *, full: bool) -> tuple[int, bool,
 
 
 def pages_at_least(entity: Entity) -> int:
-    """Tokens of one page of each of an entity's lists."""
+    """Return the token cost of one page of each of an entity's lists."""
     again = entity.tokens_per_page if entity.archived and entity.kind is Kind.SNAPSHOT else 0
     again += BY_NAME[entity.list_per].tokens_per_page if entity.list_per else 0
     return (
@@ -112,8 +133,9 @@ def pages_at_least(entity: Entity) -> int:
 
 
 def _usual(sql: Sql, entity: Entity) -> tuple[int, int]:
-    """The middle of what the last ten loads took that did not read the whole history, without
-    their field definitions; and how many they are.
+    """Return the median token cost of up to ten recent loads, and their number.
+
+    Loads that read the whole history are omitted, as is the cost of field definitions.
     """
     rows = sql.execute_sql(
         f"SELECT tokens FROM {table(sql, '_pipedrive_loads')} "
@@ -128,8 +150,14 @@ def _usual(sql: Sql, entity: Entity) -> tuple[int, int]:
 
 
 def account_note(sql: Sql | None, now: datetime) -> AccountNote:
-    """The account as the last run noted it; what was left before a day that is over tells
-    nothing.
+    """Read the account's token limit and usage, as the last run recorded them.
+
+    Args:
+        sql: The warehouse; None if it does not exist yet.
+        now: The current time.
+
+    Returns:
+        The limit and the usage. If the recorded day is over, `left` is the whole limit.
     """
     noted = last_note(sql) if sql else None
     if sql is None or noted is None:
@@ -143,13 +171,21 @@ def account_note(sql: Sql | None, now: datetime) -> AccountNote:
 
 
 def total(estimates: Iterable[Estimate], *, capped: bool) -> tuple[int, bool]:
-    """Tokens of the tables with or without a cap, and whether it may be any number more."""
+    """Sum up estimates.
+
+    Args:
+        estimates: One estimate per table.
+        capped: Whether to sum the capped tables or the others.
+
+    Returns:
+        The token cost, and whether it is only the minimum.
+    """
     some = [one for one in estimates if one.entity.capped is capped]
     return sum(one.tokens for one in some), any(one.is_least for one in some)
 
 
 def tokens_per_thousand(entities: Iterable[Entity]) -> Iterator[tuple[Entity, int]]:
-    """What each table takes per thousand parents, at least and at most one call each."""
+    """Yield each child table with its token cost per thousand parents."""
     for entity in entities:
         if entity.parent:
             calls = 1000 // BULK_PARENTS if entity.bulk else 1000

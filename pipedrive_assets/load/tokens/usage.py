@@ -1,7 +1,7 @@
-"""Tokens of a load: what capped tables may take, and the ledger's table of what every table took.
+"""The token usage of a load: the budget of capped tables, and the usage of every table.
 
-`_pipedrive_tokens` has a row per day, run and table, kept up to date at every commit, so that a run
-that is killed has been counted up to its last one.
+The ledger table `_pipedrive_tokens` has a row per day, run and table. It is updated with every
+commit, so it includes the usage of a killed run up to its last commit.
 """
 
 import logging
@@ -18,12 +18,18 @@ log = logging.getLogger(__name__)
 
 CAPPED = tuple(entity.name for entity in ENTITIES if entity.capped)
 ACCOUNT = "(account)"
-"""Stands for a table where a run asks whose account it is."""
+"""The name in the ledger for requests that do not belong to a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayNote:
-    """What the last run noted of the account's day."""
+    """The account's day and tokens, as the last run recorded them.
+
+    Attributes:
+        day: The period of the daily token limit, UTC.
+        limit: The daily token limit; None if Pipedrive does not return it.
+        left: The remaining tokens; None if Pipedrive does not return them.
+    """
 
     day: QuotaWindow
     limit: int | None
@@ -32,34 +38,47 @@ class DayNote:
 
 @dataclass(slots=True)
 class _Counted:
-    """Of a table: what was used before this day, and up to now."""
+    """Requests and tokens of a table in this run: before the current day began, and in total."""
 
     before: tuple[int, int] = (0, 0)
     now: tuple[int, int] = (0, 0)
 
 
 class Spending:
-    """The tokens of one load. Notes are taken in the thread that writes."""
+    """The token budget and usage of one load. Only the writer thread calls `note` and `spent`."""
 
     def __init__(self, sql: Sql, client: Client, caps: Caps, run_id: str) -> None:
-        """Find out which day it is and what it has taken already; warns once where the account
-        does not tell its limit and no setting caps it.
+        """Read the account's current day and its usage from the ledger.
+
+        Args:
+            sql: The warehouse; the caller holds its lock.
+            client: The HTTP client, after its first request.
+            caps: Token limits for capped tables.
+            run_id: The id of this run in the ledger.
         """
         self._run_id, self._client, self._now = run_id, client, client.now
         day = current_day(last_note(sql), client, client.now())
         client.daily.ends_at = day.end
         others = tokens_since(sql, day, self._run_id, CAPPED)
         self.allowance = TokenBudget(caps, client.daily, day=day, now=client.now, others=others)
+        """The token budget of capped tables."""
+
         self._day, self._before_day = day, 0
         self._counted: dict[str, _Counted] = {}
         self.note(sql, ACCOUNT, client.stats)
 
     def stats(self, entity: Entity) -> RequestStats:
-        """A table's counter; a capped table's takes from the allowance."""
+        """Return a request counter for a table; that of a capped table uses the token budget."""
         return RequestStats(allowance=self.allowance if entity.capped else None)
 
     def note(self, sql: Sql, name: str, stats: RequestStats) -> None:
-        """Note what a table has used so far, in place of the note before."""
+        """Record what a table has used so far in the ledger.
+
+        Args:
+            sql: The warehouse; the caller holds its lock.
+            name: The table's name.
+            stats: Its requests and token cost in this run.
+        """
         day = self.allowance.turn_over()
         if day != self._day:
             self._day, self._before_day = day, self._client.stats.tokens
@@ -86,7 +105,7 @@ class Spending:
         )
 
     def spent(self, sql: Sql) -> TokensSpent:
-        """What was used up to now, also for tables under way that have noted nothing yet."""
+        """Return the token usage up to now, including tables that have not committed yet."""
         daily, own = self._client.daily, self._client.stats.tokens - self._before_day
         others = tokens_since(sql, self._day, self._run_id)
         today = max(tokens_since(sql, self._day), others + own)
@@ -101,17 +120,23 @@ class Spending:
 
 
 def warn_of_unknown_limit(caps: Caps, limit: int | None) -> None:
-    """Say that the cap is a guess, where it is one."""
+    """Log a warning if the daily cap is a default because the account's limit is unknown.
+
+    Args:
+        caps: The caps that the settings define.
+        limit: The account's daily token limit; None if Pipedrive does not return it.
+    """
     if limit is None and caps.per_day is None:
         log.warning(
-            "Pipedrive does not tell this account's daily limit of API tokens; histories and "
-            "optional tables take %s a day. PIPEDRIVE_TOKENS_PER_DAY sets another cap, 0 none.",
+            "Pipedrive does not return this account's daily token limit. Histories and optional "
+            "tables may use %s tokens a day. Set PIPEDRIVE_TOKENS_PER_DAY to change this cap; 0 "
+            "disables it.",
             f"{CAP_OF_UNKNOWN_LIMIT:,}",
         )
 
 
 def last_note(sql: Sql) -> DayNote | None:
-    """The newest note of all runs; None: no run has noted anything."""
+    """Return the account's day and tokens as the last run recorded them; None: never recorded."""
     rows = sql.execute_sql(
         "SELECT day_started_at, account_limit, account_left "
         f"FROM {table(sql, '_pipedrive_tokens')} ORDER BY noted_at DESC, account_left LIMIT 1"
@@ -123,7 +148,16 @@ def last_note(sql: Sql) -> DayNote | None:
 
 
 def current_day(noted: DayNote | None, client: Client, now: datetime) -> QuotaWindow:
-    """The day by the last observed reset, else the UTC day."""
+    """Determine the current period of the account's daily token limit.
+
+    Args:
+        noted: What the last run recorded; None if nothing.
+        client: The HTTP client, after its first request.
+        now: The current time, UTC.
+
+    Returns:
+        The day since the last observed reset, or the UTC day if none was observed.
+    """
     if noted is None:
         return QuotaWindow.utc(now)
     if has_reset(noted.left, client.daily.left, client.daily.limit or noted.limit):
@@ -134,7 +168,17 @@ def current_day(noted: DayNote | None, client: Client, now: datetime) -> QuotaWi
 def tokens_since(
     sql: Sql, day: QuotaWindow, but_run: str | None = None, names: tuple[str, ...] = ()
 ) -> int:
-    """Tokens noted of a day: of all runs but one, of these tables (none named: all)."""
+    """Sum up the tokens that runs into this warehouse have used since a day began.
+
+    Args:
+        sql: The warehouse.
+        day: The account's day.
+        but_run: The id of a run to leave out; None: include all.
+        names: The tables to include; empty: all.
+
+    Returns:
+        The number of tokens.
+    """
     these, values = in_clause(names)
     only = f" AND entity IN ({these})" if names else ""
     rows = sql.execute_sql(
@@ -146,7 +190,7 @@ def tokens_since(
 
 
 def largest_load(sql: Sql, entity: Entity) -> int:
-    """Tokens of the most expensive of a table's last ten loads; 0 where it was never loaded."""
+    """Return the highest token cost of a table's last ten loads; 0 if it was never loaded."""
     rows = sql.execute_sql(
         f"SELECT max(tokens) FROM (SELECT tokens FROM {table(sql, '_pipedrive_loads')} "
         "WHERE entity = %s AND tokens > 0 ORDER BY finished_at DESC LIMIT 10) AS latest",
