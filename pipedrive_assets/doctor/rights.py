@@ -141,8 +141,8 @@ def _refused(probe: Probe, error: PipedriveError) -> Finding:
             TOPIC,
             f"{name}: Pipedrive refuses /{probe.endpoint.path} («{quote}»). Loads continue without "
             "this list.",
-            "Until Pipedrive returns the list, its rows are not loaded, and reconcile does not mark "
-            "rows of the table as deleted.",
+            "Until Pipedrive returns the list, its rows are not loaded, and reconcile marks none "
+            "of the table's rows as deleted.",
         )
     if isinstance(error, Refused) and probe.entity.rights_vary and skips(probe.entity, error):
         quote = error.quote or f"status {error.status}"

@@ -410,8 +410,8 @@ def test_every_command_goes_to_the_server_and_never_says_its_password(project, a
     assert [0] * len(said) == [each.returncode for each in said], "\n".join(
         each.stdout for each in said
     )
-    assert "the first load makes the dataset" in said[0].stdout
-    assert "it holds the data of this account" in said[-1].stdout
+    assert "the first load creates the dataset" in said[0].stdout
+    assert "the data of this account" in said[-1].stdout
     assert not (project.folder / "data").exists()
     assert not any(server.password in each.stdout for each in said)
 
