@@ -51,7 +51,17 @@ def examine_account(
     connecting: Callable[[Settings], Connection] = connect,
     now: Callable[[], datetime] = utc_now,
 ) -> Iterator[Finding]:
-    """Examine the warehouse and the account of these settings, as `examine` does."""
+    """Check the warehouse and the account of one set of settings, as `examine` does.
+
+    Args:
+        settings: The settings.
+        probing: Whether to request one row of each selected table, which uses tokens.
+        connecting: Connects to Pipedrive or the sandbox.
+        now: Returns the current time, UTC.
+
+    Yields:
+        The findings, as soon as they are known.
+    """
     if settings.destination == FILE_DESTINATION:
         yield from check_warehouse(settings.warehouse)
     else:

@@ -22,7 +22,7 @@ def test_the_bar_is_on_the_terminal_and_the_results_are_in_the_file(project):
     assert 0 == command.wait(timeout=120), drawn
     assert "of 2 tables, 2 pages" in drawn
     said = (project.folder / "results.txt").read_text().splitlines()
-    assert {"pipelines", "stages", "API tokens"} == {line.split(":")[0] for line in said}
+    assert {"pipelines", "stages", "Token cost"} == {line.split(":")[0] for line in said}
 
 
 def everything(screen):

@@ -119,9 +119,9 @@ def test_unread_parents_are_reported_in_a_check_the_metadata_and_the_log(office)
 
     assert not check.sound
     assert {"unread": 1} == check.facts
-    assert re.match(mentions("deals: 1", "403"), check.sentence)
+    assert re.match(mentions("1 deals", "403"), check.sentence)
     assert 1 == metadata(report)["unread"]
-    assert "deals: 1" in sentence(report)
+    assert "1 deals" in sentence(report)
     office.sandbox.clear_faults()
     report = office.load("deals_flow")["deals_flow"]
     assert found(office, report)["all_parents_read"].sound
