@@ -1,6 +1,6 @@
-"""The warehouse: a DuckDB file or a database server, written through dlt, and its ledger.
+"""The warehouse: a DuckDB file or a PostgreSQL database, written with dlt, and its ledger.
 
-What is read, and when, belongs in `load`; views belong in `views`.
+Decisions on what to read and when belong in `load`; views belong in `views`.
 """
 
 from pipedrive_assets.warehouse.checks import CheckResult, references, run_checks

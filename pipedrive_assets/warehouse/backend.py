@@ -1,6 +1,6 @@
-"""Where a warehouse lives: a DuckDB file, or a database server that dlt knows.
+"""The interface between a warehouse and the place that stores it: a DuckDB file or PostgreSQL.
 
-What a `Warehouse` needs of either, and nothing else: all its SQL is the same for both.
+It has only what differs between the two. The SQL of a warehouse is the same for both.
 """
 
 from collections.abc import Callable, Collection
@@ -12,83 +12,136 @@ from pipedrive_assets.warehouse.dialect import Sql
 
 
 class Locks(Protocol):
-    """What keeps runs from interleaving, whichever process or machine they are in. Whatever is held
-    ends with the process that holds it.
+    """Locks that keep runs in other processes or machines from writing at the same time.
+
+    A lock ends when the process that holds it ends.
     """
 
     @property
     def depth(self) -> int:
-        """How many times over this thread holds the whole warehouse."""
+        """How many nested locks on the whole warehouse this thread holds; 0: none."""
 
     def whole(self) -> AbstractContextManager[None]:
-        """Hold the whole warehouse, for as long as it is touched.
+        """Lock the whole warehouse while it is read or written.
 
-        Raises WarehouseError, naming the holder, when another run does not let go in time.
+        Returns:
+            A context manager that holds the lock.
+
+        Raises:
+            WarehouseError: Another run, which is named, has not released it in time.
         """
 
     def table(self, name: str, before_waiting: Callable[[], None]) -> AbstractContextManager[None]:
-        """Hold one table, from its first request to its last commit; raises like `whole`."""
+        """Lock one table, from its first request to its last commit.
+
+        Args:
+            name: The table.
+            before_waiting: Called before this run waits for another one.
+
+        Returns:
+            A context manager that holds the lock.
+
+        Raises:
+            WarehouseError: Another run, which is named, has not released it in time.
+        """
 
     def close(self) -> None:
-        """Let go of whatever it takes to hold something."""
+        """Release the resources that the locks need, for example a database session."""
 
 
 class Backend(Protocol):
-    """A place for a warehouse. `str` of it tells which, without a secret."""
+    """A place that stores a warehouse. `str()` returns its location without a secret."""
 
     @property
     def server(self) -> str | None:
-        """Dlt's name of the server whose credentials the user gives; None for a file."""
+        """Name of the dlt destination whose credentials the user configures; None for a file."""
 
     @property
     def file_format(self) -> Any:
-        """In which form dlt hands rows over; None: the one it prefers for the place."""
+        """The file format of dlt's load jobs; None: dlt's default for the destination."""
 
     @property
     def stores_nul(self) -> bool:
         """Whether texts and JSON may contain the NUL character."""
 
     def destination(self) -> Any:
-        """The dlt destination, made anew."""
+        """Create the dlt destination."""
 
     def locks(self, dataset: str, connect: Callable[[], Sql], seconds: float) -> Locks:
-        """Locks of a dataset there, waited for no longer than `seconds`; `connect` makes a client
-        that is not open yet.
+        """Create the locks of a dataset.
+
+        Args:
+            dataset: The schema.
+            connect: Creates a client that is not open yet.
+            seconds: How long to wait for another run.
+
+        Returns:
+            The locks.
         """
 
     def exists(self, look: Callable[[], AbstractContextManager[Sql]]) -> bool:
-        """Whether something was ever loaded there; makes nothing. Raises WarehouseError."""
+        """Whether the dataset exists. Nothing is created.
+
+        Args:
+            look: Opens a read-only client.
+
+        Returns:
+            Whether it exists.
+
+        Raises:
+            WarehouseError: The place cannot be reached.
+        """
 
     @property
     def megabytes(self) -> float | None:
-        """How large it is; None: unknown without asking."""
+        """Size in MB (10^6 bytes); None if finding out takes a query."""
 
     def translate_error(self, error: BaseException) -> WarehouseError:
-        """One sentence for whatever the libraries said."""
+        """Convert an exception of a library to a `WarehouseError` with cause and remedy."""
 
     def opening(self) -> AbstractContextManager[None]:
-        """Around the opening: leaves nothing half-made behind when it fails."""
+        """Wrap the opening of a connection, and clean up if it fails."""
 
     def after_write(self) -> None:
-        """Tidy up after the warehouse was written."""
+        """Clean up after the warehouse was written."""
 
     def is_busy(self, error: BaseException) -> bool:
-        """Whether opening failed for a reason that passes by itself."""
+        """Whether opening failed for a temporary reason, so that it is worth trying again."""
 
     @property
     def has_copy(self) -> bool:
-        """Whether there is to be a read copy."""
+        """Whether a setting asks for a read copy."""
 
     def check_copy(self) -> None:
-        """Raise WarehouseError where the read copy, if there is to be one, could not be written."""
+        """Check that the read copy can be written, if a setting asks for one.
 
-    def renew_copy(self, sql: Sql, rest: Callable[[], None]) -> None:
-        """Renew the read copy; `rest` closes `sql`. Call it with the warehouse held."""
+        Raises:
+            WarehouseError: It cannot be written.
+        """
+
+    def renew_copy(self, sql: Sql, close: Callable[[], None]) -> None:
+        """Replace the read copy by the current state. The caller holds the warehouse lock.
+
+        Args:
+            sql: An open client.
+            close: Closes the client.
+
+        Raises:
+            WarehouseError: The copy cannot be written; the previous copy stays.
+        """
 
     def rewrite(
-        self, sql: Sql, rest: Callable[[], None], entities: Collection[str] | None = None
+        self, sql: Sql, close: Callable[[], None], entities: Collection[str] | None = None
     ) -> None:
-        """Write everything anew, so that nothing deleted remains; `rest` closes `sql`. A server
-        rewrites the tables of `entities` only (None: all). Call it with the warehouse held. Raises
-        WarehouseError.
+        """Rewrite the storage, so that no bytes of deleted rows remain.
+
+        The caller holds the warehouse lock.
+
+        Args:
+            sql: An open client.
+            close: Closes the client.
+            entities: The tables that a server rewrites; None: all. A file is rewritten as a whole.
+
+        Raises:
+            WarehouseError: The storage cannot be rewritten; no row is lost.
         """

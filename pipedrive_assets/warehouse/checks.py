@@ -1,7 +1,7 @@
-"""Whether a table is sound: its keys, and what its references point to.
+"""Data quality checks of a table: unique primary keys, and references to existing rows.
 
-Which columns refer to which table follows from their names; a table that was never loaded whole
-is not looked for rows in.
+The name of a column determines which table it refers to. References to a table whose initial load
+is not finished are not checked.
 """
 
 from collections.abc import Mapping
@@ -30,15 +30,23 @@ POINTS_TO: Mapping[str, str] = {
     "added_by_user_id": "users",
     "actor_user_id": "users",
 }
-"""Leads are left out: Pipedrive removes a lead that became a deal, and keeps what points to it."""
+"""The table that a column refers to. References to leads are omitted: Pipedrive removes converted
+leads and keeps the references."""
 
 ORPHANED_SHARE, ORPHANED_ROWS = 0.1, 10
-"""So many references may point to nothing: what a deleted record leaves behind."""
+"""The share and the number of references without a row that are normal: records that were deleted
+leave them behind. The larger of the two applies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What was looked at, whether it is sound, and if not, what to do."""
+    """The result of a check.
+
+    Attributes:
+        sound: Whether the check passed.
+        sentence: If it failed: what was found and what to do.
+        facts: Counts for the metadata of the check, by name.
+    """
 
     sound: bool
     sentence: str = ""
@@ -46,9 +54,16 @@ class CheckResult:
 
 
 def references(entity: Entity) -> dict[str, str]:
-    """The columns of a table that refer to another, and which.
+    """Return the columns of a table that refer to another table.
 
-    Of a changelog, only the one that says whose it is: it names records that have gone since.
+    For a changelog, only the column of its parent is returned: the others may refer to records
+    that were deleted since.
+
+    Args:
+        entity: The table.
+
+    Returns:
+        The name of the other table, by column.
     """
     is_history = entity.shape == "changelog"
     columns = entity.key[:1] if is_history else columns_of(entity.name).columns
@@ -56,9 +71,17 @@ def references(entity: Entity) -> dict[str, str]:
 
 
 def run_checks(warehouse: Warehouse, entity: Entity) -> tuple[CheckResult, CheckResult]:
-    """A table's keys, and its references.
+    """Check the primary keys and the references of a table.
 
-    Raises WarehouseError.
+    Args:
+        warehouse: Where the table is.
+        entity: The table. A table that does not exist passes.
+
+    Returns:
+        The results for the keys and for the references.
+
+    Raises:
+        WarehouseError: The warehouse cannot be read.
     """
     with warehouse.sql() as sql:
         if not table_exists(sql, entity.name):
@@ -67,7 +90,7 @@ def run_checks(warehouse: Warehouse, entity: Entity) -> tuple[CheckResult, Check
 
 
 def examine_keys(sql: Sql, entity: Entity) -> CheckResult:
-    """Whether each row has a key of its own."""
+    """Check that each row has a primary key, and that no two rows share one."""
     keys = ", ".join(sql.escape_column_name(name) for name in entity.key)
     missing = " OR ".join(f"{sql.escape_column_name(name)} IS NULL" for name in entity.key)
     name = table(sql, entity.name)
@@ -82,19 +105,20 @@ def examine_keys(sql: Sql, entity: Entity) -> CheckResult:
         sound=False,
         facts=facts,
         sentence=(
-            f"{rows - different} rows of {entity.name} share a key and {without} have none: "
-            f"something else wrote to the table. Run: python -m pipedrive_assets load --full "
-            f"{entity.name}; if it stays, drop the table and load it again."
+            f"{rows - different} rows of {entity.name} have the primary key of another row and "
+            f"{without} have none: another program wrote to the table. Run: python -m "
+            f"pipedrive_assets load --full {entity.name}. If that does not help, drop the table "
+            "and load it again."
         ),
     )
 
 
 def examine_references(sql: Sql, entity: Entity) -> CheckResult:
-    """Whether nearly all references point to rows that are held."""
+    """Check that nearly all references point to rows that the warehouse has."""
     counts = _orphans(sql, entity)
     facts = {f"{column} without row": orphans for column, (orphans, _) in counts.items()}
     worst = [
-        f"{orphans} of {total} {column} of {entity.name} point to no row of {POINTS_TO[column]}"
+        f"{orphans} of {total} values of {entity.name}.{column} have no row in {POINTS_TO[column]}"
         for column, (orphans, total) in counts.items()
         if orphans > max(ORPHANED_ROWS, ORPHANED_SHARE * total)
     ]
@@ -104,14 +128,18 @@ def examine_references(sql: Sql, entity: Entity) -> CheckResult:
         sound=False,
         facts=facts,
         sentence=(
-            f"{'; '.join(worst)}. Either the api token's user does not see those records (use a "
-            "global admin's), or they are missing: run python -m pipedrive_assets reconcile."
+            f"{'; '.join(worst)}. If the user of the API token may not see those records, use the "
+            "token of a global admin. Otherwise rows may be missing; run: python -m "
+            "pipedrive_assets reconcile"
         ),
     )
 
 
 def _orphans(sql: Sql, entity: Entity) -> dict[str, tuple[int, int]]:
-    """By column: references of living rows to no row, and references of living rows."""
+    """Return, by column, the number of references without a row and of all references.
+
+    Only rows that are not marked as deleted are counted.
+    """
     here = table(sql, entity.name)
     existing = columns_in(sql, entity.name)
     parts = []

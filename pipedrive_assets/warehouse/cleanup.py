@@ -1,6 +1,6 @@
-"""What a load leaves behind: dlt's staged copies of rows, and the bytes of purged rows.
+"""Removes what a load leaves behind: dlt's staged copies of rows, and the bytes of purged rows.
 
-A kill may leave both. They are recorded in the warehouse, so the next load removes them.
+If a load is killed, both remain. They are recorded in the warehouse, so the next load removes them.
 """
 
 import logging
@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 
 
 def drop_staged(sql: Sql) -> None:
-    """Drop the tables that dlt made in its staging dataset: copies of the rows loaded last.
+    """Drop dlt's tables in its staging dataset, which have copies of the rows loaded last.
 
     The dataset itself stays, because the user may not have the right to create it again. A table
-    that something else depends on is emptied instead.
+    that another object depends on is emptied instead.
     """
     with sql.with_staging_dataset():
         rows = sql.execute_sql(
@@ -52,18 +52,28 @@ def _drop(sql: Sql, name: str) -> None:
 def note_purge(sql: Sql, name: str) -> None:
     """Record that rows of a table are about to be purged.
 
-    Databases keep the bytes of deleted rows until they need the space.
+    Databases keep the bytes of deleted rows until they reuse the space; `clean_up` removes them.
     """
     sql.execute_sql(f"INSERT INTO {table(sql, PURGED)} VALUES (%s)", name)
 
 
 @contextmanager
 def cleaned_up(warehouse: Warehouse) -> Iterator[None]:
-    """Clean up after a load, also where it fails or is stopped."""
+    """Clean up after a load, even if it fails or is stopped.
+
+    Args:
+        warehouse: The warehouse.
+
+    Yields:
+        Once, for the load.
+
+    Raises:
+        WarehouseError: The load succeeded, but the cleanup failed. The next load tries again.
+    """
     try:
         yield
     except BaseException:
-        # The load's own failure is the one to report.
+        # Report the failure of the load, not that of the cleanup.
         _try_to_clean_up(warehouse)
         raise
     clean_up(warehouse)
@@ -71,6 +81,9 @@ def cleaned_up(warehouse: Warehouse) -> Iterator[None]:
 
 def clean_up(warehouse: Warehouse) -> None:
     """Drop staged copies, and rewrite the tables that rows were purged from.
+
+    Args:
+        warehouse: The warehouse.
 
     Raises:
         WarehouseError: The warehouse could not be rewritten. The next load tries again.
@@ -88,9 +101,9 @@ def clean_up(warehouse: Warehouse) -> None:
 def _try_to_clean_up(warehouse: Warehouse) -> None:
     try:
         clean_up(warehouse)
-    except Exception as error:  # noqa: BLE001 - any of them comes second here
+    except Exception as error:  # noqa: BLE001 - the failure of the load is reported
         log.warning(
-            "Staged copies of rows, or bytes of purged rows, are still in %s (%s); the next load "
-            "removes them.",
+            "The cleanup of %s failed (%s). Staged copies of rows, or bytes of purged rows, are "
+            "still there; the next load removes them.",
             *(warehouse, described(error)),
         )

@@ -1,7 +1,7 @@
-"""What databases say differently: all of it stands here.
+"""The differences between the SQL of DuckDB and PostgreSQL.
 
-SQL is written so that DuckDB and PostgreSQL take it as it is. What is more than that is written as
-DuckDB takes it and translated by sqlglot (`translate`); what sqlglot cannot say has a function.
+Most SQL is written so that both accept it. Other SQL is written for DuckDB and translated by
+sqlglot (`translate`). What sqlglot cannot translate has a function here.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ TYPES = {
     "date": "DATE",
     "json": "JSON",
 }
-"""The types of the column files, as DuckDB names and shows them."""
+"""DuckDB's names for the types of the column files."""
 
 _POSTGRES_SHOWS = {
     "character varying": "VARCHAR",
@@ -43,23 +43,32 @@ _FITS = {
     "DATE": _DATE,
     "TIMESTAMPTZ": rf"{_DATE}([ T]([01]\d|2[0-3]):[0-5]\d|$)",
 }
-"""PostgreSQL has no TRY_CAST: texts that surely cast. Of dates, only 29 February is left out."""
+"""Patterns for texts that PostgreSQL can certainly cast, because it has no TRY_CAST. The pattern
+for dates does not match 29 February."""
 
 
 def speaks(sql: Sql) -> str:
-    """What the database of a client speaks, in sqlglot's words."""
+    """Return sqlglot's name for the SQL dialect of a client's database."""
     return str(sql.capabilities.sqlglot_dialect or DUCKDB)
 
 
 def shown_type(sql: Sql, kind: str) -> str:
-    """A column's type as the database shows it, as DuckDB would."""
+    """Return DuckDB's name for a column type of the information schema."""
     if speaks(sql) == POSTGRES:
         return _POSTGRES_SHOWS.get(kind, kind.upper())
     return kind
 
 
 def translate(sql: Sql, statement: str) -> str:
-    """A statement as DuckDB takes it, without parameters, as this database does."""
+    """Translate a statement from DuckDB's SQL to that of the client's database.
+
+    Args:
+        sql: The client.
+        statement: A statement without parameters.
+
+    Returns:
+        The translated statement.
+    """
     if speaks(sql) == DUCKDB:
         return statement
     import sqlglot  # noqa: PLC0415 - not needed for DuckDB
@@ -69,7 +78,7 @@ def translate(sql: Sql, statement: str) -> str:
 
 
 def _for_postgres(node: Any) -> Any:
-    """What sqlglot would say wrongly: casts that may fail, and spans without their time zone."""
+    """Correct what sqlglot mistranslates: casts that may fail, and differences of timestamps."""
     from sqlglot import exp  # noqa: PLC0415
 
     if isinstance(node, exp.TryCast):
@@ -88,8 +97,17 @@ def _for_postgres(node: Any) -> Any:
 
 
 def changed_rows(sql: Sql, statement: str, *values: Any) -> int:
-    """Run a statement that changes rows; returns how many: DuckDB tells it in a row, others beside
-    the result.
+    """Run a statement that changes rows.
+
+    DuckDB returns the number of changed rows as a row, PostgreSQL as a property of the cursor.
+
+    Args:
+        sql: The client.
+        statement: The statement.
+        *values: Its parameters.
+
+    Returns:
+        The number of changed rows.
     """
     with sql.execute_query(statement, *values) as cursor:
         if cursor.description:
@@ -104,6 +122,9 @@ def may_make_tables(sql: Sql, *, exists: bool) -> bool:
     Args:
         sql: A client of a PostgreSQL database.
         exists: Whether the dataset exists; otherwise the user has to be able to create it.
+
+    Returns:
+        Whether the user has the privilege CREATE.
     """
     if exists:
         rows = sql.execute_sql("SELECT has_schema_privilege(%s, 'CREATE')", sql.dataset_name)
@@ -113,11 +134,16 @@ def may_make_tables(sql: Sql, *, exists: bool) -> bool:
 
 
 def replace_view(sql: Sql, name: str, query: str) -> None:
-    """Make a view anew under its qualified name.
+    """Create a view or replace it.
 
-    PostgreSQL replaces a view in place, with the rights to it and what others have built on it, as
-    long as new columns come last. So they do, whatever the query's order; a view that has lost a
-    column is dropped first.
+    PostgreSQL replaces a view in place and keeps its grants and dependent objects, but only if
+    new columns come last. They are therefore moved to the end. A view that loses a column is
+    dropped first.
+
+    Args:
+        sql: The client.
+        name: The qualified name of the view.
+        query: Its query, in the SQL of the client's database.
 
     Raises:
         DatabaseException: The query failed, or another view depends on a column that is gone.
@@ -140,7 +166,7 @@ def replace_view(sql: Sql, name: str, query: str) -> None:
 
 
 def _refuse_other_than_columns(error: BaseException) -> None:
-    """Raise an error that is about something else than the columns of the view that is there."""
+    """Raise an error again unless its cause is the columns of the existing view."""
     if not any(sqlstate(each) == INVALID_TABLE_DEFINITION for each in causes(error)):
         raise error
 
@@ -166,14 +192,18 @@ def drop_view(sql: Sql, name: str) -> None:
 
 
 DEPENDENT_OBJECTS = "2BP01"
-"""PostgreSQL's SQLSTATE where other objects depend on the one to be dropped."""
+"""PostgreSQL's SQLSTATE for an object that cannot be dropped because others depend on it."""
 
 
 def dependent(error: BaseException) -> str:
-    """What depends on an object that could not be dropped or changed, in the database's words.
+    """Return what depends on an object that could not be dropped or changed.
+
+    Args:
+        error: The error of the database.
 
     Returns:
-        Half a sentence such as `view report depends on view deals_live`; empty for other errors.
+        The database's text, for example `view report depends on view deals_live`; empty for other
+        errors.
     """
     cause: Any = getattr(error, "dbapi_exception", error)
     if getattr(cause, "pgcode", None) == DEPENDENT_OBJECTS:
@@ -184,7 +214,7 @@ def dependent(error: BaseException) -> str:
 
 
 def indexes_on(sql: Sql, name: str) -> list[str]:
-    """The indexes of a table in DuckDB, which does not name what prevents a change."""
+    """Return the indexes of a table in DuckDB, which does not name what prevents a change."""
     if speaks(sql) != DUCKDB:
         return []
     rows = sql.execute_sql(
@@ -196,32 +226,63 @@ def indexes_on(sql: Sql, name: str) -> list[str]:
 
 
 def json_keys(sql: Sql, column: str, key: str) -> str:
-    """SQL: the keys of the object under a key of a JSON column, a row each."""
+    """Return SQL for the keys of an object within a JSON column, one row per key.
+
+    Args:
+        sql: The client.
+        column: The column, quoted.
+        key: The key of the object.
+
+    Returns:
+        A set-returning expression.
+    """
     return _JSON_KEYS[speaks(sql)].format(column=column, key=key)
 
 
 def json_text(sql: Sql, column: str, outer: str, inner: str) -> str:
-    """SQL: the text under two keys of a JSON column, `inner` within `outer`."""
+    """Return SQL for a text within a JSON column.
+
+    Args:
+        sql: The client.
+        column: The column, quoted.
+        outer: The key of an object.
+        inner: The key of the text within that object.
+
+    Returns:
+        An expression.
+    """
     literal: Callable[[str], str] = sql.capabilities.escape_literal
     if speaks(sql) == POSTGRES:
         return f"{column} -> '{outer}' ->> {literal(inner)}"
-    # A JSON pointer, for which only two signs mean anything.
+    # In a JSON pointer only ~ and / are special characters.
     pointer = f"/{outer}/{inner.replace('~', '~0').replace('/', '~1')}"
     return f"json_extract_string({column}, {literal(pointer)})"
 
 
 def chosen_labels(sql: Sql, text: str, labels: str) -> str:
-    """SQL: a text such as `[1, 2]` with the labels that a JSON object has for the numbers."""
+    """Return SQL that replaces the ids in a text like `[1, 2]` by their labels.
+
+    Args:
+        sql: The client.
+        text: An SQL expression with the text.
+        labels: An SQL expression with a JSON object of labels by id.
+
+    Returns:
+        An expression, for example with the value `Hot, Warm`. Ids without a label stay.
+    """
     return _LABELS[speaks(sql)].format(text=text, labels=labels)
 
 
 def options(sql: Sql, column: str, source: str) -> str:
-    """Return a query of `id` and `label`, as text and without duplicates, of lists of options.
+    """Return a query for the options in a column: `id` and `label` as text, without duplicates.
 
     Args:
         sql: A client of the database.
         column: A JSON column with lists of objects that have an id and a label.
-        source: What follows FROM.
+        source: The FROM clause of the query, without FROM.
+
+    Returns:
+        The query.
     """
     return _OPTIONS[speaks(sql)].format(column=column, source=source)
 

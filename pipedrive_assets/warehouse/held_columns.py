@@ -1,6 +1,6 @@
-"""Columns that Pipedrive was not asked for: what the table holds of them stays.
+"""Keeps the values of columns that were not requested from Pipedrive.
 
-Call every function with the file held.
+Callers of this module hold the warehouse lock.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,13 +20,13 @@ def with_held(sql: Sql, entity: Entity, rows: Sequence[Row], names: Iterable[str
 
     Args:
         sql: The warehouse.
-        entity: Whose rows they are; its key is `id`.
-        rows: Rows as Pipedrive sent them.
-        names: The fields that it was not asked for.
+        entity: The table; its primary key is `id`.
+        rows: Rows as Pipedrive returned them.
+        names: The fields that were not requested.
 
     Returns:
-        The rows, with the values that the table holds. A row that the table does not hold lacks
-        them.
+        The rows, with the values of these fields from the table. Rows that the table does not
+        have lack the fields.
     """
     if not names or not rows or not table_exists(sql, entity.name):
         return list(rows)
@@ -54,11 +54,11 @@ def _columns(sql: Sql, entity: Entity, keys: list[Any], names: list[str]) -> dic
     rows = sql.execute_sql(
         f"SELECT id, {shown} FROM {table(sql, entity.name)} WHERE id IN ({these})", *values
     )
-    return {key: _sent(names, told) for key, *told in rows or ()}
+    return {key: _as_returned(names, held) for key, *held in rows or ()}
 
 
 def _items(sql: Sql, entity: Entity, keys: list[Any], name: str) -> dict[Any, list[Row]]:
-    """The items of a list, by the id of their row."""
+    """Return the items of a list, by the id of their row."""
     items = f"{entity.name}__{name}"
     if not table_exists(sql, items):
         return {}
@@ -72,18 +72,18 @@ def _items(sql: Sql, entity: Entity, keys: list[Any], name: str) -> dict[Any, li
         *values,
     )
     found: dict[Any, list[Row]] = {}
-    for key, *told in rows or ():
-        found.setdefault(key, []).append(_sent(names, told))
+    for key, *held in rows or ():
+        found.setdefault(key, []).append(_as_returned(names, held))
     return found
 
 
-def _sent(names: Sequence[str], values: Sequence[Any]) -> Row:
-    """Values as Pipedrive sends them; null ones are left out."""
+def _as_returned(names: Sequence[str], values: Sequence[Any]) -> Row:
+    """Return values in the form in which Pipedrive returns them, without null values."""
     pairs = zip(names, values, strict=True)
-    return {name: _as_sent(value) for name, value in pairs if value is not None}
+    return {name: _timestamp_text(value) for name, value in pairs if value is not None}
 
 
-def _as_sent(value: Any) -> Any:
+def _timestamp_text(value: Any) -> Any:
     if not isinstance(value, datetime):
         return value
     return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")

@@ -1,8 +1,8 @@
-"""The ledger: what the warehouse already holds, kept in the warehouse itself and nowhere else.
+"""The ledger: tables in the warehouse that record what has been loaded.
 
-Tables beside the data (their columns are described in docs/decisions.md). A row here is
-written after the load it speaks of has committed, so whatever is killed in between is loaded
-again, and loading is idempotent.
+There is no other state. The columns are described in docs/decisions.md. The ledger is updated after
+the rows were committed: if a run is killed in between, the next run loads these rows again, which
+is idempotent.
 """
 
 import json
@@ -29,17 +29,17 @@ from pipedrive_assets.warehouse.statements import (
 )
 
 LAYOUT = 3
-"""Version of these tables, and of the columns that every table has."""
+"""Version of the ledger tables, and of the columns that every data table has."""
 
 STATEMENT_ROWS = 500
 
 
 PLAIN_SCHEMA = "pipedrive"
-"""dlt's schema of a plain pipeline; each table loaded here has one of its own."""
+"""The schema name of a plain dlt pipeline. Tables of a warehouse have a schema each."""
 
 DLT_TABLES = ("_dlt_version", "_dlt_loads", "_dlt_pipeline_state")
 
-# A new column goes to the end of its table: that is where ALTER TABLE puts it.
+# Add new columns at the end of a table, because ALTER TABLE adds them there.
 TABLES = {
     "_pipedrive_account": (
         "company_id BIGINT, company_name VARCHAR, is_sandbox BOOLEAN, "
@@ -79,7 +79,16 @@ TABLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadLine:
-    """History: what was read of a table, what it cost in requests, tokens and seconds."""
+    """One load of a table, as recorded in `_pipedrive_loads`.
+
+    Attributes:
+        entity: The table's name.
+        what: What was read, for people.
+        rows_loaded: Rows written.
+        requests: Requests sent.
+        tokens: Token cost.
+        seconds: Duration.
+    """
 
     entity: str
     what: str
@@ -90,7 +99,7 @@ class LoadLine:
 
 
 def prepare(sql: Sql) -> None:
-    """Make the ledger's tables, and their columns, where they are missing."""
+    """Create the tables and columns of the ledger that do not exist yet."""
     for name, columns in TABLES.items():
         sql.execute_sql(f"CREATE TABLE IF NOT EXISTS {table(sql, name)} ({columns})")
         held = columns_in(sql, name)
@@ -100,8 +109,16 @@ def prepare(sql: Sql) -> None:
 
 
 def claim(sql: Sql, account: Account, now: datetime) -> None:
-    """Tie the warehouse to its account on first use; raise WrongAccountError for any other
-    account, ConfigurationError for a dataset that a plain dlt pipeline loads.
+    """Record the warehouse's account on first use, and check it on every later use.
+
+    Args:
+        sql: The warehouse.
+        account: The account that the API token belongs to.
+        now: The current time, UTC.
+
+    Raises:
+        WrongAccountError: The warehouse has the data of another account.
+        ConfigurationError: A plain dlt pipeline loads this dataset.
     """
     rows = sql.execute_sql(
         f"SELECT company_id, company_name, is_sandbox FROM {table(sql, '_pipedrive_account')}"
@@ -120,14 +137,21 @@ def claim(sql: Sql, account: Account, now: datetime) -> None:
     company_id, company_name, is_sandbox = rows[0]
     if (company_id, is_sandbox) != (account.company_id, account.is_sandbox):
         raise WrongAccountError(
-            f"This warehouse holds the data of {company_name} ({company_id}), but the api token "
+            f"This warehouse has the data of {company_name} ({company_id}), but the API token "
             f"belongs to {account}. Nothing was written. Set PIPEDRIVE_WAREHOUSE to another file, "
-            "or use the other api token."
+            "or use the API token of that account."
         )
 
 
 def account_of(sql: Sql) -> tuple[int, str, bool] | None:
-    """Id, name and kind of the company that the warehouse belongs to; None: it has none yet."""
+    """Return the account whose data the warehouse has.
+
+    Args:
+        sql: The warehouse.
+
+    Returns:
+        The company's id, its name, and whether it is the sandbox; None if nothing was loaded yet.
+    """
     try:
         rows = sql.execute_sql(
             f"SELECT company_id, company_name, is_sandbox FROM {table(sql, '_pipedrive_account')}"
@@ -142,14 +166,14 @@ def _refuse_plain(sql: Sql) -> None:
         f"SELECT 1 FROM {table(sql, '_dlt_version')} WHERE schema_name = %s LIMIT 1", PLAIN_SCHEMA
     ):
         raise ConfigurationError(
-            f"The dataset {sql.dataset_name} is loaded by a plain dlt pipeline, which keeps its "
-            "memory elsewhere. Nothing was written. Set PIPEDRIVE_DATASET or PIPEDRIVE_WAREHOUSE "
-            "to another one."
+            f"A plain dlt pipeline loads the dataset {sql.dataset_name}. Both cannot load the same "
+            "tables, because each keeps its own state. Nothing was written. Set PIPEDRIVE_DATASET "
+            "or PIPEDRIVE_WAREHOUSE to another value."
         )
 
 
 def watermark(sql: Sql, entity: Entity) -> Watermark:
-    """What is held of an entity; an empty Coverage where it was never loaded."""
+    """Return the watermark of a table; an empty one if it was never loaded."""
     rows = sql.execute_sql(
         "SELECT baseline_at, complete_until, ids_until, walk, lists, omitted "
         f"FROM {table(sql, '_pipedrive_coverage')} WHERE entity = %s",
@@ -169,8 +193,13 @@ def watermark(sql: Sql, entity: Entity) -> Watermark:
 
 
 def record_watermark(sql: Sql, entity: Entity, held: Watermark, now: datetime) -> None:
-    """Put an entity's watermark in place of the one before, in one transaction: a run killed in
-    between must not forget what is held.
+    """Replace the watermark of a table in one transaction.
+
+    Args:
+        sql: The warehouse.
+        entity: The table.
+        held: The new watermark.
+        now: The current time, UTC.
     """
     name = table(sql, "_pipedrive_coverage")
     with sql.begin_transaction():
@@ -195,9 +224,14 @@ def record_children(
     reads: Sequence[ChildrenRead],
     doubted: Sequence[ChildrenRead] = (),
 ) -> None:
-    """Remember which parents' children are held, and as of when.
+    """Record the parents whose children were read, and when.
 
-    Those of doubted parents are not: they have no `read_at`.
+    Args:
+        sql: The warehouse.
+        entity: The child table.
+        reads: The parents whose children are loaded.
+        doubted: Parents whose reply is not trusted. They get no `read_at`, so that a later run
+            requests them again.
     """
     name = table(sql, "_pipedrive_children")
     made = [_child_row(entity, read, read.read_at) for read in reads]
@@ -216,7 +250,13 @@ def _child_row(entity: Entity, read: ChildrenRead, read_at: datetime | None) -> 
 
 
 def record_load(sql: Sql, now: datetime, line: LoadLine) -> None:
-    """Add one line of history."""
+    """Add a load to the history.
+
+    Args:
+        sql: The warehouse.
+        now: When the load finished, UTC.
+        line: The load.
+    """
     sql.execute_sql(
         f"INSERT INTO {table(sql, '_pipedrive_loads')} VALUES (%s, %s, %s, %s, %s, %s, %s)",
         line.entity,
@@ -230,8 +270,13 @@ def record_load(sql: Sql, now: datetime, line: LoadLine) -> None:
 
 
 def all_columns(sql: Sql) -> dict[str, dict[str, str]]:
-    """The columns of every table of this project that exists, with their types as DuckDB shows
-    them; tables that somebody else made in the dataset are not among them.
+    """Return the columns of all tables of this project that exist in the dataset.
+
+    Args:
+        sql: The warehouse.
+
+    Returns:
+        DuckDB's name of the type, by table and column. Tables of the user's are omitted.
     """
     rows = sql.execute_sql(
         "SELECT table_name, column_name, c.data_type FROM information_schema.columns c "
@@ -247,7 +292,7 @@ def all_columns(sql: Sql) -> dict[str, dict[str, str]]:
 
 
 def is_own(name: str, columns: Collection[str]) -> bool:
-    """Whether this project, or dlt for it, made a table of that name with these columns."""
+    """Whether this project, or dlt on its behalf, created a table with this name and columns."""
     root, is_nested, _ = name.partition("__")
     if name in TABLES or name in DLT_TABLES:
         return True

@@ -1,4 +1,4 @@
-"""The warehouse that the settings choose."""
+"""Opens the warehouse that the settings define."""
 
 import contextlib
 
@@ -9,9 +9,16 @@ from pipedrive_assets.warehouse.warehouse import Warehouse
 
 
 def warehouse_of(settings: Settings) -> Warehouse:
-    """The warehouse that the settings name.
+    """Return the warehouse that the settings define. It is not opened yet.
 
-    Raises ConfigurationError where they, or dlt's for the destination, lack something.
+    Args:
+        settings: The settings.
+
+    Returns:
+        The warehouse; the caller has to close it.
+
+    Raises:
+        ConfigurationError: A setting or a credential of the destination is missing or invalid.
     """
     if settings.destination == FILE_DESTINATION:
         return Warehouse(
@@ -24,7 +31,15 @@ def warehouse_of(settings: Settings) -> Warehouse:
 
 
 def name_of(settings: Settings) -> str:
-    """What `str` of the warehouse is, as far as the settings tell it; connects to nothing."""
+    """Return the warehouse's name without connecting to it.
+
+    Args:
+        settings: The settings.
+
+    Returns:
+        The same text as `str(warehouse_of(settings))`; without host and database if the
+        credentials are missing.
+    """
     if settings.destination == FILE_DESTINATION:
         return f"{settings.warehouse}:{settings.dataset}"
     with contextlib.suppress(ConfigurationError):

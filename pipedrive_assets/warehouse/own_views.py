@@ -1,6 +1,6 @@
-"""The views that this project made, listed in the ledger; all others belong to the user.
+"""Creates and drops the views of this project. The ledger lists them; other views are the user's.
 
-Call every function with the file held.
+Callers of this module hold the warehouse lock.
 """
 
 import logging
@@ -18,7 +18,7 @@ LEDGER = "_pipedrive_views"
 
 
 class OwnViews:
-    """Makes and drops views of this project, and leaves the user's alone."""
+    """Creates and drops the views of this project, never those of the user."""
 
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
@@ -30,22 +30,26 @@ class OwnViews:
         self._taken = {row[0] for row in rows or ()} - self._names
 
     def replace(self, name: str, query: str) -> str:
-        """Make a view again from a query in this database's SQL.
+        """Create or replace a view.
+
+        Args:
+            name: The name of the view.
+            query: Its query, in the SQL of this database.
 
         Returns:
-            Why it could not be made, as a sentence; empty where it was made.
+            Why the view could not be created, as a sentence; empty if it was.
         """
         if name in self._taken:
             return (
-                f"The dataset has a table or view called {name} that this project did not make. "
-                "Rename yours; the next load makes ours."
+                f"The dataset already contains a table or view {name} that pipedrive_assets did "
+                "not create. Rename it; the next load then creates the view."
             )
         try:
             dialect.replace_view(self._sql, table(self._sql, name), query)
         except DatabaseException as error:
             self.drop(name)
             if dependent := dialect.dependent(error):
-                return f"It could not be replaced, because {dependent}."
+                return f"It could not be replaced because {dependent}."
             return f"Its query failed: {described(causes(error)[-1])}"
         if name not in self._names:
             self._names.add(name)
@@ -53,41 +57,41 @@ class OwnViews:
         return ""
 
     def drop(self, name: str) -> None:
-        """Drop a view of this project, unless something of the user's depends on it."""
-        if name in self._names and (obstacle := self._dropped(name)):
-            log.warning("The view %s could not be dropped, because %s.", name, obstacle)
+        """Drop a view of this project, unless an object of the user's depends on it."""
+        if name in self._names and (obstacle := self._try_to_drop(name)):
+            log.warning("The view %s could not be dropped because %s.", name, obstacle)
 
     def drop_all(self) -> None:
-        """Drop every view of this project, before a column changes or goes."""
+        """Drop all views of this project, so that columns can be changed or dropped."""
         left = sorted(self._names)
         while left:
-            # In PostgreSQL a view that another one reads goes after that one.
-            obstacles = {name: self._dropped(name) for name in left}
+            # PostgreSQL drops a view only after the views that read it.
+            obstacles = {name: self._try_to_drop(name) for name in left}
             still = [name for name, obstacle in obstacles.items() if obstacle]
             if still == left:
                 log.warning("Views could not be dropped: %s.", "; ".join(obstacles.values()))
                 return
             left = still
 
-    def _dropped(self, name: str) -> str:
-        """Drop a view of ours; returns what prevents it."""
+    def _try_to_drop(self, name: str) -> str:
+        """Drop a view; return what prevents it, or an empty text."""
         try:
             dialect.drop_view(self._sql, table(self._sql, name))
         except DatabaseException as error:
-            return dialect.dependent(error) or f"of {type(error).__name__}"
+            return dialect.dependent(error) or f"the database raised {type(error).__name__}"
         self._names.discard(name)
         self._sql.execute_sql(f"DELETE FROM {table(self._sql, LEDGER)} WHERE name = %s", name)
         return ""
 
 
 def own_views(sql: Sql) -> set[str]:
-    """The names of the views that this project made."""
+    """Return the names of the views that this project created."""
     rows = sql.execute_sql(f"SELECT name FROM {table(sql, LEDGER)}")
     return {row[0] for row in rows or ()}
 
 
 def remember(sql: Sql, names: Iterable[str]) -> None:
-    """List views as made by this project."""
+    """Record views as created by this project."""
     if rows := [(name,) for name in names]:
         text, values = tuples(rows)
         sql.execute_sql(f"INSERT INTO {table(sql, LEDGER)} VALUES {text}", *values)

@@ -1,6 +1,6 @@
-"""New files and folders are for their owner and group only: they hold personal data.
+"""Creates files and folders that only their owner and group may read: they have personal data.
 
-The umask does not matter. Files and folders that exist already keep their permissions.
+The umask is ignored. Existing files and folders keep their permissions.
 """
 
 import contextlib
@@ -10,14 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FILE_MODE = 0o640
-"""Permissions of new files unless `PIPEDRIVE_FILE_MODE` sets others."""
+"""Default permissions of new files; `PIPEDRIVE_FILE_MODE` changes them."""
 
 
 def make_folder(folder: Path, mode: int) -> None:
-    """Make a folder and its missing parents; who may read a file of this mode may enter them.
+    """Create a folder and its missing parents.
+
+    Args:
+        folder: The folder.
+        mode: Permissions of files in it. Users who may read such files may enter the folder.
 
     Raises:
-        OSError: The folder cannot be made.
+        OSError: The folder cannot be created.
     """
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
@@ -27,10 +31,14 @@ def make_folder(folder: Path, mode: int) -> None:
 
 
 def make_file(path: Path, mode: int) -> None:
-    """Make an empty file of this mode where there is none.
+    """Create an empty file unless it exists.
+
+    Args:
+        path: The file.
+        mode: Its permissions.
 
     Raises:
-        OSError: The file cannot be made.
+        OSError: The file cannot be created.
     """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -39,13 +47,19 @@ def make_file(path: Path, mode: int) -> None:
 
 @contextlib.contextmanager
 def private_folder(beside: Path) -> Iterator[Path]:
-    """A folder beside a file that only this user can enter, removed afterwards.
+    """Create a temporary folder next to a file, which only this user may enter.
 
-    Libraries that make files by the umask make them here; then the file is moved. One that a killed
-    process left behind is removed first.
+    Libraries that create files with the umask write here; the files are moved afterwards. A folder
+    that a killed process left behind is removed first.
+
+    Args:
+        beside: The file.
+
+    Yields:
+        The folder, which is removed at the end.
 
     Raises:
-        OSError: The folder cannot be made.
+        OSError: The folder cannot be created.
     """
     folder = beside.with_name(f".{beside.name}.new")
     shutil.rmtree(folder, ignore_errors=True)

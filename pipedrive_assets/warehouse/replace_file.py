@@ -1,4 +1,4 @@
-"""Put a new file in the place of an old one, and keep what the old one was."""
+"""Replaces a file atomically and keeps its permissions and owner."""
 
 import contextlib
 import os
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def real_path(path: Path) -> Path:
-    """Return the file that a path leads to, so that a symbolic link stays one."""
+    """Resolve symbolic links, so that replacing the file keeps them."""
     return Path(os.path.realpath(path))
 
 
 def replace_file(new: Path, old: Path) -> None:
-    """Put a file in the place of another, in one step.
+    """Replace a file by another one, atomically.
 
-    The permissions of the old file stay, and its owner and group where this user may set them.
+    The permissions of the old file are kept, and its owner and group if this user may set them.
 
     Args:
         new: The file to move, in the folder of the old one.

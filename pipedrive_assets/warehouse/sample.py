@@ -1,4 +1,4 @@
-"""A sample of a table: its newest change, and a few of its rows."""
+"""Samples a table for display: the time of its newest change, and a few of its rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,19 @@ from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 CHANGED = ("update_time", "modified", "time", "timestamp", "add_time", "first_seen_at")
-"""Columns that tell when a row changed, the best first."""
+"""Columns with the time when a row changed, in order of preference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSample:
-    """`newest_change` is UTC, None where no column tells; `rows` hold the newest, living ones,
-    without JSON and without our own columns.
+    """A sample of a table.
+
+    Attributes:
+        newest_change: When a row changed last, UTC; None if the table is empty or has no such
+            column.
+        columns: The columns of the sample, by name, without JSON columns and columns that start
+            with `_`.
+        rows: The newest rows that are not marked as deleted, with a value per column.
     """
 
     newest_change: datetime | None = None
@@ -29,9 +35,19 @@ class TableSample:
 def sample_rows(
     warehouse: Warehouse, entity: Entity, custom: FieldSet | None, *, rows: int
 ) -> TableSample:
-    """Look at a table with the custom fields it has; at `rows` of its rows.
+    """Read a sample of a table.
 
-    Raises WarehouseError.
+    Args:
+        warehouse: Where the table is.
+        entity: The table.
+        custom: The custom fields of the table; None if it has none.
+        rows: How many rows to read.
+
+    Returns:
+        The sample; without columns and rows if the table does not exist.
+
+    Raises:
+        WarehouseError: The warehouse cannot be read.
     """
     known = {**columns_of(entity.name).columns, **(custom.columns if custom else {})}
     with warehouse.sql() as sql:
@@ -61,7 +77,7 @@ def _newest(sql: Sql, entity: Entity, changed: str) -> datetime | None:
 def _rows(
     sql: Sql, entity: Entity, names: Sequence[str], changed: str | None, most: int
 ) -> Sequence[Sequence[Any]]:
-    """Rows without a date come last, in every warehouse."""
+    """Return the newest rows; rows without a time come last in both databases."""
     columns = [sql.escape_column_name(name) for name in names]
     order = [sql.escape_column_name(name) for name in entity.key]
     if changed:

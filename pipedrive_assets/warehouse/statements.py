@@ -1,4 +1,4 @@
-"""Building blocks of SQL statements: names of tables, lists of values, columns."""
+"""Building blocks for SQL statements: table names, lists of values, columns."""
 
 import re
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from pipedrive_assets.warehouse import dialect
 
 _PLAIN = re.compile(r"[\w.:+-]*", re.ASCII)
-"""Text that means the same in every database between quotes: names and ids."""
+"""Texts that need no escaping between quotes in any database: names and ids."""
 
 
 Sql = dialect.Sql
 
 
 def table(sql: Sql, name: str) -> str:
-    """A table's qualified, quoted name."""
+    """Return the qualified and quoted name of a table."""
     return sql.make_qualified_table_name(name)
 
 
 def table_exists(sql: Sql, name: str) -> bool:
-    """Whether a table has been made."""
+    """Whether a table or view exists."""
     try:
         sql.execute_sql(f"SELECT 1 FROM {table(sql, name)} LIMIT 0")
     except DatabaseUndefinedRelation:
@@ -31,21 +31,27 @@ def table_exists(sql: Sql, name: str) -> bool:
 
 
 def columns_in(sql: Sql, name: str) -> set[str]:
-    """The columns of a table that exists."""
+    """Return the column names of an existing table."""
     with sql.execute_query(f"SELECT * FROM {table(sql, name)} LIMIT 0") as cursor:
         return {column[0] for column in cursor.description}
 
 
 def placeholders(values: Sequence[Any]) -> str:
-    """As many parameter marks as values."""
+    """Return one SQL placeholder per value, for example `%s, %s`."""
     return ", ".join(["%s"] * len(values))
 
 
 def in_clause(values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
-    """What stands in `IN (…)` for these values, and its parameters.
+    """Return the content of `IN (…)` for these values, and its parameters.
 
-    Plain values are written out: for each parameter DuckDB looks for pandas, and where that is not
-    installed, searching takes longer than finding the row.
+    Simple values are literals, not parameters: DuckDB tries to import pandas for each parameter,
+    and if pandas is not installed, that takes longer than the query.
+
+    Args:
+        values: The values.
+
+    Returns:
+        The SQL and its parameters.
     """
     texts = [_literal(value) for value in values]
     parameters = [value for value, text in zip(values, texts, strict=True) if text is None]
@@ -53,14 +59,14 @@ def in_clause(values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
 
 
 def tuples(rows: Sequence[Sequence[Any]]) -> tuple[str, tuple[Any, ...]]:
-    """What stands behind `VALUES` for these rows, and its parameters; values as in `in_clause`."""
+    """Return the content of `VALUES` for these rows, and its parameters; see `in_clause`."""
     parts = [in_clause(row) for row in rows]
     text = ", ".join(f"({values})" for values, _ in parts)
     return text, tuple(parameter for _, parameters in parts for parameter in parameters)
 
 
 def _literal(value: object) -> str | None:
-    """A value as SQL; None for one that has to be a parameter."""
+    """Return a value as an SQL literal; None if it has to be a parameter."""
     if value is None:
         return "NULL"
     if type(value) is int:

@@ -1,7 +1,7 @@
-"""The folder in which dlt works: rows pass through files in a temporary folder of each process.
+"""The temporary folder of a process in which dlt writes the files of its loads.
 
 A killed process leaves its folder behind, with rows of the account in it. The next process removes
-such leftovers, and nothing else: a marker file in each folder names the process that owns it.
+it. A marker file in each folder names the process that owns it, so no other folder is removed.
 """
 
 import contextlib
@@ -17,10 +17,10 @@ MARKER = ".pipedrive-assets.json"
 
 
 def working_folder() -> tempfile.TemporaryDirectory[str]:
-    """Make a folder for this process, after removing those of processes that have ended.
+    """Create a folder for this process, after removing those of processes that have ended.
 
     Returns:
-        A folder that only this user may read; it is removed when the object is cleaned up.
+        A folder that only this user may read. It is removed when the object is cleaned up.
     """
     sweep(Path(tempfile.gettempdir()))
     made = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
@@ -32,8 +32,8 @@ def sweep(folder: Path) -> None:
     """Remove the working folders of processes that have provably ended.
 
     Args:
-        folder: The machine's folder for temporary files. What has no marker of ours in it stays,
-            as does a copy of a working folder under another name.
+        folder: The machine's folder for temporary files. Folders without a marker file stay, as
+            do copies of a working folder under another name.
     """
     for leftover in folder.glob(f"{PREFIX}*"):
         if not leftover.is_symlink() and _is_left_behind(leftover):

@@ -1,7 +1,7 @@
-"""The warehouse: a dlt destination behind locks, so that any number of runs and programs may share
-it. Where it lives, a file or a server, is its `Backend`'s business.
+"""The warehouse: a dlt destination with locks, so that any number of runs can share it.
 
-The whole of it is held only while it is touched, never while Pipedrive is asked.
+Its `Backend` is a file or a server. The whole warehouse is locked only while it is read or written,
+never while a run waits for Pipedrive.
 """
 
 import contextlib
@@ -26,18 +26,19 @@ from pipedrive_assets.warehouse.private_files import FILE_MODE
 from pipedrive_assets.warehouse.temp_dir import working_folder
 
 LOCK_SECONDS = 600.0
-"""How long a run waits for another before it gives up with a sentence."""
+"""How long a run waits for another run before it fails, in seconds."""
 
 BUSY_SECONDS = 60.0
-"""How long it waits for a foreign program to let go of the file."""
+"""How long a run waits for another program to close the file, in seconds."""
 
 POLL_SECONDS = 0.2
 
 
 class Warehouse:
-    """A dataset in a DuckDB file or on a server.
+    """A dataset in a DuckDB file or on a server. Threads of a run may share it.
 
-    Safe to share between the threads of a run.
+    Everything that reads or writes the warehouse raises `WarehouseError`, with the cause and a
+    remedy, if the database or the disk fails or another run holds a lock for too long.
     """
 
     def __init__(
@@ -49,8 +50,14 @@ class Warehouse:
         file_mode: int = FILE_MODE,
         lock_seconds: float = LOCK_SECONDS,
     ) -> None:
-        """A path is that of a DuckDB file, absolute; `read_copy` and `file_mode`, the permissions
-        of new files, go with it.
+        """Define the warehouse without opening it.
+
+        Args:
+            backend: A server, or the absolute path of a DuckDB file.
+            dataset: The schema of the tables.
+            read_copy: For a file: the path of its read copy; None: no copy.
+            file_mode: For a file: the permissions of new files.
+            lock_seconds: How long to wait for the locks of another run.
         """
         if isinstance(backend, Path):
             backend = DuckDbFile(backend, read_copy=read_copy, file_mode=file_mode)
@@ -61,70 +68,92 @@ class Warehouse:
         self._ledger: Sql | None = None
         self._connection: Sql | None = None
         self._locks = self.backend.locks(dataset, self._new_client, lock_seconds)
-        self._lingers, self._lingering = False, contextlib.ExitStack()
+        self._keeps_open, self._open_lock = False, contextlib.ExitStack()
 
     def __str__(self) -> str:
-        """What identifies it: automation trusts only materializations that went here."""
+        """Return backend and dataset, which identify the warehouse in Dagster's metadata."""
         return f"{self.backend}:{self.dataset}"
 
     @property
     def path(self) -> Path:
-        """The file of a warehouse that is one."""
+        """The DuckDB file.
+
+        Raises:
+            TypeError: The warehouse is on a server.
+        """
         if not isinstance(self.backend, DuckDbFile):
-            raise TypeError(f"{self.backend} is no file")
+            raise TypeError(f"{self.backend} is not a file")
         return self.backend.path
 
     @property
     def file_format(self) -> Any:
-        """In which form dlt hands rows over; None: the one it prefers."""
+        """The file format of dlt's load jobs; None: dlt's default for the destination."""
         return self.backend.file_format
 
     def translate_error(self, error: BaseException) -> WarehouseError:
-        """One sentence for whatever the libraries said of it."""
+        """Convert an exception of a library to a `WarehouseError` with cause and remedy."""
         if not Path(self._work.name).is_dir():
             return WarehouseError(
                 f"The working folder of this load, {self._work.name}, was removed while the load "
-                "was running, for example by a clean-up of temporary files. Everything committed "
-                "before is kept. Run again; if it happens again, set TMPDIR to a folder that "
-                "nothing cleans up."
+                "was running, for example by a cleanup of temporary files. All rows committed "
+                "before are kept. Run again. If it happens again, set TMPDIR to a folder that is "
+                "not cleaned up automatically."
             )
         return self.backend.translate_error(error)
 
     def exists(self) -> bool:
-        """Whether something was ever loaded here; makes nothing. Raises WarehouseError."""
+        """Whether the file or the dataset exists. Nothing is created."""
         return self.backend.exists(self.readonly_client)
 
     def close(self) -> None:
-        """Remove the working files."""
+        """Release all locks and remove the working files."""
         self._pipelines.clear()
         self._locks.close()
         self._work.cleanup()
 
     def check_copy(self) -> None:
-        """Raise WarehouseError where the read copy could not be written."""
+        """Check that the read copy can be written, if there is one.
+
+        Raises:
+            WarehouseError: It cannot be written.
+        """
         self.backend.check_copy()
 
     def renew_copy(self) -> None:
-        """Renew the read copy, if there is to be one; raises WarehouseError."""
+        """Replace the read copy, if there is one, by the current state.
+
+        Raises:
+            WarehouseError: It cannot be written; the previous copy stays.
+        """
         if self.backend.has_copy:
             with self.sql() as sql:
                 self.backend.renew_copy(sql, self._close_connection)
 
     def rewrite(self, entities: Collection[str] | None = None) -> None:
-        """Write everything anew, so that nothing deleted remains; SQL clients taken before are
-        closed. On a server only the tables of these entities (None: all). Raises WarehouseError.
+        """Rewrite the storage, so that no bytes of deleted rows remain. Open clients are closed.
+
+        Args:
+            entities: The tables that a server rewrites; None: all. A file is rewritten as a whole.
+
+        Raises:
+            WarehouseError: The storage cannot be rewritten; no row is lost.
         """
         with self.sql() as sql:
             self.backend.rewrite(sql, self._close_connection, entities)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the warehouse, and turn what the libraries raise meanwhile into one sentence.
+        """Lock the warehouse for this thread.
 
-        Raises WarehouseError, naming the holder, when another run does not let go in time.
+        Yields:
+            Once, with the lock held.
+
+        Raises:
+            WarehouseError: Another run, which is named, has not released the lock in time, or the
+                database or the disk failed within the block.
         """
-        if self._lingers and not self._locks.depth:
-            self._lingering.enter_context(self._whole())
+        if self._keeps_open and not self._locks.depth:
+            self._open_lock.enter_context(self._whole())
         with self._whole():
             try:
                 yield
@@ -134,19 +163,23 @@ class Warehouse:
 
     @contextlib.contextmanager
     def keep_open(self) -> Iterator[None]:
-        """Inside, the warehouse stays held and open after use until `release`: opening it takes
-        longer than most of what is done with it.
+        """Keep the warehouse locked and open between uses, until `release`.
+
+        Opening a warehouse takes longer than most queries.
+
+        Yields:
+            Once.
         """
-        self._lingers = True
+        self._keeps_open = True
         try:
             yield
         finally:
-            self._lingers = False
+            self._keeps_open = False
             self.release()
 
     def release(self) -> None:
-        """Stop lingering: to be called before anything that waits."""
-        self._lingering.close()
+        """Close the warehouse and release its lock; call it before waiting for anything else."""
+        self._open_lock.close()
 
     @contextlib.contextmanager
     def _whole(self) -> Iterator[None]:
@@ -160,18 +193,33 @@ class Warehouse:
 
     @contextlib.contextmanager
     def table_lock(self, table: str) -> Iterator[None]:
-        """Hold one table from its first request to its last commit, so that runs never interleave
-        on it. The warehouse is let go before waiting: whoever has the table may need it.
+        """Lock one table, from its first request to its last commit.
+
+        The lock on the warehouse is released before waiting: the run that has the table needs it.
+
+        Args:
+            table: The table's name.
+
+        Yields:
+            Once, with the lock held.
+
+        Raises:
+            WarehouseError: Another run, which is named, has not released the table in time.
         """
         with self._locks.table(table, self.release):
             yield
 
     @contextlib.contextmanager
     def sql(self) -> Iterator[Sql]:
-        """A SQL client in the dataset, with the warehouse held; waits for what keeps it from being
-        opened and passes by itself.
+        """Lock the warehouse and open a SQL client, waiting for temporary obstacles.
 
-        It stays open until the warehouse is let go: opening takes longer than most queries.
+        The client stays open until the lock is released: opening takes longer than most queries.
+
+        Yields:
+            The client.
+
+        Raises:
+            WarehouseError: The warehouse cannot be locked, opened or used.
         """
         with self.exclusive():
             if self._connection is None:
@@ -180,21 +228,34 @@ class Warehouse:
 
     @contextlib.contextmanager
     def readonly_client(self) -> Iterator[Sql]:
-        """A SQL client that holds nothing and makes nothing, to look at a server with."""
+        """Open a SQL client without a lock and without creating anything.
+
+        Yields:
+            The client.
+
+        Raises:
+            WarehouseError: The warehouse cannot be opened or used.
+        """
         with dlt_settings(self.backend.server):
             client = self._new_client()
             try:
                 client.open_connection()
                 yield client
-            except Exception as error:  # noqa: BLE001 - one sentence for all
+            except Exception as error:  # noqa: BLE001 - translated to a WarehouseError
                 raise_alone(self.translate_error(error))
             finally:
                 client.close_connection()
 
     def pipeline(self, name: str) -> dlt.Pipeline:
-        """The dlt pipeline of one table, its schema restored from the warehouse.
+        """Return the dlt pipeline of a table, with the schema stored in the warehouse.
 
-        Call it with the file held.
+        The caller holds the warehouse lock.
+
+        Args:
+            name: The name of the pipeline and its schema, for example `pipedrive_deals`.
+
+        Returns:
+            The pipeline; it is created once.
         """
         if name not in self._pipelines:
             pipeline = self._new_pipeline(name)
@@ -205,14 +266,19 @@ class Warehouse:
         return self._pipelines[name]
 
     def forget(self, name: str) -> None:
-        """Drop a pipeline with all that it left behind here: the next use restores its schema from
-        the warehouse. What a full disk cut short would be mistaken for a schema.
+        """Remove a pipeline and its working files.
+
+        The next use reads its schema from the warehouse, so files that a full disk truncated are
+        never used.
+
+        Args:
+            name: The name of the pipeline.
         """
         self._pipelines.pop(name, None)
         shutil.rmtree(Path(self._work.name, name), ignore_errors=True)
 
     def _open(self) -> Sql:
-        """Open it, patiently."""
+        """Open a client and create the dataset; try again while the warehouse is busy."""
         give_up = time.monotonic() + BUSY_SECONDS
         with self.backend.opening():
             while True:
@@ -221,7 +287,7 @@ class Warehouse:
                     client.open_connection()
                     if not client.has_dataset():
                         client.create_dataset()
-                except Exception as error:  # noqa: BLE001 - one sentence for all
+                except Exception as error:  # noqa: BLE001 - translated to a WarehouseError
                     with contextlib.suppress(Exception):
                         client.close_connection()
                     if not self.backend.is_busy(error) or time.monotonic() > give_up:
@@ -236,7 +302,7 @@ class Warehouse:
             connection.close_connection()
 
     def _client(self) -> Sql:
-        """Made once: dlt resolves its whole configuration anew for each."""
+        """Return the SQL client, created once: dlt resolves its configuration for each client."""
         if not self._ledger:
             self._ledger = self._new_client()
         return self._ledger
@@ -259,7 +325,7 @@ class Warehouse:
 
 
 def _has_schema(sql: Sql, name: str) -> bool:
-    """Whether dlt keeps the schema of this name; it warns when asked for one that it does not."""
+    """Whether the warehouse has a dlt schema; dlt logs a warning if it reads a missing one."""
     try:
         versions = sql.make_qualified_table_name("_dlt_version")
         found = sql.execute_sql(f"SELECT 1 FROM {versions} WHERE schema_name = %s LIMIT 1", name)
@@ -272,5 +338,5 @@ def _restore_schema(pipeline: dlt.Pipeline, name: str) -> None:
     client: Any = pipeline.destination_client()
     with client:
         stored = client.get_stored_schema(name)
-    # dlt's own way restores state as well, and asks the warehouse three times.
+    # dlt's public way also restores state, with three queries.
     pipeline._inject_schema(Schema.from_dict(json.loads(stored.schema)))  # noqa: SLF001

@@ -278,7 +278,7 @@ def test_two_runs_never_hold_the_same_table_or_the_warehouse_at_once(make_office
             other.table_lock("deals").__enter__()
     with (
         office.warehouse.exclusive(),
-        pytest.raises(WarehouseError, match="has held the warehouse"),
+        pytest.raises(WarehouseError, match="has locked the warehouse"),
         other.sql(),
     ):
         pass
@@ -420,7 +420,7 @@ def test_every_command_goes_to_the_server_and_never_says_its_password(project, a
     ("change", "words"),
     [
         (lambda url: url.replace(":", ":x", 2).replace(":x//", "://"), "refuses this user or pass"),
-        (lambda url: url.rpartition("/")[0] + "/nowhere", "There is no database"),
+        (lambda url: url.rpartition("/")[0] + "/nowhere", "does not exist"),
         (lambda url: url.replace("127.0.0.1", "127.0.0.1:1").rpartition(":")[0], "be reached"),
     ],
 )

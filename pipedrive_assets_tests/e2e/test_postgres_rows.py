@@ -106,7 +106,7 @@ def test_a_row_that_the_database_refuses_is_quoted_nowhere(make_office, logged):
 
     (error,) = caught.value.failures.values()
     assert "SQLSTATE 23514 table persons" in str(error)
-    assert "dlt reports a problem in" in logged.text
+    assert "dlt logged a problem in" in logged.text
     assert SECRET not in logged.text + everything_of(caught.value) + everything_of(error)
     assert [] == files_with(SECRET, Path(office.warehouse._work.name))
     assert [] == staged(office)

@@ -104,7 +104,7 @@ def test_dlts_log_is_left_alone_outside_of_our_work(logged):
     inside, logged.text = logged.text, ""
     theirs.error("Job failed with %s", SECRET)
 
-    assert "dlt reports a problem in test_row_content.py, line" in inside
+    assert "dlt logged a problem in test_row_content.py, line" in inside
     assert "Job completed" in inside
     assert SECRET not in inside
     assert SECRET in logged.text

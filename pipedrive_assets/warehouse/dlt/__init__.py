@@ -1,1 +1,1 @@
-"""Writing rows with dlt: hints, schemas, load packages, and dlt's settings."""
+"""Writes rows with dlt: hints, schemas, load packages, and dlt's settings."""

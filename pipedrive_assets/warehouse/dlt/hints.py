@@ -1,6 +1,4 @@
-"""Entities as dlt resources: hints from the registry and the column files, the same for every
-door.
-"""
+"""dlt resources and their hints, from the registry and the column files, for all front ends."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,27 +12,43 @@ from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.rows.exclusion import is_left_out
 
 NESTING = 2
-"""A list in a row becomes a table; what is nested deeper is JSON."""
+"""Nesting depth up to which lists become tables; deeper lists become JSON."""
 
 
 def table_resource(
     entity: Entity, rows: Iterable[dict[str, Any]] | None, custom: FieldSet | None = None
 ) -> DltResource:
-    """A resource of shaped rows; None makes the empty table, typed."""
+    """Return the dlt resource of a table.
 
-    def give() -> Iterator[Any]:
+    Args:
+        entity: The table.
+        rows: Normalized rows; None: create the empty table with its columns.
+        custom: The custom fields of the table; None if it has none.
+
+    Returns:
+        The resource.
+    """
+
+    def generate() -> Iterator[Any]:
         if rows is None:
             yield dlt.mark.materialize_table_schema()
         else:
             yield rows
 
-    return dlt.resource(give, **hints(entity, custom))
+    return dlt.resource(generate, **hints(entity, custom))
 
 
 def hints(entity: Entity, custom: FieldSet | None = None) -> dict[str, Any]:
-    """What `dlt.resource` is told of an entity.
+    """Return the arguments of `dlt.resource` for a table.
 
-    A child's whole set is replaced per parent: `merge_key`.
+    Child tables have a `merge_key`: dlt replaces all children of a parent.
+
+    Args:
+        entity: The table.
+        custom: The custom fields of the table; None if it has none.
+
+    Returns:
+        Name, primary key, write disposition, columns and nested hints.
     """
     held = columns_of(entity.name)
     columns = {**held.columns, **(custom.columns if custom else {})}
@@ -67,8 +81,15 @@ def _hint(name: str, column: Column) -> dict[str, Any]:
 def table_source(
     entity: Entity, rows: Iterable[dict[str, Any]] | None, custom: FieldSet | None = None
 ) -> DltSource:
-    """The resource alone in a source of its own: one dlt schema per table, so that schemas never
-    mix.
+    """Return the resource of a table in a dlt source of its own, so that it has its own schema.
+
+    Args:
+        entity: The table.
+        rows: Normalized rows; None: create the empty table with its columns.
+        custom: The custom fields of the table; None if it has none.
+
+    Returns:
+        A source with one resource.
     """
     source = dlt.source(
         lambda: table_resource(entity, rows, custom),

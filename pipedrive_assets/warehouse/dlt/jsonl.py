@@ -1,9 +1,9 @@
-"""Rows as the lines that dlt's own normalizer would write, for rows that teach its schema nothing.
+"""Encodes rows as the JSON lines that dlt's normalizer would write.
 
-dlt takes most of a load's time to find out, for each value of each row, whether its column is known
-and its type right. Rows are shaped to the types of their columns before they get here, so that
-one look at the schema tells it for all of them. Whatever is not plain is left to dlt: a column or a
-list that its schema does not have yet, a value of another type, a list within a list.
+dlt's normalizer checks the column and the type of each value, which takes most of the time of a
+load. Rows are already normalized to the types of their columns here, so one look at the schema is
+enough. Rows that dlt has to normalize are rejected: rows with a column or a list that the schema
+does not have yet, with a value of another type, or with a list within a list.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ from pipedrive_assets.rows.coercion import Coercer, coerce_date, coerce_timestam
 Row = Mapping[str, Any]
 
 Trusted = Mapping[str, Iterable[str]]
-"""By list ("" is the table itself): columns whose text is of their type already."""
+"""By list ("" is the table itself): the columns whose texts have the type of the column."""
 
 _OPTIONS = (
     orjson.OPT_PASSTHROUGH_DATETIME
@@ -44,14 +44,24 @@ _ALSO = {(float, int), (_JSON, dict), (_JSON, list)}
 
 
 class NeedsNormalizer(Exception):
-    """dlt has to look at this row."""
+    """A row that dlt's own normalizer has to process."""
 
 
 class JsonlTable:
-    """What one table takes: for each key the type of its values."""
+    """The columns of one table and the types of their values."""
 
     def __init__(self, schema: Schema, name: str, trusted: Trusted, part: str = "") -> None:
-        """`part` is the list whose table it is ("": the table itself)."""
+        """Read the columns from the schema.
+
+        Args:
+            schema: dlt's schema.
+            name: The name of the table.
+            trusted: The columns whose texts have the type of the column.
+            part: The list that the table stores; "": the table is not a list table.
+
+        Raises:
+            NeedsNormalizer: The schema does not have the table.
+        """
         found = schema.tables.get(name)
         if found is None:
             raise NeedsNormalizer(name)
@@ -66,11 +76,23 @@ class JsonlTable:
         self._nested: dict[str, JsonlTable] = {}
 
     def has(self, *columns: str) -> bool:
-        """Whether it has all of these columns."""
+        """Whether the table has all of these columns."""
         return self._types.keys() >= set(columns)
 
     def flat(self, row: Row, lists: dict[str, list[Any]] | None, prefix: str = "") -> Row:
-        """The row's values by column; its lists go to `lists` (None: it may have none)."""
+        """Flatten a row to values by column.
+
+        Args:
+            row: The row or an object within it.
+            lists: Receives the row's lists by name; None: lists are not allowed.
+            prefix: The prefix of the column names, for an object within a row.
+
+        Returns:
+            The values by column, without null values.
+
+        Raises:
+            NeedsNormalizer: A value does not fit its column, or has none.
+        """
         kinds, out = self._kinds, {}
         for key, value in row.items():
             if value is None:
@@ -86,11 +108,21 @@ class JsonlTable:
         return out
 
     def item(self, value: Any) -> Row:
-        """A row of a list: an object, or a lone value."""
+        """Return an item of a list, an object or a single value, as a row of the list's table."""
         return self.flat(value if type(value) is dict else {"value": value}, None)
 
     def nested(self, name: str) -> "JsonlTable":
-        """The table of a list."""
+        """Return the table of a list.
+
+        Args:
+            name: The list.
+
+        Returns:
+            The table; it is created once.
+
+        Raises:
+            NeedsNormalizer: The schema does not have the table with all of dlt's columns.
+        """
         if name not in self._nested:
             table = JsonlTable(self._schema, f"{self.name}__{name}", self._trust, name)
             if not table.has("_dlt_id", "_dlt_parent_id", "_dlt_list_idx", "_dlt_root_id"):
@@ -123,22 +155,29 @@ class JsonlTable:
 
 
 def _is_checked(kind: type, value: Any) -> bool:
-    """Whether text from a column that nobody shaped is of its type all the same."""
+    """Whether a text has the type of its column although the column is not normalized."""
     return kind in _CHECKS and bool(_CHECKS[kind](value) == value)
 
 
 class JsonlEncoder:
-    """Lines of a table and of those nested in it."""
+    """Encodes the rows of a table and of its list tables."""
 
     def __init__(self, schema: Schema, name: str, trusted: Trusted, load_id: str) -> None:
         self._root, self._load_id = JsonlTable(schema, name, trusted), load_id
         self.written: dict[str, list[bytes]] = defaultdict(list)
 
     def add(self, rows: Iterable[Row]) -> bool:
-        """Write rows and their lists; False, with nothing written, where one is not plain."""
+        """Encode rows and their lists.
+
+        Args:
+            rows: Normalized rows.
+
+        Returns:
+            False if dlt has to normalize one of the rows; then none of them is encoded.
+        """
         try:
             lines = [line for row in rows for line in self._lines(row)]
-        except (NeedsNormalizer, TypeError):  # the latter for text that is no UTF-8
+        except (NeedsNormalizer, TypeError):  # orjson raises TypeError for invalid UTF-8
             return False
         for name, line in lines:
             self.written[name].append(line)

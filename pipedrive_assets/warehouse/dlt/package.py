@@ -1,8 +1,8 @@
-"""Load packages written by us: dlt loads them as it loads its own. For DuckDB alone, whose
-destination is told the types of what it reads.
+"""Writes dlt load packages directly, without dlt's extract and normalize steps.
 
-dlt's extract and normalize steps take most of the time of a load, and pass over rows whose columns
-they know. Such rows are written into a package as they are; what is not plain is left to dlt.
+These steps take most of the time of a load, and do not change rows whose columns are known. Other
+rows are left to dlt. This works only for DuckDB, because our destination passes it the column
+types.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,14 +26,22 @@ from pipedrive_assets.warehouse.dlt.jsonl import JsonlEncoder
 from pipedrive_assets.warehouse.dlt.schema import typed_schema
 
 Group = list[dict[str, Any]]
-"""Rows that are loaded together or not at all: those of one parent replace one another."""
+"""Rows that have to be loaded together: the children of one parent replace the previous ones."""
 
 
 def load_plain(
     pipeline: dlt.Pipeline, entity: Entity, groups: Sequence[Group], custom: FieldSet | None
 ) -> tuple[list[Group], LoadInfo | None]:
-    """Load the groups that are plain, or make the table where there is none to load; returns the
-    others, and what dlt says (None: none was).
+    """Load the groups that dlt does not have to normalize. Without groups, create the table.
+
+    Args:
+        pipeline: The pipeline of the table.
+        entity: The table.
+        groups: Normalized rows.
+        custom: The custom fields of the table; None if it has none.
+
+    Returns:
+        The groups that were not loaded, and dlt's report (None: nothing was loaded).
     """
     held = pipeline.default_schema if pipeline.default_schema_name else None
     schema, load_id = typed_schema(held, entity, custom), create_load_id()
@@ -45,7 +53,7 @@ def load_plain(
         return left, None
     for name in {entity.name, *lines.written}:
         schema.tables[name]["x-normalizer"] = {"seen-data": True}
-    # dlt has no public way to give a pipeline a schema, nor a package.
+    # dlt has no public way to pass a schema or a load package to a pipeline.
     pipeline._inject_schema(schema)  # noqa: SLF001
     _write(pipeline, schema, load_id, {entity.name: [], **lines.written})
     info = pipeline.load()
@@ -54,7 +62,7 @@ def load_plain(
 
 
 def _trusted(entity: Entity, custom: FieldSet | None) -> dict[str, set[str]]:
-    """Columns whose values are shaped: those of the column files, and of custom fields."""
+    """Return the columns that are normalized: those of column files and of custom fields."""
     known = columns_of(entity.name)
     trusted = {name: set(columns) for name, columns in known.lists.items()}
     if custom:
@@ -65,7 +73,7 @@ def _trusted(entity: Entity, custom: FieldSet | None) -> dict[str, set[str]]:
 def _write(
     pipeline: dlt.Pipeline, schema: Schema, load_id: str, lines: Mapping[str, list[bytes]]
 ) -> None:
-    # True: its folders may not have been made yet.
+    # True: create the folders if they do not exist.
     storage = LoadStorage(True, ["jsonl"], pipeline._load_storage_config())  # noqa: SLF001
     packages = storage.new_packages
     packages.create_package(load_id)

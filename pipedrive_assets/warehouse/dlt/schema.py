@@ -1,4 +1,4 @@
-"""The dlt schema of a table, as dlt would make it of the table's hints on its first run."""
+"""Builds the dlt schema of a table, as dlt would from the table's hints on its first run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,14 +19,21 @@ _ITEM = {
     "_dlt_list_idx": {"data_type": "bigint", "nullable": False},
     "_dlt_id": {"data_type": "text", "nullable": False, "unique": True, "row_key": True},
 }
-"""The columns that dlt adds to a table, and to one nested in it."""
+"""The columns that dlt adds to a table (`_ROW`) and to its list tables (`_ITEM`)."""
 
 
 def typed_schema(held: Schema | None, entity: Entity, custom: FieldSet | None) -> Schema | None:
-    """What dlt holds of a table, with every column that we know of; None where its key was another,
-    which dlt has to settle.
+    """Return the schema of a table with all columns of its hints.
 
-    A list that no row has had is in it, yet not in the warehouse.
+    It includes lists that no row has had yet, which the warehouse does not have.
+
+    Args:
+        held: dlt's current schema; None if there is none.
+        entity: The table.
+        custom: The custom fields of the table; None if it has none.
+
+    Returns:
+        The schema; None if the table's primary key has changed, which only dlt can handle.
     """
     if held is None:
         return _made(entity, custom)
@@ -58,7 +65,7 @@ def _lacks(schema: Schema, entity: Entity, hinted: Mapping[str, Any]) -> bool:
 
 
 def _widen(schema: Schema, made: Schema) -> None:
-    """Add the columns that it lacks; those that it has stay as they are."""
+    """Add the columns that a schema lacks; its other columns do not change."""
     for name in made.data_table_names():
         table = made.tables[name]
         held = schema.tables[name]["columns"] if name in schema.tables else {}

@@ -1,8 +1,9 @@
-"""The configuration that dlt sees while it works for the warehouse.
+"""The configuration that dlt uses while it writes the warehouse.
 
-dlt looks up each of its settings in the environment and in files, so a machine's `DEV_MODE=true` or
-`LOADER_FILE_FORMAT=csv` would change where and how our rows land. Inside `dlt_settings` dlt finds
-this project's values, and of the user's own only the credentials of the warehouse's server.
+dlt reads its settings from the environment and from files, so `DEV_MODE=true` or
+`LOADER_FILE_FORMAT=csv` on a machine would change where and how rows are loaded. Within
+`dlt_settings` dlt uses this project's values. Of the user's configuration it uses only the
+credentials of the warehouse's server.
 """
 
 import contextlib
@@ -26,18 +27,18 @@ TELEMETRY = ("runtime", "dlthub_telemetry")
 OWN: Mapping[str, Any] = {
     # Uncompressed JSON lines load 9 times faster than dlt's default.
     "disable_compression": True,
-    # The schema is all the state there is, and the warehouse restores it.
+    # The schema is the only state, and `Warehouse.pipeline` restores it.
     "restore_from_destination": False,
-    # Rows that were loaded do not stay in the working folder.
+    # Do not keep loaded rows in the working folder.
     "delete_completed_jobs": True,
 }
 
 
 class WarehouseSettings(ConfigProvider):
-    """Answers dlt's look-ups with this project's values.
+    """A dlt configuration provider with this project's values.
 
     Args:
-        theirs: The user's own providers, asked for the credentials of servers and for telemetry.
+        theirs: The user's own providers, used for the credentials of servers and for telemetry.
         servers: The destinations whose credentials the user may give.
         dotenv: The lines of `.env` in dlt's names, used where no provider has a value.
     """
@@ -50,19 +51,22 @@ class WarehouseSettings(ConfigProvider):
     def get_value(
         self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str
     ) -> tuple[Any, str]:
-        """Return a setting's value (None: dlt's own default holds) and its name.
+        """Look up a setting for dlt.
 
         Args:
-            key: The setting, such as `disable_compression`.
+            key: The setting, for example `disable_compression`.
             hint: The type that dlt expects.
-            pipeline_name: The pipeline that asks, None for settings of any pipeline.
-            *sections: Where dlt looks at the moment, such as `destination`, `postgres`.
+            pipeline_name: The pipeline; None for settings of any pipeline.
+            *sections: The sections of the setting, for example `destination`, `postgres`.
+
+        Returns:
+            The value (None: use dlt's default) and the full name of the setting.
         """
         name = ".".join((*sections, key))
         if pipeline_name:
             return None, name
         if key == "enable_runtime_trace":
-            # Traces serve telemetry only.
+            # dlt uses traces only for telemetry.
             return self._ask(TELEMETRY[1], bool, TELEMETRY[0]) in {True, "true", "True", "1"}, name
         if key in OWN:
             return OWN[key], name
@@ -80,7 +84,7 @@ class WarehouseSettings(ConfigProvider):
 
     @property
     def supports_secrets(self) -> bool:
-        """Whether secrets may be asked for: passwords of servers are."""
+        """Whether the provider has secrets: passwords of servers."""
         return True
 
     @property
@@ -95,14 +99,14 @@ class WarehouseSettings(ConfigProvider):
 
 
 class WithoutRows(logging.Filter):
-    """Keeps rows out of dlt's log: its warnings and errors quote what a database refused."""
+    """Keeps rows out of dlt's log, whose warnings and errors quote what a database refused."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Replace the text of a warning or error by the place in dlt that it comes from."""
+        """Replace the text of a warning or error by its place in dlt's source code."""
         if record.levelno >= logging.WARNING or record.exc_info:
             record.msg = (
-                "dlt reports a problem in %s, line %d. Its text may quote rows and is left out; "
-                "the error of the load names the cause."
+                "dlt logged a problem in %s, line %d. Its text is omitted because it may contain "
+                "rows; the error of the load names the cause."
             )
             record.args = (record.filename, record.lineno)
             record.exc_info = record.exc_text = record.stack_info = None
@@ -110,7 +114,7 @@ class WithoutRows(logging.Filter):
 
 
 class _Switch:
-    """The user's providers and active pipeline, put aside while a thread works for a warehouse."""
+    """Replaces the user's providers and active pipeline while a thread writes a warehouse."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -131,7 +135,7 @@ class _Switch:
                     self._theirs.providers, self._servers, destination_lines(Path.cwd())
                 )
                 context.providers = ConfigProvidersContainer([ours])
-                # dlt's logger has the name of its run context.
+                # dlt's logger is named after its run context.
                 self._log = logging.getLogger(context.context.name)
                 self._log.addFilter(self._filter)
             self._depth += 1
@@ -153,7 +157,7 @@ def _active_pipeline() -> SupportsPipeline | None:
 
 
 def _activate(pipeline: SupportsPipeline | None) -> None:
-    """Make a pipeline the one that `dlt.pipeline()` returns; None: there was none."""
+    """Activate a pipeline, so that `dlt.pipeline()` returns it; None: deactivate the active one."""
     if pipeline is _active_pipeline():
         return
     if isinstance(pipeline, Pipeline):
@@ -167,13 +171,16 @@ _switch = _Switch()
 
 @contextlib.contextmanager
 def dlt_settings(server: str | None = None) -> Iterator[None]:
-    """Let dlt work with this project's settings; the user's are back afterwards.
+    """Make dlt use this project's settings, and restore the user's afterwards.
 
-    dlt keeps its configuration once for the whole process, so a pipeline of the user's own that
-    runs in another thread meanwhile finds these settings too.
+    dlt has one configuration per process, so a pipeline of the user's that runs in another thread
+    at the same time uses these settings too.
 
     Args:
-        server: The destination whose credentials the user gives; None for a DuckDB file.
+        server: The destination whose credentials the user configures; None for a DuckDB file.
+
+    Yields:
+        Once.
     """
     _switch.on(server)
     try:

@@ -1,4 +1,7 @@
-"""Rows into a table by dlt: written by us where its schema knows them, else by the whole of dlt."""
+"""Writes rows to a table with dlt: as a load package of our own, or through dlt's normalizer.
+
+A load package of our own is faster, but works only for rows whose columns the schema has.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,17 +23,23 @@ from pipedrive_assets.warehouse.duckdb.file_lock import WAREHOUSE_FAULTS
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 SCHEMA_SAMPLE_ROWS = 100
-"""Rows from which dlt learns new columns, before the others are looked at once more."""
+"""Rows that dlt normalizes first, to add their new columns to its schema."""
 
 WORTH_ROWS = 600
-"""Fewer rows are all a lesson: dlt looks at them in the time that a second run would take."""
+"""With fewer rows, dlt normalizes all of them: that takes no longer than a second run."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DltRun:
-    """The last dlt run of a table: what Dagster's dlt integration makes metadata from."""
+    """The last dlt run of a table, from which Dagster's dlt integration makes metadata.
+
+    Attributes:
+        pipeline: The pipeline of the table.
+        resource: The resource of the table.
+        info: dlt's report on the load.
+    """
 
     pipeline: dlt.Pipeline
     resource: DltResource
@@ -40,9 +49,21 @@ class DltRun:
 def load_rows(
     warehouse: Warehouse, entity: Entity, rows: Iterable[Row], custom: FieldSet | None
 ) -> DltRun | None:
-    """Merge rows into the table; returns the last run (None: there was no row).
+    """Merge rows into a table.
 
-    Rows of one parent stay together: a set takes the place of the one before.
+    The children of one parent are loaded together, because they replace the previous ones.
+
+    Args:
+        warehouse: Where the table is; the caller holds its lock.
+        entity: The table.
+        rows: Normalized rows.
+        custom: The custom fields of the table; None if it has none.
+
+    Returns:
+        The last run of dlt; None if there was no row.
+
+    Raises:
+        WarehouseError: The warehouse refused the rows.
     """
     by_parent: dict[Any, Group] = {}
     for row in rows:
@@ -53,7 +74,7 @@ def load_rows(
     left, last = _load_plain(warehouse, entity, groups, custom)
     if not left:
         return last
-    schema_sample, rest = _parted(left)
+    schema_sample, rest = _split(left)
     last = _run(warehouse, entity, schema_sample, custom)
     if rest:
         left, last = _load_plain(warehouse, entity, rest, custom)
@@ -63,7 +84,19 @@ def load_rows(
 
 
 def make_table(warehouse: Warehouse, entity: Entity, custom: FieldSet | None) -> DltRun:
-    """Make the table and its columns, typed, where there are none yet."""
+    """Create a table and its missing columns, with their types.
+
+    Args:
+        warehouse: Where the table is; the caller holds its lock.
+        entity: The table.
+        custom: The custom fields of the table; None if it has none.
+
+    Returns:
+        The run of dlt.
+
+    Raises:
+        WarehouseError: The warehouse refused the table.
+    """
     if isinstance(warehouse.backend, DuckDbFile):
         _, last = _load_plain(warehouse, entity, [], custom)
         if last:
@@ -71,8 +104,8 @@ def make_table(warehouse: Warehouse, entity: Entity, custom: FieldSet | None) ->
     return _run(warehouse, entity, None, custom)
 
 
-def _parted(groups: Sequence[Group]) -> tuple[list[Group], list[Group]]:
-    """The groups that make up a lesson, and the rest."""
+def _split(groups: Sequence[Group]) -> tuple[list[Group], list[Group]]:
+    """Split groups into a sample from which dlt infers new columns, and the rest."""
     if sum(map(len, groups)) < WORTH_ROWS:
         return list(groups), []
     rows = 0
@@ -111,8 +144,9 @@ def _run(
 
 @contextmanager
 def _one_run(warehouse: Warehouse, name: str) -> Iterator[None]:
-    """Turn what dlt raises into one sentence, and remove the files of a run that failed: they
-    contain rows, and dlt would load them with the next run.
+    """Translate dlt's errors, and remove the files of a failed run.
+
+    The files contain rows, and dlt would load them with the next run.
     """
     try:
         yield
@@ -125,7 +159,7 @@ def _one_run(warehouse: Warehouse, name: str) -> Iterator[None]:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The first failure below dlt's wrapping."""
+    """Return the original exception that dlt's exceptions wrap."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error

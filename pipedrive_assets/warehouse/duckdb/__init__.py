@@ -1,1 +1,1 @@
-"""A warehouse in a DuckDB file: locks, the destination, the read copy."""
+"""A warehouse in a DuckDB file: its locks, its dlt destination, and its read copy."""

@@ -1,9 +1,8 @@
-"""dlt's DuckDB destination, told the types of the JSON lines it reads.
+"""dlt's DuckDB destination, which reads JSON lines with the column types of the schema.
 
-dlt lets DuckDB guess the types of each file, and a guess follows the values at hand: a file in
-which every `due_time` is `12:30` gives `12:30:00`, a title that is a timestamp is rewritten, and
-the keys of all objects in a JSON column are put into each of them. dlt knows the types; here it
-says them.
+dlt lets DuckDB infer the types of each file from its values. That changes values: a `due_time` of
+`12:30` becomes `12:30:00`, a title that looks like a timestamp is reformatted, and each object in a
+JSON column gets the keys of all objects. dlt's schema has the types, so they are passed to DuckDB.
 """
 
 from typing import Any
@@ -15,18 +14,19 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient, DuckDbCopyJob
 from dlt.destinations.impl.duckdb.factory import duckdb
 
 CHECKPOINT_AT = "64MB"
-"""What is committed is held in memory up to a checkpoint; dlt has DuckDB wait for 1 GB of it."""
+"""Size of the write-ahead log at which DuckDB writes a checkpoint. Until then it keeps committed
+rows in memory. dlt's default is 1 GB."""
 
 
 class TypedCopyJob(DuckDbCopyJob):
-    """Copies one file of JSON lines into its table, each column read as what it is."""
+    """Copies a file of JSON lines into its table, reading each column with its type."""
 
     def __init__(self, file_path: str, types: dict[str, str]) -> None:
         super().__init__(file_path)
         self._types = types
 
     def run(self) -> None:
-        """Insert the file; a value that is not of its column's type fails the job."""
+        """Insert the file; the job fails if a value does not have the type of its column."""
         client = self._job_client.sql_client
         literal = client.capabilities.escape_literal
         columns = ", ".join(
@@ -40,19 +40,29 @@ class TypedCopyJob(DuckDbCopyJob):
 
 
 class TypedDuckDbClient(DuckDbClient):
-    """Makes typed copy jobs for JSON lines, dlt's own for every other format."""
+    """Creates typed copy jobs for JSON lines, and dlt's own jobs for every other format."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         config = self.sql_client._global_config  # noqa: SLF001
         config["checkpoint_threshold"] = CHECKPOINT_AT
-        # A missing table must never be taken from a variable of the user's process.
+        # DuckDB must not read a variable of the process in place of a missing table.
         config["python_enable_replacements"] = False
 
     def create_load_job(
         self, table: Any, file_path: str, load_id: str, restore: bool = False
     ) -> LoadJob:
-        """The job that loads one file."""
+        """Create the job that loads a file.
+
+        Args:
+            table: dlt's schema of the table.
+            file_path: The file.
+            load_id: dlt's id of the load.
+            restore: Whether dlt resumes the job.
+
+        Returns:
+            The job.
+        """
         job = super().create_load_job(table, file_path, load_id, restore)
         if not (isinstance(job, DuckDbCopyJob) and file_path.endswith((".jsonl", ".jsonl.gz"))):
             return job
@@ -65,8 +75,10 @@ class TypedDuckDbClient(DuckDbClient):
 
 
 class typed_duckdb(duckdb):  # noqa: N801 - dlt names destinations so
-    """The DuckDB destination with typed copy jobs, and with capabilities worked out once: dlt asks
-    for them thirty times a commit, and resolves its whole configuration for each.
+    """The DuckDB destination with typed copy jobs and cached capabilities.
+
+    dlt requests the capabilities about thirty times per commit, and resolves its whole
+    configuration each time.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -76,7 +88,7 @@ class typed_duckdb(duckdb):  # noqa: N801 - dlt names destinations so
     def capabilities(
         self, config: Any = None, naming: NamingConvention | None = None
     ) -> DestinationCapabilitiesContext:
-        """What DuckDB can do; they hang on the naming convention alone."""
+        """Return DuckDB's capabilities, which depend only on the naming convention."""
         key = naming.name() if naming else ""
         if key not in self._known:
             self._known[key] = super().capabilities(config, naming)
@@ -84,5 +96,5 @@ class typed_duckdb(duckdb):  # noqa: N801 - dlt names destinations so
 
     @property
     def client_class(self) -> Any:
-        """What dlt makes to talk to the file."""
+        """The class of the client that dlt uses for the file."""
         return TypedDuckDbClient

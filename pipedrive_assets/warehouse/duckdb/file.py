@@ -1,8 +1,9 @@
-"""A warehouse that is a DuckDB file: one process writes it, so a lock beside it is held while it is
-touched.
+"""A warehouse in a DuckDB file.
+
+Only one process can write a DuckDB file, so a lock file next to it is held while it is in use.
 """
 
-# ruff: noqa: ARG002 - a Store may need what a file does not
+# ruff: noqa: ARG002 - a Backend may need arguments that a file does not
 
 import contextlib
 import stat
@@ -25,7 +26,13 @@ from pipedrive_assets.warehouse.replace_file import real_path, replace_file
 
 
 class DuckDbFile:
-    """A Store in one file, with a read copy beside it if there is to be one."""
+    """A backend in one DuckDB file, with an optional read copy.
+
+    Attributes:
+        file_format: The file format of dlt's load jobs.
+        server: None: a file has no credentials.
+        stores_nul: Whether texts and JSON may contain the NUL character.
+    """
 
     file_format: Any = "jsonl"
     server: str | None = None
@@ -34,43 +41,65 @@ class DuckDbFile:
     def __init__(
         self, path: Path, *, read_copy: Path | None = None, file_mode: int = FILE_MODE
     ) -> None:
-        """`path` is absolute; its folder is made when first written. New files have `file_mode`."""
+        """Define the file without opening it.
+
+        Args:
+            path: The absolute path. Its folder is created when it is first written.
+            read_copy: The path of the read copy; None: no copy.
+            file_mode: The permissions of new files.
+        """
         self.path, self._read_copy, self._mode = path, read_copy, file_mode
 
     def __str__(self) -> str:
-        """The path."""
+        """Return the path."""
         return str(self.path)
 
     def destination(self) -> typed_duckdb:
-        """DuckDB, told the types."""
+        """Create the dlt destination."""
         return typed_duckdb(str(self.path), destination_name="duckdb")
 
     def locks(self, dataset: str, connect: Callable[[], Sql], seconds: float) -> Locks:
-        """Locks in files beside this one."""
+        """Create the locks, which are files next to the warehouse.
+
+        Args:
+            dataset: Ignored: the whole file is locked.
+            connect: Ignored: locks need no connection.
+            seconds: How long to wait for another run.
+
+        Returns:
+            The locks.
+        """
         return FileLocks(self.path, seconds, self._mode)
 
     def exists(self, look: Callable[[], AbstractContextManager[Sql]]) -> bool:
-        """Whether there is a file."""
+        """Whether the file exists."""
         return self.path.exists()
 
     @property
     def megabytes(self) -> float:
-        """The file's size."""
+        """Size of the file in MB (10^6 bytes)."""
         return self.path.stat().st_size / 1e6
 
     def translate_error(self, error: BaseException) -> WarehouseError:
-        """One sentence for whatever DuckDB, dlt or the disk said."""
+        """Convert an exception of DuckDB, dlt or the disk to a `WarehouseError`."""
         return translate_error(error, self.path)
 
     @contextlib.contextmanager
     def opening(self) -> Iterator[None]:
-        """A new file is made first. On a full disk half a header is left, which nothing can open
-        any more.
+        """Create a missing file, and delete it again if it cannot be opened.
+
+        On a full disk DuckDB leaves an incomplete file, which it cannot open later.
+
+        Yields:
+            Once, to open a connection.
+
+        Raises:
+            WarehouseError: The file cannot be created or opened.
         """
         is_new = not self.path.exists()
         try:
             if is_new:
-                self._make()
+                self._create()
             yield
         except Exception as error:
             if is_new:
@@ -79,8 +108,8 @@ class DuckDbFile:
                 raise_alone(self.translate_error(error))
             raise
 
-    def _make(self) -> None:
-        """Make an empty database: DuckDB itself makes files by the umask."""
+    def _create(self) -> None:
+        """Create an empty database with our permissions; DuckDB would use the umask."""
         target = real_path(self.path)
         with private_folder(target) as folder:
             fresh = folder / target.name
@@ -89,39 +118,61 @@ class DuckDbFile:
             fresh.replace(target)
 
     def after_write(self) -> None:
-        """Give DuckDB's log of what is not in the file yet the permissions of the file."""
+        """Give DuckDB's write-ahead log the permissions of the file."""
         target = real_path(self.path)
         with contextlib.suppress(FileNotFoundError, PermissionError):
             Path(f"{target}.wal").chmod(stat.S_IMODE(target.stat().st_mode))
 
     def is_busy(self, error: BaseException) -> bool:
-        """Whether a foreign program has the file open."""
+        """Whether another program has the file open."""
         return is_locked(error)
 
     @property
     def has_copy(self) -> bool:
-        """Whether a setting asks for one."""
+        """Whether a setting asks for a read copy."""
         return self._read_copy is not None
 
     def check_copy(self) -> None:
-        """Raise WarehouseError where the read copy could not be written."""
+        """Check that the read copy can be written, if a setting asks for one.
+
+        Raises:
+            WarehouseError: It cannot be written.
+        """
         if self._read_copy:
             read_copy.check(self._read_copy, self._mode)
 
-    def renew_copy(self, sql: Sql, rest: Callable[[], None]) -> None:
-        """Copy the file as it is now."""
+    def renew_copy(self, sql: Sql, close: Callable[[], None]) -> None:
+        """Replace the read copy by a copy of the file.
+
+        Args:
+            sql: An open client.
+            close: Closes the client.
+
+        Raises:
+            WarehouseError: The copy cannot be written; the previous copy stays.
+        """
         if self._read_copy:
             sql.execute_sql("CHECKPOINT")
-            rest()
+            close()
             read_copy.renew(self.path, self._read_copy, self._mode)
 
     def rewrite(
-        self, sql: Sql, rest: Callable[[], None], entities: Collection[str] | None = None
+        self, sql: Sql, close: Callable[[], None], entities: Collection[str] | None = None
     ) -> None:
-        """Put a fresh copy in place of the file: DuckDB leaves deleted rows in it until it needs
-        their room. The copy takes its place only where it has every row.
+        """Replace the file by a fresh copy, without the bytes of deleted rows.
+
+        DuckDB keeps these bytes until it reuses the space. The copy replaces the file only if it
+        has the same number of rows in every table.
+
+        Args:
+            sql: An open client.
+            close: Closes the client.
+            entities: Ignored: the whole file is rewritten.
+
+        Raises:
+            WarehouseError: The copy cannot be written or lacks rows; the file is unchanged.
         """
-        rest()
+        close()
         target = real_path(self.path)
         try:
             with private_folder(target) as folder:
@@ -130,9 +181,9 @@ class DuckDbFile:
                     lost = _copy(connection, fresh)
                 if lost:
                     raise WarehouseError(
-                        f"The rewritten copy of {self.path} lacks rows of {', '.join(lost)}, so it "
-                        "did not take the file's place. The warehouse is unchanged, and deleted "
-                        "rows may still be in the file. Check the disk, then run the command again."
+                        f"The rewritten copy of {self.path} lacks rows of {', '.join(lost)} and "
+                        "was discarded. The warehouse is unchanged, but bytes of deleted rows may "
+                        "still be in the file. Check the disk, then run the command again."
                     )
                 replace_file(fresh, target)
             Path(f"{target}.wal").unlink(missing_ok=True)
@@ -141,8 +192,8 @@ class DuckDbFile:
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, fresh: Path) -> list[str]:
-    """Copy an open database into a new file; returns the tables whose number of rows differs."""
-    # DuckDB names a database after its file, but not always: temp.duckdb becomes temp_db.
+    """Copy an open database to a new file; return the tables whose number of rows differs."""
+    # DuckDB usually names a database after its file, but temp.duckdb becomes temp_db.
     ((name,),) = connection.execute("SELECT current_database()").fetchall()
     copy = f"fresh copy of {name}"
     connection.execute(f"ATTACH '{_quoted(fresh)}' AS {_identifier(copy)}")
@@ -170,28 +221,52 @@ def _identifier(name: str) -> str:
 
 
 class FileLocks:
-    """Locks of the operating system, which releases them when a process dies."""
+    """Lock files, whose locks the operating system releases when a process ends."""
 
     def __init__(self, path: Path, seconds: float, file_mode: int = FILE_MODE) -> None:
-        """Beside the file of that path."""
+        """Define the locks without creating their files.
+
+        Args:
+            path: The warehouse file.
+            seconds: How long to wait for another run.
+            file_mode: The permissions of the lock files.
+        """
         self._path, self._seconds, self._mode = path, seconds, file_mode
         self._whole = filelock.FileLock(f"{path}.lock", timeout=seconds, mode=file_mode)
         self._tables: dict[str, filelock.BaseFileLock] = {}
 
     @property
     def depth(self) -> int:
-        """How many times over this thread holds the file."""
+        """How many nested locks on the file this thread holds; 0: none."""
         return self._whole.lock_counter
 
     @contextlib.contextmanager
     def whole(self) -> Iterator[None]:
-        """Hold the file."""
+        """Lock the file.
+
+        Yields:
+            Once, with the lock held.
+
+        Raises:
+            WarehouseError: Another run, which is named, has not released it in time.
+        """
         with acquire(self._whole, self._path, f"the warehouse {self._path}", file_mode=self._mode):
             yield
 
     @contextlib.contextmanager
     def table(self, name: str, before_waiting: Callable[[], None]) -> Iterator[None]:
-        """Hold one table."""
+        """Lock one table.
+
+        Args:
+            name: The table.
+            before_waiting: Called before this run waits for another one.
+
+        Yields:
+            Once, with the lock held.
+
+        Raises:
+            WarehouseError: Another run, which is named, has not released it in time.
+        """
         if name not in self._tables:
             path = self._path.parent / f".{self._path.name}.locks" / name
             self._tables[name] = filelock.FileLock(path, timeout=self._seconds, mode=self._mode)
@@ -202,7 +277,7 @@ class FileLocks:
             yield
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: file locks need no open resources."""
 
 
 def _quoted(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Locks that processes share, and sentences for what the libraries say of a file in trouble."""
+"""File locks that processes share, and the error messages for DuckDB files."""
 
 import contextlib
 import errno
@@ -20,7 +20,7 @@ from pipedrive_assets.fault_text import causes, described
 from pipedrive_assets.warehouse.private_files import FILE_MODE, make_file, make_folder
 
 FULL_BYTES = 64 * 1024
-"""A disk with less room than this is full for dlt, whose files need several blocks each."""
+"""A disk with fewer free bytes is full for dlt, whose files need several blocks each."""
 
 
 @contextlib.contextmanager
@@ -32,13 +32,28 @@ def acquire(
     *,
     file_mode: int = FILE_MODE,
 ) -> Iterator[None]:
-    """Hold a lock, leaving a note of who holds it for those who wait."""
+    """Acquire a lock, and write down which process holds it, for the message of other runs.
+
+    Args:
+        lock: The lock.
+        warehouse: The warehouse file, for error messages.
+        what: What is locked, for error messages.
+        before_waiting: Called before this run waits for another one.
+        file_mode: The permissions of new files.
+
+    Yields:
+        Once, with the lock held.
+
+    Raises:
+        WarehouseError: Another run, which is named, has not released the lock in time, or the
+            lock file cannot be written.
+    """
     note = Path(f"{lock.lock_file}.holder")
     try:
         make_folder(note.parent, file_mode)
         make_file(note, file_mode)
-        with note.open("a"):
-            """A folder that may not be written says so here; the lock would wait for it."""
+        # Fails at once if the folder is read-only; `lock.acquire` would wait until its timeout.
+        note.open("a").close()
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
@@ -46,8 +61,8 @@ def acquire(
             lock.acquire()
     except filelock.Timeout:
         raise WarehouseError(
-            f"Another run ({_read_note(note)}) has held {what} for {lock.timeout:.0f} seconds. "
-            "Nothing was lost; run again when it has finished."
+            f"Another run ({_read_note(note)}) has locked {what} for over {lock.timeout:.0f} "
+            "seconds. No row was lost. Run again when the other run has finished."
         ) from None
     except OSError as error:
         raise_alone(translate_error(error, warehouse))
@@ -60,7 +75,7 @@ def acquire(
 
 
 def _leave_note(note: Path) -> None:
-    """A courtesy: on a full disk it is left out."""
+    """Write down the holder of a lock, if the disk allows it."""
     with contextlib.suppress(OSError):
         note.write_text(f"process {os.getpid()}: {' '.join(sys.argv)[:120]}", encoding="utf-8")
 
@@ -72,10 +87,17 @@ def _read_note(note: Path) -> str:
 
 
 def translate_error(error: BaseException, path: Path) -> WarehouseError:
-    """One sentence for whatever DuckDB, dlt or the disk raised.
+    """Convert an exception of DuckDB, dlt or the disk to a `WarehouseError`.
 
-    Faults are told apart by their classes and codes, and by how DuckDB's messages begin and end:
-    what stands between is the path.
+    Causes are identified by class and code, and by the beginning and end of DuckDB's messages,
+    never by the text in between, which may contain a path.
+
+    Args:
+        error: The exception.
+        path: The warehouse file.
+
+    Returns:
+        An error with cause and remedy, without values of rows.
     """
     found = causes(error)
     for each in found:
@@ -87,7 +109,8 @@ def translate_error(error: BaseException, path: Path) -> WarehouseError:
     if _is_full(tempfile.gettempdir()):
         return WarehouseError(_FULL.format(path=path, folder=tempfile.gettempdir()))
     return WarehouseError(
-        f"{path} could not be used: {described(found[-1])}. Nothing half-loaded counts; run again."
+        f"{path} could not be used: {described(found[-1])}. Rows committed before are kept, and "
+        "the next run continues from there. Run again."
     )
 
 
@@ -101,13 +124,13 @@ def _is_lock_conflict(error: BaseException) -> bool:
 
 
 def _sentence(error: BaseException, path: Path) -> str:
-    """What to say of one exception; empty: nothing of its own."""
+    """Return the message for an exception; empty if there is no specific one."""
     if _is_lock_conflict(error):
         holder = _HOLDER.search(str(error))
         who = f" ({holder[1]}, process {holder[2]})" if holder else ""
         return (
-            f"{path} is open in another program{who}. Close it there, or let that program read a "
-            "copy (PIPEDRIVE_READ_COPY); then run again."
+            f"{path} is open in another program{who}. No row was lost. Close the file there, or "
+            "let that program use a read copy (PIPEDRIVE_READ_COPY), then run again."
         )
     if code := _error_number(error):
         return _BY_NUMBER[code].format(path=path, folder=tempfile.gettempdir())
@@ -120,10 +143,10 @@ def _sentence(error: BaseException, path: Path) -> str:
 
 
 def _error_number(error: BaseException) -> int:
-    """The operating system's error, of those that have a sentence; 0: none of them.
+    """Return the number of an operating system error that has a message here; 0 for others.
 
-    DuckDB's messages end with the system's own words for it. A commit that fails for such a reason
-    is a TransactionException.
+    DuckDB's messages end with the system's text for the error. DuckDB raises TransactionException
+    if a commit fails for such a reason.
     """
     if isinstance(error, OSError):
         return error.errno if error.errno in _BY_NUMBER else 0
@@ -136,16 +159,16 @@ def _error_number(error: BaseException) -> int:
 _LOCKED = "IO Error: Could not set lock on file"
 _HOLDER = re.compile(r"Conflicting lock is held in (.+?) ?\(PID (\d+)\)")
 _FULL = (
-    "The disk of {path}, or of the working files in {folder} (TMPDIR), is full. Free some space "
-    "and run again; nothing was lost."
+    "The disk of {path}, or of the working files in {folder} (TMPDIR), is full. No row was lost. "
+    "Free up disk space and run again."
 )
-_RIGHTS = "{path} may not be written by this user. Correct its rights and run again."
+_RIGHTS = "This user may not write {path}. No row was lost. Change its permissions and run again."
 _BY_NUMBER = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EROFS: (
-        "{path} may not be written: its disk is read-only. Mount it for writing, or set "
-        "PIPEDRIVE_WAREHOUSE to another path."
+        "{path} cannot be written because its disk is read-only. Mount the disk for writing, or "
+        "set PIPEDRIVE_WAREHOUSE to another path."
     ),
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
@@ -160,7 +183,7 @@ _BY_MESSAGE: tuple[tuple[type[duckdb.Error], str, str], ...] = (
         duckdb.IOException,
         r"IO Error: Trying to read a database file with version number",
         (
-            "{path} was written by another version of DuckDB. Update the package duckdb (pip "
+            "{path} was written by another version of DuckDB. Upgrade the package duckdb (pip "
             "install --upgrade duckdb) and run again."
         ),
     ),
@@ -169,16 +192,16 @@ _BY_MESSAGE: tuple[tuple[type[duckdb.Error], str, str], ...] = (
         r"(IO Error: Corrupt database file|Serialization Error|INTERNAL Error|FATAL Error)",
         (
             "{path} is damaged, or DuckDB failed while reading it. Restore the file from a backup, "
-            "or move it away and load everything again."
+            "or move it to another folder and load everything again."
         ),
     ),
 )
 
 
 WAREHOUSE_FAULTS = (PipelineStepFailed, DestinationException, OSError)
-"""What the libraries raise for a warehouse in trouble."""
+"""The exceptions that dlt and the disk raise if a warehouse cannot be used."""
 
 
 def _is_full(folder: str) -> bool:
-    """Whether a disk has no room: what was cut short there is complained of in many ways."""
+    """Whether a disk is full; truncated files cause many different exceptions."""
     return shutil.disk_usage(folder).free < FULL_BYTES

@@ -1,7 +1,7 @@
-"""The read copy: a second file for programs that stay connected, renewed after each good run.
+"""The read copy: a second file for programs that stay connected, replaced after each complete run.
 
-DuckDB gives a file to one writing process or to any number of readers, never to both. Readers of
-the copy keep the file they opened until they connect anew; nobody ever sees half a copy.
+DuckDB allows one writing process or any number of readers for a file, but not both. Programs that
+have opened a copy keep it until they connect again. The copy is replaced atomically.
 """
 
 import contextlib
@@ -16,7 +16,15 @@ from pipedrive_assets.warehouse.replace_file import real_path, replace_file
 
 
 def check(copy: Path, file_mode: int = FILE_MODE) -> None:
-    """Raise WarehouseError where the copy could not be written, before anything is loaded."""
+    """Check that the copy can be written, before anything is loaded.
+
+    Args:
+        copy: The path of the copy.
+        file_mode: The permissions of new files.
+
+    Raises:
+        WarehouseError: The copy cannot be written.
+    """
     with _explained(copy):
         make_folder(copy.parent, file_mode)
         probe = _partial(copy)
@@ -25,10 +33,18 @@ def check(copy: Path, file_mode: int = FILE_MODE) -> None:
 
 
 def renew(warehouse: Path, copy: Path, file_mode: int = FILE_MODE) -> None:
-    """Put a copy of a file that nobody writes in place of the one before, whose permissions stay; a
-    first one has `file_mode`.
+    """Replace the copy by the current state of the warehouse file.
 
-    Raises WarehouseError; the copy before then stays.
+    The caller holds the lock, so that the file is not written meanwhile. An existing copy keeps
+    its permissions.
+
+    Args:
+        warehouse: The warehouse file.
+        copy: The path of the copy.
+        file_mode: The permissions of a first copy.
+
+    Raises:
+        WarehouseError: The copy cannot be written; the previous copy stays.
     """
     with _explained(copy):
         copy = real_path(copy)
@@ -40,7 +56,7 @@ def renew(warehouse: Path, copy: Path, file_mode: int = FILE_MODE) -> None:
             shutil.copyfile(warehouse, partial)
             with partial.open("rb+") as written:
                 os.fsync(written.fileno())
-            # What a program wrote into the copy before belongs to that file, not to the new one.
+            # The log of what a program wrote into the previous copy must not apply to the new one.
             copy.with_name(f"{copy.name}.wal").unlink(missing_ok=True)
             replace_file(partial, copy)
         finally:
@@ -58,6 +74,6 @@ def _explained(copy: Path) -> Iterator[None]:
     except OSError as error:
         raise WarehouseError(
             f"The read copy {copy} could not be written ({error.strerror or error}). The warehouse "
-            "itself is not concerned. Set PIPEDRIVE_READ_COPY to a path that can be written, or "
-            "free some space; the next run writes it."
+            "itself is not affected. Set PIPEDRIVE_READ_COPY to a path that can be written, or "
+            "free up disk space; the next run writes the copy."
         ) from error

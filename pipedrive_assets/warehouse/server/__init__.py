@@ -1,1 +1,1 @@
-"""A warehouse on a database server: credentials, locks, errors by SQLSTATE."""
+"""A warehouse in a PostgreSQL database: credentials, locks, and error messages by SQLSTATE."""

@@ -1,7 +1,7 @@
-"""Locks on a PostgreSQL server: its advisory locks, which belong to a session and end with it.
+"""Locks in PostgreSQL: advisory locks, which belong to a session and end with it.
 
-One session holds all locks of a run, so a run whose session is gone cannot commit either: the whole
-warehouse is locked anew for each commit, in the same session.
+One session holds all locks of a run. The whole warehouse is locked again for each commit in the
+same session, so a run that has lost its session cannot commit.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ from pipedrive_assets.warehouse.dialect import Sql
 
 POLL_SECONDS = 0.2
 WHOLE = ""
-"""Stands for the whole dataset among the names of its tables."""
+"""The lock name of the whole dataset; other lock names are names of tables."""
 
 
 class AdvisoryLocks:
-    """Locks of a dataset, for any number of machines."""
+    """Advisory locks of a dataset, for any number of machines."""
 
     def __init__(
         self,
@@ -33,7 +33,15 @@ class AdvisoryLocks:
         seconds: float,
         translate_error: Callable[[BaseException], WarehouseError],
     ) -> None:
-        """`what` names the server to people."""
+        """Define the locks without connecting.
+
+        Args:
+            what: The name of the warehouse, for error messages.
+            dataset: The schema.
+            connect: Creates a client that is not open yet.
+            seconds: How long to wait for another run.
+            translate_error: Converts an exception of the driver to a `WarehouseError`.
+        """
         self._what, self._dataset, self._connect = what, dataset, connect
         self._seconds, self._translate_error = seconds, translate_error
         self._session: Sql | None = None
@@ -42,7 +50,7 @@ class AdvisoryLocks:
 
     @property
     def depth(self) -> int:
-        """How many times over this thread holds the whole warehouse."""
+        """How many nested locks on the whole warehouse this thread holds; 0: none."""
         if not self._own.acquire(blocking=False):
             return 0
         try:
@@ -52,7 +60,15 @@ class AdvisoryLocks:
 
     @contextlib.contextmanager
     def whole(self) -> Iterator[None]:
-        """Hold the whole dataset."""
+        """Lock the whole dataset.
+
+        Yields:
+            Once, with the lock held.
+
+        Raises:
+            WarehouseError: Another run, which is named, has not released it in time, or the
+                connection was lost.
+        """
         with self._own:
             if not self._depth:
                 self._acquire(WHOLE, f"the warehouse {self._what}")
@@ -66,7 +82,19 @@ class AdvisoryLocks:
 
     @contextlib.contextmanager
     def table(self, name: str, before_waiting: Callable[[], None]) -> Iterator[None]:
-        """Hold one table."""
+        """Lock one table.
+
+        Args:
+            name: The table.
+            before_waiting: Called before this run waits for another one.
+
+        Yields:
+            Once, with the lock held.
+
+        Raises:
+            WarehouseError: Another run, which is named, has not released it in time, or the
+                connection was lost.
+        """
         held = self._tables.get(name, 0)
         if not held:
             self._acquire(name, f"the table {name} of {self._what}", before_waiting)
@@ -79,7 +107,7 @@ class AdvisoryLocks:
                 self._release(name)
 
     def close(self) -> None:
-        """End the session, and with it whatever it holds."""
+        """End the session, which releases all its locks."""
         session, self._session = self._session, None
         if session:
             with contextlib.suppress(Exception):
@@ -95,8 +123,9 @@ class AdvisoryLocks:
         while not self._try(name):
             if time.monotonic() > give_up:
                 raise WarehouseError(
-                    f"Another run ({self._holder(name)}) has held {what} for {self._seconds:.0f} "
-                    "seconds. Nothing was lost; run again when it has finished."
+                    f"Another run ({self._holder(name)}) has locked {what} for over "
+                    f"{self._seconds:.0f} seconds. No row was lost. Run again when the other run "
+                    "has finished."
                 )
             time.sleep(POLL_SECONDS)
 
@@ -105,7 +134,7 @@ class AdvisoryLocks:
         return bool(rows[0][0])
 
     def _release(self, name: str) -> None:
-        """A session that is gone holds nothing; the next commit says so."""
+        """Release a lock. A lost session holds none, and the next commit reports the loss."""
         with contextlib.suppress(WarehouseError):
             self._ask("SELECT pg_advisory_unlock(%s, %s)", *self._key(name))
 
@@ -120,33 +149,34 @@ class AdvisoryLocks:
         return ", ".join(str(each) for each in rows[0] if each) if rows else "unknown"
 
     def _ask(self, statement: str, *values: object) -> list[Any]:
-        """In the session; a new one is begun only while no table is held."""
+        """Run a query in the session; a new session is started only if no table is locked."""
         with self._own:
             try:
                 self._session = self._session or self._begin()
                 return list(self._session.execute_sql(statement, *values) or ())
             except WarehouseError:
                 raise
-            except Exception as error:  # noqa: BLE001 - one sentence for all
+            except Exception as error:  # noqa: BLE001 - translated to a WarehouseError
                 self.close()
                 raise_alone(self._translate_error(error))
 
     def _begin(self) -> Sql:
         if any(self._tables.values()):
             raise WarehouseError(
-                f"The connection to {self._what} that held this run's tables was lost, so other "
-                "runs may have written them. Nothing half-loaded counts; run again."
+                f"The connection to {self._what} that locked this run's tables was lost, so other "
+                "runs may have written them. Rows committed before are kept, and the next run "
+                "continues from there. Run again."
             )
         session = self._connect()
         session.open_connection()
         name = f"pipedrive_assets, process {os.getpid()} on {socket.gethostname()}"
         session.execute_sql("SELECT set_config('application_name', %s, false)", name[:63])
-        # What lies between must not take a long wait for Pipedrive for the end of it.
+        # Keep firewalls from closing the session while a run waits for Pipedrive.
         session.execute_sql("SELECT set_config('tcp_keepalives_idle', '60', false)")
         return session
 
     def _key(self, name: str) -> tuple[int, int]:
-        """Two signed numbers of 32 bits: the dataset's and the name's."""
+        """Return the key of a lock: two signed 32-bit numbers, for the dataset and the name."""
         return _number(f"pipedrive_assets:{self._dataset}"), _number(name)
 
 

@@ -1,4 +1,4 @@
-"""The credentials of PostgreSQL, from where dlt looks for them (environment, .dlt/secrets.toml)."""
+"""The credentials of PostgreSQL, from dlt's configuration (environment, .dlt/secrets.toml)."""
 
 import contextlib
 from typing import Any
@@ -15,7 +15,10 @@ _PLACES = (
 
 
 def configuration() -> Any:
-    """Return dlt's configuration of the destination `postgres`.
+    """Return dlt's configuration of the destination `postgres`, with its credentials.
+
+    Returns:
+        dlt's configuration object.
 
     Raises:
         ConfigurationError: The driver is not installed, or the credentials are missing or invalid.
@@ -43,10 +46,9 @@ def configuration() -> Any:
 
 
 def _refuse_misread(config: Any) -> None:
-    """Refuse a URL whose host would show a part of the password: dlt splits it at the first @.
+    """Raise `ConfigurationError` if the host contains an @.
 
-    Raises:
-        ConfigurationError: The host contains an @.
+    dlt splits the URL at the first @, so the host would contain a part of the password.
     """
     if "@" in location(config):
         raise ConfigurationError(
@@ -56,7 +58,7 @@ def _refuse_misread(config: Any) -> None:
 
 
 def location(config: Any) -> str:
-    """Return host and database, as dlt shows them if it can."""
+    """Return host and database without credentials; dlt's fingerprint if it does not have them."""
     with contextlib.suppress(DltException):
         return str(config.data_location())
     return str(config.fingerprint() or "")

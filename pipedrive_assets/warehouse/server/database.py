@@ -21,11 +21,13 @@ from pipedrive_assets.warehouse.server.faults import BUSY, sentence_of, state_of
 
 
 class DatabaseServer:
-    """A backend on a server. Its credentials are looked up for each connection.
+    """A backend in a PostgreSQL database. Its credentials are looked up for each connection.
 
     Attributes:
-        name: dlt's name of the destination.
-        file_format: The form in which dlt hands over rows; None: its default.
+        has_copy: False: a server has no read copy.
+        megabytes: None: the size is not known without a query.
+        stores_nul: False: PostgreSQL refuses the NUL character in texts and JSON.
+        file_format: The file format of dlt's load jobs; None: dlt's default.
     """
 
     has_copy, megabytes, stores_nul = False, None, False
@@ -52,7 +54,7 @@ class DatabaseServer:
         self._place = f"{name}://{location(config)}"
 
     def __str__(self) -> str:
-        """The destination, host and database."""
+        """Return the destination, host and database."""
         return self._place
 
     def destination(self) -> Any:
@@ -61,7 +63,16 @@ class DatabaseServer:
             return dlt.destination(self.name)
 
     def locks(self, dataset: str, connect: Callable[[], Sql], seconds: float) -> Locks:
-        """Return the advisory locks of a dataset, for any number of machines."""
+        """Create the advisory locks of a dataset, for any number of machines.
+
+        Args:
+            dataset: The schema.
+            connect: Creates a client that is not open yet.
+            seconds: How long to wait for another run.
+
+        Returns:
+            The locks.
+        """
         return AdvisoryLocks(
             f"{self}:{dataset}",
             dataset,
@@ -71,12 +82,19 @@ class DatabaseServer:
         )
 
     def exists(self, look: Callable[[], AbstractContextManager[Sql]]) -> bool:
-        """Whether there is such a schema."""
+        """Whether the schema of the client exists."""
         with look() as sql:
             return bool(sql.has_dataset())
 
     def translate_error(self, error: BaseException) -> WarehouseError:
-        """One sentence for whatever the server, its driver or dlt said, without the password."""
+        """Convert an exception of the server, its driver or dlt to a `WarehouseError`.
+
+        Args:
+            error: The exception.
+
+        Returns:
+            An error with cause and remedy, without the password and values of rows.
+        """
         found = causes(error)
         for each in found:
             if isinstance(each, WarehouseError):
@@ -86,10 +104,11 @@ class DatabaseServer:
                 return WarehouseError(sentence.format(place=self, name=self.name.upper()))
         said = described(found[-1])
         if any(isinstance(each, DestinationConnectionError) for each in found):
-            # No row is under way yet, so that the driver's words can be quoted.
+            # No row was sent yet, so the driver's text is safe to quote.
             said = self._without_secrets(f"{said}: {found[-1]}").strip().splitlines()[0][:300]
         return WarehouseError(
-            f"{self} could not be used: {said}. Nothing half-loaded counts; run again."
+            f"{self} could not be used: {said}. Rows committed before are kept, and the next run "
+            "continues from there. Run again."
         )
 
     def _without_secrets(self, text: str) -> str:
@@ -100,29 +119,39 @@ class DatabaseServer:
 
     @contextlib.contextmanager
     def opening(self) -> Iterator[None]:
-        """Nothing is left behind."""
+        """Do nothing: a failed connection leaves nothing behind.
+
+        Yields:
+            Once, to open a connection.
+        """
         yield
 
     def after_write(self) -> None:
-        """Nothing is to be tidied up."""
+        """Do nothing: a server needs no cleanup."""
 
     def is_busy(self, error: BaseException) -> bool:
-        """Whether the server is about to take connections."""
+        """Whether the server is starting or has too many connections."""
         return any(state_of(each) in BUSY for each in causes(error))
 
     def check_copy(self) -> None:
-        """There is none: a server has any number of readers."""
+        """Do nothing: a server has no read copy, because it allows any number of readers."""
 
-    def renew_copy(self, sql: Sql, rest: Callable[[], None]) -> None:
-        """There is none."""
+    def renew_copy(self, sql: Sql, close: Callable[[], None]) -> None:
+        """Do nothing: a server has no read copy."""
 
     def rewrite(
         self,
         sql: Sql,
-        rest: Callable[[], None],  # noqa: ARG002 - for files
+        close: Callable[[], None],  # noqa: ARG002 - for files
         entities: Collection[str] | None = None,
     ) -> None:
-        """Remove the deleted rows that PostgreSQL keeps in its files."""
+        """Remove the bytes of deleted rows, which PostgreSQL keeps in its files.
+
+        Args:
+            sql: An open client.
+            close: Ignored: the client stays open.
+            entities: The tables to rewrite; None: all.
+        """
         for name in all_columns(sql):
             if entities is None or name.partition("__")[0] in entities:
                 sql.execute_sql(f"VACUUM FULL {sql.make_qualified_table_name(name)}")

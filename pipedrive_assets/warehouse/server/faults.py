@@ -1,7 +1,7 @@
-"""What went wrong on a database server, by SQLSTATE, and the sentence for it.
+"""Error messages for a PostgreSQL server, by SQLSTATE.
 
-PostgreSQL's driver gives no code where no connection came about: there the start of the message
-counts, and never a word somewhere in it, which may be a name.
+PostgreSQL's driver has no SQLSTATE for failed connections. Their cause is determined from the
+beginning of the message, never from words within it, which may be names.
 """
 
 import re
@@ -12,7 +12,7 @@ from pipedrive_assets.fault_text import sqlstate
 UNREACHABLE, LOST = "08001", "08006"
 STARTING, TOO_MANY = "57P03", "53300"
 BUSY = {STARTING, TOO_MANY}
-"""The server takes connections again soon."""
+"""SQLSTATEs of a server that will accept connections soon."""
 
 _REFUSALS = (
     ("password authentication failed", "28P01"),
@@ -27,11 +27,11 @@ _REFUSALS = (
     ("too many connections", TOO_MANY),
     ("terminating connection", LOST),
 )
-"""How the server's refusal to connect begins, and its SQLSTATE."""
+"""How the message of a refused connection begins, and the SQLSTATE for it."""
 
 
 def state_of(error: BaseException) -> str:
-    """The SQLSTATE of an error, or the one that it would have; empty: none."""
+    """Return the SQLSTATE of an error, or the equivalent one; empty if there is none."""
     if code := sqlstate(error):
         return code
     if isinstance(error, ConnectionRefusedError | socket.gaierror | TimeoutError):
@@ -48,10 +48,10 @@ def _state_of_text(text: str) -> str:
     begins_connecting = text.startswith(
         ("connection to server", "could not connect", "could not translate host name")
     )
-    said = re.sub(r"^connection to server .*? failed: ", "", text, count=1, flags=re.DOTALL)
-    said = re.sub(r"^(FATAL|ERROR): +", "", said)
+    reason = re.sub(r"^connection to server .*? failed: ", "", text, count=1, flags=re.DOTALL)
+    reason = re.sub(r"^(FATAL|ERROR): +", "", reason)
     for start, code in _REFUSALS:
-        if said.startswith(start):
+        if reason.startswith(start):
             return code
     if begins_connecting or text.startswith("timeout expired"):
         return UNREACHABLE
@@ -59,27 +59,27 @@ def _state_of_text(text: str) -> str:
 
 
 def sentence_of(state: str) -> str:
-    """The sentence for a SQLSTATE, with places for `place` and `name`; empty: there is none."""
+    """Return the message for a SQLSTATE, with the placeholders `place` and `name`; or empty."""
     return _SENTENCES.get(state) or _SENTENCES.get(state[:2], "")
 
 
-_AGAIN = "Nothing half-loaded counts; run again."
+_AGAIN = "Rows committed before are kept, and the next run continues from there. Run again."
 _CREDENTIALS = "DESTINATION__{name}__CREDENTIALS"
 _BLOCKED = (
-    "Another session on {place} blocks a table or row that this run needs. Wait for it, or end it; "
-    "then run again. Nothing half-loaded counts."
+    "Another session on {place} blocks a table or row that this run needs. Rows committed before "
+    "are kept. Wait for that session or end it, then run again."
 )
 _LOST = f"The connection to {{place}} was lost. {_AGAIN}"
-_BUSY = f"{{place}} takes no connections at the moment. {_AGAIN}"
+_BUSY = f"{{place}} does not accept connections at the moment. {_AGAIN}"
 _SENTENCES = {
     "28": (
         "{place} refuses this user or password. "
         f"Correct {_CREDENTIALS} or .dlt/secrets.toml and run again."
     ),
-    "3D": f"There is no database {{place}}. Create it, or name another in {_CREDENTIALS}.",
+    "3D": f"The database {{place}} does not exist. Create it, or change {_CREDENTIALS}.",
     UNREACHABLE: (
-        "{place} cannot be reached. Check that the server runs and that "
-        f"{_CREDENTIALS} names its host and port; then run again."
+        "{place} cannot be reached. Check that the server is running and that "
+        f"{_CREDENTIALS} has its host and port, then run again."
     ),
     "08": _LOST,
     "57P01": _LOST,
@@ -89,15 +89,16 @@ _SENTENCES = {
     STARTING: _BUSY,
     TOO_MANY: _BUSY,
     "42501": (
-        "The user of {place} may not make or change tables there. "
-        "GRANT it CREATE on the database, or make it the owner of the dataset; then run again."
+        "The user of {place} may not create or change tables there. "
+        "GRANT CREATE on the database to this user, or make it the owner of the dataset, then run "
+        "again."
     ),
-    "53100": f"The disk of {{place}} is full. Free some space. {_AGAIN}",
+    "53100": f"The disk of {{place}} is full. Free up disk space. {_AGAIN}",
     "57014": (
-        "A statement on {place} was cancelled: it took longer than statement_timeout, or somebody "
-        f"cancelled it. Raise the timeout for this user. {_AGAIN}"
+        "A statement on {place} was cancelled because it took longer than statement_timeout, or by "
+        f"another user. Raise the timeout for this user. {_AGAIN}"
     ),
     "55P03": _BLOCKED,
     "40P01": _BLOCKED,
 }
-"""By SQLSTATE, or by its class, the first two characters."""
+"""Messages by SQLSTATE, or by its first two characters, the class."""
