@@ -1,7 +1,7 @@
-"""Derived tables in the warehouse: views, made anew after every load, looked at when Dagster asks.
+"""Creates and reads the derived tables, which are views in the warehouse.
 
-Being views, they are as new as the tables they read, hold nothing that a purge would have to look
-for, and are in the read copy.
+They are created again after every load. As views they are as current as the tables that they read,
+contain no rows that a purge would have to remove, and are in the read copy.
 """
 
 import logging
@@ -31,7 +31,7 @@ STANDARD_TYPES = {
     "timestamp": "TIMESTAMP WITH TIME ZONE",
     "date": "DATE",
 }
-"""Types of the column files, as any SQL database names them."""
+"""Standard SQL names for the types of the column files."""
 
 HISTORY = "deals_flow"
 Columns = Mapping[str, Sequence[str]]
@@ -39,10 +39,17 @@ Columns = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derivation:
-    """A derived table as it stands: its rows, and what they rest on.
+    """The current content of a derived table. All times are UTC.
 
-    `missing` says why it is not there. `based_on`: up to when each table that it reads is
-    complete; None where its first load is not finished.
+    Attributes:
+        table: The derived table.
+        missing: Why the view does not exist; empty if it does.
+        rows: The number of its rows.
+        content: The rows that were read, with a value per column of `table`.
+        based_on: By table that it reads: up to when that table is complete; None if its initial
+            load is not finished.
+        deals_without_history: Deals that are left out because their history was not read yet.
+        is_sandbox: Whether the data is the sandbox's invented data.
     """
 
     table: DerivedTable
@@ -51,21 +58,24 @@ class Derivation:
     content: Sequence[tuple[Any, ...]] = ()
     based_on: Mapping[str, datetime | None] = field(default_factory=dict)
     deals_without_history: int = 0
-    """Deals left out because their history is still to be read."""
-
     is_sandbox: bool = False
-    """Whether the data is invented."""
 
     @property
     def complete_until(self) -> datetime | None:
-        """Up to when all that it reads is complete; None: not everything was loaded."""
+        """Up to when all tables that it reads are complete, UTC; None if one is not loaded."""
         reached = list(self.based_on.values())
         return None if None in reached else min(filter(None, reached), default=None)
 
 
 def make_views(sql: Sql, columns: Columns) -> dict[str, str]:
-    """Make every derived view anew from tables with these columns; returns why those are missing
-    that could not be made.
+    """Create or replace all derived views.
+
+    Args:
+        sql: The warehouse.
+        columns: The columns of each table that exists.
+
+    Returns:
+        By view that could not be created: the reason.
     """
     missing: dict[str, str] = {}
     own = OwnViews(sql)
@@ -74,16 +84,25 @@ def make_views(sql: Sql, columns: Columns) -> dict[str, str]:
         if reason:
             missing[derived.name] = reason
             own.drop(derived.name)
-            log.info("%s is left out: %s", derived.name, reason)
+            log.info("The view %s was not created. %s", derived.name, reason)
     return missing
 
 
 def derive(
     warehouse: Warehouse, tables: Sequence[DerivedTable], *, most_rows: int | None = None
 ) -> Iterator[Derivation]:
-    """Make the views anew and read those asked for, up to `most_rows` rows of each.
+    """Create the derived views and read some of them.
 
-    Raises WarehouseError.
+    Args:
+        warehouse: The warehouse; it may not exist yet.
+        tables: The derived tables to read.
+        most_rows: How many rows to read of each; None: all.
+
+    Yields:
+        The content of each of `tables`, in the same order.
+
+    Raises:
+        WarehouseError: The warehouse cannot be read or written.
     """
     if not warehouse.exists():
         yield from (_nothing(each) for each in tables)
@@ -97,7 +116,7 @@ def derive(
 
 
 def _nothing(derived: DerivedTable) -> Derivation:
-    """In a warehouse that was never loaded."""
+    """Return the content of a derived table in a warehouse that does not exist yet."""
     return Derivation(
         table=derived,
         missing=_unmet(derived, {}, {}),
@@ -106,32 +125,32 @@ def _nothing(derived: DerivedTable) -> Derivation:
 
 
 def _unmet(derived: DerivedTable, columns: Columns, missing: Mapping[str, str]) -> str:
-    """Why it cannot be made with the tables there are; empty: it can."""
+    """Return why the view cannot be created from the tables that exist; empty if it can."""
     for name in derived.reads_derived:
         if missing.get(name):
-            return f"It reads {name}, which is missing. {missing[name]}"
+            return f"It reads {name}, which does not exist. {missing[name]}"
     if lacking := [name for name in derived.needs if name not in columns]:
         return (
-            f"It needs {', '.join(lacking)}, never loaded yet. "
+            f"It needs {', '.join(lacking)}, which is not loaded yet. "
             f"Run: dagster asset materialize --select {','.join(lacking)}"
         )
     return ""
 
 
 def _make(sql: Sql, own: OwnViews, derived: DerivedTable, columns: Columns) -> str:
-    """Make a view; returns why that failed."""
+    """Create a view; return why that failed, or an empty text."""
     query = derived.query.format_map(_Tables(sql, columns))
     reason = own.replace(derived.name, dialect.translate(sql, query))
     if reason and (absent := _absent_columns(derived, columns)):
         return (
-            f"Its query needs {', '.join(absent)}, not in the warehouse: "
-            "take it out of PIPEDRIVE_EXCLUDE_COLUMNS and load the table with --full."
+            f"Its query needs {', '.join(absent)}, which the warehouse does not have. Remove it "
+            "from PIPEDRIVE_EXCLUDE_COLUMNS and load the table with --full."
         )
     return reason
 
 
 def _absent_columns(derived: DerivedTable, columns: Columns) -> list[str]:
-    """Columns that its query names and that a table it reads lacks."""
+    """Return the columns in the query of a derived table that the tables lack."""
     words = set(re.findall(r"\w+", derived.query))
     return [
         f"{name}.{column}"
@@ -143,7 +162,7 @@ def _absent_columns(derived: DerivedTable, columns: Columns) -> list[str]:
 
 
 class _Tables(dict[str, str]):
-    """`{deals}` in a query: the table, or an empty one in its place."""
+    """Replaces `{deals}` in a query by the table, or by an empty one if it does not exist."""
 
     def __init__(self, sql: Sql, columns: Columns) -> None:
         super().__init__()
@@ -152,10 +171,10 @@ class _Tables(dict[str, str]):
     def __missing__(self, name: str) -> str:
         if name in self._columns or name not in BY_NAME:
             return table(self._sql, name)
-        return f"(SELECT {_nothing_of(BY_NAME[name])} WHERE 1 = 0)"
+        return f"(SELECT {_null_columns(BY_NAME[name])} WHERE 1 = 0)"
 
 
-def _nothing_of(entity: Entity) -> str:
+def _null_columns(entity: Entity) -> str:
     return ", ".join(
         f"CAST(NULL AS {STANDARD_TYPES[column.type]}) AS {name}"
         for name, column in columns_of(entity.name).columns.items()
@@ -170,7 +189,7 @@ def _read(sql: Sql, derived: DerivedTable, missing: str, most_rows: int | None) 
     name = table(sql, derived.name)
     shown = ", ".join(sql.escape_column_name(column) for column in derived.columns)
     limit = "" if most_rows is None else f" LIMIT {most_rows}"
-    # In one query, for each would make the whole table.
+    # One query, because each query computes the whole view.
     content = sql.execute_sql(f"SELECT count(*) OVER () AS n, {shown} FROM {name}{limit}") or ()
     return Derivation(
         table=derived,
@@ -188,7 +207,7 @@ def _is_sandbox(sql: Sql) -> bool:
 
 
 def _without_history(sql: Sql) -> int:
-    """Living deals whose history was never read."""
+    """Return the number of deals, not marked as deleted, whose history was never read."""
     rows = sql.execute_sql(
         f"SELECT count(*) FROM {table(sql, 'deals')} d WHERE d._deleted_at IS NULL AND d.id NOT IN "
         f"(SELECT parent_id FROM {table(sql, '_pipedrive_children')} "

@@ -17,9 +17,10 @@ SOURCES = {
     "deals_last_activity": ("deals", "deal_id", "last_activity_id"),
     "leads_next_activity": ("leads", "lead_id", "next_activity_id"),
 }
-"""By name in a view's query: table, what links an activity to it, and its own counter."""
+"""By placeholder in a view's query: the table, the column of `activities` that refers to it, and
+the column of the table that has the activity's id."""
 
-# Activities for the whole day come before those with a time; those without a date come last.
+# All-day activities come before those with a time; activities without a date come last.
 EARLIEST = (
     "CASE WHEN a.due_date IS NULL THEN 1 ELSE 0 END, a.due_date, coalesce(a.due_time, ''), a.id"
 )
@@ -31,20 +32,23 @@ ORDERS = {
     "next_activity_id": ("NOT coalesce(a.done, FALSE)", EARLIEST),
     "last_activity_id": ("a.done", LATEST),
 }
-"""By counter: which activities count, and in which order the first one is found."""
+"""By column: which activities qualify, and the order of which the first one is taken."""
 
 
 def linked_activities(sql: Sql, existing: Collection[str]) -> dict[str, str]:
-    """Queries with `row_id` and the activity's columns, a row at most for each row of the table.
+    """Return queries for the next and the last activity of deals and leads.
+
+    Each query has the columns `row_id` and those of the activity, and at most one row per deal or
+    lead.
 
     Args:
-        sql: The warehouse, its ledger prepared.
+        sql: The warehouse, whose ledger tables exist.
         existing: The names of the tables that exist.
 
     Returns:
-        By the name that stands for it, each query; `{deals}` in it stands for a table. Where
-        `activities` was never loaded, or its initial load is unfinished, the row's own counter is
-        used instead.
+        The queries by their placeholder; `{deals}` in a query is the placeholder of a table. If
+        the initial load of `activities` is not finished, the queries use the activity id in the
+        row of the deal or lead.
     """
     known = "activities" in existing and watermark(sql, BY_NAME["activities"]).initial_load_at
     return {

@@ -1,6 +1,6 @@
-"""Views `<table>_live`: the rows of a table without those that are marked as deleted.
+"""Views `<table>_live`: the rows of a table that are not marked as deleted.
 
-Their columns are spelled out: a view of `*` breaks in DuckDB as soon as its table gets a column.
+Their queries list all columns: in DuckDB a view with `*` fails as soon as its table gets a column.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,11 +9,19 @@ from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.warehouse.statements import Sql, table
 
 NESTED = "__"
-"""Between a table and the list in its rows that became a table of its own."""
+"""Separates the names of a table and a list in the name of a list table."""
 
 
 def live_views(sql: Sql, columns: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
-    """Name and query of each; `columns` are those of the tables that exist."""
+    """Yield the name and the query of each view.
+
+    Args:
+        sql: The warehouse.
+        columns: The columns of each table that exists.
+
+    Yields:
+        Name and query, in the SQL of the warehouse.
+    """
     for name, held in columns.items():
         root, is_nested, _ = name.partition(NESTED)
         if root not in BY_NAME or "_deleted_at" not in columns.get(root, ()):
@@ -27,5 +35,5 @@ def live_views(sql: Sql, columns: Mapping[str, list[str]]) -> Iterator[tuple[str
 
 
 def _link(held: list[str]) -> str:
-    """What names the row of the root table: a list within a list has a parent in between."""
+    """Return the column that refers to the row of the root table, not to a list in between."""
     return "_dlt_root_id" if "_dlt_root_id" in held else "_dlt_parent_id"

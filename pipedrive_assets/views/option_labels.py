@@ -50,6 +50,9 @@ def option_columns(sql: Sql, view: View, columns: Mapping[str, list[str]]) -> li
         sql: The warehouse.
         view: The readable view.
         columns: The columns of each table that exists.
+
+    Returns:
+        The columns to add to the view.
     """
     if not view.options:
         return []

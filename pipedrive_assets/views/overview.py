@@ -1,4 +1,4 @@
-"""What the sales overview shows, asked of the warehouse."""
+"""Reads the data of the sales overview from the warehouse."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +19,18 @@ HEADLINE_DAYS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """Whose data it is, up to when it is complete, and by chart the rows, or why there are none.
+    """The data of the sales overview. All times are UTC.
 
-    `complete_until` is None where a table that a chart rests on was not loaded whole yet.
+    Attributes:
+        account: The name of the company.
+        invented: Whether the data is the sandbox's invented data.
+        complete_until: Up to when all tables that the charts use are complete; None if the initial
+            load of one is not finished.
+        rows: The rows by chart.
+        missing: By chart without rows: why its table does not exist.
+        days: By chart, the day up to which its tables are complete; charts with a table that is
+            not fully loaded are omitted.
+        headline: Numbers of deals, by description.
     """
 
     account: str = ""
@@ -30,16 +39,20 @@ class Overview:
     rows: Mapping[str, Sequence[tuple[Any, ...]]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     days: Mapping[str, date] = field(default_factory=dict)
-    """By chart the day (UTC) up to which its tables are complete, where they were loaded whole."""
-
     headline: Mapping[str, int] = field(default_factory=dict)
-    """Numbers of deals, by what they count."""
 
 
 def overview(warehouse: Warehouse) -> Overview | None:
-    """Ask for everything that the charts show; None where nothing was ever loaded.
+    """Read the data of all charts.
 
-    Raises WarehouseError.
+    Args:
+        warehouse: The warehouse; it may not exist yet.
+
+    Returns:
+        The data; None if nothing was loaded yet.
+
+    Raises:
+        WarehouseError: The warehouse cannot be read or written.
     """
     if not warehouse.exists():
         return None
@@ -71,8 +84,9 @@ def _rows(sql: Sql, query: str) -> Sequence[tuple[Any, ...]]:
 
 
 def _headline(sql: Sql, columns: Collection[str]) -> dict[str, int]:
-    """Deals open now, and closed in the month before the table's end; nothing where a column that
-    tells is kept out.
+    """Count the deals that are open now, and those closed in the 30 days before `complete_until`.
+
+    The result is empty if a column that this needs is excluded.
     """
     until = watermark(sql, BY_NAME["deals"]).complete_until
     if until is None or not {"status", "is_archived", "close_time"} <= set(columns):
@@ -100,7 +114,7 @@ def _days(sql: Sql) -> dict[str, date]:
 
 
 def _complete_until(sql: Sql, derived: Iterable[str]) -> datetime | None:
-    """Up to when all that these derived tables read is complete."""
+    """Return up to when all tables that these derived tables read are complete."""
     reads = {name for each in derived for name in loaded_tables(DERIVED_BY_NAME[each])}
     reached = [watermark(sql, BY_NAME[name]).complete_until for name in sorted(reads)]
     return None if None in reached else min(filter(None, reached))

@@ -1,4 +1,4 @@
-"""The sales overview as a file: charts drawn from the warehouse, one HTML page."""
+"""Writes the sales overview: draws the charts and saves them as one HTML page."""
 
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -16,10 +16,10 @@ from pipedrive_assets.warehouse.warehouse import Warehouse
 
 FILE = "sales_overview.html"
 SANDBOX_FILE = "sales_overview_sandbox.html"
-"""The page of invented data: it never replaces that of an account."""
+"""The file for invented sandbox data, so that it never replaces the page of an account."""
 
 DRAWING = "vl_convert"
-"""The module that draws."""
+"""The module that draws the charts."""
 
 
 def charts_missing() -> str:
@@ -49,17 +49,17 @@ def _picture(chart: Chart, seen: Overview) -> Picture:
 def write_page(
     folder: Path, pictures: list[Picture], seen: Overview, *, file_mode: int, prefix: str = ""
 ) -> Path:
-    """Replace the page at once: whoever reads it meanwhile gets the old one whole.
+    """Write the page atomically: a program that reads it meanwhile gets the complete old page.
 
     Args:
-        folder: Where the page is written.
-        pictures: The charts, drawn.
-        seen: What they show.
+        folder: The folder of the page.
+        pictures: The drawn charts.
+        seen: The data of the charts.
         file_mode: The permissions of a new file.
-        prefix: Before the file's name, if several accounts share the folder.
+        prefix: Prefix of the file's name, if several accounts share the folder.
 
     Returns:
-        The page's path: invented data has a file of its own.
+        The page's path. Invented sandbox data has a file of its own.
 
     Raises:
         WarehouseError: The file cannot be written.
@@ -81,8 +81,8 @@ def write_page(
         replace_file(fresh, path)
     except OSError as error:
         raise WarehouseError(
-            f"The sales overview could not be written to {path} ({error}). Make room or give this "
-            "user the right to write there; the tables are loaded all the same."
+            f"The sales overview could not be written to {path} ({error}). All tables are loaded. "
+            "Free up disk space or let this user write the folder; the next load writes the page."
         ) from error
     return path
 
@@ -93,8 +93,8 @@ def draw_page(
     """Draw the page after a load.
 
     Args:
-        warehouse: What was loaded.
-        folder: Where the page is written.
+        warehouse: The warehouse that was loaded.
+        folder: The folder of the page.
         loaded: The names of the tables that were loaded.
         file_mode: The permissions of a new page.
 

@@ -1,7 +1,7 @@
-"""Readable views: names in place of ids, a deal's history in words. Made anew after every load.
+"""Creates the readable views, which show names instead of ids, and all other views.
 
-A view reads only tables that exist: for a table that was never loaded it reads an empty one in its
-place, and shows the id where it finds no name.
+They are created again after every load. A view replaces tables that were never loaded by empty
+ones, and shows the id if it finds no name.
 """
 
 import logging
@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 NAMING = NamingConvention()
 
 READABLE_THEN = ("deals_readable", "activities_readable", "leads_readable", "deals_flow_readable")
-"""The readable views of versions without a list of views."""
+"""The readable views of versions that had no list of views in the ledger."""
 
 
 def rebuild(sql: Sql) -> None:
-    """Make every view anew whose base exists."""
+    """Create or replace all views whose table exists."""
     columns = {name: list(held) for name, held in all_columns(sql).items()}
     own = OwnViews(sql)
     for name, query in live_views(sql, columns):
@@ -47,12 +47,12 @@ def rebuild(sql: Sql) -> None:
 
 
 def drop(sql: Sql) -> None:
-    """Drop every view of this project, before a column is changed or goes."""
+    """Drop all views of this project, so that columns can be changed or dropped."""
     OwnViews(sql).drop_all()
 
 
 def adopt(sql: Sql) -> None:
-    """List the views that versions before the list of views made."""
+    """Add the views to the ledger that versions without a list of views created."""
     columns = {name: list(held) for name, held in all_columns(sql).items()}
     made = {name for name, _ in live_views(sql, columns)}
     made |= set(READABLE_THEN) | {each.name for each in DERIVED_TABLES}
@@ -67,8 +67,9 @@ def adopt(sql: Sql) -> None:
 
 
 def _query(sql: Sql, view: View, columns: Mapping[str, list[str]]) -> str:
-    """The view's query, its base's columns spelled out: a view of `*` breaks in DuckDB as soon as
-    its table gets a column.
+    """Return the query of a view, listing the columns of its table.
+
+    In DuckDB a view with `*` fails as soon as its table gets a column.
     """
     query = view.query.format_map(_Names(sql, view, columns))
     row = row_alias(view)
@@ -81,8 +82,10 @@ def _query(sql: Sql, view: View, columns: Mapping[str, list[str]]) -> str:
 
 
 class _Names(dict[str, str]):
-    """`{deals}` in a query: the table, or an empty one in its place; `{old_labels}`: of an event's
-    old value, the labels of what was chosen.
+    """Replaces the placeholders in the query of a view.
+
+    `{deals}` becomes the table, or an empty one if it does not exist. `{old_labels}` and
+    `{new_labels}` become the labels of the options in the old and new value of an event.
     """
 
     def __init__(self, sql: Sql, view: View, columns: Mapping[str, list[str]]) -> None:
@@ -114,9 +117,9 @@ class _Names(dict[str, str]):
 
 
 def _create(own: OwnViews, name: str, query: str) -> None:
-    """A view that needs a column which a setting keeps out cannot be made, and is not there."""
+    """Create or replace a view; log a warning if that fails, for example for excluded columns."""
     if reason := own.replace(name, query):
-        log.warning("The view %s was not made. %s", name, reason)
+        log.warning("The view %s was not created. %s", name, reason)
 
 
 def _flow_kinds(sql: Sql) -> list[str]:
@@ -128,7 +131,10 @@ def _flow_kinds(sql: Sql) -> list[str]:
 
 
 def _flow_view(sql: Sql, kind: str) -> tuple[str, str]:
-    """The events of one kind with a column per key, named as dlt's first Pipedrive source did."""
+    """Return name and query of a view of the events of one kind, with a column per key.
+
+    The names are those that dlt's first Pipedrive source used.
+    """
     rows = sql.execute_sql(
         f"SELECT DISTINCT {dialect.json_keys(sql, 'event', 'data')} "
         f"FROM {table(sql, 'deals_flow')} WHERE object = %s ORDER BY 1",
@@ -148,6 +154,6 @@ def _flow_view(sql: Sql, kind: str) -> tuple[str, str]:
     return f"deals_flow_{_name(kind)}", query
 
 
-def _name(told: str) -> str:
-    """A name for a column or view, from a word of Pipedrive's that may be no name at all."""
-    return NAMING.normalize_identifier(told.strip() or "nameless")
+def _name(text: str) -> str:
+    """Convert a text of Pipedrive to the name of a column or view; it may be empty."""
+    return NAMING.normalize_identifier(text.strip() or "nameless")

@@ -35,7 +35,7 @@ EMPTY: Mapping[str, str] = {
         "CAST(NULL AS VARCHAR) AS field_name, CAST(NULL AS JSON) AS options"
     ),
 }
-"""What stands in for a table that views join and that was never loaded."""
+"""The columns of the empty table that replaces a joined table that was never loaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ FROM {persons} p
 
 
 def _owned(table: str) -> str:
-    """A view of rows that have only an owner and options."""
+    """Return the query for a table whose rows only have an owner and options."""
     return f"""
 SELECT r.*,
   coalesce(owner.name, CAST(r.owner_id AS VARCHAR)) AS owner_name{{option_labels}}
@@ -141,7 +141,7 @@ FROM {{{table}}} r
 
 
 def _value(side: str) -> str:
-    """A field change's value in words: labels for option ids, names for ids of built-in fields."""
+    """Return SQL for the value of a field change, with labels for option ids and names for ids."""
     value = f"f.{side}_value"
 
     def _name_of(names: str, *keys: str) -> str:

@@ -63,7 +63,7 @@ def test_the_page_shows_every_chart_and_loads_nothing(office):
     assert len(CHARTS) == said["charts_drawn"] == text.count("<svg")
     assert [] == LOADS.findall(text)
     assert "INVENTED" in text
-    assert "Complete until 2026-03-10 12:00 UTC." in text
+    assert "complete up to 2026-03-10 12:00 UTC" in text
     assert [] == list(office.sandbox.log)
 
 
@@ -131,7 +131,7 @@ def test_what_is_missing_is_said_in_its_place(make_office):
 
     text = office.warehouse.path.with_name("sales_overview_sandbox.html").read_text("utf-8")
     assert {"pipeline_conversion", "days_in_stage"} <= set(said["not_drawn"])
-    assert "It needs deals_flow, never loaded yet." in text
+    assert "It needs deals_flow" in text
     assert 0 < said["charts_drawn"] < len(CHARTS)
 
 
@@ -209,7 +209,7 @@ def test_a_page_of_no_rows_says_so():
         "Acme", [Picture(chart=chart) for chart in CHARTS], headline={}, until=None, invented=False
     )
 
-    assert len(CHARTS) == text.count("Nothing to show yet.")
+    assert len(CHARTS) == text.count("No data yet.")
     assert "INVENTED" not in text
 
 

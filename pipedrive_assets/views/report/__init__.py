@@ -1,1 +1,1 @@
-"""The sales overview: charts on one HTML page."""
+"""The sales overview: its charts and its HTML page. It does not read the warehouse."""

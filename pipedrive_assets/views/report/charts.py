@@ -1,6 +1,6 @@
-"""The charts of the sales overview: what each asks of a derived table, and how it draws the answer.
+"""The charts of the sales overview: the query and the Vega-Lite specification of each.
 
-A drawing is a Vega-Lite specification: data, no code, and no library here.
+A Vega-Lite specification is plain data, so no drawing library is needed here.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,16 +25,25 @@ LOOK: Spec = {
         "bar": {"color": "#4c78a8"},
     },
 }
-"""The schema's address is a name; nothing is fetched. Browsers may have wider fonts than those that
-texts were measured with, hence the room on the right."""
+"""The style of all charts. The schema's URL is only a name; nothing is downloaded. The padding on
+the right is for browsers whose fonts are wider than the one that texts were measured with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """A question (`{name}` stands for a table) and the drawing of its answer.
+    """A chart of the sales overview.
 
-    `personal`: it names users; such pictures stay out of Dagster's event log unless asked for.
-    `note` says of the rows what the drawing leaves out.
+    Attributes:
+        name: The name of the chart.
+        title: Its title on the page.
+        description: Its description on the page.
+        table: The derived table that it reads.
+        query: Its query; `{name}` is the placeholder of a derived table.
+        columns: The headings of the query's columns on the page.
+        draw: Makes the specification from the rows, which are complete up to a day (UTC).
+        personal: Whether it names users. Such charts are not stored in Dagster's event log unless
+            a setting asks for it.
+        note: Returns a sentence on what the drawing omits; empty if nothing.
     """
 
     name: str
@@ -48,17 +57,23 @@ class Chart:
     note: Callable[[Sequence[Row], date | None], str] = lambda _rows, _until: ""
 
     def spec(self, rows: Sequence[Row], until: date | None = None) -> Spec:
-        """The whole specification for these rows, complete up to the day `until` (UTC)."""
+        """Return the Vega-Lite specification of the chart.
+
+        Args:
+            rows: The rows of the query.
+            until: The day (UTC) up to which the rows are complete; None if unknown.
+
+        Returns:
+            The specification.
+        """
         return {**LOOK, **self.draw(rows, until)}
 
 
 CHARTS: tuple[Chart, ...] = (
     Chart(
         name="open_pipeline",
-        title="Open deals by month of expected closing",
-        description=(
-            "What open deals are worth, by stage, in each of the four currencies of most deals."
-        ),
+        title="Open deals by expected close month",
+        description="Value of open deals by stage, for the four currencies with the most deals.",
         table="open_pipeline",
         query=(
             "SELECT currency, expected_close_month, sum(deals), pipeline_name, stage_name, "
@@ -67,7 +82,7 @@ CHARTS: tuple[Chart, ...] = (
             "stage_name ORDER BY 1, 2, 4, 8, 6, 9"
         ),
         columns=(
-            *("currency", "month", "deals", "pipeline", "stage", "place", "value"),
+            *("currency", "month", "deals", "pipeline", "stage", "position", "value"),
             *("pipeline id", "stage id"),
         ),
         draw=drawings.open_pipeline,
@@ -75,8 +90,8 @@ CHARTS: tuple[Chart, ...] = (
     ),
     Chart(
         name="pipeline_conversion",
-        title="From stage to stage",
-        description="Deals that ever entered a stage, and the share of them that went on from it.",
+        title="Conversion by stage",
+        description="Deals that ever entered a stage, and the share that reached a later stage.",
         table="pipeline_conversion",
         query=(
             "SELECT pipeline_name, stage_name, min(stage_order), sum(deals_entered), "
@@ -84,7 +99,7 @@ CHARTS: tuple[Chart, ...] = (
             "GROUP BY pipeline_id, pipeline_name, stage_id, stage_name ORDER BY 1, 6, 3"
         ),
         columns=(
-            *("pipeline", "stage", "place", "deals entered", "deals that went on"),
+            *("pipeline", "stage", "position", "deals entered", "deals that advanced"),
             *("pipeline id", "stage id"),
         ),
         draw=drawings.conversion,
@@ -92,9 +107,7 @@ CHARTS: tuple[Chart, ...] = (
     Chart(
         name="days_in_stage",
         title="Days in each stage",
-        description=(
-            "How long a deal stays in a stage: half of the stays that have ended were shorter."
-        ),
+        description="Median number of days that deals stayed in a stage, for stays that ended.",
         table="deal_stage_history",
         query=(
             "SELECT pipeline_name, stage_name, min(stage_id), "
@@ -102,15 +115,15 @@ CHARTS: tuple[Chart, ...] = (
             "FROM {deal_stage_history} WHERE NOT is_current "
             "GROUP BY pipeline_id, pipeline_name, stage_id, stage_name ORDER BY 1, 5, 3"
         ),
-        columns=("pipeline", "stage", "place", "median days", "pipeline id", "stage id"),
+        columns=("pipeline", "stage", "position", "median days", "pipeline id", "stage id"),
         draw=drawings.days_in_stage,
     ),
     Chart(
         name="deals_won",
-        title="Won by month",
+        title="Deals won by month",
         description=(
-            "What the deals won in a month are worth, in each of the four currencies of most "
-            "deals; the last 18 months, those in which nothing was won too."
+            "Value of the deals won in each of the last 18 months, for the four currencies with "
+            "the most deals."
         ),
         table="deal_velocity",
         query=(
@@ -124,7 +137,7 @@ CHARTS: tuple[Chart, ...] = (
     Chart(
         name="activities_by_week",
         title="Activities done by week",
-        description="The last twelve weeks, those in which nothing was done too.",
+        description="Activities marked as done in each of the last twelve weeks, by type.",
         table="sales_activity",
         query=(
             "SELECT CAST(date_trunc('week', day) AS DATE), type_name, sum(activities_done) "
@@ -136,7 +149,7 @@ CHARTS: tuple[Chart, ...] = (
     Chart(
         name="activities_by_user",
         title="Activities done by user",
-        description="In the four weeks before the newest activity that was done.",
+        description="Activities done in the four weeks up to the latest one, by user.",
         table="sales_activity",
         query=(
             "SELECT owner_name, sum(activities_done), sum(deals_worked_on), owner_id "

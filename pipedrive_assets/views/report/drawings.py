@@ -1,4 +1,4 @@
-"""How the charts draw their rows: Vega-Lite specifications, which are data."""
+"""The Vega-Lite specifications of the charts."""
 
 from collections.abc import Hashable, Sequence
 from datetime import date
@@ -20,7 +20,7 @@ WIDTH = 640
 MOST_CURRENCIES = 4
 MOST_COLORS = 20
 LEVEL_LABELS = 10
-"""So many labels of months fit side by side; more are drawn aslant."""
+"""How many month labels fit next to each other; more labels are drawn at an angle."""
 
 EARLIER, LATER, NO_DATE = "earlier", "later", "no date"
 
@@ -30,14 +30,14 @@ def _values(rows: Sequence[Row], *names: str) -> Spec:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it; sums come as decimals."""
+    """Convert a value to a JSON type; databases return sums as decimals."""
     if isinstance(value, date):
         return f"{value:%Y-%m}"
     return value if value is None or isinstance(value, str) else float(value)
 
 
 def _largest(rows: Sequence[Row], place: int, weight: int) -> list[Any]:
-    """The values of a column that weigh most, the heaviest first."""
+    """Return the values of a column, sorted by the sum of another column, largest first."""
     weights: dict[Any, float] = {}
     for row in rows:
         weights[row[place]] = weights.get(row[place], 0) + float(row[weight] or 0)
@@ -45,7 +45,7 @@ def _largest(rows: Sequence[Row], place: int, weight: int) -> list[Any]:
 
 
 def _by_currency(currencies: Sequence[Any], domain: Sequence[str], bars: Spec, data: Spec) -> Spec:
-    """Small multiples, each with a scale of its own: amounts of two currencies never compare."""
+    """Return one panel per currency, each with its own scale: currencies are not comparable."""
     angle = {"labelAngle": -45} if len(domain) > LEVEL_LABELS else {}
     x = {
         "field": "month",
@@ -67,7 +67,7 @@ def _by_currency(currencies: Sequence[Any], domain: Sequence[str], bars: Spec, d
 
 
 def open_pipeline(rows: Sequence[Row], _until: date | None) -> Spec:
-    """What open deals are worth, by currency, month and stage."""
+    """Return the specification for the value of open deals by currency, month and stage."""
     deals: dict[date, float] = {}
     for row in rows:
         if row[1]:
@@ -96,7 +96,7 @@ def open_pipeline(rows: Sequence[Row], _until: date | None) -> Spec:
 
 
 def _stages(rows: Sequence[Row]) -> dict[Any, str]:
-    """The label of each stage by its id; more than there are colors are one."""
+    """Return the label of each stage by its id; the smallest share one label if colors run out."""
     labels = stage_labels([(row[8], row[7], row[3], row[4]) for row in rows])
     if len(labels) <= MOST_COLORS:
         return labels
@@ -105,7 +105,7 @@ def _stages(rows: Sequence[Row]) -> dict[Any, str]:
 
 
 def _colors(rows: Sequence[Row], labels: dict[Any, str]) -> Spec:
-    """A color for each stage, in the order of the pipelines and of the stages in them."""
+    """Return a color for each stage, in the order of the pipelines and of their stages."""
     order = sorted(rows, key=lambda row: (str(row[3]), str(row[7]), row[5] is None, row[5] or 0))
     names = list(dict.fromkeys(labels[row[8]] for row in order))
     names.sort(key=lambda name: name == OTHER_STAGES)
@@ -122,22 +122,22 @@ def _undrawn(rows: Sequence[Row], drawn: Sequence[Any]) -> str:
 
 
 def open_note(rows: Sequence[Row], _until: date | None) -> str:
-    """The currencies that `open_pipeline` leaves out."""
+    """Return a sentence on the currencies that `open_pipeline` omits; empty if none."""
     return _undrawn(rows, _largest(rows, 0, 2)[:MOST_CURRENCIES])
 
 
 def _won_months(rows: Sequence[Row], until: date | None) -> tuple[list[str], list[Any]]:
-    """The months drawn, and the currencies of most deals won in them."""
+    """Return the months to draw, and the currencies with the most deals won in them."""
     domain = last_months([row[1] for row in rows], until)
     recent = [row for row in rows if _plain(row[1]) in domain]
     return domain, _largest(recent or rows, 0, 2)[:MOST_CURRENCIES]
 
 
 def won(rows: Sequence[Row], until: date | None) -> Spec:
-    """What was won, by currency and month."""
+    """Return the specification for the value of won deals by currency and month."""
     domain, currencies = _won_months(rows, until)
     shown = [row for row in rows if row[0] in currencies]
-    # A panel is drawn where nothing was won in these months, too.
+    # Also draw a panel for currencies without a won deal in these months.
     shown += [(currency, date.fromisoformat(f"{domain[-1]}-01"), 0, 0) for currency in currencies]
     data = _values(
         [(row[0] or NO_CURRENCY, *row[1:]) for row in shown], "currency", "month", "deals", "value"
@@ -146,13 +146,14 @@ def won(rows: Sequence[Row], until: date | None) -> Spec:
 
 
 def won_note(rows: Sequence[Row], until: date | None) -> str:
-    """The currencies that `won` leaves out."""
+    """Return a sentence on the currencies that `won` omits; empty if none."""
     return _undrawn(rows, _won_months(rows, until)[1])
 
 
 def _by_pipeline(rows: Sequence[Row]) -> list[Row]:
-    """Rows that begin with the names of pipeline and stage and end with the ids of both, with
-    labels for names: pipelines are told apart, and so are the stages in each.
+    """Replace the names of pipelines and stages by unique labels, and remove the ids.
+
+    Rows start with the names of pipeline and stage and end with the ids of both.
     """
     pipelines = apart({row[-2]: row[0] for row in rows})
     stages: dict[Any, dict[Hashable, str]] = {}
@@ -163,7 +164,7 @@ def _by_pipeline(rows: Sequence[Row]) -> list[Row]:
 
 
 def conversion(rows: Sequence[Row], _until: date | None) -> Spec:
-    """Two bars on each other: all that entered, and what went on of it."""
+    """Return the specification for deals that entered a stage, overlaid by those that advanced."""
     data = _values(_by_pipeline(rows), "pipeline", "stage", "order", "entered", "went_on")
     y = {
         "field": "stage",
@@ -199,7 +200,7 @@ def _label() -> Spec:
 
 
 def days_in_stage(rows: Sequence[Row], _until: date | None) -> Spec:
-    """How long stays lasted, by pipeline and stage."""
+    """Return the specification for the median duration of stays by pipeline and stage."""
     data = _values(_by_pipeline(rows), "pipeline", "stage", "place", "days")
     y = {"field": "stage", "type": "nominal", "title": None, "sort": {"field": "place"}}
     x = {"field": "days", "type": "quantitative", "title": "days, median of stays that ended"}
@@ -217,7 +218,7 @@ def days_in_stage(rows: Sequence[Row], _until: date | None) -> Spec:
 
 
 def activity(rows: Sequence[Row], until: date | None) -> Spec:
-    """By week, empty ones too; the label is the week's Monday."""
+    """Return the specification for activities by week, labeled with its Monday."""
     weeks = last_weeks([row[0] for row in rows], until)
     shown = [(f"{week:%m-%d}", kind, done) for week, kind, done in rows if week in weeks]
     domain = [f"{week:%m-%d}" for week in weeks]
@@ -236,7 +237,7 @@ def activity(rows: Sequence[Row], until: date | None) -> Spec:
 
 
 def people(rows: Sequence[Row], _until: date | None) -> Spec:
-    """What each user did."""
+    """Return the specification for activities done by user."""
     users = apart({row[-1]: str(row[0]) for row in rows})
     y = {"field": "user", "type": "nominal", "title": None, "sort": "-x"}
     return {

@@ -1,4 +1,4 @@
-"""Names on the charts: pipelines and stages of the same name stay apart."""
+"""Unique labels for pipelines, stages and users on the charts."""
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
@@ -9,19 +9,20 @@ NO_CURRENCY = "no currency"
 
 
 def apart(names: Mapping[Hashable, str]) -> dict[Hashable, str]:
-    """Labels by id: the name, with its id where another one has the same name."""
+    """Return a unique label by id: the name, followed by the id if the name is not unique."""
     counts = Counter(names.values())
     return {key: name if counts[name] == 1 else f"{name} ({key})" for key, name in names.items()}
 
 
 def stage_labels(stages: Sequence[tuple[Any, Any, str, str]]) -> dict[Any, str]:
-    """Labels of stages that are drawn together, by their id.
+    """Return unique labels of stages in one chart, by their id.
 
     Args:
-        stages: The id of a stage and of its pipeline, the names of the pipeline and of the stage.
+        stages: The id of the stage, the id of its pipeline, the name of the pipeline, and the name
+            of the stage.
 
     Returns:
-        The stage's name; with its pipeline's where two pipelines have a stage of that name.
+        The stage's name, followed by its pipeline's if several pipelines have such a stage.
     """
     pipelines = apart({pipeline: name for _, pipeline, name, _ in stages})
     counts = Counter({stage: name for stage, _, _, name in stages}.values())
@@ -34,9 +35,17 @@ def stage_labels(stages: Sequence[tuple[Any, Any, str, str]]) -> dict[Any, str]:
 
 
 def not_drawn(deals: Mapping[str | None, float], drawn: Sequence[str | None]) -> str:
-    """A sentence that names the currencies left out, with their deals; empty: none is left out."""
+    """Name the currencies that a chart omits, with their numbers of deals.
+
+    Args:
+        deals: The number of deals by currency.
+        drawn: The currencies in the chart.
+
+    Returns:
+        A sentence; empty if no currency is omitted.
+    """
     left = {name: count for name, count in deals.items() if name not in drawn and count}
     if not left:
         return ""
-    said = ", ".join(f"{name or NO_CURRENCY} ({count:,.0f} deals)" for name, count in left.items())
-    return f"Not drawn, for want of room: {said}.".replace("(1 deals)", "(1 deal)")
+    names = ", ".join(f"{name or NO_CURRENCY} ({count:,.0f} deals)" for name, count in left.items())
+    return f"Not shown in the chart: {names}.".replace("(1 deals)", "(1 deal)")

@@ -1,4 +1,4 @@
-"""The months and weeks on the axis of a chart: as many as fit, without a gap."""
+"""The months and weeks on the axis of a chart, without gaps."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -17,11 +17,14 @@ def _months(first: int, last: int) -> list[str]:
 
 
 def last_months(found: Sequence[date], until: date | None = None) -> list[str]:
-    """Every month from the first one found to the last, the last MOST_MONTHS of them at most.
+    """Return the last months with data and all months between them, at most MOST_MONTHS.
 
     Args:
         found: Days in the months that have data.
-        until: The day up to which the data is complete: its month is the last one.
+        until: The day up to which the data is complete. Its month is the last one.
+
+    Returns:
+        Months like `2026-01`, in order.
     """
     numbers = sorted(map(_number, found))
     last = max(numbers[-1], _number(until)) if until else numbers[-1]
@@ -29,7 +32,16 @@ def last_months(found: Sequence[date], until: date | None = None) -> list[str]:
 
 
 def fullest_months(deals: Mapping[date, float]) -> list[str]:
-    """The MOST_MONTHS in a row with most deals: one date far off must not push out all others."""
+    """Return the MOST_MONTHS consecutive months with the most deals.
+
+    A single deal with a date far in the future must not hide all others.
+
+    Args:
+        deals: The number of deals by month.
+
+    Returns:
+        Months like `2026-01`, in order; empty without deals.
+    """
     counts = {_number(month): float(count) for month, count in deals.items()}
     if not counts:
         return []
@@ -42,12 +54,15 @@ def fullest_months(deals: Mapping[date, float]) -> list[str]:
 
 
 def last_weeks(found: Sequence[date], until: date | None = None) -> list[date]:
-    """The Mondays of the last MOST_WEEKS weeks, those without data too.
+    """Return the Mondays of the last MOST_WEEKS weeks, including weeks without data.
 
     Args:
         found: The Mondays of the weeks that have data.
-        until: The day up to which the data is complete: its week is the last one. Without it, the
-            last one found is.
+        until: The day up to which the data is complete. Its week is the last one; if None, the
+            last week with data is.
+
+    Returns:
+        The Mondays, in order.
     """
     last = until - timedelta(days=until.weekday()) if until else max(found)
     return [last - WEEK * back for back in range(MOST_WEEKS - 1, -1, -1)]

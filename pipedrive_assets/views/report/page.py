@@ -1,4 +1,4 @@
-"""The sales overview as one HTML page: everything it shows is in the file, and nothing runs."""
+"""Builds the HTML page of the sales overview, a single file without scripts or downloads."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -25,15 +25,20 @@ NAMES = re.compile(r'(\bid="|url\(#|href="#)')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A chart, the rows it shows, and its drawing (SVG); where there is none, why not.
+    """A drawn chart.
 
-    `note` says what the drawing leaves out.
+    Attributes:
+        chart: The chart.
+        rows: The rows that it shows.
+        svg: The drawing as SVG; empty if there is none.
+        missing: Why there is no drawing.
+        note: What the drawing omits; empty if nothing.
     """
 
     chart: Chart
     rows: Sequence[Row] = ()
     svg: str = ""
-    missing: str = "Nothing to show yet."
+    missing: str = "No data yet."
     note: str = ""
 
 
@@ -45,9 +50,24 @@ def page(
     until: datetime | None,
     invented: bool,
 ) -> str:
-    """The page; `until` is the moment (UTC) up to which all that it shows is complete."""
-    reached = f"{until:%Y-%m-%d %H:%M} UTC" if until else "nothing yet: not all was loaded"
-    note = "Deleted records count nowhere; amounts are in the deals' own currencies."
+    """Build the page.
+
+    Args:
+        account: The name of the company.
+        pictures: The drawn charts.
+        headline: Numbers of deals, by description.
+        until: Up to when all data on the page is complete, UTC; None if a table is not loaded.
+        invented: Whether the data is the sandbox's invented data.
+
+    Returns:
+        The HTML.
+    """
+    complete = (
+        f"Data is complete up to {until:%Y-%m-%d %H:%M} UTC."
+        if until
+        else "Not all tables are fully loaded yet."
+    )
+    note = "Deleted records are not counted. Amounts are in the currencies of the deals."
     warning = '<p class="invented">This data is INVENTED: it comes from the sandbox.</p>'
     return "\n".join(
         [
@@ -57,7 +77,7 @@ def page(
             f"<title>Sales overview: {escape(account)}</title><style>{STYLE}</style></head><body>",
             f"<h1>Sales overview</h1><p>{escape(account)}</p>",
             *([warning] if invented else []),
-            f'<p class="as-of">Complete until {reached}. {note}</p>',
+            f'<p class="as-of">{complete} {note}</p>',
             _headline(headline),
             *map(_section, pictures),
             "</body></html>\n",
@@ -83,9 +103,9 @@ def _section(picture: Picture) -> str:
 
 
 def _inline(picture: Picture) -> str:
-    """The drawing, its marks with a text when pointed at, its inner names its own in the page."""
-    told = LABEL.sub(r"\1><title>\2</title></path>", picture.svg)
-    return NAMES.sub(rf"\g<1>{picture.chart.name}-", told)
+    """Return the SVG for the page, with tooltips, and with ids that are unique on the page."""
+    with_tooltips = LABEL.sub(r"\1><title>\2</title></path>", picture.svg)
+    return NAMES.sub(rf"\g<1>{picture.chart.name}-", with_tooltips)
 
 
 def _figures(picture: Picture) -> str:
@@ -98,7 +118,7 @@ def _figures(picture: Picture) -> str:
     left = len(picture.rows) - MOST_ROWS
     more = f"<p>{left:,} more rows are not shown.</p>" if left > 0 else ""
     table = f"<table><tr>{head}</tr>{body}</table>{more}"
-    return f"<details><summary>The figures</summary>{table}</details>"
+    return f"<details><summary>Data</summary>{table}</details>"
 
 
 def _text(value: Any) -> str:

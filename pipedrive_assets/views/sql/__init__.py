@@ -1,4 +1,4 @@
-"""Derived tables for a sales team: one query in a `.sql` file each."""
+"""The derived tables: one `.sql` file each, with its documentation and query."""
 
 from pipedrive_assets.views.sql.table import (
     DERIVED_BY_NAME,

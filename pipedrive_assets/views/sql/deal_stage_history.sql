@@ -11,18 +11,18 @@
 -- deal_id bigint: The deal.
 -- sequence bigint: 1 for the deal's first stay, 2 for its second, and so on.
 -- stage_id bigint: The stage.
--- stage_name text: Its name now.
+-- stage_name text: The stage's current name.
 -- pipeline_id bigint: The pipeline that the stage belongs to.
--- pipeline_name text: Its name now.
--- entered_at timestamp: When the deal came into the stage, UTC.
--- left_at timestamp: When the stay ended, UTC; empty while it lasts.
--- ended_by text: moved, won, lost or archived; empty while it lasts.
+-- pipeline_name text: The pipeline's current name.
+-- entered_at timestamp: When the deal entered the stage, UTC.
+-- left_at timestamp: When the stay ended, UTC; empty if it has not ended.
+-- ended_by text: moved, won, lost or archived; empty if the stay has not ended.
 -- is_current bool: The deal is open in this stage now.
--- seconds bigint: How long it lasted; a stay that lasts is counted until the moment up to which deals are complete.
--- days double: The same in days of 24 hours.
+-- seconds bigint: Duration of the stay; a stay that has not ended is counted up to the time until which deals are complete.
+-- days double: Duration of the stay in days of 24 hours.
 
 WITH told AS (
-  -- Changes of stage and status, numbered through each deal: many happen within a second.
+  -- Changes of stage and status, numbered per deal, because several may happen in one second.
   SELECT f.deal_id, f.field_key, f.old_value, f.new_value, f.timestamp AS happened_at,
     row_number() OVER (
       PARTITION BY f.deal_id ORDER BY f.timestamp, length(f.event_id), f.event_id) AS n
@@ -46,7 +46,7 @@ WITH told AS (
       UNION SELECT deal_id FROM {deals_flow}
     )
 ), held AS (
-  -- Both fields of each deal: as they are now, and as they began where no change is told.
+  -- Both fields of each deal: their current values, which are the first ones if nothing changed.
   SELECT id AS deal_id, add_time, 'stage_id' AS field_key, CAST(stage_id AS VARCHAR) AS present,
     CAST(stage_id AS VARCHAR) AS began_as, 1000000001 AS last_n,
     coalesce(stage_change_time, update_time, add_time) AS last_at
@@ -56,7 +56,7 @@ WITH told AS (
     coalesce(close_time, won_time, lost_time, update_time, add_time)
   FROM living
 ), spans AS (
-  -- What a field was from when to when: before its first change,
+  -- The values of a field and their periods: before its first change,
   SELECT h.deal_id, h.field_key, coalesce(c.old_value, h.began_as) AS was, 0 AS from_n,
     coalesce(h.add_time, c.happened_at) AS from_at,
     coalesce(c.n, CASE WHEN h.present <> h.began_as THEN h.last_n END, 2000000000) AS to_n,
@@ -70,7 +70,7 @@ WITH told AS (
     coalesce(c.next_at, CASE WHEN h.present <> c.new_value THEN h.last_at END)
   FROM changes c JOIN held h ON h.deal_id = c.deal_id AND h.field_key = c.field_key
   UNION ALL
-  -- and since the last one, where only the deal itself tells of it.
+  -- and since the last change, if only the row of the deal has the value.
   SELECT h.deal_id, h.field_key, h.present, h.last_n, h.last_at, 2000000000, NULL
   FROM held h LEFT JOIN changes c
     ON c.deal_id = h.deal_id AND c.field_key = h.field_key AND c.next_n IS NULL
@@ -82,7 +82,7 @@ WITH told AS (
       AND following.from_n = t.to_n
   WHERE t.field_key = 'status' AND t.was = 'open'
 ), stays AS (
-  -- Where a stage and an open time overlap.
+  -- The overlaps of a stage and a period in which the deal was open.
   SELECT s.deal_id, s.was AS stage, GREATEST(s.from_n, t.from_n) AS from_n,
     CASE WHEN s.from_n >= t.from_n THEN s.from_at ELSE t.from_at END AS from_at,
     CASE WHEN s.to_n < t.to_n THEN s.to_at ELSE t.to_at END AS left_at,
@@ -91,7 +91,7 @@ WITH told AS (
     ON t.deal_id = s.deal_id AND s.from_n < t.to_n AND t.from_n < s.to_n
   WHERE s.field_key = 'stage_id'
 ), unarchived AS (
-  -- What happens to a deal while it is archived belongs to no stay.
+  -- The time in which a deal is archived does not belong to a stay.
   SELECT y.deal_id, y.stage, y.from_n, y.from_at,
     CASE WHEN v.archived_at < y.left_at THEN v.archived_at
       ELSE coalesce(y.left_at, v.archived_at) END AS left_at,
@@ -109,7 +109,7 @@ WITH told AS (
       WHERE entity = 'deals')) AS counted_until
   FROM unarchived
 ), timed AS (
-  -- Histories are read after the moment up to which deals are complete: a stay may begin after it.
+  -- Histories are read later than deals, so a stay may begin after deals are complete.
   SELECT measured.*, CASE WHEN counted_until < entered_at THEN 0
     ELSE EXTRACT(EPOCH FROM counted_until) - EXTRACT(EPOCH FROM entered_at) END AS lasted
   FROM measured

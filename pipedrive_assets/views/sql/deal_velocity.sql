@@ -1,23 +1,23 @@
--- How fast deals become money: a row per pipeline, currency and month of closing.
+-- Sales velocity: a row per pipeline, currency and close month.
 --
--- Counts the deals that are won or lost now, in the month (UTC) in which they were closed last,
--- archived ones too; a deal without a time of closing is left out. A deal won before it was
--- created, as imports may have it, took 0 days. Amounts are in the deals' own currency; nothing is
+-- Counts deals whose status is won or lost, including archived ones, in the month (UTC) in which they
+-- were last closed. Deals without a close time are left out. Deals won before they were created, for
+-- example imported ones, count as 0 days. Amounts are in the currency of the deals and are not
 -- converted.
 --
 -- needs: deals
 -- pipeline_id bigint: The pipeline.
--- pipeline_name text: Its name now.
+-- pipeline_name text: The pipeline's current name.
 -- currency text: ISO code of the currency of every amount in the row.
 -- closed_month date: First day of the month in which the deals were closed, UTC.
 -- deals_won bigint: Deals won.
 -- deals_lost bigint: Deals lost.
--- win_rate double: deals_won of both, 0 to 1.
--- won_value double: What the won deals are worth together.
--- average_won_value double: What a won deal is worth on average; empty where none was won.
--- average_days_to_win double: Days from a won deal's creation until it was won, on average; empty where none was won.
--- median_days_to_win double: The same for the deal in the middle.
--- velocity_per_day double: Sales velocity, an amount a day: deals closed x win rate x average value / average days to win.
+-- win_rate double: Share of won deals among won and lost deals, 0 to 1.
+-- won_value double: Total value of the won deals.
+-- average_won_value double: Average value of the won deals; empty if none was won.
+-- average_days_to_win double: Average number of days from creating a deal to winning it; empty if none was won.
+-- median_days_to_win double: Median number of days from creating a deal to winning it; empty if none was won.
+-- velocity_per_day double: Sales velocity, an amount per day: deals closed x win rate x average value / average days to win.
 
 WITH closed AS (
   SELECT d.pipeline_id, d.currency,

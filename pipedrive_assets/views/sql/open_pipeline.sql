@@ -1,23 +1,23 @@
--- What is still to be won: a row per stage, month of expected closing and currency.
+-- Open deals and their value: a row per stage, expected close month and currency.
 --
--- Counts deals that are open and not archived. Amounts are in the deals' own currency; nothing is
--- converted, and amounts of different currencies are never added. A deal's weighted value is its value
--- times its own probability, or its stage's where it has none and the pipeline uses probabilities. A
--- deal with neither has no weighted value: it counts in deals and value, not in weighted_value.
+-- Counts deals that are open and not archived. Amounts are in the currency of the deals and are not
+-- converted; amounts in different currencies are never added. A deal's weighted value is its value
+-- times its own probability, or that of its stage if it has none and the pipeline uses probabilities. A
+-- deal without either has no weighted value: it counts in deals and value, not in weighted_value.
 -- deals_readable has the same weighted value for each deal.
 --
 -- needs: deals
 -- pipeline_id bigint: The pipeline.
--- pipeline_name text: Its name now.
+-- pipeline_name text: The pipeline's current name.
 -- stage_id bigint: The stage.
--- stage_name text: Its name now.
+-- stage_name text: The stage's current name.
 -- stage_order bigint: The stage's position in its pipeline.
--- expected_close_month date: First day of the month in which the owners expect to close; empty where no date is given.
+-- expected_close_month date: First day of the expected close month; empty for deals without an expected close date.
 -- currency text: ISO code of the currency of every amount in the row.
 -- deals bigint: Open deals.
--- value double: What they are worth together.
--- weighted_value double: The sum of their weighted values; empty where no deal has one.
--- deals_weighted bigint: How many of the deals have a weighted value.
+-- value double: Total value of the deals.
+-- weighted_value double: Total weighted value of the deals; empty if no deal has one.
+-- deals_weighted bigint: Number of deals with a weighted value.
 
 SELECT d.pipeline_id, coalesce(p.name, CAST(d.pipeline_id AS VARCHAR)) AS pipeline_name,
   d.stage_id, coalesce(s.name, CAST(d.stage_id AS VARCHAR)) AS stage_name,

@@ -1,24 +1,24 @@
--- How many of the deals that entered a stage went on from it: a row per stage and month of entering.
+-- Stage conversion: how many of the deals that entered a stage advanced from it, a row per stage and month.
 --
--- Each deal counts once per stage, in the month (UTC) in which it entered the stage first, so counts
--- of months may be added up; rates are to be computed from the sums. What neither went on, nor was
--- lost, nor is open was archived or moved to another pipeline.
+-- Each deal counts once per stage, in the month (UTC) in which it first entered the stage. Counts of
+-- several months can therefore be added; compute rates from the sums. Deals that neither advanced, nor
+-- were lost, nor are open were archived or moved to another pipeline.
 --
 -- needs: deals, deals_flow, stages
 -- pipeline_id bigint: The pipeline.
--- pipeline_name text: Its name now.
+-- pipeline_name text: The pipeline's current name.
 -- stage_id bigint: The stage.
--- stage_name text: Its name now.
+-- stage_name text: The stage's current name.
 -- stage_order bigint: The stage's position in its pipeline.
--- entered_month date: First day of the month in which the deals entered the stage first, UTC.
+-- entered_month date: First day of the month in which the deals first entered the stage, UTC.
 -- deals_entered bigint: Deals that entered the stage.
--- deals_went_on bigint: Those that came to a later stage of the pipeline afterwards, or are won in it.
--- deals_won bigint: Those that are won now, in this pipeline.
--- deals_lost bigint: Those that are lost now, in this pipeline.
--- deals_open bigint: Those that are open now in this pipeline, whichever their stage; archived ones are not counted.
--- conversion_rate double: deals_went_on of deals_entered, 0 to 1.
--- win_rate double: deals_won of deals_entered, 0 to 1.
--- average_days double: Days that these deals spent in the stage altogether, on average.
+-- deals_went_on bigint: Deals of these that reached a later stage of the pipeline, or are won in it.
+-- deals_won bigint: Deals of these that are won, in this pipeline.
+-- deals_lost bigint: Deals of these that are lost, in this pipeline.
+-- deals_open bigint: Deals of these that are open, in any stage of this pipeline, and not archived.
+-- conversion_rate double: deals_went_on divided by deals_entered, 0 to 1.
+-- win_rate double: deals_won divided by deals_entered, 0 to 1.
+-- average_days double: Average number of days that a deal spent in the stage in total.
 
 WITH stays AS (
   SELECT h.deal_id, h.stage_id, h.sequence, h.entered_at, s.pipeline_id, s.order_nr,

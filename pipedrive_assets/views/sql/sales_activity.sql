@@ -1,19 +1,19 @@
--- What the team does: a row per day, user and type of activity.
+-- Activities of the sales team: a row per day, user and type of activity.
 --
--- An activity counts as planned on the day it is due and as done on the day it was marked done, where
--- Pipedrive tells no such time, on the day it was due. Days are UTC. An activity that is due on no day
--- and not done is not counted.
+-- An activity is counted as due on its due date, and as done on the day on which it was marked as done,
+-- or on its due date if Pipedrive has no such time. Days are UTC. Activities that have no due date and
+-- are not done are not counted.
 --
 -- needs: activities
 -- day date: The day, UTC.
 -- owner_id bigint: The user who owns the activities.
--- owner_name text personal: The user's name now.
+-- owner_name text personal: The user's current name.
 -- type text: Key of the activities' type.
--- type_name text: The type's name now.
--- activities_due bigint: Activities due on that day, done or not.
--- activities_not_done bigint: Those of them that are not done: overdue once the day is over.
--- activities_done bigint: Activities done on that day, whenever they were due.
--- deals_worked_on bigint: Different deals that the activities done on that day belong to.
+-- type_name text: The type's current name.
+-- activities_due bigint: Activities that are due on that day, done or not.
+-- activities_not_done bigint: Activities that are due on that day and not done; they are overdue after the day.
+-- activities_done bigint: Activities that were done on that day, whenever they were due.
+-- deals_worked_on bigint: Number of different deals of the activities done on that day.
 
 WITH counted AS (
   SELECT a.due_date AS day, a.owner_id, a.type, 1 AS due,
@@ -31,7 +31,7 @@ WITH counted AS (
     count(DISTINCT deal_id) AS deals
   FROM counted GROUP BY day, owner_id, type
 ), types AS (
-  -- One name for a key: a type that was deleted and made again may have the key of the old one.
+  -- One name per key: a type that was deleted and created again may have the same key.
   SELECT t.key_string, t.name, row_number() OVER (PARTITION BY t.key_string
     ORDER BY CASE WHEN t._deleted_at IS NULL THEN 0 ELSE 1 END, t.id DESC) AS place
   FROM {activity_types} t

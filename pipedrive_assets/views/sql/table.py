@@ -1,9 +1,8 @@
-"""Derived tables: a `.sql` file each, a query over loaded tables with what it means above it.
+"""Reads the `.sql` files of the derived tables.
 
-The comment that a file begins with is its documentation: a sentence, paragraphs, then what the
-query `needs` and a line per column (`-- name type: meaning.`; after the type `personal`
-where it tells of a person). In the query `{deals}` stands for
-a table.
+A file starts with a comment that documents the table: a sentence, paragraphs, the tables that it
+`needs`, and a line per column (`-- name type: meaning.`, or `-- name type personal: meaning.` for
+personal data). The query follows. `{deals}` in it is the placeholder of a table.
 """
 
 import re
@@ -20,10 +19,10 @@ WEIGHTED_VALUE = (
     "d.value * coalesce(d.probability, CASE WHEN p.is_deal_probability_enabled "
     "THEN s.deal_probability END) / 100"
 )
-"""The one definition of a weighted value, of the deal `d` in the stage `s` of the pipeline `p`.
+"""SQL for the weighted value of a deal `d` in stage `s` of pipeline `p`.
 
-A deal counts with its own probability, else with its stage's where the pipeline uses probabilities;
-without either it has no weighted value (null). `{_weighted_value}` stands for it in a query.
+It uses the deal's own probability, or that of its stage if the pipeline uses probabilities. Without
+either, the weighted value is null. `{_weighted_value}` is its placeholder in a query.
 """
 
 NEEDS = "needs:"
@@ -31,14 +30,20 @@ COLUMN = re.compile(r"(\w+) (\w+)( personal)?: (.+)")
 
 
 OVERVIEW = "sales_overview"
-"""The name of the charts made from the derived tables."""
+"""The name of the asset with the charts of the derived tables."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DerivedTable:
-    """A query and what it means; `needs` are the tables without which it says nothing.
+    """A derived table: a documented query over loaded tables.
 
-    Of the other tables it reads, empty ones stand in where they were never loaded.
+    Attributes:
+        name: The name of the view.
+        description: What a row is and what is counted.
+        needs: The tables that have to exist. Other tables in the query are replaced by empty ones
+            if they were never loaded.
+        columns: Its columns, by name.
+        query: Its SQL for DuckDB, with placeholders for tables.
     """
 
     name: str
@@ -49,32 +54,43 @@ class DerivedTable:
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
-        """The loaded and derived tables in the query, in its order."""
+        """The names of the loaded and derived tables in the query, in its order."""
         named = dict.fromkeys(name for _, name, _, _ in Formatter().parse(self.query) if name)
         return tuple(name for name in named if not name.startswith("_"))
 
     @property
     def reads_derived(self) -> tuple[str, ...]:
-        """The derived ones among them."""
+        """The names of the derived tables in the query."""
         return tuple(name for name in self.reads if name not in BY_NAME)
 
 
 def parse(name: str, text: str) -> DerivedTable:
-    """Read a file's text; ValueError names the file and the line that is no column's."""
+    """Parse the text of a `.sql` file.
+
+    Args:
+        name: The name of the file, without `.sql`.
+        text: Its text.
+
+    Returns:
+        The derived table.
+
+    Raises:
+        ValueError: The comment lacks the line `needs:`, or a line after it is not a column.
+    """
     head: list[str] = []
     query: list[str] = []
     for line in text.splitlines():
         (head if line.startswith("--") and not query else query).append(line)
-    said = [line.removeprefix("--").strip() for line in head]
-    start = next((place for place, line in enumerate(said) if line.startswith(NEEDS)), None)
+    lines = [line.removeprefix("--").strip() for line in head]
+    start = next((index for index, line in enumerate(lines) if line.startswith(NEEDS)), None)
     if start is None:
-        raise ValueError(f"{name}.sql: its head says nothing of what it needs")
-    paragraphs = "\n".join(said[:start]).strip().split("\n\n")
+        raise ValueError(f"{name}.sql: the comment at the start has no line `needs:`")
+    paragraphs = "\n".join(lines[:start]).strip().split("\n\n")
     return DerivedTable(
         name=name,
         description="\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs),
-        needs=tuple(said[start].removeprefix(NEEDS).replace(",", " ").split()),
-        columns=dict(_column(name, line) for line in said[start + 1 :] if line),
+        needs=tuple(lines[start].removeprefix(NEEDS).replace(",", " ").split()),
+        columns=dict(_column(name, line) for line in lines[start + 1 :] if line),
         query="\n".join(query).strip().replace("{_weighted_value}", WEIGHTED_VALUE),
     )
 
@@ -88,7 +104,7 @@ def _column(table: str, line: str) -> tuple[str, Column]:
 
 
 def in_order(tables: Mapping[str, DerivedTable]) -> tuple[DerivedTable, ...]:
-    """Each after the derived tables that it reads; else by name."""
+    """Sort derived tables by name, but each after the derived tables that it reads."""
     done: dict[str, DerivedTable] = {}
 
     def take(table: DerivedTable) -> None:
@@ -102,7 +118,7 @@ def in_order(tables: Mapping[str, DerivedTable]) -> tuple[DerivedTable, ...]:
 
 
 def read_all() -> tuple[DerivedTable, ...]:
-    """Every `.sql` file of this folder."""
+    """Read all `.sql` files of this folder."""
     found = [each for each in files(__package__).iterdir() if each.name.endswith(".sql")]
     tables = [parse(each.name.removesuffix(".sql"), each.read_text("utf-8")) for each in found]
     return in_order({table.name: table for table in tables})
@@ -113,7 +129,7 @@ DERIVED_BY_NAME = {table.name: table for table in DERIVED_TABLES}
 
 
 def loaded_tables(table: DerivedTable) -> tuple[str, ...]:
-    """The loaded tables that it rests on, through other derived ones too."""
+    """Return the names of all loaded tables that a derived table reads, directly or indirectly."""
     found: dict[str, None] = {}
     for name in table.reads:
         found |= (
