@@ -107,7 +107,7 @@ def note_listed(
 
 
 def _has_conversion_columns(sql: Sql) -> bool:
-    """Whether both tables exist, with the needed columns (PIPEDRIVE_EXCLUDE may omit them)."""
+    """Whether both tables exist, with the needed columns (settings may exclude them)."""
     return (
         table_exists(sql, LEADS)
         and table_exists(sql, DEALS)

@@ -230,7 +230,7 @@ def _drop_excluded(sql: Sql, entity: Entity, held: Columns) -> bool:
     for name in lists:
         _alter(sql, entity, f"DROP TABLE {table(sql, name)}")
     log.warning(
-        "%s: dropped %s, which PIPEDRIVE_EXCLUDE names",
+        "%s: dropped %s, which PIPEDRIVE_EXCLUDE_COLUMNS names",
         *(entity.name, ", ".join([*columns, *lists])),
     )
     return True

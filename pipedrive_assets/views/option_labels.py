@@ -75,7 +75,7 @@ def option_columns(sql: Sql, view: View, columns: Mapping[str, list[str]]) -> li
 
 
 def option_column_name(code: str) -> str:
-    """Return the name of the column with the labels of a field, such as `channel_label`."""
+    """Return the name of the column with the labels of a field, for example `channel_label`."""
     return "labels" if code in LABELS else f"{code}_label"
 
 

@@ -50,6 +50,8 @@ def test_a_view_that_cannot_be_made_is_a_warning_that_names_it(office, monkeypat
         office.load("stages")
 
     (said,) = [text for text in caplog.messages if "stages_broken" in text]
-    assert said.startswith("The view stages_broken was not created. Its query failed: BinderException")
+    assert said.startswith(
+        "The view stages_broken was not created. Its query failed: BinderException"
+    )
     assert "nowhere" in said
     assert [] != office.query("SELECT * FROM stages_live")

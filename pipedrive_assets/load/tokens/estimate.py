@@ -171,7 +171,7 @@ def account_note(sql: Sql | None, now: datetime) -> AccountNote:
 
 
 def total(estimates: Iterable[Estimate], *, capped: bool) -> tuple[int, bool]:
-    """Sum up estimates.
+    """Sum up the estimates of the capped tables or of the others.
 
     Args:
         estimates: One estimate per table.

@@ -21,7 +21,7 @@
 -- seconds bigint: Duration of the stay; a stay that has not ended is counted up to the time until which deals are complete.
 -- days double: Duration of the stay in days of 24 hours.
 
-WITH told AS (
+WITH flow_changes AS (
   -- Changes of stage and status, numbered per deal, because several may happen in one second.
   SELECT f.deal_id, f.field_key, f.old_value, f.new_value, f.timestamp AS happened_at,
     row_number() OVER (
@@ -30,11 +30,11 @@ WITH told AS (
   WHERE f.object = 'dealChange' AND f.field_key IN ('stage_id', 'status')
     AND f.new_value IS NOT NULL AND (f.old_value IS NULL OR f.old_value <> f.new_value)
 ), changes AS (
-  SELECT told.*,
+  SELECT flow_changes.*,
     row_number() OVER (PARTITION BY deal_id, field_key ORDER BY n) AS place,
     lead(n) OVER (PARTITION BY deal_id, field_key ORDER BY n) AS next_n,
     lead(happened_at) OVER (PARTITION BY deal_id, field_key ORDER BY n) AS next_at
-  FROM told
+  FROM flow_changes
 ), living AS (
   SELECT d.*, CASE WHEN d.is_archived
     THEN coalesce(d.archive_time, d.update_time, d.add_time) END AS archived_at
