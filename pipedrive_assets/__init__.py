@@ -1,4 +1,8 @@
-"""Pipedrive in your own warehouse: a Dagster project, a dlt source, a command line."""
+"""Load a Pipedrive account into your warehouse: Dagster project, dlt source, Singer tap, CLI.
+
+`defs` are the Dagster definitions of this project. `pipedrive_definitions` builds definitions for a
+code location of your own.
+"""
 
 from typing import Any
 
@@ -7,7 +11,7 @@ __all__ = ["__version__", "defs", "pipedrive_definitions"]
 
 
 def __getattr__(name: str) -> Any:
-    """Make `defs` on first use, so that importing the package costs nothing."""
+    """Build `defs` on first use, so that importing the package does not import Dagster."""
     if name == "defs":
         from pipedrive_assets.errors import extra_needed  # noqa: PLC0415
 
@@ -28,5 +32,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names: Dagster looks for `defs` among them."""
+    """Return the public names; Dagster looks for `defs` among them."""
     return __all__
