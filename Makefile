@@ -4,7 +4,7 @@ COMPILE := uv pip compile --quiet --universal --python-version=3.10 --no-strip-e
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help try test slow e2e soak check lint format columns openapi docs bench screenshots snapshot audit lock wheel newest clean
+.PHONY: help try test slow e2e soak check lint format columns openapi docs bench screenshots snapshot audit lock wheel lowest newest clean
 
 help: ## list the commands
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -85,6 +85,13 @@ wheel: .venv/installed ## build dist/*.whl, for pip install elsewhere
 	@rm -rf build
 	@ls dist/*.whl
 
+lowest: .uv/bin/uv ## run the tests with the lowest versions that pyproject.toml accepts (needs the network)
+	@test -x .lowest/bin/python || $(PYTHON) -m venv .lowest
+	@.uv/bin/uv pip install --quiet --python .lowest/bin/python --upgrade --resolution lowest-direct --extra test --extra all -r pyproject.toml
+	@.uv/bin/uv pip install --quiet --python .lowest/bin/python setuptools pyyaml
+	@.lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@.lowest/bin/python -m pytest $(PARALLEL) $(TESTS)
+
 newest: .uv/bin/uv ## run the tests with the newest Dagster 1.13 (without dagster-embedded-elt), dlt and DuckDB (needs the network)
 	@test -x .newest/bin/python || $(PYTHON) -m venv .newest
 	@.uv/bin/uv pip install --quiet --python .newest/bin/python --upgrade --override tools/newest/overrides.txt --extra test --extra charts --extra dagster-dlt --extra dagster-postgres -r pyproject.toml
@@ -94,4 +101,4 @@ newest: .uv/bin/uv ## run the tests with the newest Dagster 1.13 (without dagste
 	@.newest/bin/python -m pytest $(PARALLEL) $(TESTS)
 
 clean: ## remove installed packages, caches and loaded data
-	@rm -rf .venv .audit .uv .newest .dagster build dist data .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .audit .uv .lowest .newest .dagster build dist data .mypy_cache .ruff_cache .pytest_cache

@@ -297,7 +297,7 @@ _JSON_KEYS: Mapping[str, str] = {
 _LABELS: Mapping[str, str] = {
     DUCKDB: (
         "array_to_string(list_transform(string_split(trim({text}, '[] '), ','), "
-        "each -> coalesce(json_extract_string({labels}, '$.\"' || trim(each) || '\"'), "
+        "lambda each: coalesce(json_extract_string({labels}, '$.\"' || trim(each) || '\"'), "
         "trim(each))), ', ')"
     ),
     POSTGRES: (

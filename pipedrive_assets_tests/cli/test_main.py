@@ -49,7 +49,7 @@ def test_help_imports_nothing_that_takes_long(argv):
     [
         ([], "Commands:"),
         (["lode"], "No such command 'lode'"),
-        (["load", "--ful"], "No such option '--ful'"),
+        (["load", "--ful"], "No such option"),
         (["purge"], "Missing option '--person'"),
         (["purge", "--person", "Anna"], "'Anna' is not a valid integer"),
         (["singer"], "Missing option '-c' / '--config'"),
@@ -103,14 +103,16 @@ def test_a_piped_table_is_plain_text_that_wraps_nowhere(force, monkeypatch, caps
     ] == capsys.readouterr().out.splitlines()
 
 
-@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+@pytest.mark.parametrize(("no_color", "coloured"), [(None, True), ("1", False)])
 def test_findings_have_colours_on_a_terminal_unless_no_color_is_set(
     no_color, coloured, monkeypatch
 ):
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setattr(
         "pipedrive_assets.cli.doctor.examine",
         lambda *_, **__: [Finding(level=Level.WARN, topic="clock", text="[late]", remedy="Wait.")],

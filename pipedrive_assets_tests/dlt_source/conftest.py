@@ -79,7 +79,7 @@ class Plain:
     def differences_from(self, twin: Office, name: str) -> list[tuple[Any, ...]]:
         """Rows of a table that only one of the two has: this pipeline's, the Dagster load's."""
         own = ("_dlt_id", "_dlt_load_id", "_deleted_at", "_deleted_reason", "converted_deal_id")
-        columns = f"COLUMNS(name -> name NOT IN {own})"
+        columns = f"COLUMNS(lambda name: name NOT IN {own})"
         mine, theirs = (
             Counter(map(str, each.query(f"SELECT {columns} FROM {name}")))
             for each in (self.office, twin)
