@@ -22,13 +22,13 @@ try: .venv/installed ## load an invented company into DuckDB; each run adds a da
 test: .venv/installed ## run the tests, except those that take long or start processes
 	@$(BIN)/python -m pytest $(PARALLEL) $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE))
 
-slow: .venv/installed ## run the test cases that make test leaves out
+slow: .venv/installed ## rare situations and further cases, which make test leaves out
 	@$(BIN)/python -m pytest -m "slow and not e2e and not soak" $(PARALLEL)
 
-e2e: .venv/installed ## run the tests that start processes, servers and a browser
-	@$(BIN)/python -m pytest -m e2e -n 2 --dist worksteal
+e2e: .venv/installed ## subprocesses, real ports, a browser
+	@$(BIN)/python -m pytest -m "e2e and not soak" -n 2 --dist worksteal
 
-soak: .venv/installed ## test every refusal of every endpoint and a simulated month per seed (SOAK_SEEDS=20); takes hours
+soak: .venv/installed ## every case of every table, fault and place, and a simulated month with many seeds (SOAK_SEEDS=20): hours
 	@$(BIN)/python -m pytest -m soak $(PARALLEL)
 	@SOAK_SEEDS=$${SOAK_SEEDS:-20} $(BIN)/python -m pytest -m e2e $(PARALLEL) pipedrive_assets_tests/e2e/test_month.py
 

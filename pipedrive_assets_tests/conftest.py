@@ -55,6 +55,10 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 NO_LIMIT = Limits(burst=1_000_000)
 
 
+def pytest_configure() -> None:
+    kept_loads.watch_patches()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     samples.apply(items)

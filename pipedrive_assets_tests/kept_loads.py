@@ -2,10 +2,12 @@
 
 A load is taken from the store only where nothing can differ from running it: the same account, byte
 by byte, the same request, and a warehouse that is new or was last written by the same loads. Tests
-that patch the code or look at its log lines run every load, and so do `e2e` and `soak`.
+that look at log lines run every load, tests that patch the code run each load from their first
+patch on, and so do `e2e` and `soak` always.
 `KEPT_LOADS=0` switches the store off.
 """
 
+import functools
 import hashlib
 import os
 import pickle
@@ -25,10 +27,11 @@ from pipedrive_assets.sandbox import Limits, Sandbox
 from pipedrive_assets.sandbox.sandbox import LogLine
 from pipedrive_assets.warehouse import Warehouse
 
-PATCHING = frozenset(
-    {"monkeypatch", "caplog", "capsys", "capfd", "capsysbinary", "capfdbinary", "recwarn"}
-)
+LISTENING = frozenset({"caplog", "capsys", "capfd", "capsysbinary", "capfdbinary", "recwarn"})
 """Fixtures of tests in which a load must really run."""
+
+PATCHES = ("setattr", "delattr", "setitem", "delitem", "setenv")
+"""Methods of MonkeyPatch after which a load must really run."""
 
 REAL = frozenset({"e2e", "soak"})
 """Markers of tests in which every load runs."""
@@ -200,7 +203,22 @@ ENABLED = os.environ.get("KEPT_LOADS") != "0"
 
 def begin(item: pytest.Item) -> None:
     """Decide, before each test, whether its loads may be taken from the store."""
-    patches = PATCHING & {*getattr(item, "fixturenames", ())}
+    listens = LISTENING & {*getattr(item, "fixturenames", ())}
     STORE.allowed = (
-        ENABLED and not patches and not REAL & {each.name for each in item.iter_markers()}
+        ENABLED and not listens and not REAL & {each.name for each in item.iter_markers()}
     )
+
+
+def watch_patches() -> None:
+    """Have every load run from the first patch of a test on."""
+
+    def watched(method: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(method)
+        def patch(*given: Any, **named: Any) -> None:
+            STORE.allowed = False
+            method(*given, **named)
+
+        return patch
+
+    for name in PATCHES:
+        setattr(pytest.MonkeyPatch, name, watched(getattr(pytest.MonkeyPatch, name)))

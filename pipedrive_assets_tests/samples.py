@@ -1,4 +1,4 @@
-"""Which cases of parametrized tests run in `make test`; the marker `slow` has the others."""
+"""Which cases of parametrized tests run in `make test`, `make slow`, and only in `make soak`."""
 
 from collections import defaultdict
 from zlib import crc32
@@ -7,7 +7,10 @@ import pytest
 
 
 def apply(items: list[pytest.Item]) -> None:
-    """Mark as slow what `samples` leaves out."""
+    """Mark as slow as many other cases as `samples` keeps, and all that are left as soak.
+
+    Where the test itself is slow, the kept cases are slow and all others soak.
+    """
     cases: dict[str, list[pytest.Function]] = defaultdict(list)
     for item in items:
         if isinstance(item, pytest.Function) and item.get_closest_marker("samples"):
@@ -16,10 +19,27 @@ def apply(items: list[pytest.Item]) -> None:
         group.sort(key=lambda item: sorted(item.callspec.indices.items()))
         marker = group[0].get_closest_marker("samples")
         assert marker
-        kept = spread(group, *marker.args) if marker.args else covering(group)
-        for item in group:
-            if item not in kept:
-                item.add_marker(pytest.mark.slow)
+        is_slow = group[0].get_closest_marker("slow") is not None
+        slow, soak = left_out(group, *marker.args, is_slow=is_slow)
+        for item in slow:
+            item.add_marker(pytest.mark.slow)
+        for item in soak:
+            item.add_marker(pytest.mark.soak)
+
+
+def left_out(
+    group: list[pytest.Function], *count: int, is_slow: bool
+) -> tuple[list[pytest.Function], list[pytest.Function]]:
+    """The cases that become slow, and those that become soak."""
+    kept = chosen(group, *count)
+    rest = [item for item in group if item not in kept]
+    slow = [] if is_slow or not rest else chosen(rest, *count)
+    return slow, [item for item in rest if item not in slow]
+
+
+def chosen(group: list[pytest.Function], *count: int) -> list[pytest.Function]:
+    """The cases that `samples` keeps of some."""
+    return spread(group, *count) if count else covering(group)
 
 
 def spread(group: list[pytest.Function], count: int) -> list[pytest.Function]:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bench.account import Recorder, facts, live_a_day, read_lists
 from bench.least import Calls, of_lists
 from bench.replies import statements
@@ -19,6 +21,7 @@ def test_a_first_load_asks_for_little_more_than_the_least(office: Office) -> Non
     assert least.requests - 1 <= len(calls) <= least.requests + 3
 
 
+@pytest.mark.slow
 def test_the_least_of_all_tables_counts_the_children_of_every_deal(office: Office) -> None:
     held = facts(office.world, None)
     office.load(*(entity.name for entity in DEFAULT_ENTITIES))

@@ -26,6 +26,7 @@ def loaded(store, make_office):
     return office, office.load(*TABLES)
 
 
+@pytest.mark.slow
 def test_the_same_load_of_the_same_account_is_copied(store, loaded, make_office):
     first, ran = loaded
     second = make_office(deals=3)
@@ -46,6 +47,7 @@ def test_the_same_load_of_the_same_account_is_copied(store, loaded, make_office)
     assert [(1, "Moved")] == second.query("SELECT id, title FROM deals WHERE id = 1")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize(
     "change",
@@ -68,6 +70,7 @@ def test_whatever_differs_makes_a_load_run(store, loaded, make_office, change):
     assert [] == office.differences(*TABLES)
 
 
+@pytest.mark.slow
 def test_a_warehouse_that_was_changed_by_hand_is_loaded_into(store, loaded, make_office):
     office = make_office(deals=3)
     office.load(*TABLES)
@@ -82,7 +85,17 @@ def test_the_copies_that_were_not_used_for_longest_go_first(
     store, loaded, make_office, monkeypatch
 ):
     monkeypatch.setattr(kept_loads, "MOST_BYTES", 1)
+    store.allowed = True
     make_office(deals=2).load("stages")
 
     assert {} == store.kept
     assert [] == list(store.folder.iterdir())
+
+
+def test_from_the_first_patch_on_every_load_runs(store, loaded, make_office, monkeypatch):
+    make_office(deals=3).load(*TABLES)
+    monkeypatch.setenv("ANY", "thing")
+
+    make_office(deals=3).load(*TABLES)
+
+    assert 1 == store.hits

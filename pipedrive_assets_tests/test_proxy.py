@@ -66,6 +66,7 @@ def test_words_that_are_no_rule_are_an_error(text):
         rule(text)
 
 
+@pytest.mark.slow
 def test_a_load_asks_for_no_path_that_is_no_place(whole):
     office, _ = whole
     known = {"v1/users/me", *places(ENTITIES)}

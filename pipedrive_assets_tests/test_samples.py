@@ -3,7 +3,9 @@
 from itertools import pairwise
 from types import SimpleNamespace
 
-from pipedrive_assets_tests.samples import covering, spread
+import pytest
+
+from pipedrive_assets_tests.samples import covering, left_out, spread
 
 
 def case(**indices):
@@ -26,3 +28,13 @@ def test_without_a_count_each_value_of_each_parameter_is_kept():
     assert {*range(3)} == {item.callspec.indices["table"] for item in kept}
     assert {*range(5)} == {item.callspec.indices["fault"] for item in kept}
     assert 5 == len(kept)
+
+
+@pytest.mark.parametrize(("is_slow", "expected"), [(False, (2, 4)), (True, (0, 6))])
+def test_as_many_cases_are_slow_as_are_kept_and_the_rest_soak(is_slow, expected):
+    group = [case(number=number) for number in range(8)]
+
+    slow, soak = left_out(group, 2, is_slow=is_slow)
+
+    assert expected == (len(slow), len(soak))
+    assert 8 - 2 == len([item for item in group if item in slow or item in soak])

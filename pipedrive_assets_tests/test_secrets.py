@@ -81,6 +81,7 @@ TABLES = ("deals", "pipelines", "notes", "webhooks")
 ECHO = gateway_reply(403, f"the api token {TOKEN} may not do this")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given_as", ["setting", pytest.param("EnvVar", marks=pytest.mark.e2e)])
 def test_the_api_token_is_in_no_log_event_file_or_message(  # noqa: PLR0913, PLR0917 - fixtures
     tmp_path, account, said, monkeypatch, capfd, given_as

@@ -30,6 +30,7 @@ def test_a_load_before_any_chart_has_rows_draws_nothing(tmp_path):
     assert not (tmp_path / PAGE).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("failure", "words"),
     [
@@ -57,6 +58,7 @@ def test_a_drawing_that_fails_is_a_warning_and_no_failed_load(
     assert not (tmp_path / PAGE).exists()
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_fails_no_load(tmp_path, caplog):
     (tmp_path / "data" / ".sales_overview_sandbox.html.fresh").mkdir(parents=True)
 
@@ -101,6 +103,7 @@ def test_try_without_an_api_token_says_that_none_was_found(monkeypatch, capsys):
     assert "environment" not in said
 
 
+@pytest.mark.slow
 def test_a_load_without_the_extra_charts_draws_nothing_and_warns_of_nothing(
     tmp_path, monkeypatch, caplog
 ):

@@ -29,6 +29,7 @@ def test_reconcile_says_what_it_did_and_purge_takes_a_person_out_and_back(capsys
     assert "load --full" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_reconcile_reads_children_again_where_that_is_asked_for(capsys, monkeypatch):
     monkeypatch.setenv("PIPEDRIVE_TABLES", "deals,deals_products,deals_flow")
     assert 0 == main(["load", "deals", "deals_products"])

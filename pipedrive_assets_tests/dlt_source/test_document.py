@@ -73,6 +73,7 @@ def test_all_the_data_is_loaded(plain, pipeline, monkeypatch):
     }
 
 
+@pytest.mark.slow
 def test_selected_resources_are_loaded_and_no_others(plain, pipeline):
     load_data = pipedrive_source().with_resources(
         "products", "deals", "deals_participants", "custom_fields_mapping"
@@ -85,6 +86,7 @@ def test_selected_resources_are_loaded_and_no_others(plain, pipeline):
     assert not load_info.has_failed_jobs
 
 
+@pytest.mark.slow
 def test_data_is_loaded_from_a_start_date(plain, pipeline):
     activities_source = pipedrive_source(since_timestamp="2026-03-01 00:00:00Z").with_resources(
         "activities", "custom_fields_mapping"
@@ -154,6 +156,7 @@ def test_the_mapping_is_a_transformer_of_create_state():
     assert "create_state" == resource._pipe.parent.name
 
 
+@pytest.mark.slow
 def test_leads_are_read_from_their_last_change_on(plain, pipeline):
     pipeline.run(pipedrive_source().with_resources("leads", "custom_fields_mapping"))
     changed, *others = plain.office.world.ids("leads")
@@ -213,6 +216,7 @@ def test_the_first_and_the_last_moment_are_starts_too(plain, pipeline, start, se
     assert sorted(changed) == sorted(row["id"] for row in rows)
 
 
+@pytest.mark.slow
 def test_a_pendulum_moment_is_a_start(plain, pipeline):
     start = pendulum.datetime(2026, 3, 1)
 
@@ -222,6 +226,7 @@ def test_a_pendulum_moment_is_a_start(plain, pipeline):
     assert {"2026-03-01T00:00:00Z"} == {params["updated_since"] for params in asked}
 
 
+@pytest.mark.slow
 def test_a_run_with_nothing_new_leaves_the_tables_as_they_are(plain, pipeline):
     pipeline.run(pipedrive_source().with_resources("notes"))
     before = plain.office.query("SELECT id, update_time FROM notes ORDER BY 1")

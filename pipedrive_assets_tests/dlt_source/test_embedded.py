@@ -60,6 +60,7 @@ def test_a_record_that_changed_has_its_deals_history_read_in_the_same_run_and_on
     assert settled.usual == flows(settled)
 
 
+@pytest.mark.slow
 def test_a_record_that_is_loaded_without_the_histories_is_remembered_for_them(
     settled,
 ):

@@ -32,6 +32,7 @@ PAIR = ("deals", "deals_products")
 """A parent and a child: enough where the kind of child does not matter. Each table costs time."""
 
 
+@pytest.mark.slow
 def test_later_runs_bring_what_changed_and_only_that(plain, twin):
     """Compared with the Dagster load, which also finds events that leave their deal as it was."""
     names = ("deals", "deals_participants", "leads")
@@ -75,6 +76,7 @@ def test_a_second_run_asks_for_no_children_when_nothing_changed(loaded):
     assert before == len(loaded.asked("v1/deals"))
 
 
+@pytest.mark.slow
 def test_a_child_selected_later_gets_the_children_of_all_parents(plain):
     plain.run("deals", "deals_participants")
     plain.office.advance(days=1)
@@ -99,6 +101,7 @@ def test_a_child_deselected_for_a_while_loses_nothing(plain):
     assert [] == plain.differences(*PAIR)
 
 
+@pytest.mark.slow
 def test_a_child_alone_is_loaded_without_its_parent(plain):
     loaded = plain.run("deals_products")
 
@@ -106,6 +109,7 @@ def test_a_child_alone_is_loaded_without_its_parent(plain):
     assert [] == plain.differences("deals_products")
 
 
+@pytest.mark.slow
 def test_deals_selected_after_a_child_are_loaded_whole(plain):
     plain.run("deals_products")
     plain.office.advance(days=1)
@@ -115,6 +119,7 @@ def test_deals_selected_after_a_child_are_loaded_whole(plain):
     assert [] == plain.differences("deals", "deals_products")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("counter", ["participants_count", None])
 def test_a_participant_who_left_disappears_also_when_nobody_is_left(plain, counter, monkeypatch):
@@ -145,6 +150,7 @@ def test_a_participant_who_left_disappears_also_when_nobody_is_left(plain, count
     assert ([(person,), (other,)], [(other,)], []) == (both, one, plain.office.query(held))
 
 
+@pytest.mark.slow
 def test_an_edit_while_the_list_is_read_is_held_as_it_was_last_read(plain, small_pages):
     world = plain.office.world
     first = min(world.ids("deals"))
@@ -159,6 +165,7 @@ def test_an_edit_while_the_list_is_read_is_held_as_it_was_last_read(plain, small
     assert sorted(set(asked)) == sorted(asked)
 
 
+@pytest.mark.slow
 def test_a_row_without_update_time_is_found_by_its_id(loaded):
     loaded.office.advance(minutes=30)
     deal = loaded.office.world.add("deals", title="Without a time")
@@ -185,6 +192,7 @@ def test_a_run_that_fails_loads_nothing_and_remembers_nothing(loaded):
     assert [] == loaded.differences(*SHOWN)
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_load_is_loaded_by_the_next(plain):
     pipeline = plain.pipeline
     pipeline.extract(plain.source(*PAIR))
@@ -194,6 +202,7 @@ def test_a_run_killed_before_its_load_is_loaded_by_the_next(plain):
     assert [] == plain.office.differences(*PAIR)
 
 
+@pytest.mark.slow
 def test_a_package_given_up_is_read_again(plain):
     pipeline = plain.pipeline
     pipeline.extract(plain.source("deals"))
@@ -204,6 +213,7 @@ def test_a_package_given_up_is_read_again(plain):
     assert [] == plain.office.differences("deals")
 
 
+@pytest.mark.slow
 def test_without_its_working_folder_a_pipeline_goes_on_from_the_destination(loaded):
     loaded.office.advance(days=1)
     shutil.rmtree(loaded.folder / "pipelines")
@@ -216,6 +226,7 @@ def test_without_its_working_folder_a_pipeline_goes_on_from_the_destination(load
     assert len(loaded.asked("v1/deals")) - before <= 2 * changed["deals"]
 
 
+@pytest.mark.slow
 def test_not_incremental_loads_everything_again(loaded):
     total = len(loaded.office.world.ids("deals"))
 
@@ -225,6 +236,7 @@ def test_not_incremental_loads_everything_again(loaded):
     assert [] == loaded.differences("deals", "deals_products")
 
 
+@pytest.mark.slow
 def test_a_start_limits_the_first_run_of_a_resource(plain):
     plain.run("activities", since_timestamp="2026-03-01 00:00:00Z")
 
@@ -233,6 +245,7 @@ def test_a_start_limits_the_first_run_of_a_resource(plain):
     assert "2026-03-01" <= f"{oldest:%Y-%m-%d}"
 
 
+@pytest.mark.slow
 def test_a_start_after_the_last_run_leaves_no_gap(plain):
     plain.run("deals")
     plain.office.advance(days=2)
@@ -281,6 +294,7 @@ def test_what_the_account_lacks_is_skipped_and_loaded_whole_once_it_is_there(pla
     assert [] == plain.differences(*names)
 
 
+@pytest.mark.slow
 def test_what_the_account_lacks_is_not_asked_for_page_by_page(plain, small_pages):
     plain.office.sandbox.inject(faults.refused("api/v2/deals/products", 402))
 
@@ -289,6 +303,7 @@ def test_what_the_account_lacks_is_not_asked_for_page_by_page(plain, small_pages
     assert 1 <= len(plain.asked("api/v2/deals/products")) <= 5
 
 
+@pytest.mark.slow
 def test_a_deal_refused_by_itself_is_asked_for_again(plain):
     deal = min(plain.office.world.ids("deals"))
     plain.office.sandbox.inject(faults.refused(f"v1/deals/{deal}/flow", 403))
@@ -300,6 +315,7 @@ def test_a_deal_refused_by_itself_is_asked_for_again(plain):
     assert [] == plain.office.differences("deals_flow")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_deal_that_is_refused_in_every_run_is_asked_for_again_and_hinders_no_other(plain, status):
@@ -317,6 +333,7 @@ def test_a_deal_that_is_refused_in_every_run_is_asked_for_again_and_hinders_no_o
     assert {"owed", "doubted"}.isdisjoint(plain.state("deals_participants"))
 
 
+@pytest.mark.slow
 def test_a_table_whose_endpoint_closes_in_mid_run_fails_and_is_read_whole_afterwards(plain):
     plain.office.sandbox.inject(
         faults.refused("v1/deals/*/flow", 403).at(5, times=None),
@@ -332,6 +349,7 @@ def test_a_table_whose_endpoint_closes_in_mid_run_fails_and_is_read_whole_afterw
     assert [] == plain.office.differences("deals_flow")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(3)
 @pytest.mark.parametrize("at_first", [True, False])
 @pytest.mark.parametrize("name", ["deals_participants", "deals_flow", "deals_products"])
@@ -354,6 +372,7 @@ def test_empty_replies_in_one_run_take_nothing_away_and_hide_nothing(plain, name
     assert [] == plain.office.differences(name)
 
 
+@pytest.mark.slow
 def test_a_deal_that_no_run_finds_for_a_week_is_forgotten(plain):
     plain.run("deals", "deals_participants")
     plain.office.advance(minutes=30)
@@ -373,6 +392,7 @@ def test_a_deal_that_no_run_finds_for_a_week_is_forgotten(plain):
     assert "doubted" not in plain.state("deals_participants")
 
 
+@pytest.mark.slow
 def test_a_deal_that_vanished_takes_no_other_row_with_it(loaded):
     loaded.office.advance(minutes=30)
     first, second = sorted(loaded.office.world.ids("deals"))[:2]
@@ -386,6 +406,7 @@ def test_a_deal_that_vanished_takes_no_other_row_with_it(loaded):
     assert [("Staying",)] == loaded.office.query(f"SELECT title FROM deals WHERE id = {second}")
 
 
+@pytest.mark.slow
 def test_with_keep_partial_a_spent_day_costs_nothing_that_was_read(plain, small_pages):
     plain.office.sandbox.inject(faults.spent("v1/deals/*/flow").at(12, times=None))
     plain.run("deals", "deals_flow", keep_partial=True)
@@ -456,6 +477,7 @@ def test_the_dagster_load_refuses_the_dataset_of_a_plain_pipeline(plain):
     assert [] == plain.office.differences("stages")
 
 
+@pytest.mark.slow
 def test_a_column_that_a_setting_keeps_out_is_not_loaded(plain, monkeypatch):
     monkeypatch.setenv(
         "PIPEDRIVE_EXCLUDE_COLUMNS", "persons.phones,persons.job_title,deals_flow.event"
@@ -472,6 +494,7 @@ def test_a_column_that_a_setting_keeps_out_is_not_loaded(plain, monkeypatch):
     assert "persons__emails" in columns
 
 
+@pytest.mark.slow
 def test_two_sources_are_loaded_in_one_run(plain):
     pipeline = plain.pipeline
     first = plain.source("activities", since_timestamp="2026-03-01 00:00:00Z")
@@ -482,6 +505,7 @@ def test_two_sources_are_loaded_in_one_run(plain):
     assert plain.office.query("SELECT count(*) FROM activities") > [(0,)]
 
 
+@pytest.mark.slow
 def test_custom_fields_have_names_although_the_mapping_is_not_selected(plain):
     pipeline = plain.pipeline
     pipeline.run(plain.source().with_resources("deals"))
@@ -491,6 +515,7 @@ def test_custom_fields_have_names_although_the_mapping_is_not_selected(plain):
     assert "custom_fields_mapping" not in held
 
 
+@pytest.mark.slow
 def test_a_renamed_field_keeps_its_column(plain):
     code = plain.office.world.code("deals", "Campaign")
     plain.run("deals", "custom_fields_mapping")
@@ -504,6 +529,7 @@ def test_a_renamed_field_keeps_its_column(plain):
     )
 
 
+@pytest.mark.slow
 def test_the_tables_made_of_definitions_are_those_of_the_dagster_load(plain, twin):
     plain.run("custom_fields_mapping", "fields")
     twin.load(*(entity.name for entity in ENTITIES if entity.shape in OWN_SHAPES))

@@ -20,6 +20,7 @@ from pipedrive_assets_tests.load.test_refused_lists import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("table", ARCHIVES)
 def test_a_refused_second_list_stops_neither_the_first_nor_the_next_run(plain, table):
@@ -35,6 +36,7 @@ def test_a_refused_second_list_stops_neither_the_first_nor_the_next_run(plain, t
     assert [] == plain.differences(table)
 
 
+@pytest.mark.slow
 def test_children_of_rows_that_only_a_refused_list_returns_are_read_once_it_answers(plain):
     plain.office.sandbox.inject(faults.refused("api/v2/deals/archived", 403))
     plain.run("deals", "deals_flow")
@@ -71,6 +73,7 @@ def test_children_of_a_snapshot_that_was_empty_by_mistake_are_read_by_the_next_r
     assert [] == plain.differences(*tables)
 
 
+@pytest.mark.slow
 def test_refused_fields_are_loaded_once_they_are_accepted(plain):
     refuse(plain.office, "persons")
     plain.run("persons")
@@ -84,6 +87,7 @@ def test_refused_fields_are_loaded_once_they_are_accepted(plain):
     assert "omitted_fields" not in plain.state("persons")
 
 
+@pytest.mark.slow
 def test_fields_that_were_loaded_are_not_emptied_by_a_refusal(plain):
     plain.run("persons")
     refuse(plain.office, "persons")
@@ -98,6 +102,7 @@ def test_fields_that_were_loaded_are_not_emptied_by_a_refusal(plain):
     assert [] == plain.differences("persons")
 
 
+@pytest.mark.slow
 def test_with_keep_partial_a_refusal_of_fields_costs_only_its_resource(plain):
     plain.run("persons", "stages")
     refuse(plain.office, "persons")
@@ -135,6 +140,7 @@ def test_messages_of_a_mail_folder_that_was_empty_by_mistake_are_read_by_the_nex
     assert [] == plain.differences(*tables)
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize("fault", PROJECT_FAULTS)
@@ -156,6 +162,7 @@ def test_children_of_a_snapshot_of_two_lists_are_read_once_both_answer(plain, fa
     assert [] == plain.differences(*tables)
 
 
+@pytest.mark.slow
 def test_a_deal_that_no_run_finds_for_a_week_is_forgotten(plain):
     plain.office.sandbox.inject(
         faults.refused("v1/deals/7/flow", 404), faults.refused("api/v2/deals/7", 404)

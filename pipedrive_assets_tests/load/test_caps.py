@@ -56,6 +56,7 @@ def test_the_capped_tables_are_histories_participants_and_what_is_optional():
     assert {"deals_flow", "deals_participants"} | optional == CAPPED
 
 
+@pytest.mark.slow
 def test_a_run_takes_its_cap_and_no_more_and_the_next_ones_go_on(office):
     first = office.load(*SMALL, caps=caps(per_run=200))["deals_flow"]
 
@@ -96,6 +97,7 @@ def test_what_is_read_for_a_list_that_waits_waits_with_it(office):
     assert [] == office.differences("mail_threads", "mail_messages")
 
 
+@pytest.mark.slow
 def test_the_most_recent_changes_come_first(office):
     office.load("deals", "deals_flow", caps=caps(per_run=160))
 
@@ -130,6 +132,7 @@ def test_a_cap_below_one_call_sends_none_and_says_that_it_will_never_end(office)
     assert 0 == office.query("SELECT count(*) FROM deals_flow")[0][0]
 
 
+@pytest.mark.slow
 def test_a_full_load_that_a_cap_cuts_short_says_how_many_it_did_not_read_again(office):
     office.load("deals", "deals_flow")
     office.advance(hours=1)
@@ -165,6 +168,7 @@ def test_runs_of_one_day_share_its_cap_and_the_next_day_has_its_own(office):
     assert takes_all_of(600, office, loads=2)
 
 
+@pytest.mark.slow
 def test_a_killed_run_has_been_counted_up_to_its_last_commit(office):
     office.load("deals")
     request = LoadRequest(
@@ -180,6 +184,7 @@ def test_a_killed_run_has_been_counted_up_to_its_last_commit(office):
     assert 0 < noted
 
 
+@pytest.mark.slow
 def test_tables_under_way_count_for_the_day_as_for_the_run(office):
     request = LoadRequest(
         entities=tuple(BY_NAME[name] for name in ("stages", "deals", "persons", "notes")),
@@ -256,6 +261,7 @@ def test_a_list_whose_cap_is_reached_is_not_begun_and_waits(office):
     assert [] == office.differences("stages")
 
 
+@pytest.mark.slow
 def test_a_list_is_not_begun_again_where_the_cap_cut_it_short(office):
     for _ in range(3):
         office.load("projects", page_rows=1, caps=caps(per_day=60))

@@ -73,6 +73,7 @@ def test_a_load_of_leads_marks_what_is_converted_too(office):
     assert 1 == report.written.marked_deleted
 
 
+@pytest.mark.slow
 def test_a_lead_that_is_listed_beside_its_deal_is_not_converted(office):
     lead, _ = convert(office, may_come_back=True)
     office.world.show("leads", lead)
@@ -83,6 +84,7 @@ def test_a_lead_that_is_listed_beside_its_deal_is_not_converted(office):
     assert (None, None, None) == mark_of(office, lead)
 
 
+@pytest.mark.slow
 def test_a_reconciliation_takes_a_converted_lead_for_no_loss_and_asks_nothing(office):
     office.load("leads", "deals")
     for _ in range(4):
@@ -104,6 +106,7 @@ def test_a_reconciliation_takes_a_converted_lead_for_no_loss_and_asks_nothing(of
     assert [] == office.sandbox.calls(f"leads/{lead}")
 
 
+@pytest.mark.slow
 def test_a_lead_marked_for_another_reason_is_converted_once_its_deal_is_known(office):
     office.load("leads", "deals")
     lead, deal = convert(office)
@@ -116,6 +119,7 @@ def test_a_lead_marked_for_another_reason_is_converted_once_its_deal_is_known(of
     assert ("converted", deal, before[2]) == mark_of(office, lead)
 
 
+@pytest.mark.slow
 def test_a_lead_that_comes_back_loses_the_mark_and_keeps_it_off(office):
     office.load("leads", "deals")
     lead, _ = convert(office, may_come_back=True)
@@ -136,6 +140,7 @@ def test_a_lead_that_comes_back_loses_the_mark_and_keeps_it_off(office):
     assert [(None, None, None)] * 4 == seen
 
 
+@pytest.mark.slow
 def test_a_lead_that_comes_back_and_goes_again_is_converted_again(office):
     office.load("leads", "deals")
     lead, deal = convert(office, may_come_back=True)
@@ -152,6 +157,7 @@ def test_a_lead_that_comes_back_and_goes_again_is_converted_again(office):
     assert ("converted", deal) == mark_of(office, lead)[:2]
 
 
+@pytest.mark.slow
 def test_converted_leads_are_kept_where_deleted_rows_are_purged(office):
     office.load("leads", "deals", purge_deleted=True)
     lead, deal = convert(office)
@@ -167,6 +173,7 @@ def test_converted_leads_are_kept_where_deleted_rows_are_purged(office):
     assert mark_of(office, lead)
 
 
+@pytest.mark.slow
 def test_a_deal_that_was_deleted_does_not_convert_a_lead_that_may_be_listed(office):
     office.load("leads", "deals")
     lead, deal = convert(office, may_come_back=True)
@@ -179,6 +186,7 @@ def test_a_deal_that_was_deleted_does_not_convert_a_lead_that_may_be_listed(offi
     assert (None, None, None) == mark_of(office, lead)
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("column", ["deals.source_lead_id", "leads.converted_deal_id"])
 def test_nothing_is_converted_where_a_column_it_needs_is_excluded(make_office, column):
@@ -198,6 +206,7 @@ def test_nothing_is_converted_where_a_column_it_needs_is_excluded(make_office, c
     assert [(0,)] == office.query("SELECT count(*) FROM leads WHERE _deleted_at IS NOT NULL")
 
 
+@pytest.mark.slow
 def test_a_warehouse_of_an_earlier_version_gets_the_column(office):
     office.load("leads", "deals")
     lead, deal = convert(office)
@@ -214,6 +223,7 @@ def test_a_warehouse_of_an_earlier_version_gets_the_column(office):
     assert ("converted", deal) == mark_of(office, lead)[:2]
 
 
+@pytest.mark.slow
 def test_the_company_converts_leads(make_office):
     office = make_office(deals=30)
     office.load("leads", "deals")
@@ -243,6 +253,7 @@ def test_the_company_converts_leads(make_office):
     ) == office.query("SELECT count(*) FROM leads WHERE _deleted_reason = 'converted'")
 
 
+@pytest.mark.slow
 def test_the_documented_query_counts_every_conversion(office):
     early, _ = convert(office)
     office.load("leads", "deals")

@@ -28,6 +28,7 @@ def deal_with(office, code):
     )
 
 
+@pytest.mark.slow
 def test_every_value_is_found_under_its_name_with_labels(office):
     office.load(*TABLES)
 
@@ -43,6 +44,7 @@ def test_a_built_in_column_keeps_its_name_and_content(office):
     assert column_of(office, "ID")[1].startswith("id_")
 
 
+@pytest.mark.slow
 def test_every_defined_field_has_its_column_even_where_all_rows_are_null(office):
     code = office.world.add_field("products", "Warranty until", "date")
     office.load("products")
@@ -56,6 +58,7 @@ def test_every_defined_field_has_its_column_even_where_all_rows_are_null(office)
     assert code is not None
 
 
+@pytest.mark.slow
 def test_a_field_defined_later_has_its_column_without_any_row_changing(office):
     office.load("products")
     office.world.add_field("products", "Shelf life", "double")
@@ -70,6 +73,7 @@ def test_a_field_defined_later_has_its_column_without_any_row_changing(office):
     )
 
 
+@pytest.mark.slow
 def test_a_renamed_field_keeps_its_column_and_the_mapping_tells(office):
     office.load("deals")
     code, name = column_of(office, "Campaign")
@@ -83,6 +87,7 @@ def test_a_renamed_field_keeps_its_column_and_the_mapping_tells(office):
     )
 
 
+@pytest.mark.slow
 def test_a_renamed_option_shows_its_new_label_in_old_rows_too(office):
     office.load("deals")
     enum, enum_name = column_of(office, "Priority")
@@ -105,6 +110,7 @@ def test_a_renamed_option_shows_its_new_label_in_old_rows_too(office):
     assert [] != office.query(f"SELECT * FROM deals__{chosen_name}_labels WHERE label = 'Sailing'")
 
 
+@pytest.mark.slow
 def test_a_removed_field_keeps_its_values_and_the_mapping_says_since_when(office):
     office.load("deals")
     code, name = column_of(office, "Campaign")
@@ -120,6 +126,7 @@ def test_a_removed_field_keeps_its_values_and_the_mapping_says_since_when(office
     )
 
 
+@pytest.mark.slow
 def test_a_field_created_while_the_list_is_walked_is_named_at_once(make_office):
     from pipedrive_assets.sandbox import faults
 
@@ -159,6 +166,7 @@ def test_the_fields_table_holds_every_definition(office):
     )
 
 
+@pytest.mark.slow
 def test_field_definitions_are_asked_for_once_a_load(office):
     office.load("deals", "deals_flow", "custom_fields_mapping", "fields")
 
@@ -168,6 +176,7 @@ def test_field_definitions_are_asked_for_once_a_load(office):
 # Views
 
 
+@pytest.mark.slow
 def test_views_show_names_in_place_of_ids(office):
     office.load("deals", "stages", "users", "pipelines", "persons", "organizations")
 
@@ -188,6 +197,7 @@ def test_views_show_ids_where_a_reference_table_was_never_loaded(office):
     )
 
 
+@pytest.mark.slow
 def test_the_flow_speaks_in_names(office):
     office.load("deals", "deals_flow", "stages", "pipelines")
     advances = office.query("SELECT count(*) FROM deals_flow WHERE field_key = 'stage_id'")
@@ -218,6 +228,7 @@ def test_fields_that_pipedrive_refuses_to_tell_for_once_are_not_taken_for_delete
     assert [(code,)] == office.query("SELECT field_code FROM fields WHERE _deleted_at IS NOT NULL")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["nested", "flat"])
 def test_activities_have_the_columns_that_the_mapping_promises(office, form):
     """Whether the values are in an object, as in API v2, or among the columns, as in v1."""

@@ -99,6 +99,7 @@ def environment():
     }
 
 
+@pytest.mark.slow
 def test_no_setting_of_dlt_on_the_machine_changes_where_and_how_rows_land(
     office, tmp_path, monkeypatch
 ):

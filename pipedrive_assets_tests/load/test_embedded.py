@@ -56,6 +56,7 @@ CHANGES = {
 EVENT = {"activities": "activity", "notes": "note", "files": "file"}
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("table", CHANGES)
 def test_an_edited_record_is_shown_in_its_deals_history(settled, table):

@@ -19,6 +19,7 @@ def files_of(office):
     return [office.warehouse.path.parent, Path(office.warehouse._work.name)]
 
 
+@pytest.mark.slow
 def test_no_byte_of_an_erased_person_is_left_nor_comes_back(make_office, caplog):
     office = make_office(deals=8)
     office.warehouse.close()
@@ -57,6 +58,7 @@ def test_no_byte_of_an_erased_person_is_left_nor_comes_back(make_office, caplog)
 TABLES = ("persons", "deals", "deals_flow", "leads", "notes")
 
 
+@pytest.mark.slow
 def test_other_words_and_other_people_are_left_alone(make_office):
     office = make_office(deals=6)
     world = office.world
@@ -79,6 +81,7 @@ def test_other_words_and_other_people_are_left_alone(make_office):
     assert [] == office.query(f"SELECT name FROM persons WHERE id = {person}")
 
 
+@pytest.mark.slow
 def test_undoing_an_erasure_removes_the_hashes_and_brings_every_text_back(make_office):
     office = make_office(deals=6)
     person = office.world.add("persons", name="Zebulon Quatermass")
@@ -99,6 +102,7 @@ def test_undoing_an_erasure_removes_the_hashes_and_brings_every_text_back(make_o
     assert [] == office.differences(*TABLES)
 
 
+@pytest.mark.slow
 def test_a_person_erased_by_an_earlier_version_is_recognized_after_the_next_load(
     make_office, caplog
 ):
@@ -121,6 +125,7 @@ def test_a_person_erased_by_an_earlier_version_is_recognized_after_the_next_load
     assert "Zebulon" not in caplog.text
 
 
+@pytest.mark.slow
 def test_the_values_of_a_person_whose_row_is_gone_come_from_what_is_still_there(make_office):
     office = make_office(deals=6)
     person = office.world.add(
@@ -149,6 +154,7 @@ def test_a_person_whom_no_table_has_is_not_put_on_the_list(make_office):
     assert [] == office.query("SELECT * FROM _pipedrive_erased")
 
 
+@pytest.mark.slow
 def test_whole_objects_of_the_person_beside_a_column_go_now_and_in_later_loads(make_office):
     office = make_office(deals=6)
     person = office.world.add("persons", name="Zebulon Quatermass")
@@ -173,6 +179,7 @@ def test_whole_objects_of_the_person_beside_a_column_go_now_and_in_later_loads(m
     assert {**row, **left} == withheld.clean(BY_NAME["leads"], row, None)
 
 
+@pytest.mark.slow
 def test_the_row_that_a_merge_leaves_is_erased_as_well(make_office):
     office = make_office(deals=6)
     mail = [{"value": "zeb@firm.example", "primary": True, "label": "work"}]

@@ -49,6 +49,7 @@ def test_no_table_takes_less_than_its_estimate(entity, office):
     assert least.why
 
 
+@pytest.mark.slow
 def test_an_estimate_is_what_the_load_then_takes(make_office):
     office = make_office(deals=12)
     office.load("deals", "persons", "stages")
@@ -64,6 +65,7 @@ def test_an_estimate_is_what_the_load_then_takes(make_office):
     assert again["deals_flow"].is_least
 
 
+@pytest.mark.slow
 def test_what_is_read_is_not_said_to_cost_nothing_and_one_run_is_not_several(make_office):
     office = make_office(deals=12)
     office.load("stages", "deals", "deals_flow")
@@ -76,6 +78,7 @@ def test_what_is_read_is_not_said_to_cost_nothing_and_one_run_is_not_several(mak
     assert once["stages"].why != estimates_of(office, "stages")["stages"].why
 
 
+@pytest.mark.slow
 def test_a_full_load_is_told_by_the_rows_held(make_office):
     office = make_office(deals=12)
     office.load("deals")

@@ -40,6 +40,7 @@ def many(make_office):
     return office
 
 
+@pytest.mark.slow
 def test_a_list_that_lacks_rows_which_still_exist_marks_nothing(many, monkeypatch):
     monkeypatch.setattr("pipedrive_assets.load.reconciliation.run.CONFIRMED_ROWS", 20)
     before, keys = reasons(many, "persons"), set(alive_of(many, "persons")[3:33])
@@ -58,6 +59,7 @@ def test_a_list_that_lacks_rows_which_still_exist_marks_nothing(many, monkeypatc
     assert [] == many.differences("persons")
 
 
+@pytest.mark.slow
 def test_rows_that_were_not_asked_for_stay_where_one_of_the_sample_exists(many, monkeypatch):
     monkeypatch.setattr("pipedrive_assets.load.reconciliation.run.CONFIRMED_ROWS", 10)
     keys = alive_of(many, "persons")[3:23]
@@ -76,6 +78,7 @@ def test_rows_that_were_not_asked_for_stay_where_one_of_the_sample_exists(many, 
     assert [] == many.differences("persons")
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_accepted_marks_rows_that_were_not_asked_for(many, monkeypatch):
     monkeypatch.setattr("pipedrive_assets.load.reconciliation.run.CONFIRMED_ROWS", 20)
     keys = set(alive_of(many, "persons")[3:33])
@@ -89,6 +92,7 @@ def test_a_loss_that_is_accepted_marks_rows_that_were_not_asked_for(many, monkey
     assert {"vanished", "unlisted"} == {found[key] for key in keys}
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("status", [400, 402, 403, 404, 410, 415])
 def test_an_endpoint_that_refuses_every_record_marks_nothing(office, status):
@@ -136,6 +140,7 @@ def test_a_call_by_id_that_fails_marks_nothing(office):
     assert before == reasons(office, "persons")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refused", [False, True])
 def test_an_empty_list_of_a_small_table_is_not_believed_by_itself(office, refused):
     office.load("leads")
@@ -181,6 +186,7 @@ def test_a_row_in_no_list_that_still_exists_is_unlisted_after_the_second_walk(of
     assert [] == office.differences(table)
 
 
+@pytest.mark.slow
 def test_an_unlisted_row_comes_back_with_the_first_window_that_shows_it(office):
     office.load("persons")
     key = alive_of(office, "persons")[2]
@@ -197,6 +203,7 @@ def test_an_unlisted_row_comes_back_with_the_first_window_that_shows_it(office):
     assert key not in reasons(office, "persons")
 
 
+@pytest.mark.slow
 def test_a_row_that_was_listed_in_between_is_not_unlisted(office):
     office.load("persons")
     before, key = reasons(office, "persons"), alive_of(office, "persons")[2]

@@ -40,6 +40,7 @@ MINE = "CREATE VIEW {data}.my_report AS SELECT count(*) AS n FROM {data}.persons
 MY_TABLE = "CREATE TABLE {data}.my_people AS SELECT 7 AS person_id, 'mine' AS note"
 
 
+@pytest.mark.slow
 def test_a_users_view_and_table_survive_a_purge_and_an_excluded_column(office):
     person = office.world.add("persons", name="Zebulon")
     office.load("persons")
@@ -54,6 +55,7 @@ def test_a_users_view_and_table_survive_a_purge_and_an_excluded_column(office):
     assert {"my_report", "persons_live"} <= names(office)
 
 
+@pytest.mark.slow
 def test_a_users_table_named_like_a_list_of_ours_is_left_alone(office):
     office.load("persons")
     run(office, "CREATE TABLE {data}.persons__mine AS SELECT 1 AS person_id")
@@ -66,6 +68,7 @@ def test_a_users_table_named_like_a_list_of_ours_is_left_alone(office):
     assert "persons__mine_live" not in names(office)
 
 
+@pytest.mark.slow
 def test_a_users_object_with_the_name_of_a_view_of_ours_is_named_and_stays(office, caplog):
     caplog.set_level(logging.WARNING)
     office.load("stages")
@@ -78,6 +81,7 @@ def test_a_users_object_with_the_name_of_a_view_of_ours_is_named_and_stays(offic
     assert ["WARNING"] == [record.levelname for record in caplog.records]
 
 
+@pytest.mark.slow
 def test_a_users_index_on_a_column_to_be_dropped_is_named(office):
     office.load("persons")
     run(office, "CREATE INDEX my_index ON {data}.persons (job_title)")
@@ -125,6 +129,7 @@ DROPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("what", DROPS)
 def test_what_was_dropped_by_hand_is_named_and_a_full_load_restores_it(office, what):
@@ -145,6 +150,7 @@ def test_what_was_dropped_by_hand_is_named_and_a_full_load_restores_it(office, w
     assert 0 == office.load("persons")["persons"].written.loaded
 
 
+@pytest.mark.slow
 def test_a_child_table_dropped_by_hand_is_restored_by_a_full_load(office):
     office.load("deals", "deals_flow")
     run(office, "DROP TABLE {data}.deals_flow")

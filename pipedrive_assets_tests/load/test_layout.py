@@ -53,6 +53,7 @@ def old_keys(office):
     )
 
 
+@pytest.mark.slow
 def test_events_of_layout_2_get_their_keys_in_place_and_no_history_is_read_again(office):
     office.load("deals", "deals_flow")
     office.world.instant += timedelta(minutes=10)
@@ -75,6 +76,7 @@ def test_events_of_layout_2_get_their_keys_in_place_and_no_history_is_read_again
     assert [] == office.differences("deals", "deals_flow")
 
 
+@pytest.mark.slow
 def test_different_events_of_one_id_are_kept_and_their_deal_is_read_again(office):
     office.load("deals", "deals_flow")
     office.world.instant += timedelta(minutes=10)
@@ -110,6 +112,7 @@ def test_events_without_the_columns_of_their_identity_keep_their_keys(office):
     assert before == office.query("SELECT event_key FROM deals_flow ORDER BY ALL")
 
 
+@pytest.mark.slow
 def test_a_warehouse_of_a_later_version_is_not_touched(office):
     office.load("stages")
     execute(office, f"UPDATE _pipedrive_account SET layout = {LAYOUT + 1}")
@@ -118,6 +121,7 @@ def test_a_warehouse_of_a_later_version_is_not_touched(office):
         office.load("stages")
 
 
+@pytest.mark.slow
 def test_a_column_whose_type_has_changed_is_converted_and_its_table_read_whole(office):
     office.load("persons", "stages", "deals", "deals_participants")
     execute(
@@ -145,6 +149,7 @@ def settings(tmp_path, columns):
     return Settings.from_env({"PIPEDRIVE_EXCLUDE_COLUMNS": columns}, root=tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("same_process", [True, False])
 def test_an_excluded_column_is_in_no_table_and_no_file(
@@ -226,6 +231,7 @@ def test_deleted_rows_are_purged_where_the_setting_says_so(make_office):
     )
 
 
+@pytest.mark.slow
 def test_every_table_has_the_types_of_its_column_file_so_that_none_is_converted_in_vain(whole):
     office, _ = whole
 

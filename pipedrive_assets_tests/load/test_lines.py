@@ -65,6 +65,7 @@ def test_both_ways_load_the_same(make_office, monkeypatch):
     assert known(whole) == known(fast)
 
 
+@pytest.mark.slow
 def test_lists_hang_on_their_rows(office):
     office.load("persons")
     orphans = office.query(
@@ -75,6 +76,7 @@ def test_lists_hang_on_their_rows(office):
     assert office.query("SELECT count(*) > 10 FROM persons__emails") == [(True,)]
 
 
+@pytest.mark.slow
 def test_a_row_read_again_leaves_no_items_of_its_lists_behind(office, monkeypatch):
     office.load("persons")
     office.warehouse.close()
@@ -93,6 +95,7 @@ def test_a_row_read_again_leaves_no_items_of_its_lists_behind(office, monkeypatc
     assert [("only@one.test",)] == emails
 
 
+@pytest.mark.slow
 def test_a_field_defined_later_needs_no_look_by_dlt(office, monkeypatch):
     office.load("deals")
     office.warehouse.close()
@@ -148,6 +151,7 @@ def test_a_parents_children_are_never_parted(office, monkeypatch):
     assert [(6,)] == office.query("SELECT count(*) FROM deals_participants")
 
 
+@pytest.mark.slow
 def test_what_dlt_learned_is_known_to_the_next_process(office):
     deals = BY_NAME["deals"]
     with office.warehouse.exclusive():

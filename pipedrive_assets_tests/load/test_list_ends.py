@@ -30,6 +30,7 @@ def really_ends_empty(path):
     return faults.Fault(on=path, act=act).always()
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("times", [1, 2, None])
 @pytest.mark.parametrize("nth", [2, 3])
@@ -83,6 +84,7 @@ def test_a_snapshot_that_is_cut_short_is_read_again(office):
     assert [] == office.differences("stages")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("table", ["persons", "deals", "stages"])
 def test_a_v2_list_of_null_is_empty_and_proves_nothing(office, table):

@@ -105,6 +105,7 @@ def test_a_change_brings_exactly_that_row_in_few_requests(office):
     assert [("Rechristened",)] == office.query("SELECT title FROM deals WHERE id = 7")
 
 
+@pytest.mark.slow
 def test_an_undisturbed_account_costs_one_page_a_list(office):
     office.load("pipelines", "products", *OFFSET)
 
@@ -120,6 +121,7 @@ def test_an_undisturbed_account_costs_one_page_a_list(office):
     } == {name: report.stats.tokens for name, report in reports.items()}
 
 
+@pytest.mark.slow
 def test_leads_that_go_to_the_archive_and_come_back_are_followed(office):
     office.load("leads")
     office.advance(minutes=10)
@@ -144,6 +146,7 @@ def row(office, key):
     return office.world.row("leads", key)
 
 
+@pytest.mark.slow
 def test_archived_and_deleted_deals_are_told_apart(office):
     office.world.archive("deals", 3)
     office.world.delete("deals", 4)
@@ -156,6 +159,7 @@ def test_archived_and_deleted_deals_are_told_apart(office):
     )
 
 
+@pytest.mark.slow
 def test_rows_without_a_change_date_are_loaded_the_first_time_and_when_new(office):
     for person in office.world.ids("persons"):
         if office.world.row("persons", person)["update_time"] is None:
@@ -198,6 +202,7 @@ def test_a_row_edited_while_its_list_is_walked_is_not_lost(make_office, table, p
     assert [] == visible_differences(office, table)
 
 
+@pytest.mark.slow
 def test_a_deal_that_changes_lists_while_they_are_walked_is_not_lost(make_office):
     office = make_office(deals=20)
     office.world.archive("deals", 9)
@@ -211,6 +216,7 @@ def test_a_deal_that_changes_lists_while_they_are_walked_is_not_lost(make_office
     assert [] == visible_differences(office, "deals")
 
 
+@pytest.mark.slow
 def test_two_edits_within_one_second_both_count(office):
     office.load("deals")
     office.world.edit("deals", 7, title="first")
@@ -222,6 +228,7 @@ def test_two_edits_within_one_second_both_count(office):
     assert [("second",)] == office.query("SELECT title FROM deals WHERE id = 7")
 
 
+@pytest.mark.slow
 def test_a_past_day_can_be_loaded_after_newer_ones_and_changes_nothing_newer(office):
     tables = ("deals", "products", *OFFSET)
     office.load(*tables)
@@ -256,6 +263,7 @@ def test_an_old_row_never_replaces_a_newer_one(office):
     assert 0 == written.loaded
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("how", ["reconcile", "full", "read whole"])
 @pytest.mark.parametrize("table", ["deals", "persons", "files"])
@@ -283,6 +291,7 @@ def test_a_complete_walk_repairs_a_row_with_a_change_time_in_the_future(office, 
     assert [] == office.differences(table)
 
 
+@pytest.mark.slow
 def test_a_complete_walk_replaces_the_lists_of_a_row_too(office):
     office.load("persons")
     key = office.world.ids("persons")[4]
@@ -300,6 +309,7 @@ def test_a_complete_walk_replaces_the_lists_of_a_row_too(office):
     assert [] == office.differences("persons")
 
 
+@pytest.mark.slow
 def test_of_two_readings_in_one_complete_walk_the_later_counts(office):
     office.load("stages", "deals")
     row = office.world.row("deals", 7)
@@ -315,6 +325,7 @@ def test_of_two_readings_in_one_complete_walk_the_later_counts(office):
         assert [("read last",)] == office.query("SELECT title FROM deals WHERE id = 7")
 
 
+@pytest.mark.slow
 def test_a_change_that_became_visible_late_is_found_when_its_day_is_closed(office):
     office.load("deals", "persons")
     hidden = office.midnight + timedelta(hours=1)
@@ -331,6 +342,7 @@ def test_a_change_that_became_visible_late_is_found_when_its_day_is_closed(offic
     assert [("Seen late",)] == office.query("SELECT name FROM persons WHERE id = 3")
 
 
+@pytest.mark.slow
 def test_history_can_be_limited(office):
     since = office.sandbox.now - timedelta(days=10)
 
@@ -363,6 +375,7 @@ def test_text_is_stored_as_it_was_written_even_when_it_looks_like_something_else
     assert [(text,)] == office.query("SELECT name FROM stages WHERE id = 4711")
 
 
+@pytest.mark.slow
 def test_an_account_without_rows_has_its_tables_all_the_same(make_office):
     office = make_office()
     for key in office.world.ids("products"):
@@ -394,6 +407,7 @@ def test_children_are_read_again_only_for_deals_that_changed(office):
     assert [] == visible_differences(office, "deals_flow", "deals_participants")
 
 
+@pytest.mark.slow
 def test_a_deal_that_loses_its_last_participant_loses_its_rows(office):
     deal = next(
         key for key in office.world.ids("deals") if office.world.row("deals", key)["person_id"]
@@ -411,6 +425,7 @@ def test_a_deal_that_loses_its_last_participant_loses_its_rows(office):
     assert [] == office.query(f"SELECT * FROM deals_participants WHERE deal_id = {deal}")
 
 
+@pytest.mark.slow
 def test_deals_whose_own_counter_is_zero_are_not_asked_for_participants(office):
     reports = office.load("deals", "deals_participants")
     ((with_participants,),) = office.query(
@@ -420,6 +435,7 @@ def test_deals_whose_own_counter_is_zero_are_not_asked_for_participants(office):
     assert with_participants == reports["deals_participants"].stats.requests
 
 
+@pytest.mark.slow
 def test_a_deal_that_vanished_between_list_and_child_call_is_skipped(office):
     office.sandbox.inject(faults.refused("v1/deals/7/flow", 404).always())
 
@@ -429,6 +445,7 @@ def test_a_deal_that_vanished_between_list_and_child_call_is_skipped(office):
     assert [] != office.query("SELECT * FROM deals_flow WHERE deal_id = 8")
 
 
+@pytest.mark.slow
 def test_deals_deleted_together_are_skipped_and_not_asked_again(office):
     office.load("deals", "deals_flow")
     office.advance(minutes=10)
@@ -449,6 +466,7 @@ def test_deals_deleted_together_are_skipped_and_not_asked_again(office):
     assert [] == [line for line in office.sandbox.calls("/flow") if line.status == 404]
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_refuses_every_deal_is_a_failure_and_is_not_asked_for_all(office):
     office.sandbox.inject(faults.refused("v1/deals/*/flow", 403).always())
 
@@ -481,6 +499,7 @@ def test_one_deal_that_fails_for_good_hinders_no_other(office):
     assert {f"/v1/deals/{deal}/flow" for deal in held}.isdisjoint(asked)
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_fails_for_every_deal_is_left_alone_soon(office):
     office.sandbox.inject(faults.server_error("v1/deals/*/flow").always())
 
@@ -490,6 +509,7 @@ def test_an_endpoint_that_fails_for_every_deal_is_left_alone_soon(office):
     assert len({line.path for line in office.sandbox.calls("/flow")}) == FAILURES
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("odd", [{}, {"id": {"a": 1}}])
 @pytest.mark.parametrize("table", ["persons", "stages"])
@@ -512,6 +532,7 @@ def test_a_row_that_nothing_identifies_fails_its_table_with_a_sentence(office, t
     assert [] == office.differences(table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", [[1], "x"])
 def test_custom_fields_that_are_no_object_are_kept(office, odd):
     def spoil(_sandbox, _call, serve):
@@ -547,6 +568,7 @@ def test_trouble_that_nobody_foresaw_costs_no_other_table(office, monkeypatch):
 BULK = ("deals_products", "deals_installments")
 
 
+@pytest.mark.slow
 def test_children_of_a_hundred_deals_are_asked_for_in_one_call(office):
     reports = office.load("deals", *BULK)
 
@@ -554,6 +576,7 @@ def test_children_of_a_hundred_deals_are_asked_for_in_one_call(office):
     assert [] == office.differences("deals", *BULK)
 
 
+@pytest.mark.slow
 def test_product_lines_and_installments_that_are_taken_off_a_deal_leave_their_tables(office):
     office.load("deals", *BULK)
     office.advance(days=6)
@@ -576,6 +599,7 @@ def test_product_lines_and_installments_that_are_taken_off_a_deal_leave_their_ta
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_deal_that_spoils_a_call_of_many_is_found_by_halves(make_office, status):
     office = make_office(deals=40)
@@ -594,6 +618,7 @@ def test_a_deal_that_spoils_a_call_of_many_is_found_by_halves(make_office, statu
     assert len(office.sandbox.calls("deals/products")) < 25
 
 
+@pytest.mark.slow
 def test_a_full_page_without_a_next_one_is_asked_for_again_with_half_the_deals(office):
     office.load("deals", "deals_installments", page_rows=3)
 
@@ -611,6 +636,7 @@ def test_children_without_their_parents_table_say_what_to_load_first(office):
 # Trouble
 
 
+@pytest.mark.slow
 def test_one_tables_failure_leaves_the_others_loaded(office):
     office.sandbox.inject(faults.refused("api/v2/pipelines", 403).always())
 
@@ -621,6 +647,7 @@ def test_one_tables_failure_leaves_the_others_loaded(office):
     assert [] == office.differences("stages", "users")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("status", [402, 404])
 def test_a_refused_table_that_an_account_may_lack_is_skipped_and_keeps_its_rows(office, status):
@@ -660,6 +687,7 @@ def test_when_everything_is_refused_nothing_is_skipped(office):
     assert {"leads", "lead_labels", "products"} == set(failed.value.failures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_after", [1, 2])
 def test_a_first_load_killed_between_commits_goes_on_where_it_stood(
     make_office, monkeypatch, killed_after
@@ -697,6 +725,7 @@ def test_an_expired_page_marker_restarts_the_walk(make_office):
     assert [] == office.differences("persons")
 
 
+@pytest.mark.slow
 def test_what_was_read_before_the_budget_ended_is_kept_and_not_paid_twice(make_office):
     office = make_office(deals=40)
     office.sandbox.inject(faults.spent("v1/deals/*/flow").at(20, times=None))
@@ -729,6 +758,7 @@ def test_another_accounts_token_is_refused_before_anything_is_written(office):
     assert before == office.query("SELECT * FROM _pipedrive_coverage")
 
 
+@pytest.mark.slow
 def test_two_loads_at_once_leave_one_of_everything(make_office):
     office = make_office(deals=15)
     failures = []
@@ -782,6 +812,7 @@ def test_the_api_token_is_nowhere_in_the_warehouse_or_its_folder(make_office):
     assert [] == found
 
 
+@pytest.mark.slow
 def test_the_first_load_of_a_thousand_deals_costs_little_more_than_it_must(make_office):
     office = make_office(deals=1000)
     chosen = [e for e in DEFAULT_ENTITIES if e.name not in {"deals_flow", "deals_participants"}]
@@ -802,6 +833,7 @@ def test_the_first_load_of_a_thousand_deals_costs_little_more_than_it_must(make_
     assert office.sandbox.tokens_spent <= 1.1 * floor
 
 
+@pytest.mark.slow
 def test_what_the_sensor_asks_for_costs_little_when_nothing_has_changed(office):
     watched = [
         e.name for e in DEFAULT_ENTITIES if e.kind is not Kind.SNAPSHOT and e.supports_updated_since
@@ -822,6 +854,7 @@ def test_what_the_sensor_asks_for_costs_little_when_nothing_has_changed(office):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tables", [("stages",), ("deals", "deals_participants")])
 def test_rows_that_do_not_arrive_in_the_table_are_a_failure(office, monkeypatch, tables):
     """Whatever sends them elsewhere: an empty table is never complete."""

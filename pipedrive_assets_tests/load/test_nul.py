@@ -10,6 +10,7 @@ from pipedrive_assets_tests.nul_replies import with_nul
 WITH_NUL = "SELECT count(*) > 0 FROM persons WHERE contains(name, chr(0))"
 
 
+@pytest.mark.slow
 def test_nul_stays_in_duckdb_and_blocks_no_table(make_office):
     office = make_office(deals=4)
     office.sandbox.inject(with_nul())

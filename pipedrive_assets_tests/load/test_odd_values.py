@@ -68,6 +68,7 @@ def test_keys_that_come_as_text_are_numbers_everywhere(make_office):
     assert [] == office.differences(*names)
 
 
+@pytest.mark.slow
 def test_lines_whose_deal_comes_as_text_are_loaded_and_stay(office):
     """The lines were dropped without a word, and those held were deleted."""
     office.load("deals", "deals_products")
@@ -79,6 +80,7 @@ def test_lines_whose_deal_comes_as_text_are_loaded_and_stay(office):
     assert [] == office.differences("deals_products")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("table", ["files", "leads", "notes", "pipelines", "deals"])
 def test_one_zero_date_does_not_stop_a_table(office, table):
@@ -134,6 +136,7 @@ def test_a_record_requested_by_id_is_coerced_too(office):
     assert [("deleted",)] == office.query(f"SELECT _deleted_reason FROM notes WHERE id = {gone}")
 
 
+@pytest.mark.slow
 def test_the_tap_sends_every_record_whatever_the_values_are(make_office):
     office = make_office(deals=12)
     bench = Bench(office)

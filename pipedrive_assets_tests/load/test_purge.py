@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from pipedrive_assets.load import forgive_person, purge_person
 from pipedrive_assets_tests.conftest import NOON
 
@@ -90,6 +92,7 @@ def test_an_erased_person_is_in_no_table_nor_in_the_file(make_office):
     assert [] != office.query("SELECT * FROM persons_live")
 
 
+@pytest.mark.slow
 def test_an_erased_person_does_not_come_back_until_the_erasure_is_undone(make_office):
     office = make_office(deals=8)
     person = prominent(office)

@@ -23,6 +23,7 @@ def titles(connection):
     return connection.execute("SELECT title FROM pipedrive_data.deals WHERE id = 1").fetchall()
 
 
+@pytest.mark.slow
 def test_a_reader_stays_connected_and_the_next_one_sees_the_new_rows(copied):
     office, copy = copied
     office.load("deals")
@@ -55,6 +56,7 @@ def test_the_copy_equals_the_account_views_included(copied):
         )
 
 
+@pytest.mark.slow
 def test_a_failed_run_leaves_the_copy_as_it_was(copied):
     office, copy = copied
     office.load("deals", "stages")
@@ -68,6 +70,7 @@ def test_a_failed_run_leaves_the_copy_as_it_was(copied):
     assert before == copy.stat().st_ino
 
 
+@pytest.mark.slow
 def test_what_a_program_left_in_the_copys_log_does_not_get_into_the_new_copy(copied):
     office, copy = copied
     office.load("stages")

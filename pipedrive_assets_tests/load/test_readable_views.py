@@ -27,6 +27,7 @@ def probabilities(make_office):
     return office
 
 
+@pytest.mark.slow
 def test_a_deal_is_weighted_the_same_everywhere(probabilities):
     one = dict(
         probabilities.query(
@@ -71,6 +72,7 @@ def test_weighted_values_count_the_deals_they_rest_on(probabilities):
     assert 0 < weighted < every
 
 
+@pytest.mark.slow
 def test_stages_count_only_in_pipelines_known_to_use_probabilities(make_office):
     office = make_office(deals=20)
     office.load("deals", "stages")
@@ -105,6 +107,7 @@ def test_the_next_activity_is_right_between_reconciliations(make_office):
     assert 0 < stale
 
 
+@pytest.mark.slow
 def test_after_a_reconciliation_both_activities_are_those_of_the_counters(make_office):
     office = make_office(deals=40)
     office.load(*INPUTS)
@@ -168,6 +171,7 @@ def test_without_the_activities_the_deals_own_counters_are_shown(office):
     )
 
 
+@pytest.mark.slow
 def test_activities_whose_initial_load_is_unfinished_are_not_believed(office):
     office.load("deals", "activities")
     office.load("users")
@@ -182,6 +186,7 @@ def test_activities_whose_initial_load_is_unfinished_are_not_believed(office):
     )
 
 
+@pytest.mark.slow
 def test_the_next_activity_of_a_lead_is_that_of_the_activities(office):
     office.load("leads", "activities")
     lead = next(iter(office.world.tables["leads"].alive))

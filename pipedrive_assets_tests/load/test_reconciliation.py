@@ -27,6 +27,7 @@ def mark_of(office, table, key):
     return rows[0] if rows else None
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("table", WINDOWED)
 def test_a_row_deleted_behind_our_back_is_marked_with_reason_and_time(office, table):
@@ -42,6 +43,7 @@ def test_a_row_deleted_behind_our_back_is_marked_with_reason_and_time(office, ta
     assert [] == office.differences(table)
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("table", WINDOWED)
 def test_a_row_that_left_the_view_is_marked_and_loses_the_mark_when_it_comes_back(office, table):
@@ -59,6 +61,7 @@ def test_a_row_that_left_the_view_is_marked_and_loses_the_mark_when_it_comes_bac
     assert [] == office.differences(table)
 
 
+@pytest.mark.slow
 def test_a_row_that_comes_back_with_a_change_loses_its_mark_by_a_window(office):
     office.load("persons")
     office.world.hide("persons", 5)
@@ -86,6 +89,7 @@ def test_a_merged_row_is_marked_and_what_it_owned_is_the_winners(office, table):
     assert [] == office.differences(table, "deals", "activities")
 
 
+@pytest.mark.slow
 def test_a_merge_is_called_so_where_pipedrive_tells(office):
     office.load("persons")
     office.world.merge("persons", 12, 5)
@@ -160,6 +164,7 @@ def test_rows_that_no_window_can_show_are_loaded(office):
     assert [] == office.differences(*WINDOWED)
 
 
+@pytest.mark.slow
 def test_a_counter_is_as_of_its_rows_own_change_until_a_reconciliation(office):
     office.load("deals")
 
@@ -176,6 +181,7 @@ def test_a_counter_is_as_of_its_rows_own_change_until_a_reconciliation(office):
     assert before + 1 == counted()
 
 
+@pytest.mark.slow
 def test_a_limited_history_stays_limited(office):
     since = office.sandbox.now - timedelta(days=10)
     office.load("deals", since=since)
@@ -186,6 +192,7 @@ def test_a_limited_history_stays_limited(office):
     assert before == office.query("SELECT count(*) FROM deals")
 
 
+@pytest.mark.slow
 def test_an_undisturbed_account_is_reconciled_without_a_write(office):
     office.load(*WINDOWED)
     office.advance(seconds=1)
@@ -198,6 +205,7 @@ def test_an_undisturbed_account_is_reconciled_without_a_write(office):
     }
 
 
+@pytest.mark.slow
 def test_an_incomplete_walk_marks_nothing(office):
     office.load("persons", "notes")
     for table in ("persons", "notes"):
@@ -231,6 +239,7 @@ def test_an_implausible_loss_marks_nothing_and_says_how_to_go_on(office):
     assert [] == office.differences("persons")
 
 
+@pytest.mark.slow
 def test_a_small_table_may_lose_all_its_rows(office):
     office.load("leads")
     for key in office.world.ids("leads")[9:]:
@@ -244,6 +253,7 @@ def test_a_small_table_may_lose_all_its_rows(office):
     assert [] == office.differences("leads")
 
 
+@pytest.mark.slow
 def test_a_row_that_the_list_leaves_out_but_pipedrive_still_has_is_not_marked(office):
     office.load("persons")
 
@@ -259,6 +269,7 @@ def test_a_row_that_the_list_leaves_out_but_pipedrive_still_has_is_not_marked(of
     assert (None, None) == mark_of(office, "persons", 7)
 
 
+@pytest.mark.slow
 def test_more_missing_rows_than_are_asked_for_are_marked_without_a_reason(office, monkeypatch):
     monkeypatch.setattr("pipedrive_assets.load.reconciliation.run.CONFIRMED_ROWS", 2)
     office.load("persons")
@@ -271,6 +282,7 @@ def test_more_missing_rows_than_are_asked_for_are_marked_without_a_reason(office
     assert [("deleted",), ("deleted",), ("vanished",)] == reasons
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("killed_after", [1, 2])
 def test_a_killed_reconciliation_goes_on_where_it_stood(make_office, monkeypatch, killed_after):
@@ -427,6 +439,7 @@ def test_children_that_a_cap_keeps_from_a_reconciliation_are_read_by_later_loads
     assert [] == participants(office)
 
 
+@pytest.mark.slow
 def test_children_whose_first_load_is_not_finished_are_skipped(make_office):
     office = make_office(deals=5)
     office.load("deals")
@@ -505,6 +518,7 @@ def test_the_history_of_an_unchanged_deal_is_not_read_again(make_office):
     assert 0 == report.stats.requests
 
 
+@pytest.mark.slow
 def test_a_full_load_reads_every_deals_children_again(make_office):
     office = make_office(deals=10)
     office.load("deals", "deals_participants")
@@ -558,6 +572,7 @@ def test_a_kill_between_two_statements_does_not_forget_what_is_held(office):
     assert before == office.query("SELECT * FROM _pipedrive_coverage")
 
 
+@pytest.mark.slow
 def test_rows_that_another_run_loads_behind_a_killed_walk_are_not_taken_for_gone(
     make_office, monkeypatch
 ):

@@ -66,6 +66,7 @@ def office(make_office):
     return make_office(deals=12)
 
 
+@pytest.mark.slow
 @pytest.mark.samples(3)
 @pytest.mark.parametrize(
     ("table", "status", "nth"),
@@ -107,6 +108,7 @@ def test_a_402_of_a_single_record_concerns_the_account_and_stops_the_table(offic
     assert 2 == len(calls(office, "deals/"))
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize(("status", "record"), [(400, None), (403, 415), (405, 400)])
 def test_a_refusal_of_one_deal_is_that_deals_in_every_run(office, status, record):
@@ -131,6 +133,7 @@ def test_a_refusal_of_one_deal_is_that_deals_in_every_run(office, status, record
     assert [] == office.differences(PARTICIPANTS)
 
 
+@pytest.mark.slow
 def test_complete_until_stays_where_it_was_while_a_deal_is_unread(office):
     before = office.load("deals", FLOW)[FLOW].complete_until
     office.advance(hours=2)
@@ -146,6 +149,7 @@ def test_complete_until_stays_where_it_was_while_a_deal_is_unread(office):
     assert before < office.load("deals", FLOW)[FLOW].complete_until
 
 
+@pytest.mark.slow
 def test_many_deals_refused_in_a_row_hinder_no_other_while_one_read_before_is_answered(office):
     office.load("deals")
     refused = range(3, 10)
@@ -157,6 +161,7 @@ def test_many_deals_refused_in_a_row_hinder_no_other_while_one_read_before_is_an
     assert {*refused} == {*office.world.ids("deals")} - held(office, FLOW)
 
 
+@pytest.mark.slow
 def test_a_closed_endpoint_fails_although_only_one_deal_is_left_to_be_read(office):
     office.load("deals", FLOW)
     office.advance(hours=1)
@@ -170,6 +175,7 @@ def test_a_closed_endpoint_fails_although_only_one_deal_is_left_to_be_read(offic
     assert isinstance(failures[FLOW], Forbidden)
 
 
+@pytest.mark.slow
 def test_an_endpoint_for_many_deals_that_closes_in_mid_run_is_left_alone_soon(make_office):
     office = make_office(deals=400)
     office.load("deals")
@@ -200,6 +206,7 @@ def test_a_record_that_fails_for_good_says_nothing_about_its_deal(office):
 # Parents that are not found
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize(("status", "runs"), [(404, 1), (410, 3)])
 def test_a_deal_that_is_not_found_for_an_hour_is_read_afterwards(office, status, runs):
@@ -217,6 +224,7 @@ def test_a_deal_that_is_not_found_for_an_hour_is_read_afterwards(office, status,
     assert [] == office.differences(FLOW)
 
 
+@pytest.mark.slow
 def test_a_deal_that_stays_missing_costs_one_record_a_run_until_it_is_marked(office):
     office.load("deals")
     office.world.purge("deals", 7)
@@ -233,6 +241,7 @@ def test_a_deal_that_stays_missing_costs_one_record_a_run_until_it_is_marked(off
     assert [] == calls(office, "deals")
 
 
+@pytest.mark.slow
 def test_a_deleted_deal_whose_children_were_refused_is_asked_once_more(office):
     office.load("deals", FLOW)
     office.advance(hours=1)
@@ -266,6 +275,7 @@ def test_a_record_that_shows_another_deal_is_not_the_one_that_was_asked_for(offi
 # Empty replies
 
 
+@pytest.mark.slow
 @pytest.mark.samples(3)
 @pytest.mark.parametrize(("table", "data"), EMPTY)
 def test_empty_replies_in_one_run_take_nothing_away_and_hide_nothing(office, table, data):
@@ -287,6 +297,7 @@ def test_empty_replies_in_one_run_take_nothing_away_and_hide_nothing(office, tab
     assert [] == office.differences(table)
 
 
+@pytest.mark.slow
 @pytest.mark.samples(3)
 @pytest.mark.parametrize(("table", "data"), EMPTY)
 def test_a_first_load_of_nothing_but_empty_replies_is_not_believed(office, table, data):
@@ -314,6 +325,7 @@ def test_one_empty_reply_is_asked_for_again_at_once_where_rows_are_expected(offi
     assert deal in held(office, PARTICIPANTS)
 
 
+@pytest.mark.slow
 def test_a_suspicious_empty_reply_leaves_complete_until_where_it_was(office):
     before = office.load("deals", FLOW)[FLOW].complete_until
     office.advance(hours=1)
@@ -327,6 +339,7 @@ def test_a_suspicious_empty_reply_leaves_complete_until_where_it_was(office):
     assert 7 not in held(office, FLOW)
 
 
+@pytest.mark.slow
 def test_children_that_are_gone_leave_with_the_second_run_that_does_not_see_them(office):
     office.load("deals", FLOW)
     office.advance(hours=1)
@@ -347,6 +360,7 @@ def test_children_that_are_gone_leave_with_the_second_run_that_does_not_see_them
     assert [] == [line.path for line in calls(office, "/7/flow")]
 
 
+@pytest.mark.slow
 def test_a_table_whose_parents_have_no_children_is_complete_one_run_later(office):
     table = "deals_installments"
     office.sandbox.inject(nothing("api/v2/deals/installments", []))
@@ -375,6 +389,7 @@ def strings(genuine):
     return json_reply(200, body)
 
 
+@pytest.mark.slow
 def test_a_deals_id_may_come_as_text(office):
     office.sandbox.inject(faults.changed("api/v2/deals/products", strings).always())
 
@@ -385,6 +400,7 @@ def test_a_deals_id_may_come_as_text(office):
     assert [] == office.differences(PRODUCTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stranger", "quoted"), [("4711", "is 4711"), (None, "is null"), ({"id": 1}, "is 1,")]
 )
@@ -416,6 +432,7 @@ def test_a_row_of_a_deal_that_was_not_asked_for_is_an_error(office, stranger, qu
 # Warehouses of earlier versions
 
 
+@pytest.mark.slow
 def test_deals_that_an_earlier_version_recorded_as_read_without_rows_are_asked_again(office):
     office.load("deals", FLOW)
     office.advance(minutes=10)
@@ -431,6 +448,7 @@ def test_deals_that_an_earlier_version_recorded_as_read_without_rows_are_asked_a
     assert [] == office.differences(FLOW)
 
 
+@pytest.mark.slow
 def test_a_small_account_of_which_no_deal_is_found_is_not_recorded_as_read(make_office):
     office = make_office(deals=REFUSALS + 1)
     office.load("deals")

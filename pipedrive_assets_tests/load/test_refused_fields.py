@@ -34,6 +34,7 @@ def refuse(office, table, *names):
     office.sandbox.inject(*(names_refused(path, *names) for path in paths(table)))
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("table", WITH_FIELDS)
 @pytest.mark.parametrize("only_uncertain", [True, False])
@@ -59,6 +60,7 @@ def test_refused_fields_cost_no_row_and_are_complete_after_one_healthy_run(
     assert [] == office.differences(table)
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("table", WITH_FIELDS)
 def test_refused_fields_never_overwrite_what_is_held(office, table):

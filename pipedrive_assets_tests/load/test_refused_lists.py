@@ -87,6 +87,7 @@ def is_archived(office, table, key):
     return office.world.row(table, key)["is_archived"]
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("table", ARCHIVES)
 @pytest.mark.parametrize("nth", [1, 2])
@@ -107,6 +108,7 @@ def test_a_second_list_refused_for_days_is_read_from_where_it_was(office, table,
         assert "updated_since" in dict(office.sandbox.calls("api/v2/deals/archived")[0].params)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ARCHIVES)
 def test_a_second_list_refused_in_the_middle_is_read_again_from_its_start(office, table):
     office.sandbox.inject(faults.refused(ARCHIVES[table], 403).at(2, times=None))
@@ -118,6 +120,7 @@ def test_a_second_list_refused_in_the_middle_is_read_again_from_its_start(office
     assert [] == office.differences(table)
 
 
+@pytest.mark.slow
 def test_a_walk_that_an_older_version_left_at_a_refused_list_goes_on(office):
     office.sandbox.inject(faults.server_error("v1/leads/archived").always())
     with pytest.raises(LoadFailed):
@@ -134,6 +137,7 @@ def test_a_walk_that_an_older_version_left_at_a_refused_list_goes_on(office):
     assert [] == visible_differences(office, "leads")
 
 
+@pytest.mark.slow
 def test_a_refused_first_list_refuses_the_table(office):
     office.sandbox.inject(faults.refused("api/v2/deals", 403), faults.refused("v1/leads", 403))
 
@@ -162,6 +166,7 @@ def test_nothing_is_marked_as_deleted_while_a_list_is_refused(office, table):
     assert [] == office.differences(table)
 
 
+@pytest.mark.slow
 def test_a_snapshot_marks_nothing_while_one_of_its_lists_is_refused(office):
     office.load("projects")
     held = office.query("SELECT count(*) FROM projects WHERE _deleted_at IS NULL")
@@ -173,6 +178,7 @@ def test_a_snapshot_marks_nothing_while_one_of_its_lists_is_refused(office):
     assert "projects/archived" in report.warnings[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "path"),
     [*ARCHIVES.items(), ("deals", "api/v2/deals"), ("leads", "v1/leads")],
@@ -189,6 +195,7 @@ def test_a_list_that_was_empty_by_mistake_at_first_is_read_whole_by_the_next_run
     assert [] == office.differences(table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ARCHIVES)
 def test_a_window_that_is_empty_by_mistake_passes_nothing_over(office, table):
     office.load(table)
@@ -209,6 +216,7 @@ def office_path(table):
     return ARCHIVES[table].removesuffix("/archived")
 
 
+@pytest.mark.slow
 def test_a_look_at_the_newest_ids_that_is_empty_by_mistake_proves_nothing(office):
     office.load("persons")
     office.advance(minutes=10)
@@ -223,6 +231,7 @@ def test_a_look_at_the_newest_ids_that_is_empty_by_mistake_proves_nothing(office
     assert [] == visible_differences(office, "persons")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("fault", [*map(empty_folder, ("inbox", "sent")), *PROJECT_FAULTS])
 @pytest.mark.parametrize("is_first", [True, False])

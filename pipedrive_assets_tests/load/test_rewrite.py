@@ -39,6 +39,7 @@ def named(office):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("name", NAMES)
 def test_purging_a_person_takes_one_row_whatever_the_file_is_called(named, tmp_path, name):
@@ -76,6 +77,7 @@ def test_permissions_and_links_stay(named, tmp_path):
     assert b"Quatermass" not in real.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
 def test_the_owner_stays(named, tmp_path):
     office = named(tmp_path / "warehouse.duckdb")
@@ -89,6 +91,7 @@ def test_the_owner_stays(named, tmp_path):
     assert (12345, 54321) == (found.st_uid, found.st_gid)
 
 
+@pytest.mark.slow
 def test_a_copy_that_lacks_rows_does_not_take_the_files_place(named, tmp_path, monkeypatch):
     office = named(tmp_path / "warehouse.duckdb")
     person = person_of(office)
@@ -123,6 +126,7 @@ def test_a_copy_that_lacks_rows_does_not_take_the_files_place(named, tmp_path, m
     assert [] == [path for path in tmp_path.iterdir() if path.suffix == ".fresh"]
 
 
+@pytest.mark.slow
 def test_the_read_copy_keeps_its_permissions_and_its_link(named, tmp_path):
     real = tmp_path / "bi" / "real.duckdb"
     real.parent.mkdir()

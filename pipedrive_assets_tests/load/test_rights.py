@@ -12,6 +12,7 @@ from pipedrive_assets.sandbox.exchange import json_reply
 OF_ADMINS = ("filters", "users", "currencies", "activity_types", "notes", "files")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [402, 403])
 def test_tables_that_this_user_may_not_read_are_skipped_and_views_show_ids(office, status):
     office.sandbox.inject(*(faults.refused(BY_NAME[name].path, status) for name in OF_ADMINS))
@@ -27,6 +28,7 @@ def test_tables_that_this_user_may_not_read_are_skipped_and_views_show_ids(offic
     assert [] == office.differences("deals", "stages", *OF_ADMINS)
 
 
+@pytest.mark.slow
 def test_rows_held_stay_while_their_table_is_refused(office):
     office.load("users", "stages")
     office.sandbox.inject(faults.refused("v1/users", 403))

@@ -23,6 +23,7 @@ def refuse(*_, **__):
     raise duckdb.ConversionException(f'Could not convert string "{SECRET}" to INT64')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("owner", "name"), [(TypedCopyJob, "run"), (TypedDuckDbClient, "complete_load")]
 )
@@ -46,6 +47,7 @@ def test_a_row_that_the_database_refuses_is_quoted_nowhere(
     assert [] == office.differences("persons")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_interrupted_leaves_no_package_behind(office, monkeypatch):
     office.load("persons")
     office.world.add("persons", name=SECRET)

@@ -46,6 +46,7 @@ def paths_of(name):
     return [endpoint.path for endpoint in owner.endpoints]
 
 
+@pytest.mark.slow
 @pytest.mark.samples(4)
 @pytest.mark.parametrize("purge", [False, True])
 @pytest.mark.parametrize("data", [None, []])
@@ -103,6 +104,7 @@ def test_only_rows_that_both_replies_lack_are_marked(office):
     assert [(second, "vanished")] == gone
 
 
+@pytest.mark.slow
 def test_a_refusal_of_the_second_look_marks_nothing(office):
     office.load("stages")
     office.world.purge("stages", office.world.ids("stages")[-1])
@@ -149,6 +151,7 @@ def test_the_share_that_may_vanish_is_the_settings(office):
     assert 20 == office.load("filters", max_share=0.9)["filters"].written.marked_deleted
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize(
     ("table", "path"),
@@ -178,6 +181,7 @@ def test_an_owner_without_a_list_loses_its_rows_only_after_two_loads(office, tab
     assert [] == office.differences(table)
 
 
+@pytest.mark.slow
 def test_an_empty_list_that_recovers_in_between_is_forgotten(office):
     office.load("role_assignments")
     ((owner,), *_) = office.query("SELECT role_id FROM role_assignments ORDER BY 1")
@@ -190,6 +194,7 @@ def test_an_empty_list_that_recovers_in_between_is_forgotten(office):
     assert [] == office.query("SELECT * FROM _pipedrive_unlisted")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("data", [None, []])
 @pytest.mark.parametrize("field_list", ["dealFields", "personFields"])
@@ -203,6 +208,7 @@ def test_field_lists_that_are_empty_mark_no_field(office, field_list, data):
     assert before == [marked(office, table) for table in ("fields", "custom_fields_mapping")]
 
 
+@pytest.mark.slow
 def test_a_field_that_one_reply_leaves_out_is_not_marked_and_a_deleted_one_is(office):
     office.load("fields")
     office.sandbox.inject(edited("api/v2/dealFields", lambda rows: rows[:-2]))

@@ -168,6 +168,7 @@ def test_no_byte_of_a_purged_row_stays_in_the_file_or_in_the_read_copy(purging):
     assert purging.query("SELECT event_key FROM deals_flow")
 
 
+@pytest.mark.slow
 def test_the_file_is_written_anew_only_where_rows_were_purged(purging, monkeypatch):
     purging.reconcile("persons", "notes", purge_deleted=True)
     monkeypatch.setattr(Warehouse, "rewrite", lambda *_: pytest.fail("rewritten"))

@@ -156,6 +156,7 @@ def test_what_is_committed_is_not_held_in_memory_for_long(office):
     assert [("61.0 MiB",)] == list(limit)
 
 
+@pytest.mark.slow
 def test_a_foreign_file_is_left_alone(tmp_path):
     path = tmp_path / "warehouse.duckdb"
     path.write_text("my notes, of which there is no other copy" * 200)
@@ -180,6 +181,7 @@ def test_a_note_that_cannot_be_left_stops_nobody(tmp_path, monkeypatch):
     warehouse.close()
 
 
+@pytest.mark.slow
 def test_a_working_folder_that_is_removed_under_a_running_load_is_one_sentence(office):
     office.load("stages")
     made = office.warehouse.pipeline

@@ -81,6 +81,7 @@ def test_deals_and_their_children_are_loaded_and_say_what_it_took(run, office):
     assert "value" in {column.name for column in said["dagster/column_schema"].columns}
 
 
+@pytest.mark.slow
 def test_children_alone_read_their_deals_from_the_warehouse(run, office):
     run("deals")
     office.sandbox.log.clear()
@@ -114,6 +115,7 @@ def test_one_failing_table_fails_the_run_and_leaves_the_others_materialized(run,
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "name", "told"),
     [
@@ -146,6 +148,7 @@ def test_what_fails_after_a_table_was_loaded_ends_no_other_table(
         assert "Zebulon" not in found["keys"].description
 
 
+@pytest.mark.slow
 def test_a_range_of_days_is_one_window(run, office):
     run("persons")
     office.advance(days=5)
@@ -168,6 +171,7 @@ def test_a_range_of_days_is_one_window(run, office):
     assert first.endswith("2026-03-14T00:00:00Z")
 
 
+@pytest.mark.slow
 def test_full_walks_everything_again(run, office):
     run("products")
     config = dg.RunConfig(ops={"pipedrive": {"config": {"full": True}}})
@@ -221,6 +225,7 @@ def test_a_refused_table_that_an_account_may_lack_is_skipped_with_a_warning(run,
     assert [] == office.differences("leads")
 
 
+@pytest.mark.slow
 def test_a_refused_list_is_named_in_the_metadata_and_the_check(run, office):
     office.sandbox.inject(faults.refused("v1/leads/archived", 403, "Not yours"))
 
@@ -234,6 +239,7 @@ def test_a_refused_list_is_named_in_the_metadata_and_the_check(run, office):
     assert "v1/leads/archived" in check.description
 
 
+@pytest.mark.slow
 def test_what_a_cap_keeps_for_later_is_told_and_is_no_failure(run, monkeypatch):
     monkeypatch.setenv("PIPEDRIVE_TOKENS_PER_DAY", "120")
 
@@ -249,6 +255,7 @@ def test_what_a_cap_keeps_for_later_is_told_and_is_no_failure(run, monkeypatch):
     assert 1_800_000 - said["tokens_run"] == said["tokens_left"]
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_with_the_budget_says_when_it_comes_back(run, office):
     office.sandbox.inject(faults.spent("v1/users").always())
     instance = dg.DagsterInstance.ephemeral()
@@ -267,6 +274,7 @@ def materialized_days(instance, name):
     return sorted(instance.get_materialized_partitions(dg.AssetKey(name)))
 
 
+@pytest.mark.slow
 def test_a_catch_up_records_the_days_it_covered_and_a_first_load_its_own_day(run, office):
     instance = dg.DagsterInstance.ephemeral()
 
@@ -288,6 +296,7 @@ def test_a_catch_up_records_the_days_it_covered_and_a_first_load_its_own_day(run
     assert second.run_id in covered.asset_materialization.metadata["covered_by"].value
 
 
+@pytest.mark.slow
 def test_an_old_day_covers_no_other(run, office):
     instance = dg.DagsterInstance.ephemeral()
     run(["persons"], instance=instance)
@@ -299,6 +308,7 @@ def test_an_old_day_covers_no_other(run, office):
     assert [*before, "2026-03-11"] == materialized_days(instance, "persons")
 
 
+@pytest.mark.slow
 def test_up_to_which_day_a_table_is_closed_stands_in_its_metadata(run, office):
     instance = dg.DagsterInstance.ephemeral()
     said = [facts(run(["stages"], instance=instance), "stages")["closed_until"]]
@@ -311,6 +321,7 @@ def test_up_to_which_day_a_table_is_closed_stands_in_its_metadata(run, office):
     assert ["2026-03-09", "2026-03-09", "2026-03-09", "2026-03-10"] == said
 
 
+@pytest.mark.slow
 def test_a_run_says_in_its_log_how_far_it_is_without_a_line_for_each_page(run, monkeypatch):
     with dg.DagsterInstance.ephemeral() as instance:
 

@@ -110,6 +110,7 @@ def test_what_waits_names_the_setting_that_stopped_it(office, setting):
     assert setting in waiting.sentence
 
 
+@pytest.mark.slow
 def test_unread_parents_are_reported_in_a_check_the_metadata_and_the_log(office):
     office.load("deals")
     office.sandbox.inject(faults.refused("v1/deals/7/flow", 403))

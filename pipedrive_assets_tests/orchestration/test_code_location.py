@@ -88,6 +88,7 @@ def test_definitions_merge_with_a_duckdb_a_users_asset_and_an_executor_of_others
     assert "2025-05-01" == spec.partitions_def.get_first_partition_key()
 
 
+@pytest.mark.slow
 def test_settings_in_code_win_over_the_environment_when_a_run_starts(folder, monkeypatch):
     definitions = pipedrive_definitions(
         of_sandbox(dataset="from_code", preview="off"), key_prefix=["crm"], warehouse_key="store"
@@ -108,6 +109,7 @@ def test_settings_in_code_win_over_the_environment_when_a_run_starts(folder, mon
     assert not (folder / "other.duckdb").exists()
 
 
+@pytest.mark.slow
 def test_an_asset_of_others_reads_a_table_through_the_warehouse_resource(folder):
     @dg.asset(deps=[dg.AssetKey(["crm", "stages"])])
     def stage_count(crm_warehouse: DuckDBResource) -> dg.MaterializeResult:
@@ -134,6 +136,7 @@ def test_without_settings_a_run_reads_the_environment_when_it_starts(folder, mon
     assert ("stages",) == found.tables
 
 
+@pytest.mark.slow
 def test_automation_knows_prefixed_tables_from_those_of_others(folder):
     names = Names(key_prefix=("crm",), prefix="crm")
     target = Target.of(of_sandbox(), names=names)
@@ -202,6 +205,7 @@ def test_accounts_that_would_share_something_are_refused(folder, accounts, words
         pipedrive_definitions(accounts=accounts)
 
 
+@pytest.mark.slow
 def test_each_account_is_alerted_of_its_own_runs_only(folder):
     mine = Target.of(of_sandbox(), names=Names(key_prefix=("acme",), prefix="pipedrive_acme"))
 

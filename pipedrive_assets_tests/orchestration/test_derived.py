@@ -56,6 +56,7 @@ def made(result):
     return {e.asset_key.to_user_string() for e in result.get_asset_materialization_events()}
 
 
+@pytest.mark.slow
 def test_deals_and_all_that_is_downstream_of_them_are_one_selection(run, office):
     result = run("deals+")
 
@@ -66,6 +67,7 @@ def test_deals_and_all_that_is_downstream_of_them_are_one_selection(run, office)
     assert deals == told
 
 
+@pytest.mark.slow
 def test_a_table_says_how_many_rows_it_has_and_what_they_rest_on(run, office):
     result = run(["deals", "deals_flow", "stages", "pipelines", "deal_stage_history"])
 
@@ -80,6 +82,7 @@ def test_a_table_says_how_many_rows_it_has_and_what_they_rest_on(run, office):
     assert said["preview"].startswith("| deal_id | sequence | stage_id |")
 
 
+@pytest.mark.slow
 def test_deriving_asks_pipedrive_nothing(run, office):
     run(["deals", "deals_flow", "stages", "pipelines"])
     office.sandbox.log.clear()
@@ -90,6 +93,7 @@ def test_deriving_asks_pipedrive_nothing(run, office):
     assert [] == list(office.sandbox.log)
 
 
+@pytest.mark.slow
 def test_a_range_of_days_is_one_run_of_them_too(run):
     instance = dg.DagsterInstance.ephemeral()
 
@@ -102,6 +106,7 @@ def test_a_range_of_days_is_one_run_of_them_too(run):
     assert "open_pipeline" in made(result)
 
 
+@pytest.mark.slow
 def test_what_was_never_loaded_is_named_and_fails_nothing(run):
     result = run(["deals", "stages", "deal_stage_history", "pipeline_conversion", "open_pipeline"])
 
@@ -114,6 +119,7 @@ def test_what_was_never_loaded_is_named_and_fails_nothing(run):
     assert not re.match(r"\d{4}-", based_on["pipelines"])
 
 
+@pytest.mark.slow
 def test_deriving_before_any_load_makes_no_warehouse(run, office):
     result = run(["sales_activity"])
 
@@ -125,6 +131,7 @@ def test_deriving_before_any_load_makes_no_warehouse(run, office):
     assert not office.warehouse.path.exists()
 
 
+@pytest.mark.slow
 def test_deals_whose_history_waits_for_tokens_are_counted_and_left_out(run, office, monkeypatch):
     monkeypatch.setenv("PIPEDRIVE_TOKENS_PER_DAY", "800")
 
@@ -137,6 +144,7 @@ def test_deals_whose_history_waits_for_tokens_are_counted_and_left_out(run, offi
     assert deals - told == said["deals_without_history"]
 
 
+@pytest.mark.slow
 def test_a_column_that_a_setting_keeps_out_is_named(run, monkeypatch, office):
     monkeypatch.setenv("PIPEDRIVE_EXCLUDE_COLUMNS", "deals.probability")
 
@@ -147,6 +155,7 @@ def test_a_column_that_a_setting_keeps_out_is_named(run, monkeypatch, office):
     assert "skipped" not in facts(result, "deal_velocity")
 
 
+@pytest.mark.slow
 def test_a_failure_to_derive_is_no_failure_of_the_tables_loaded(run, monkeypatch):
     def locked(_):
         raise WarehouseError("The warehouse is locked.")
@@ -196,6 +205,7 @@ def test_automation_asks_for_what_is_derived_from_the_tables_it_asks_for():
     assert [] == derived_from(["notes"])
 
 
+@pytest.mark.slow
 def test_the_files_describe_the_columns_that_the_queries_have(office):
     office.load("deals", "deals_flow", "activities", "stages")
 

@@ -150,6 +150,7 @@ def test_children_may_be_as_old_as_what_they_are_read_for():
     assert target.tolerance(BY_NAME["mail_threads"]) is None
 
 
+@pytest.mark.slow
 def test_a_shorter_tolerance_is_kept(monkeypatch):
     monkeypatch.setenv("PIPEDRIVE_FRESHNESS_CRM", "1m")
     monkeypatch.setenv("PIPEDRIVE_FRESHNESS_REFERENCE", "2h")
@@ -164,6 +165,7 @@ def test_a_shorter_tolerance_is_kept(monkeypatch):
     assert 40 <= asked["deals"] <= 63
 
 
+@pytest.mark.slow
 def test_never_a_second_run_beside_one_of_the_job():
     office = plant(duration=timedelta(minutes=90))
 
@@ -260,6 +262,7 @@ def test_a_daily_table_that_was_loaded_waits_for_the_next_day():
     assert "stages" not in names_of(office.sensor_tick())
 
 
+@pytest.mark.slow
 def test_after_failures_the_pause_of_that_table_grows_and_the_others_stay_fresh():
     office = plant()
     office.failing = frozenset({"persons"})
@@ -277,6 +280,7 @@ def test_after_failures_the_pause_of_that_table_grows_and_the_others_stay_fresh(
     assert any(re.search(mentions("persons", "3 times"), said) for said in office.skips)
 
 
+@pytest.mark.slow
 def test_a_failing_account_is_asked_less_and_less():
     office = plant()
     office.failing = frozenset({"*"})
@@ -320,6 +324,7 @@ def test_nothing_is_asked_for_before_the_budgets_reset():
     assert any("2026-03-10 21:00 UTC" in said for said in office.skips)
 
 
+@pytest.mark.slow
 def test_a_clock_that_runs_ahead_of_pipedrives_makes_no_endless_runs():
     office = plant()
     office.held = dict.fromkeys(office.held, NOW - timedelta(days=1))
@@ -347,6 +352,7 @@ def test_rows_that_wait_for_tokens_are_not_asked_for_before_there_are_some(insta
     assert "deals_flow" in names_of(after)
 
 
+@pytest.mark.slow
 def test_an_account_is_remembered_through_another_ones_events(tmp_path):
     entities = (BY_NAME["stages"], BY_NAME["pipelines"])
     mine = replace(MINE, entities=entities, freshness={"reference": timedelta(hours=1)})

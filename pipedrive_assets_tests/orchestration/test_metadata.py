@@ -47,6 +47,7 @@ def test_what_dagster_is_to_plot_is_a_number(office):
     assert "complete history" == said["window"].value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["deals", "deals_participants"])
 def test_new_updated_and_removed_rows_are_told_apart(office, table):
     key = ", ".join(BY_NAME[table].key)
@@ -89,6 +90,7 @@ def test_the_newest_change_and_how_long_before_the_load_it_was_made(office):
     assert lag == said["newest_change_lag_seconds"].value
 
 
+@pytest.mark.slow
 def test_replies_of_429_and_the_wait_for_them_are_told(office):
     office.sandbox.inject(faults.burst("api/v2/deals"))
 
@@ -146,6 +148,7 @@ def test_invented_data_is_not_masked(office):
     assert "•••" not in sample_facts(office.warehouse, report, "masked")["preview"].value
 
 
+@pytest.mark.slow
 def test_columns_kept_out_and_persons_erased_are_in_no_preview(office):
     report = office.load("persons")["persons"]
     before = cells(told(office, report)["preview"].value)

@@ -65,6 +65,7 @@ def test_children_are_read_again_where_the_run_config_says_so(run, office):
     assert [] == office.differences("deals_products")
 
 
+@pytest.mark.slow
 def test_what_was_deleted_is_marked_and_each_table_observed(run, office):
     office.load("deals", "persons", "organizations", "notes")
     office.world.delete("persons", 3)

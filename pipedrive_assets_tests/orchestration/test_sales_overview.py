@@ -67,6 +67,7 @@ def test_the_page_shows_every_chart_and_loads_nothing(office):
     assert [] == list(office.sandbox.log)
 
 
+@pytest.mark.slow
 def test_the_headline_counts_deals(office):
     said = facts(materialize(office), "sales_overview")
 
@@ -102,6 +103,7 @@ def test_what_pipedrive_tells_is_text_on_the_page(office):
     assert "<b>&" not in text
 
 
+@pytest.mark.slow
 def test_names_within_the_drawings_are_their_own(office):
     materialize(office)
 
@@ -123,6 +125,7 @@ def test_pictures_that_name_people_are_kept_out_of_dagster(office):
     assert {"masked": len(CHARTS) - personal, "full": len(CHARTS), "off": 0} == told
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said_in_its_place(make_office):
     office = make_office(deals=10)
     office.load("deals")
@@ -176,6 +179,7 @@ def test_the_page_of_an_account_has_the_plain_name(office, tmp_path):
     assert tmp_path / "sales_overview.html" == path
 
 
+@pytest.mark.slow
 def test_currencies_left_out_are_named_on_the_page_and_in_dagster(make_office):
     office = make_office(deals=10)
     for name in ("CHF", "SEK", "NOK", "DKK", "PLN", "CZK"):

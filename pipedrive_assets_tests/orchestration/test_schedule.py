@@ -53,6 +53,7 @@ def spans(plant):
     ]
 
 
+@pytest.mark.slow
 def test_it_closes_the_newest_day_that_has_ended(settings, tmp_path):
     plant = loaded(Target.of(settings), instance=dg.DagsterInstance.local_temp(str(tmp_path)))
 
@@ -65,6 +66,7 @@ def test_it_closes_the_newest_day_that_has_ended(settings, tmp_path):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("hour", [0, 2, 23])
 def test_its_hour_moves_the_tick_and_not_the_day(hour):
@@ -165,6 +167,7 @@ def test_ticks_that_come_in_a_row_after_an_outage_do_not_pile_up():
     assert 1 == len(plant.asked_by("daily"))
 
 
+@pytest.mark.slow
 def test_a_new_dagster_instance_asks_for_one_day_only():
     plant = loaded()
     plant.held = dict.fromkeys((entity.name for entity in FEW), NOON)

@@ -36,6 +36,7 @@ def check(office):
     assert not [value for row in held for value in row if "kask.example" in str(value)]
 
 
+@pytest.mark.slow
 def test_a_warehouse_takes_the_shapes_of_real_replies(recorded):
     for _ in range(2):
         reports = recorded.load(*NAMES)
@@ -43,6 +44,7 @@ def test_a_warehouse_takes_the_shapes_of_real_replies(recorded):
         check(recorded)
 
 
+@pytest.mark.slow
 def test_the_plain_source_takes_the_shapes_of_real_replies(recorded, plain_of):
     plain = plain_of(recorded)
     for _ in range(2):

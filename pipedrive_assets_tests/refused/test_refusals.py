@@ -121,6 +121,7 @@ def test_each_place_refused_in_every_way(trials, state, place):
     assert {} == wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "nth"),
     [
@@ -152,6 +153,7 @@ def test_children_and_their_records_refused_in_mid_run(trials, child, kind):
     assert [] == trials(entity.parent, child).wrongs("singer", "first", record, children)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("front_end", ["load", "plain, keep_partial"])
 def test_children_of_a_few_tables_each_refused_in_another_way(trials, front_end):
     children = [place for place in places(BY_NAME[name] for name in FEW) if place not in LISTS]
@@ -168,6 +170,7 @@ REFUSALS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=SOAK or 6, deadline=None)
 @given(
     front_end=st.sampled_from(list(FRONT_ENDS) if SOAK else ["singer"]),
@@ -180,6 +183,7 @@ def test_any_refusals_at_any_places(trials, front_end, state, rules):
     assert [] == trials(*FEW).wrongs(front_end, state, *(at(*each) for each in rules))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("front_end", ["load", "plain", "singer"])
 @pytest.mark.parametrize("kind", ["403", "data: []"])
 def test_rows_loaded_while_field_definitions_were_refused_are_read_again(trials, front_end, kind):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
+import pytest
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from hypothesis import given
 from hypothesis import strategies as st
@@ -202,6 +203,7 @@ endpoints = st.lists(fields, max_size=6, unique_by=lambda each: each.code)
 built_ins = st.frozensets(st.sampled_from(["id", "title", "score", "score_id", "x__y", "SCORE"]))
 
 
+@pytest.mark.slow
 @given(st.lists(endpoints, min_size=1, max_size=4), built_ins)
 def test_no_two_fields_ever_share_a_column_and_no_name_ever_changes(history, built_in):
     known = []
@@ -217,6 +219,7 @@ def test_no_two_fields_ever_share_a_column_and_no_name_ever_changes(history, bui
         known = after
 
 
+@pytest.mark.slow
 @given(endpoints, endpoints, st.randoms(use_true_random=False), built_ins)
 def test_the_order_of_a_listing_makes_no_difference(first, second, rng, built_in):
     known = update([], *first, built_in=built_in)

@@ -32,6 +32,7 @@ def test_a_stream_carries_the_rows_of_the_account_first_and_incremental(bench, s
     assert {stream} == set(bench.target.rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", NAMED)
 def test_killed_at_any_call_a_sync_goes_on_and_loses_no_row(make_bench, small_pages, stream):
     account = make_bench(deals=3)
@@ -272,6 +273,7 @@ def test_a_clock_that_runs_ahead_of_the_changes_passes_no_change_over(bench):
     assert newest == bench.target.state["bookmarks"]["deals"]["update_time"]
 
 
+@pytest.mark.slow
 def test_a_state_of_the_old_tap_is_continued(bench):
     old = {
         "bookmarks": {

@@ -250,6 +250,7 @@ def test_several_refused_streams_are_told_together(bench):
     assert {"stages", "pipelines"} == set(failed.value.failures)
 
 
+@pytest.mark.slow
 def test_a_deal_whose_children_are_refused_is_asked_for_again_by_the_next_sync(bench):
     catalog = bench.catalog("dealflow")
     bench.office.sandbox.inject(faults.refused("v1/deals/7/flow", 403).always())

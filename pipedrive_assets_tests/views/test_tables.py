@@ -183,6 +183,7 @@ def test_conversion_counts_each_deal_once_per_stage(held):
     assert close(company_truth.conversion(held[0].world, held[0].sandbox.now)) == rows
 
 
+@pytest.mark.slow
 def test_rates_of_conversion_are_shares_of_the_deals_entered(held):
     rows = rows_of(
         held,
@@ -259,6 +260,7 @@ def test_open_deals_are_summed_by_stage_month_and_currency(held):
     assert {"EUR", "USD", "JPY"} == {key[2] for key in rows}
 
 
+@pytest.mark.slow
 def test_activities_are_counted_once_where_two_types_have_the_same_key(tmp_path):
     office = Office(tmp_path, deals=10)
     newest = max(office.world.ids("activity_types"))
