@@ -140,7 +140,7 @@ def _unmet(derived: DerivedTable, columns: Columns, missing: Mapping[str, str]) 
 def _make(sql: Sql, own: OwnViews, derived: DerivedTable, columns: Columns) -> str:
     """Create a view; return why that failed, or an empty text."""
     query = derived.query.format_map(_Tables(sql, columns))
-    reason = own.replace(derived.name, dialect.translate(sql, query))
+    reason = own.replace(derived.name, dialect.translate(sql, query), derived.description)
     if reason and (absent := _absent_columns(derived, columns)):
         return (
             f"Its query needs {', '.join(absent)}, which the warehouse does not have. Remove it "

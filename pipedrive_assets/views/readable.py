@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
+from pipedrive_assets.views.comments import comments
 from pipedrive_assets.views.derived import make_views
 from pipedrive_assets.views.linked_activities import linked_activities
 from pipedrive_assets.views.live import live_views
@@ -16,6 +17,7 @@ from pipedrive_assets.views.option_labels import option_columns
 from pipedrive_assets.views.readable_queries import EMPTY, VIEWS, View, row_alias
 from pipedrive_assets.views.sql import DERIVED_TABLES
 from pipedrive_assets.warehouse import dialect
+from pipedrive_assets.warehouse.comments import write_comments
 from pipedrive_assets.warehouse.ledger import all_columns
 from pipedrive_assets.warehouse.own_views import OwnViews, remember
 from pipedrive_assets.warehouse.statements import Sql, table
@@ -36,14 +38,16 @@ def rebuild(sql: Sql) -> None:
         _create(own, name, query)
     for view in VIEWS:
         if view.base in columns:
-            _create(own, view.name, dialect.translate(sql, _query(sql, view, columns)))
+            text = f"{view.base} with names and labels in addition to ids. Has deleted rows too."
+            _create(own, view.name, dialect.translate(sql, _query(sql, view, columns)), text)
     make_views(sql, columns)
     if "deals_flow" in columns:
         taken = {*columns, *(view.name for view in VIEWS)}
         for kind in _flow_kinds(sql):
             name, query = _flow_view(sql, kind)
             if name not in taken:
-                _create(own, name, query)
+                _create(own, name, query, "Events of one kind in the history of deals.")
+    write_comments(sql, comments(sql, columns))
 
 
 def drop(sql: Sql) -> None:
@@ -116,9 +120,9 @@ class _Names(dict[str, str]):
         return f"(SELECT {EMPTY[name]} WHERE false)"
 
 
-def _create(own: OwnViews, name: str, query: str) -> None:
+def _create(own: OwnViews, name: str, query: str, description: str = "") -> None:
     """Create or replace a view; log a warning if that fails, for example for excluded columns."""
-    if reason := own.replace(name, query):
+    if reason := own.replace(name, query, description):
         log.warning("The view %s was not created. %s", name, reason)
 
 

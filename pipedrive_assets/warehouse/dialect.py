@@ -273,6 +273,11 @@ def chosen_labels(sql: Sql, text: str, labels: str) -> str:
     return _LABELS[speaks(sql)].format(text=text, labels=labels)
 
 
+def quoted(text: str) -> str:
+    """Return a text as a literal for statements that allow no parameters."""
+    return "'" + text.replace("\0", "").replace("'", "''") + "'"
+
+
 def options(sql: Sql, column: str, source: str) -> str:
     """Return a query for the options in a column: `id` and `label` as text, without duplicates.
 

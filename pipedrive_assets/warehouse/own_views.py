@@ -3,6 +3,7 @@
 Callers of this module hold the warehouse lock.
 """
 
+import contextlib
 import logging
 from collections.abc import Iterable
 
@@ -29,12 +30,13 @@ class OwnViews:
         )
         self._taken = {row[0] for row in rows or ()} - self._names
 
-    def replace(self, name: str, query: str) -> str:
+    def replace(self, name: str, query: str, description: str = "") -> str:
         """Create or replace a view.
 
         Args:
             name: The name of the view.
             query: Its query, in the SQL of this database.
+            description: Its comment, if any.
 
         Returns:
             Why the view could not be created, as a sentence; empty if it was.
@@ -54,6 +56,10 @@ class OwnViews:
         if name not in self._names:
             self._names.add(name)
             remember(self._sql, [name])
+        if description:
+            comment = dialect.quoted(description)
+            with contextlib.suppress(DatabaseException):  # a comment is not worth a failed load
+                self._sql.execute_sql(f"COMMENT ON VIEW {table(self._sql, name)} IS {comment}")
         return ""
 
     def drop(self, name: str) -> None:

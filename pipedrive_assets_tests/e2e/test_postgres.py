@@ -21,10 +21,13 @@ from pipedrive_assets.load import LoadRequest, load, purge_person
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES
 from pipedrive_assets.sandbox import serve
 from pipedrive_assets.views import derive, overview
+from pipedrive_assets.views.comments import comments
 from pipedrive_assets.views.report.charts import CHARTS
 from pipedrive_assets.views.sql import DERIVED_TABLES
 from pipedrive_assets.warehouse import DatabaseServer, Warehouse, run_checks, statements
+from pipedrive_assets.warehouse.comments import held_comments
 from pipedrive_assets.warehouse.dialect import translate
+from pipedrive_assets.warehouse.ledger import all_columns
 from pipedrive_assets.windows import Window, utc_now
 from pipedrive_assets_tests import erased_person, month
 from pipedrive_assets_tests.conftest import Office
@@ -125,6 +128,28 @@ def test_labels_of_options_are_the_same_as_on_duckdb(make_office, tmp_path):
     assert found[0] == found[1]
     labels = {row[0]: row[1:] for row in found[0][1][0]}
     assert ("Très important, 99, Hot", "99") == labels[7][:2]
+
+
+COMMENTS = (
+    "SELECT obj_description('pipedrive_data.deals'::regclass), "
+    "obj_description('pipedrive_data.deals_readable'::regclass), "
+    "obj_description('pipedrive_data.open_pipeline'::regclass)"
+)
+
+
+def test_tables_columns_and_views_have_comments(make_office):
+    office = make_office(deals=4)
+    office.load("deals", "stages", "pipelines", "custom_fields_mapping")
+    with office.warehouse.sql() as sql:
+        held = held_comments(sql)
+        columns = {name: list(each) for name, each in all_columns(sql).items()}
+        wanted = comments(sql, columns)
+    office.load("stages")
+
+    assert wanted == held
+    assert ("deals", "title") in held
+    assert any(text.startswith("Custom field: ") for text in held.values())
+    assert None not in office.query(COMMENTS)[0]
 
 
 NEXT = (
