@@ -1,4 +1,8 @@
-"""Pipedrive as a plain dlt source, for any dlt pipeline, without Dagster."""
+"""Pipedrive as a plain dlt source, for any dlt pipeline, without Dagster.
+
+No warehouse, no ledger: what a run has to know of earlier ones is in dlt's state. What to read is
+decided in `extract`.
+"""
 
 from pipedrive_assets.dlt_source.verified_source_names import ENTITY_MAPPINGS, RECENTS_ENTITIES
 from pipedrive_assets.errors import extra_needed

@@ -1,4 +1,4 @@
-"""What a pipeline gives the source: from argument, dlt's configuration or the settings."""
+"""The source's arguments, from the call, dlt's configuration or the settings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,25 +11,26 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from dlt.common.typing import TSecretStrValue
 
 from pipedrive_assets.config import Settings, values
+from pipedrive_assets.config.arguments import with_arguments
 from pipedrive_assets.config.files import is_filled_in
-from pipedrive_assets.errors import ConfigurationError, MissingTokenError
+from pipedrive_assets.errors import ConfigurationError
 
 KEY = "pipedrive_api_key"
 SECTIONS = (("sources", "pipedrive", "credentials"), ("sources", "pipedrive"))
-"""Where dlt's verified source had the key, and where dlt itself looks."""
+"""Sections of dlt's secrets with the key: of dlt's verified source, and dlt's own default."""
 
 NO_KEY = (
-    "pipedrive_source has no api token. Pass pipedrive_api_key, set PIPEDRIVE_API_TOKEN, or put "
-    "pipedrive_api_key under [sources.pipedrive.credentials] in .dlt/secrets.toml."
+    "pipedrive_source has no API token. Pass pipedrive_api_key, set PIPEDRIVE_API_TOKEN, or add "
+    "pipedrive_api_key to [sources.pipedrive.credentials] in .dlt/secrets.toml."
 )
 
 
 @configspec
 class SourceConfiguration(BaseConfiguration):
-    """What dlt looks up for the source's arguments.
+    """The arguments that dlt resolves from its configuration.
 
-    `since_timestamp` comes as it stands there: by the type of the argument, dlt would make moments
-    of numbers and fail with an error of its own at text that is none.
+    `since_timestamp` is untyped here. With the argument's type, dlt would convert numbers to times
+    and raise an error of its own for other text.
     """
 
     pipedrive_api_key: Optional[TSecretStrValue] = None  # noqa: UP045 - dlt reads it
@@ -40,8 +41,13 @@ class SourceConfiguration(BaseConfiguration):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a pipeline asks for; `since` limits the first run, `full` reads everything again,
-    `keep_partial` loads what was read before Pipedrive stopped answering.
+    """What a pipeline asks for.
+
+    Attributes:
+        overlap: How far a run reaches back before the newest change known.
+        since: Start of the first run, UTC; None for the complete history.
+        full: Whether to load everything again.
+        keep_partial: Whether to load what was read before Pipedrive stopped responding.
     """
 
     overlap: timedelta
@@ -51,34 +57,31 @@ class Request:
 
 
 def settings_with_key(given: str | None) -> Settings:
-    """The settings with the api token of the argument, of dlt's secrets, or their own.
+    """Return the settings with the API token of the argument, dlt's secrets, or the settings.
 
-    Raises MissingTokenError without one: the sandbox never stands in here.
+    Raises:
+        MissingTokenError: None of them has an API token. The source never reads the sandbox.
+        ConfigurationError: The API token is not usable.
     """
     settings = Settings.from_env()
     places = (given, *_keys_in_dlt(), settings.api_token.get_secret_value())
     token = next((str(each).strip() for each in places if is_filled_in(each)), "")
-    if not token:
-        raise MissingTokenError(NO_KEY)
-    try:
-        return settings.replace(api_token=token)
-    except ConfigurationError as error:
-        reason = error.reasons["api_token"]
-    raise ConfigurationError(f"pipedrive_api_key: {reason}")
+    return with_arguments(settings, {"api_token": token}, no_token=NO_KEY, names={"api_token": KEY})
 
 
 def _keys_in_dlt() -> Iterator[object]:
-    """The key in each of dlt's places: one that holds a placeholder must not hide the next."""
+    """Yield the key from each of dlt's places: a placeholder in one must not hide the next."""
     for sections in SECTIONS:
         for provider in Container()[PluggableRunContext].providers.providers:
             if provider.supports_secrets:
                 yield provider.get_value(KEY, TSecretStrValue, "", *sections)[0]
 
 
-def moment_of(given: object) -> datetime | None:
-    """A moment from whatever a user gives, in UTC; naive means UTC, nothing means none.
+def time_of(given: object) -> datetime | None:
+    """Return the time that a user gave, in UTC, or None for nothing. Naive times are UTC.
 
-    Raises ConfigurationError for anything else.
+    Raises:
+        ConfigurationError: It is not a time.
     """
     if given is None or (isinstance(given, str) and not given.strip()):
         return None
@@ -86,5 +89,5 @@ def moment_of(given: object) -> datetime | None:
         return values.moment(given.strip() if isinstance(given, str) else given)
     except (ValueError, OverflowError):
         raise ConfigurationError(
-            f"since_timestamp: {given!r} is not a time. Use one such as '2023-03-01 00:00:00Z'."
+            f"since_timestamp: {given!r} is not a time. Use for example '2023-03-01 00:00:00Z'."
         ) from None

@@ -1,4 +1,4 @@
-"""The transformers: what is read per row of another resource."""
+"""The transformers: tables that are read per row of another resource."""
 
 import logging
 from collections.abc import Iterator
@@ -7,8 +7,10 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
+from pipedrive_assets.dlt_source.child_reading import REFUSED, ChildReading
 from pipedrive_assets.dlt_source.hints import empty_table, no_children, plain_hints, with_columns
-from pipedrive_assets.dlt_source.run import ChildReading, Extraction, Row, Session
+from pipedrive_assets.dlt_source.run import Extraction, Session
+from pipedrive_assets.dlt_source.state import Row
 from pipedrive_assets.errors import PipedriveError, Refused
 from pipedrive_assets.extract.child_scans import read_children
 from pipedrive_assets.extract.chunk import Chunk, Parent
@@ -19,11 +21,17 @@ log = logging.getLogger(__name__)
 
 
 def child_resource(session: Session, parent: DltResource, child: Entity) -> DltResource:
-    """The transformer of a child entity."""
+    """Return the transformer of a child table.
+
+    Args:
+        session: The source's session.
+        parent: The resource of its parents.
+        child: The table.
+    """
 
     def read(parents: list[Row]) -> Iterator[Any]:
         run = session.run()
-        reading = run.children.get(child.name) or run.notify_children(child)
+        reading = run.children.get(child.name) or run.begin_child(child)
         yield empty_table(child)
         with run.tolerate_missing_feature(child):
             for rows in _children(run, child, reading, parents):
@@ -35,65 +43,61 @@ def child_resource(session: Session, parent: DltResource, child: Entity) -> DltR
 def _children(
     run: Extraction, child: Entity, reading: ChildReading, parents: list[Row]
 ) -> Iterator[list[Row]]:
-    """The sets of the parents that this child has not got; each parent once a run.
+    """Read the children that this table still needs, of each parent once a run.
 
-    What a parent's second appearance in a run tells, the next run reads again.
+    A parent that changes again during the run is read by the next run.
     """
     if reading.refused:
         return
     cursor = BY_NAME[child.parent or ""].change_column
-    owed = reading.take_deferred()
+    pending = [key for key in reading.parents.pending if key not in reading.read]
+    reading.read.update(pending)
     fresh = [row for row in parents if reading.needs(row, cursor, run.request)]
     reading.read.update(row["id"] for row in fresh)
-    spared = [row["id"] for row in fresh if child.count_column and row.get(child.count_column) == 0]
-    asked = [*owed, *(_parent(child, row) for row in fresh if row["id"] not in set(spared))]
-    if spared and not reading.is_first:
+    empty = [row["id"] for row in fresh if child.has_no_children(row)]
+    asked = dict.fromkeys([*pending, *(row["id"] for row in fresh if row["id"] not in set(empty))])
+    if empty and not reading.is_first:
         now = stamp(utc_now())
-        yield [no_children(child, parent, now) for parent in spared]
+        yield [no_children(child, parent, now) for parent in empty]
     if reading.stopped:
-        reading.defer(parent.id for parent in asked)
+        reading.defer(asked)
     elif asked:
-        yield from _read(run, child, reading, asked)
-
-
-def _parent(child: Entity, row: Row) -> Parent:
-    filled = bool(child.has_own_count and row.get(child.count_column or ""))
-    return Parent(id=row["id"], update_time=None, filled=filled)
+        counted = {row["id"] for row in fresh if row.get(child.count_column or "")}
+        filled = counted if child.has_own_count else set()
+        yield from _read(run, child, reading, reading.parents.ask(asked, filled=filled))
 
 
 def _read(
     run: Extraction, child: Entity, reading: ChildReading, asked: list[Parent]
 ) -> Iterator[list[Row]]:
-    left = dict.fromkeys(parent.id for parent in asked)
+    witness, unread = reading.parents.witness, 0
+    reading.save()
     try:
-        for chunk in read_children(run.client, child, asked, run.stats, witness=reading.witness):
-            for read in (*chunk.reads, *chunk.skipped, *chunk.doubted):
-                left.pop(read.parent.id, None)
+        for chunk in read_children(run.client, child, asked, run.stats, witness=witness):
+            unread += len(chunk.unread)
             reading.take(chunk)
-            if rows := _sets(run, child, reading, chunk):
+            if rows := _rows_of(run, child, reading, chunk):
                 yield rows
     except PipedriveError as error:
         if isinstance(error, Refused) and not reading.answered:
             reading.refuse(asked[0].id)
         else:
             reading.stopped = True
-            reading.defer(left)
         raise
-    if left:
+    if unread:
         log.warning(
-            "%s: unread %s, asked again by the next run: %d",
-            *(child.name, child.parent, len(left)),
+            "%s: could not read the rows of %d %s. The next run requests them again.",
+            *(child.name, unread, child.parent),
         )
-    reading.defer(left)
     if reading.answered:
-        reading.open()
+        reading.state.pop(REFUSED, None)
 
 
-def _sets(run: Extraction, child: Entity, reading: ChildReading, chunk: Chunk) -> list[Row]:
-    """The rows of a chunk, and a mark for each parent that has none."""
+def _rows_of(run: Extraction, child: Entity, reading: ChildReading, chunk: Chunk) -> list[Row]:
+    """Return the rows of a chunk, and for each parent without children a row that removes them."""
     rows = [run.shaped(child, row, parent, None) for parent, row in chunk.rows]
     for row in rows:
-        # Here a mark removes the row; what Pipedrive itself says of it stands in its own column.
+        # A value here would remove the row. Pipedrive's own flag has a column of its own.
         row["_deleted_at"] = None
     if not reading.is_first:
         filled = {row[child.key[0]] for row in rows}

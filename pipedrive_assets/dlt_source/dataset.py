@@ -1,4 +1,4 @@
-"""The dataset of a plain pipeline: not shared with the Dagster project, and maybe without NUL."""
+"""The dataset of a plain pipeline: who else loads into it, and whether it can store NUL."""
 
 import contextlib
 
@@ -15,9 +15,12 @@ LEDGER = "_pipedrive_account"
 
 
 def refuse_shared_dataset(pipeline: SupportsPipeline | None) -> None:
-    """Raise ConfigurationError where the Dagster project loads into this pipeline's dataset.
+    """Refuse a pipeline whose dataset the Dagster project loads into.
 
-    A destination that cannot be asked is not judged here: the load will say what is wrong with it.
+    A destination that cannot be queried passes: the load itself reports what is wrong with it.
+
+    Raises:
+        ConfigurationError: The dataset belongs to the Dagster project.
     """
     if not isinstance(pipeline, Pipeline) or pipeline.destination is None:
         return
@@ -32,16 +35,16 @@ def refuse_shared_dataset(pipeline: SupportsPipeline | None) -> None:
         )
     if held:
         raise ConfigurationError(
-            f"The dataset {pipeline.dataset_name} is loaded by the Dagster project, which keeps "
-            "its memory there. Nothing was loaded. Give dlt.pipeline another dataset_name."
+            f"The dataset {pipeline.dataset_name} belongs to the Dagster project, which keeps its "
+            "ledger there. Nothing was loaded. Pass another dataset_name to dlt.pipeline."
         )
 
 
 def stores_nul(pipeline: SupportsPipeline | None) -> bool:
-    """Whether what this pipeline loads into can store the NUL character.
+    """Return whether the destination of a pipeline can store the NUL character.
 
-    Files and DuckDB can, and so can whoever reads the resources without a pipeline. A destination
-    that is not known yet may be a database that cannot.
+    Files and DuckDB can. Resources that are read without a pipeline keep it too. A destination that
+    is not known yet may be a database that cannot store it.
     """
     if not isinstance(pipeline, Pipeline):
         return pipeline is None

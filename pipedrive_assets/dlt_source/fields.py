@@ -7,15 +7,19 @@ import dlt
 from dlt.extract import DltResource
 
 from pipedrive_assets.dlt_source.hints import empty_table, plain_hints, with_columns
-from pipedrive_assets.dlt_source.run import Extraction, Row, Session
+from pipedrive_assets.dlt_source.run import Extraction, Session
+from pipedrive_assets.dlt_source.state import Row
 from pipedrive_assets.registry import BY_NAME
 
 MAPPING, DEFINITIONS = BY_NAME["custom_fields_mapping"], BY_NAME["fields"]
 
 
 def field_resources(session: Session) -> Iterator[DltResource]:
-    """`create_state` keeps the names in the source's state, for every resource and for ever;
-    `custom_fields_mapping` loads them, `fields` the definitions.
+    """Yield the resources made of field definitions.
+
+    `create_state` keeps the column names of custom fields in the source's state, where every
+    resource finds them in later runs. `custom_fields_mapping` loads these names, `fields` the
+    definitions.
     """
     create_state = dlt.resource(_mapping(session), name="create_state", selected=False)
     yield create_state
@@ -26,7 +30,7 @@ def field_resources(session: Session) -> Iterator[DltResource]:
 def _mapping(session: Session) -> Any:
     def create_state() -> Iterator[list[Row]]:
         run = session.run()
-        run.open(MAPPING)
+        run.begin(MAPPING)
         with run.tolerate_missing_feature(MAPPING):
             _ask(run)
             yield run.fields.mapping_records()
@@ -47,7 +51,7 @@ def _mapping_rows(session: Session) -> Any:
 def _definitions(session: Session) -> Any:
     def fields() -> Iterator[Any]:
         run = session.run()
-        run.open(DEFINITIONS)
+        run.begin(DEFINITIONS)
         with run.tolerate_missing_feature(DEFINITIONS):
             _ask(run)
             yield empty_table(DEFINITIONS)
@@ -57,7 +61,7 @@ def _definitions(session: Session) -> Any:
 
 
 def _ask(run: Extraction) -> None:
-    """Get the definitions of every entity, of the optional ones where they are loaded."""
+    """Request the definitions of every table, and of optional tables if they are selected."""
     run.fields.ask(MAPPING, run.stats)
     for name in dlt.current.source().selected_resources:
         if (entity := BY_NAME.get(name)) and entity.fields:

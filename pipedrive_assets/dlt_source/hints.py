@@ -1,4 +1,4 @@
-"""The hints of plain resources: those every door has, and how dlt is to merge."""
+"""Hints of the plain resources: those of the warehouse load, and how dlt merges."""
 
 from typing import Any
 
@@ -9,15 +9,17 @@ from pipedrive_assets.rows.columns import WAREHOUSE_COLUMNS, columns_of
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.warehouse.dlt.hints import hints
 
-MARK = "_deleted_at"
+EMPTIED = "_deleted_at"
+"""Column of a child row that only removes the rows of a parent without children."""
+
 BLANKS: dict[str, Any] = {"bigint": 0, "double": 0, "text": ""}
 
 
 def plain_hints(entity: Entity, custom: FieldSet | None = None) -> dict[str, Any]:
-    """What `dlt.resource` is told of an entity.
+    """Return the arguments of `dlt.resource` for a table.
 
-    Of two rows with one key in a load the later change counts. A child row with a mark stands for
-    a parent that has no children: it removes the old ones and is itself not loaded.
+    If a load has two rows with the same key, the later change is kept. A child row with a value in
+    `EMPTIED` removes the rows of its parent and is not loaded itself.
     """
     made = hints(entity, custom)
     for name in WAREHOUSE_COLUMNS.get(entity.name, ()):
@@ -25,27 +27,38 @@ def plain_hints(entity: Entity, custom: FieldSet | None = None) -> dict[str, Any
     if entity.cursor:
         made["columns"][entity.cursor]["dedup_sort"] = "desc"
     if entity.kind is Kind.CHILD:
-        made["columns"][MARK]["hard_delete"] = True
+        made["columns"][EMPTIED]["hard_delete"] = True
     return made
 
 
 def with_columns(items: Any, entity: Entity, custom: FieldSet | None = None) -> Any:
-    """Items that bring their table's columns with them, those of custom fields too.
+    """Return items with the columns of their table, custom fields included.
 
-    A transformer's items would else bring the columns of its parent.
+    Without them, the items of a transformer would have the columns of its parent.
+
+    Args:
+        items: Rows, or dlt's marker for an empty table.
+        entity: The table.
+        custom: The custom fields of the table, if it has any.
     """
-    told = plain_hints(entity, custom)
-    wanted = {name: told[name] for name in ("columns", "nested_hints")}
+    found = plain_hints(entity, custom)
+    wanted = {name: found[name] for name in ("columns", "nested_hints")}
     return dlt.mark.with_hints(items, dlt.mark.make_hints(**wanted))
 
 
 def empty_table(entity: Entity, custom: FieldSet | None = None) -> Any:
-    """Makes the table, typed, where no row does; wakes the transformers of the resource."""
+    """Return an item that creates the table without rows, and runs the resource's transformers."""
     return with_columns(dlt.mark.materialize_table_schema(), entity, custom)
 
 
 def no_children(entity: Entity, parent: int, moment: str) -> dict[str, Any]:
-    """The row that says that a parent has no children (any more)."""
+    """Return the row that removes the rows of a parent.
+
+    Args:
+        entity: The child table.
+        parent: Id of the parent, which has no children or no longer has any.
+        moment: When it was read, as an ISO timestamp in UTC.
+    """
     types = columns_of(entity.name).columns
     blank = {name: BLANKS[types[name].type] for name in entity.key}
-    return {**blank, entity.key[0]: parent, MARK: moment}
+    return {**blank, entity.key[0]: parent, EMPTIED: moment}

@@ -1,4 +1,4 @@
-"""The resources that read a list: whole, or what changed."""
+"""The resources that read lists: completely, or what changed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -7,20 +7,22 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
+from pipedrive_assets.dlt_source.child_reading import ChildReading
 from pipedrive_assets.dlt_source.hints import empty_table, plain_hints, with_columns
-from pipedrive_assets.dlt_source.run import ChildReading, Extraction, Row, Session
+from pipedrive_assets.dlt_source.run import Extraction, Session
 from pipedrive_assets.dlt_source.state import (
     COMPLETE,
     OMITTED,
+    UNKNOWN,
+    Row,
     State,
+    StateMemory,
     covering,
-    names_known_now,
-    note_finished,
     note_rows,
     note_unknown_fields,
-    planned,
 )
 from pipedrive_assets.errors import FieldsRefused, PipedriveError
+from pipedrive_assets.extract.memory import read_named_again
 from pipedrive_assets.extract.omitted_fields import fields_to_omit
 from pipedrive_assets.extract.plan import Scan, restarted
 from pipedrive_assets.extract.scans import read_windowed
@@ -30,24 +32,24 @@ from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 
 BEGUN = "begun"
 CHUNK_PAGES = 1
-"""dlt writes each page to its file as it comes."""
+"""Pages per chunk: dlt writes each page to its file at once."""
 
 
 def list_resource(session: Session, entity: Entity) -> DltResource:
-    """The resource of an entity that is no child."""
+    """Return the resource of a table that is not a child."""
     read = _snapshot if entity.kind is Kind.SNAPSHOT else _windowed
 
-    def give() -> Iterator[Any]:
+    def read_list() -> Iterator[Any]:
         run = session.run()
-        run.open(entity)
+        run.begin(entity)
         with run.tolerate_missing_feature(entity):
             yield from read(run, entity)
 
-    return dlt.resource(give, **plain_hints(entity))
+    return dlt.resource(read_list, **plain_hints(entity))
 
 
 def _snapshot(run: Extraction, entity: Entity) -> Iterator[Any]:
-    """Its children, if it has any, hear of every row, and take those that changed."""
+    """Load every row. Selected child tables are read for the rows that changed."""
     children, seen = _children(run, entity), Row()
     run.fields.ask(entity, run.stats)
     for chunk in read_snapshot(run.client, entity, run.stats):
@@ -65,11 +67,11 @@ def _snapshot(run: Extraction, entity: Entity) -> Iterator[Any]:
         yield with_columns(list(newest.values()), entity, custom)
         for child, scan in finished:
             if child.counts:
-                note_finished(child.state, scan, seen, entity.list_names)
+                StateMemory(child.state, seen).finish(scan, entity.list_names)
 
 
 def _windowed(run: Extraction, entity: Entity) -> Iterator[Any]:
-    """Read once for the table and for every selected child; each has its own place in time."""
+    """Read the lists once, for the table and its selected child tables, each from its own time."""
     own: State = dlt.current.resource_state(entity.name)
     paths = [endpoint.path for endpoint in entity.endpoints]
     before = dict(own)
@@ -77,14 +79,14 @@ def _windowed(run: Extraction, entity: Entity) -> Iterator[Any]:
     omitted = fields_to_omit(run.client, entity, run.stats, known)
     is_first = not {COMPLETE, BEGUN} & own.keys()
     custom = _fields(run, entity, own, paths)
-    listeners = _listening_children(run, entity, own, omitted)
-    wanted = replace(covering(scan for _, scan in listeners.values()), omitted=omitted)
-    scan, seen = _begun(own, wanted, listeners)
+    readers = _readers(run, entity, own, omitted)
+    wanted = replace(covering(scan for _, scan in readers.values()), omitted=omitted)
+    scan, seen = _begun(own, wanted, readers)
     cursor = entity.cursor or ""
     yield empty_table(entity, custom)
     try:
         for chunk in read_windowed(run.client, entity, scan, run.stats, chunk_pages=CHUNK_PAGES):
-            if chunk.omitted and entity.name in listeners:
+            if chunk.omitted and entity.name in readers:
                 _omit(own, entity, chunk.omitted, None if is_first else known)
             scan = chunk.scan or scan
             rows = [row for _, row in chunk.rows]
@@ -96,23 +98,29 @@ def _windowed(run: Extraction, entity: Entity) -> Iterator[Any]:
             run.defer_histories(entity, shaped, before)
             yield with_columns(shaped, entity, custom)
     except PipedriveError:
-        # Saved only where the failure does not undo the whole load: with keep_partial.
-        own[BEGUN] = {"walk": scan.to_json(), "seen": seen, "hearers": sorted(listeners)}
+        # dlt saves this only if the failure does not undo the load: with keep_partial.
+        own[BEGUN] = {"walk": scan.to_json(), "seen": seen, "hearers": sorted(readers)}
         raise
-    # Wakes the transformers once more: other lists may owe them parents by now.
+    # Runs the transformers once more: other lists may have added parents meanwhile.
     yield empty_table(entity, run.fields.fields_of(entity))
-    for name, (state, _) in listeners.items():
+    for name, (state, _) in readers.items():
         if name not in run.children or run.children[name].counts:
-            note_finished(state, scan, seen, paths)
-    if entity.name in listeners:
+            StateMemory(state, seen).finish(scan, paths)
+    if entity.name in readers:
         _note_omitted(own, scan.omitted_after(known))
 
 
 def _fields(run: Extraction, entity: Entity, own: State, paths: Sequence[str]) -> FieldSet | None:
-    """The custom fields; a scan begins again where rows were loaded before they were known."""
+    """Return the custom fields.
+
+    If rows were loaded before the names of their fields were known, the lists are read again.
+    """
     run.fields.ask(entity, run.stats)
     custom = run.fields.fields_of(entity)
-    if custom and names_known_now(own, custom, paths):
+    unknown = {*own.get(UNKNOWN, ())}
+    left = read_named_again(StateMemory(own), unknown, custom, paths)
+    if left != unknown:
+        own[UNKNOWN] = sorted(left)
         own.pop(BEGUN, None)
     return custom
 
@@ -125,41 +133,50 @@ def _note_omitted(own: State, left: Sequence[str]) -> None:
 
 
 def _omit(own: State, entity: Entity, names: Sequence[str], known: Sequence[str] | None) -> None:
-    """Remember the fields that rows lack. dlt replaces whole rows, so a field that an earlier run
-    loaded would become null: raise FieldsRefused (`known`: those that it lacked; None: first run).
+    """Remember the fields that rows lack, because Pipedrive refuses them.
+
+    Args:
+        own: dlt's state of the resource.
+        entity: The table.
+        names: The fields.
+        known: The fields that earlier runs lacked; None for the first run.
+
+    Raises:
+        FieldsRefused: An earlier run loaded one of the fields. dlt replaces whole rows, so its
+            values would become null.
     """
     if known is not None and (lost := [name for name in names if name not in known]):
         raise FieldsRefused(entity.name, lost)
     own[OMITTED] = sorted(names)
 
 
-def _listening_children(
+def _readers(
     run: Extraction, entity: Entity, own: State, omitted: Sequence[str]
 ) -> dict[str, tuple[State, Scan]]:
-    """For whom the list is read: its own table and children that are selected, or whoever else
-    asks. A child that the account lacks hears what comes, and nothing is read for it alone.
+    """Return for which tables the list is read, each with its state and its scan.
+
+    These are the table itself and its child tables, as far as they are selected. Nothing is read
+    for a child table alone that Pipedrive refused.
     """
     children = _children(run, entity)
-    listeners = {child.name: (child.state, child.scan) for child in children if child.counts}
-    if entity.name in dlt.current.source().selected_resources or not listeners:
-        listeners[entity.name] = (own, planned(own, run.request, omitted))
-    return listeners
+    readers = {child.name: (child.state, child.scan) for child in children if child.counts}
+    if entity.name in dlt.current.source().selected_resources or not readers:
+        readers[entity.name] = (own, StateMemory(own).next_scan(run.request, omitted))
+    return readers
 
 
 def _children(run: Extraction, entity: Entity) -> list[ChildReading]:
     selected = dlt.current.source().selected_resources
-    return [
-        run.notify_children(child) for child in children_of(entity.name) if child.name in selected
-    ]
+    return [run.begin_child(child) for child in children_of(entity.name) if child.name in selected]
 
 
-def _begun(own: State, wanted: Scan, listeners: dict[str, Any]) -> tuple[Scan, Row]:
-    """The scan where an earlier run had to leave it, with what it saw; else the one wanted.
+def _begun(own: State, wanted: Scan, readers: dict[str, Any]) -> tuple[Scan, Row]:
+    """Return the unfinished scan of an earlier run with what its rows showed, or the one wanted.
 
-    It is complete only as of that run; the next one reads what came since.
+    An unfinished scan is complete as of the earlier run. The next run reads what changed since.
     """
     begun = own.pop(BEGUN, None)
-    if begun and set(listeners) <= set(begun["hearers"]):
+    if begun and set(readers) <= set(begun["hearers"]):
         scan = Scan.from_json(begun["walk"])
         if restarted(scan) == wanted:
             return scan, dict(begun["seen"])

@@ -13,8 +13,8 @@ from pipedrive_assets.connect import connect
 from pipedrive_assets.dlt_source.arguments import (
     Request,
     SourceConfiguration,
-    moment_of,
     settings_with_key,
+    time_of,
 )
 from pipedrive_assets.dlt_source.children import child_resource
 from pipedrive_assets.dlt_source.fields import field_resources
@@ -36,24 +36,31 @@ def pipedrive_source(
     incremental: bool = True,
     keep_partial: bool = False,
 ) -> Iterator[DltResource]:
-    """All entities of the registry as dlt resources; those that PIPEDRIVE_TABLES does not name are
-    not selected.
+    """Load Pipedrive with dlt, one resource per table.
 
-    The first run loads the complete history, or what changed since `since_timestamp` (naive
-    means UTC); later runs load what changed. `incremental=False` loads everything again. The
-    key is the argument's, dlt's (`sources.pipedrive.pipedrive_api_key`, with or without
-    `credentials`), or the settings'; PIPEDRIVE_BASE_URL holds here too.
+    The first run loads the complete history, later runs load what changed. Tables that the setting
+    PIPEDRIVE_TABLES leaves out are resources too, but not selected. The source never reads the
+    sandbox. PIPEDRIVE_BASE_URL and the other settings apply.
 
-    A run that Pipedrive stops loads nothing, as is dlt's way. With `keep_partial` it loads what
-    was read, the next run goes on from there, and `unfinished(pipeline)` says what is missing.
+    Args:
+        pipedrive_api_key: The API token. Without it, dlt's `sources.pipedrive.pipedrive_api_key`
+            or `sources.pipedrive.credentials.pipedrive_api_key` is used, then
+            PIPEDRIVE_API_TOKEN.
+        since_timestamp: Where the first run starts. A time without a zone is UTC. Without it, the
+            first run loads the complete history.
+        incremental: False loads everything again.
+        keep_partial: What to do if Pipedrive stops responding. By default nothing is loaded, as in
+            any dlt source. True loads what was read, the next run continues from there, and
+            `unfinished(pipeline)` returns what is missing.
 
-    Raises MissingTokenError without a key (the sandbox never stands in here),
-    ConfigurationError for a `since_timestamp` that is no moment.
+    Raises:
+        MissingTokenError: There is no API token.
+        ConfigurationError: `since_timestamp` is not a time, or a setting is not usable.
     """
     settings = settings_with_key(pipedrive_api_key)
     request = Request(
         overlap=settings.overlap,
-        since=moment_of(since_timestamp) or settings.since_timestamp,
+        since=time_of(since_timestamp) or settings.since_timestamp,
         full=not incremental,
         keep_partial=keep_partial,
     )
@@ -67,7 +74,7 @@ def pipedrive_source(
 def _resources(session: Session, entities: Sequence[Entity]) -> Iterator[DltResource]:
     yield from field_resources(session)
     shown = {name for entity in entities for name, _ in entity.embeds}
-    # Records that histories show come first, so that most histories follow in the same run.
+    # Tables whose records histories show come first: most histories are then read in the same run.
     for entity in sorted(entities, key=lambda each: each.name not in shown):
         check_excluded(entity)
         if entity.parent or entity.shape in OWN_SHAPES:

@@ -1,20 +1,22 @@
-"""What dlt's state remembers of a resource: up to when it is complete.
+"""What dlt's state keeps of a resource: above all, up to when it is complete.
 
-dlt commits its state with the rows; what fails before that never happened.
+dlt saves the state together with the rows, so a failed load leaves both unchanged. The keys are
+those of version 0.1.0.
 """
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from pipedrive_assets.dlt_source.arguments import Request
+from pipedrive_assets.extract.memory import finish_scan, next_scan
 from pipedrive_assets.extract.plan import (
     Scan,
     TableStats,
     Watermark,
     earliest,
     lists_from_json,
-    plan,
 )
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.windows import Window, parse_stamp, utc_now
@@ -26,46 +28,85 @@ LISTS = "lists"
 """By path: the newest change that each list has returned, null where it never returned a row."""
 
 RECENT = "recent"
-"""By id: the change of rows so recent that the next window shows them once more."""
+"""By id, the change time of rows so recent that the next run reads them once more."""
 
-SHELVES = "recent_by_list"
-"""The recent changes of current rows, and those of archived rows."""
+RECENT_BY_LIST = "recent_by_list"
+"""`RECENT`, separately for current rows and for archived rows."""
 
 UNKNOWN = "unknown_fields"
-"""Keys of custom fields that rows had while Pipedrive did not return the fields' definitions."""
+"""Keys of custom fields whose definitions Pipedrive did not return when rows had them."""
 
 State = MutableMapping[str, Any]
 Row = dict[str, Any]
 
 
 OMITTED = "omitted_fields"
-"""Names in `include_fields` that some rows were loaded without, because Pipedrive refused them."""
+"""Names in `include_fields` that some rows lack, because Pipedrive refused them."""
 
 
-def planned(state: State, request: Request, omitted: Sequence[str] = ()) -> Scan:
-    """What a resource needs to be read: everything at first, then what changed; everything too
-    where rows lack fields that are no longer `omitted`.
-    """
-    reached = _moment(state.get(COMPLETE))
-    return plan(
-        Watermark(
+@dataclass(frozen=True, slots=True)
+class StateMemory:
+    """A `Memory` in dlt's state of a resource; `seen` is what the rows of this run have shown."""
+
+    state: State
+    seen: State = field(default_factory=dict)
+
+    def watermark(self) -> Watermark:
+        """Return what the state says is complete. The source keeps an unfinished scan itself."""
+        reached = _moment(self.state.get(COMPLETE))
+        return Watermark(
             initial_load_at=reached,
             complete_until=reached,
-            ids_until=state.get(IDS),
-            lists=lists_from_json(state.get(LISTS, {})),
-            omitted=tuple(state.get(OMITTED, ())),
-        ),
-        Window(start=utc_now()),
-        table_stats=TableStats(newest=_moment(state.get(NEWEST))),
-        overlap=request.overlap,
-        since=request.since,
-        full=request.full,
-        omitted=tuple(omitted),
-    )
+            ids_until=self.state.get(IDS),
+            lists=lists_from_json(self.state.get(LISTS, {})),
+            omitted=tuple(self.state.get(OMITTED, ())),
+        )
+
+    def table_stats(self) -> TableStats:
+        """Return the newest change and the highest id of this run's rows and earlier ones."""
+        newest = filter(None, (_moment(each.get(NEWEST)) for each in (self.state, self.seen)))
+        ids = filter(None, (each.get(IDS) for each in (self.state, self.seen)))
+        return TableStats(newest=max(newest, default=None), highest_id=max(ids, default=None))
+
+    def record(self, watermark: Watermark) -> None:
+        """Write a watermark into the state. Omitted fields are noted with the rows."""
+        if watermark.complete_until:
+            self.state[COMPLETE] = watermark.complete_until.isoformat()
+        if watermark.lists:
+            self.state[LISTS] = {
+                path: each and each.isoformat() for path, each in watermark.lists.items()
+            }
+        if watermark.ids_until is not None:
+            self.state[IDS] = watermark.ids_until
+
+    def next_scan(self, request: Request, omitted: Sequence[str] = ()) -> Scan:
+        """Return what to read: everything at first, then what changed.
+
+        Args:
+            request: What the pipeline asks for.
+            omitted: Names that this run leaves out of `include_fields`.
+        """
+        return next_scan(
+            self,
+            Window(start=utc_now()),
+            overlap=request.overlap,
+            since=request.since,
+            full=request.full,
+            omitted=omitted,
+        )
+
+    def finish(self, scan: Scan, paths: Iterable[str]) -> None:
+        """Record that a scan over the lists `paths` was read to its end."""
+        if scan.complete_until() is None:
+            return
+        finish_scan(self, scan, paths, utc_now())
+        self.state[RECENT] = self.seen.get(RECENT, {})
+        if NEWEST in self.seen:
+            self.state[NEWEST] = _later(self.state.get(NEWEST), self.seen[NEWEST])
 
 
 def covering(scans: Iterable[Scan]) -> Scan:
-    """The scan that reads what each of these reads."""
+    """Return one scan that reads everything that each of these scans reads."""
     first, *others = scans
     for other in others:
         since = earliest(first.since, other.since)
@@ -85,7 +126,13 @@ def covering(scans: Iterable[Scan]) -> Scan:
 
 
 def concerns(scan: Scan, row: Row, cursor: str) -> bool:
-    """Whether a scan of its own would have shown this row."""
+    """Return whether a table's own scan would have returned a parent's row.
+
+    Args:
+        scan: The scan of the table.
+        row: The parent's row.
+        cursor: The column of its last change.
+    """
     start = scan.earliest
     if start is None:
         return True
@@ -95,8 +142,16 @@ def concerns(scan: Scan, row: Row, cursor: str) -> bool:
 
 
 def is_held(before: State, row: Row, cursor: str, overlap: timedelta) -> bool:
-    """Whether an earlier run read what belongs to this row, and long enough after its change: a
-    second change in the same second leaves the same time.
+    """Return whether an earlier run read the children of a row after its last change.
+
+    Only counts if that was `overlap` later: a second change within the same second does not move
+    the change time.
+
+    Args:
+        before: The child table's state before this run.
+        row: The parent's row.
+        cursor: The column of its last change.
+        overlap: How much later the run must have been.
     """
     change, reached = row.get(cursor), _moment(before.get(COMPLETE))
     if not change or reached is None or before.get(RECENT, {}).get(str(row["id"])) != change:
@@ -105,11 +160,17 @@ def is_held(before: State, row: Row, cursor: str, overlap: timedelta) -> bool:
 
 
 def note_rows(seen: State, rows: Iterable[Row], cursor: str, overlap: timedelta) -> None:
-    """Remember the newest change, the highest id and the recent changes among rows.
+    """Note the newest change, the highest id and the recent changes among rows.
 
-    Archived rows have a list of their own, whose next window starts at its own newest change.
+    Archived rows are in a list of their own, whose next scan starts at its own newest change.
+
+    Args:
+        seen: Where to note it: what the rows of this run have shown.
+        rows: The rows.
+        cursor: The column of their last change.
+        overlap: How far before the newest change a change is recent.
     """
-    shelves = seen.setdefault(SHELVES, [{}, {}])
+    by_list = seen.setdefault(RECENT_BY_LIST, [{}, {}])
     for row in rows:
         change, key = row.get(cursor), row.get("id")
         if isinstance(key, int):
@@ -117,10 +178,10 @@ def note_rows(seen: State, rows: Iterable[Row], cursor: str, overlap: timedelta)
         if change:
             seen[NEWEST] = _later(seen.get(NEWEST), change)
             is_archived = bool(row.get("is_archived") or row.get("archive_time"))
-            shelves[not is_archived].pop(str(key), None)
-            shelves[is_archived][str(key)] = change
-    seen[SHELVES] = [_recent(each, overlap) for each in shelves]
-    seen[RECENT] = {key: change for shelf in seen[SHELVES] for key, change in shelf.items()}
+            by_list[not is_archived].pop(str(key), None)
+            by_list[is_archived][str(key)] = change
+    seen[RECENT_BY_LIST] = [_recent(each, overlap) for each in by_list]
+    seen[RECENT] = {key: time for each in seen[RECENT_BY_LIST] for key, time in each.items()}
 
 
 def _recent(changes: Mapping[str, str], overlap: timedelta) -> dict[str, str]:
@@ -131,39 +192,10 @@ def _recent(changes: Mapping[str, str], overlap: timedelta) -> dict[str, str]:
     return {key: changes[key] for key, moment in moments.items() if moment >= since - overlap}
 
 
-def note_finished(state: State, scan: Scan, seen: State, paths: Iterable[str] = ()) -> None:
-    """Record a finished scan over the lists `paths`: what it covers is complete."""
-    if (reached := scan.complete_until()) is None:
-        return
-    state[COMPLETE] = _later(state.get(COMPLETE), reached.isoformat())
-    lists = scan.lists_after(lists_from_json(state.get(LISTS, {})), paths)
-    if lists:
-        state[LISTS] = {path: each and each.isoformat() for path, each in lists.items()}
-    state[RECENT] = seen.get(RECENT, {})
-    if NEWEST in seen:
-        state[NEWEST] = _later(state.get(NEWEST), seen[NEWEST])
-    if scan.saw_newest_ids and IDS in seen:
-        state[IDS] = max(seen[IDS], state.get(IDS) or 0)
-
-
 def note_unknown_fields(state: State, custom: FieldSet, rows: Iterable[Row]) -> None:
-    """Remember the custom fields of rows whose names are not known: they have no column yet."""
+    """Note the custom fields of rows that have no column, because their names are not known."""
     if found := {*custom.unknown(rows)} - {*state.get(UNKNOWN, ())}:
         state[UNKNOWN] = sorted({*state.get(UNKNOWN, ()), *found})
-
-
-def names_known_now(state: State, custom: FieldSet, paths: Iterable[str]) -> bool:
-    """Have the lists read from their start where rows were loaded before their fields were known.
-
-    Returns:
-        Whether they are: a scan that was begun before has to begin again.
-    """
-    unknown = {*state.get(UNKNOWN, ())}
-    if unknown.isdisjoint(custom.plan.values):
-        return False
-    state[UNKNOWN] = sorted(unknown - custom.plan.values.keys())
-    state[LISTS] = dict.fromkeys(paths)
-    return True
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -1,4 +1,4 @@
-"""The registry under the two names that users of dlt's verified source know."""
+"""The registry as the two constants that dlt's verified source exports."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ _LISTED = tuple(
 )
 
 RECENTS_ENTITIES: dict[str, str] = {_singular(entity): entity.name for entity in _LISTED}
-"""Pipedrive's word for one record -> the resource that loads them."""
+"""By Pipedrive's name of one record, the resource that loads these records."""
 
 ENTITY_MAPPINGS: list[tuple[str, str | None, dict[str, Any] | None]] = [
     (name, FIELD_LISTS.get(name) or entity.fields, dict(entity.params) or None)
     for name, entity in zip(RECENTS_ENTITIES, _LISTED, strict=True)
 ]
-"""Of each: its name, the list that defines its fields, the parameters sent along with the call."""
+"""Per table: the name of one record, the list of its field definitions, the request parameters."""

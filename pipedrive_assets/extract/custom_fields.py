@@ -177,6 +177,10 @@ class FieldMemory:
             for row in definition_rows(endpoint, defined or ())
         ]
 
+    def own_rows(self, entity: Entity) -> list[Row]:
+        """The rows of a table that is made from definitions (`OWN_SHAPES`)."""
+        return self.mapping_records() if entity.shape == "mapping" else self.definition_rows()
+
     @property
     def defined(self) -> frozenset[str]:
         """Entities whose definitions were read in this load and are not empty."""

@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from pipedrive_assets.extract.custom_fields import Update, entities_with, stored_record
+from pipedrive_assets.extract.memory import read_from_start
 from pipedrive_assets.load import merge
 from pipedrive_assets.load.erase import erased_list
+from pipedrive_assets.load.ledger_memory import LedgerMemory
 from pipedrive_assets.load.merge import Written
 from pipedrive_assets.registry import BY_NAME, Entity, Kind
 from pipedrive_assets.rows.columns import columns_of
@@ -22,10 +24,8 @@ from pipedrive_assets.rows.custom_fields.map_fields import (
     parse_mapping_record,
 )
 from pipedrive_assets.rows.redaction import LABELS, Redactor
-from pipedrive_assets.warehouse.ledger import record_watermark, watermark
 from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
 from pipedrive_assets.warehouse.warehouse import Warehouse
-from pipedrive_assets.windows import utc_now
 
 MAPPING_TABLE = "custom_fields_mapping"
 
@@ -124,9 +124,8 @@ def read_again(sql: Sql, entity: Entity, fresh: Sequence[MappingRow]) -> None:
         *(row.hash_string for row in fresh),
     )
     if rows and rows[0][0]:
-        known = watermark(sql, entity)
-        starts = {listing.path: None for listing in entity.endpoints}
-        record_watermark(sql, entity, replace(known, lists=starts, scan=None), utc_now())
+        paths = [endpoint.path for endpoint in entity.endpoints]
+        read_from_start(LedgerMemory(sql, entity), paths)
 
 
 def relabel(sql: Sql, entity: Entity, change: LabelChange) -> None:

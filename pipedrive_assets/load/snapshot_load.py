@@ -46,9 +46,8 @@ class SnapshotLoad:
         yield from self.read(stats)
 
     def _definitions(self) -> Chunk:
-        fields = self.context.fields
-        make = fields.mapping_records if self.entity.shape == "mapping" else fields.definition_rows
-        rows: list[tuple[int | None, dict[str, Any]]] = [(None, row) for row in make()]
+        found = self.context.fields.own_rows(self.entity)
+        rows: list[tuple[int | None, dict[str, Any]]] = [(None, row) for row in found]
         return Chunk(rows=rows, read_at=self.context.now, whole=True)
 
     def soft_delete_missing(self, sql: Sql, chunk: Chunk, moment: datetime) -> int:

@@ -8,7 +8,7 @@ change time. Callers of this module hold the warehouse lock.
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
-from pipedrive_assets.registry import ENTITIES, Entity
+from pipedrive_assets.registry import Entity, histories_of
 from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
 
 FIRST_DAY = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -49,10 +49,7 @@ def expire_histories(sql: Sql, entity: Entity) -> None:
         sql: The warehouse.
         entity: The table with the marked rows.
     """
-    for child in ENTITIES:
-        kinds = dict(child.embeds).get(entity.name)
-        if kinds is None or not table_exists(sql, entity.name):
-            continue
+    for child, kinds in histories_of(entity.name) if table_exists(sql, entity.name) else ():
         for link in _links(sql, child, entity.name, kinds, only_marked=True):
             sql.execute_sql(
                 f"UPDATE {table(sql, '_pipedrive_children')} SET parent_update_time = "
@@ -72,10 +69,7 @@ def events_of_marked(sql: Sql, entity: Entity) -> Iterator[tuple[str, str]]:
         The name of a history table, for example `deals_flow`, and the SQL condition that selects
         these events.
     """
-    for child in ENTITIES:
-        kinds = dict(child.embeds).get(entity.name)
-        if kinds is None or not table_exists(sql, entity.name):
-            continue
+    for child, kinds in histories_of(entity.name) if table_exists(sql, entity.name) else ():
         if _shows_records(sql, child):
             marked = (
                 f"SELECT CAST(id AS VARCHAR) FROM {table(sql, entity.name)} "

@@ -7,14 +7,16 @@ from dataclasses import replace
 
 from pipedrive_assets.errors import CapReached, ParentNotLoaded, PipedriveError, WarehouseError
 from pipedrive_assets.extract.chunk import Chunk, Parent
+from pipedrive_assets.extract.memory import finish_scan, next_scan
 from pipedrive_assets.extract.omitted_fields import fields_to_omit
-from pipedrive_assets.extract.plan import Scan, TableStats, Watermark, plan
+from pipedrive_assets.extract.plan import Scan, Watermark
 from pipedrive_assets.extract.scans import read_windowed
 from pipedrive_assets.load import conversions, merge, migrate, soft_delete, stale_parents
 from pipedrive_assets.load.children_read import ChildrenTaken
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.erase import erased_list, known_values
 from pipedrive_assets.load.erase.redact import Redaction
+from pipedrive_assets.load.ledger_memory import LedgerMemory
 from pipedrive_assets.load.report import Noted, TableReport, Waiting, warnings_of
 from pipedrive_assets.load.snapshot_load import SnapshotLoad
 from pipedrive_assets.load.timer import COMMITTING
@@ -105,7 +107,7 @@ class TableLoad:
                 witness = stale_parents.control_parents(sql, self.entity, self.context.request)
                 return self.children.read(self.context, self.entity, self.stats, witness)
             if self.entity.kind is Kind.WINDOWED:
-                return self._windowed(merge.table_stats(sql, self.entity), omitted)
+                return self._windowed(sql, omitted)
         self.what = self.snapshot.what
         return self.snapshot.read(self.stats)
 
@@ -133,12 +135,11 @@ class TableLoad:
             self._before = held
         return held
 
-    def _windowed(self, held: TableStats, omitted: tuple[str, ...]) -> Iterator[Chunk]:
+    def _windowed(self, sql: statements.Sql, omitted: tuple[str, ...]) -> Iterator[Chunk]:
         request = self.context.request
-        scan = plan(
-            self.watermark,
+        scan = next_scan(
+            LedgerMemory(sql, self.entity),
             request.window,
-            table_stats=held,
             overlap=request.overlap,
             since=request.since,
             full=request.full,
@@ -223,7 +224,7 @@ class TableLoad:
             if chunk.scan or not set(chunk.omitted) <= set(self.watermark.omitted):
                 self.scan = chunk.scan or self.scan
                 self.watermark = self.watermark.during(chunk.scan, chunk.omitted)
-                ledger.record_watermark(sql, self.entity, self.watermark, utc_now())
+                LedgerMemory(sql, self.entity).record(self.watermark)
             self.context.spending.note(sql, self.entity.name, self.stats)
 
     def finish(self) -> Iterator[Chunk] | None:
@@ -241,8 +242,7 @@ class TableLoad:
             merge.ensure_table(self.context.warehouse, self.entity, self.written)
             with self.context.warehouse.sql() as sql:
                 self.soft_delete_missing(sql)
-                self.watermark = self._reached(sql)
-                ledger.record_watermark(sql, self.entity, self.watermark, utc_now())
+                self.watermark = self._record_complete(LedgerMemory(sql, self.entity))
         if not self._continued or self.context.request.window.end:
             return None
         before, chunks = self.what, self._plan()
@@ -261,18 +261,19 @@ class TableLoad:
         if self.context.request.purge_deleted:
             soft_delete.purge(sql, self.entity)
 
-    def _reached(self, sql: statements.Sql) -> Watermark:
+    def _record_complete(self, memory: LedgerMemory) -> Watermark:
         known, now = self.watermark, self.context.now
+        if self.scan is not None:
+            paths = [endpoint.path for endpoint in self.entity.endpoints]
+            return finish_scan(memory, self.scan, paths, now)
         if self.entity.kind is Kind.CHILD:
-            parents = ledger.watermark(sql, BY_NAME[self.entity.parent or ""])
-            return Watermark(
+            parents = ledger.watermark(memory.sql, BY_NAME[self.entity.parent or ""])
+            known = Watermark(
                 initial_load_at=known.initial_load_at or now,
                 complete_until=self.children.reached(known.complete_until, parents.complete_until),
             )
-        if self.scan is None:
-            return known
-        paths = [endpoint.path for endpoint in self.entity.endpoints]
-        return known.after(self.scan, paths, merge.table_stats(sql, self.entity), now)
+        memory.record(known)
+        return known
 
     def report(self, error: PipedriveError | None) -> TableReport:
         """Report the table and record the load in the ledger.

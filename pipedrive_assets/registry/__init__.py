@@ -14,6 +14,7 @@ from pipedrive_assets.registry.entities import (
     Entity,
     Kind,
     children_of,
+    histories_of,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "Entity",
     "Kind",
     "children_of",
+    "histories_of",
 ]

@@ -5,6 +5,8 @@ resources, Dagster assets, token estimates and the docs are derived from this li
 add an entry here and create its column file with `make columns`.
 """
 
+from collections.abc import Iterator
+
 from pipedrive_assets.registry.entity import BULK_PARENTS, PAGE_ROWS, Endpoint, Entity, Kind
 from pipedrive_assets.registry.optional import OPTIONAL_ENTITIES
 
@@ -18,6 +20,7 @@ __all__ = [
     "Entity",
     "Kind",
     "children_of",
+    "histories_of",
 ]
 
 _DEAL_EXTRAS = (
@@ -283,3 +286,10 @@ BY_NAME: dict[str, Entity] = {entity.name: entity for entity in ENTITIES}
 def children_of(name: str) -> tuple[Entity, ...]:
     """Return the child tables that are read once per row of the table `name`."""
     return tuple(entity for entity in ENTITIES if entity.parent == name)
+
+
+def histories_of(name: str) -> Iterator[tuple[Entity, tuple[str, ...]]]:
+    """Return the tables whose rows show records of `name`, each with the kinds of these events."""
+    return (
+        (entity, kinds) for entity in ENTITIES for shown, kinds in entity.embeds if shown == name
+    )

@@ -3,10 +3,10 @@
 `entities.py` contains the list of tables.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 PAGE_ROWS = 500
 """Largest page size of nearly every list (official docs, pagination). The token cost of a page does
@@ -148,6 +148,10 @@ class Entity:
         Installments use the count of products, because a deal without products has none.
         """
         return self.count_column == f"{self.name.removeprefix(f'{self.parent}_')}_count"
+
+    def has_no_children(self, parent: Mapping[str, Any]) -> bool:
+        """Whether a parent's row, as Pipedrive just sent it, counts zero children of this table."""
+        return self.count_column is not None and parent.get(self.count_column) == 0
 
     @property
     def group(self) -> str:

@@ -1,4 +1,8 @@
-"""Pipedrive as a Singer tap: streams, catalog, sync, and the errors that its users catch."""
+"""Pipedrive as a Singer tap: streams, catalog, sync, and the errors that its users catch.
+
+No warehouse, no ledger and no dlt: what a sync has to know of earlier ones is in Singer's state.
+What to read is decided in `extract`.
+"""
 
 from pipedrive_assets.errors import (
     PipedriveBadRequestError,

@@ -1,6 +1,6 @@
-"""Reading a bookmark back from the state, which is a file that anybody may have edited.
+"""Reading bookmarks of the state, a file that users may have edited.
 
-Every reader raises ValueError, TypeError, KeyError or the like for what this tap never wrote.
+The readers raise one of `DAMAGE` for anything that this tap never writes.
 """
 
 import re
@@ -10,6 +10,7 @@ from typing import Any
 
 from pipedrive_assets.config.values import moment
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.extract.pending_parents import PendingParents
 from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import columns_of
@@ -17,10 +18,10 @@ from pipedrive_assets.singer.progress import StreamProgress
 from pipedrive_assets.windows import parse_stamp, stamp
 
 DAMAGE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
-"""What reading raises where the state is none of ours."""
+"""What the readers raise for a state that this tap did not write."""
 
 YEARS = range(1970, 2100)
-"""Moments of other years are damage: Pipedrive has no such change."""
+"""Years that a time in the state may have: Pipedrive has no earlier changes."""
 
 _MARKERS = {"cursor": r"[!-~]+", "offset": r"[0-9]{1,15}(@[^\n]*)?"}
 
@@ -28,40 +29,50 @@ _MARKERS = {"cursor": r"[!-~]+", "offset": r"[0-9]{1,15}(@[^\n]*)?"}
 def read_progress(
     bookmark: Any, stream: str, *, keys: Iterable[str], entity: Entity, start: datetime | None
 ) -> StreamProgress:
-    """The progress that a bookmark tells of, under the first of `keys` that it has.
+    """Return the progress of a bookmark.
 
-    Raises ConfigurationError, one sentence, where the state is of another tap or damaged.
+    Args:
+        bookmark: The bookmark as it is in the state; None if there is none.
+        stream: The stream's name.
+        keys: Keys that may have the bookmark's time; the first one present is used.
+        entity: The table whose lists the stream scans.
+        start: The start date of the config, UTC.
+
+    Raises:
+        ConfigurationError: The bookmark is damaged, or another tap wrote it.
     """
-    told, keys = {} if bookmark is None else bookmark, list(keys)
+    content, keys = {} if bookmark is None else bookmark, list(keys)
     try:
-        key = next((each for each in keys if told.get(each) is not None), keys[0])
-        found = _progress(told, key, entity, start)
+        key = next((each for each in keys if content.get(each) is not None), keys[0])
+        found = _progress(content, key, entity, start)
     except DAMAGE:
         raise _refused(stream, keys[-1], "cannot be read") from None
-    if told and not (found.bookmark or found.is_whole or found.scan):
+    if content and not (found.bookmark or found.is_whole or found.scan):
         raise _refused(stream, keys[-1], f"has no {keys[-1]}")
     return found
 
 
 def _progress(
-    told: Mapping[str, Any], key: str, entity: Entity, start: datetime | None
+    content: Mapping[str, Any], key: str, entity: Entity, start: datetime | None
 ) -> StreamProgress:
-    """A stream with a bookmark goes on from there, whatever the config's start is now."""
-    bookmark = read_moment(told.get(key))
+    """Return the progress. A stream with a bookmark ignores the start date of the config."""
+    bookmark = read_moment(content.get(key))
     found = StreamProgress(
         entity=entity,
-        start=read_moment(told.get("start")) if bookmark else start,
+        start=read_moment(content.get("start")) if bookmark else start,
         bookmark=bookmark,
-        is_whole="ids_until" in told,
-        ids_until=_id(told.get("ids_until"), entity),
-        pending=_pending(told.get("pending", {})),
-        doubted=_doubted(told.get("doubted", {})),
-        answered=_id(told.get("answered"), entity),
-        lists=_lists(told.get("lists", {}), entity),
-        omitted=_omitted(told.get("omitted_fields", ()), entity),
-        unknown_fields=_keys(told.get("unknown_fields", [])),
+        is_whole="ids_until" in content,
+        ids_until=_id(content.get("ids_until"), entity),
+        parents=PendingParents(
+            waiting=_pending(content.get("pending", {})),
+            doubted=_doubted(content.get("doubted", {})),
+            answered=_id(content.get("answered"), entity),
+        ),
+        lists=_lists(content.get("lists", {}), entity),
+        omitted=_omitted(content.get("omitted_fields", ()), entity),
+        unknown_fields=_texts(content.get("unknown_fields", [])),
     )
-    if (begun := told.get("walk")) is not None:
+    if (begun := content.get("walk")) is not None:
         found.scan = _scan(begun["position"], entity)
         found.newest = read_moment(begun["newest"])
         found.highest_id = _id(begun["highest_id"], entity)
@@ -69,7 +80,7 @@ def _progress(
 
 
 def read_moment(text: Any) -> datetime | None:
-    """A moment of the state, aware, UTC; None for null."""
+    """Return a time of the state, in UTC; None for null."""
     if text is None:
         return None
     if not re.match("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
@@ -80,47 +91,47 @@ def read_moment(text: Any) -> datetime | None:
     return found
 
 
-def _pending(told: Mapping[str, Any]) -> dict[int, str | None]:
-    times = {key: read_moment(text) for key, text in told.items()}
+def _pending(content: Mapping[str, Any]) -> dict[int, str | None]:
+    times = {key: read_moment(text) for key, text in content.items()}
     if not all(re.fullmatch("[0-9]{1,18}", key) for key in times):
         raise ValueError
     return {int(key): stamp(time) if time else None for key, time in times.items()}
 
 
-def _keys(told: Any) -> set[str]:
-    if not isinstance(told, list) or not all(type(key) is str for key in told):
-        raise TypeError(told)
-    return set(told)
+def _texts(content: Any) -> set[str]:
+    if not isinstance(content, list) or not all(type(key) is str for key in content):
+        raise TypeError(content)
+    return set(content)
 
 
-def _doubted(told: Mapping[str, Any]) -> dict[int, datetime]:
-    return {key: parse_stamp(time or "") for key, time in _pending(told).items()}
+def _doubted(content: Mapping[str, Any]) -> dict[int, datetime]:
+    return {key: parse_stamp(time or "") for key, time in _pending(content).items()}
 
 
-def _id(told: Any, entity: Entity) -> int | None:
-    """The highest id of an entity whose ids are numbers."""
+def _id(content: Any, entity: Entity) -> int | None:
+    """Return an id; only tables whose ids are numbers have one in the state."""
     is_number = columns_of(entity.name).columns["id"].type == "bigint"
-    if told is not None and (type(told) is not int or not is_number):
-        raise TypeError(told)
-    return told
+    if content is not None and (type(content) is not int or not is_number):
+        raise TypeError(content)
+    return content
 
 
-def _omitted(told: Iterable[str], entity: Entity) -> tuple[str, ...]:
-    names = tuple(told)
+def _omitted(content: Iterable[str], entity: Entity) -> tuple[str, ...]:
+    names = tuple(content)
     if set(names) - set(entity.include_fields):
-        raise ValueError(told)
+        raise ValueError(content)
     return names
 
 
-def _lists(told: Mapping[str, Any], entity: Entity) -> dict[str, datetime | None]:
-    found = {path: read_moment(text) for path, text in told.items()}
+def _lists(content: Mapping[str, Any], entity: Entity) -> dict[str, datetime | None]:
+    found = {path: read_moment(text) for path, text in content.items()}
     if found.keys() - set(entity.list_names):
-        raise ValueError(told)
+        raise ValueError(content)
     return found
 
 
 def _scan(position: str, entity: Entity) -> Scan:
-    """A position in the list: of a scan as this tap plans them, open at its end."""
+    """Return an unfinished scan: this tap plans only scans without an end time."""
     scan = Scan.from_json(position)
     for each in (scan.since, scan.started_at):
         read_moment(stamp(each) if each else None)
@@ -144,7 +155,7 @@ def _scan(position: str, entity: Entity) -> Scan:
 
 def _refused(stream: str, key: str, what: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The state's bookmark of {stream} {what}. Give the last state that this tap wrote, or one "
-        f'such as {{"bookmarks": {{"{stream}": {{"{key}": "2024-01-01T00:00:00Z"}}}}}}; '
-        "without a bookmark the stream starts at start_date."
+        f"The state's bookmark of {stream} {what}. Pass the last state that this tap wrote, or a "
+        f'bookmark like {{"bookmarks": {{"{stream}": {{"{key}": "2024-01-01T00:00:00Z"}}}}}}. '
+        "Without a bookmark the stream starts at start_date."
     )

@@ -1,4 +1,4 @@
-"""The catalog: what may be read, and what somebody chose of it."""
+"""The catalog: the available streams, and which of them are selected."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ Metadata = list[dict[str, Any]]
 
 @dataclass(slots=True, kw_only=True)
 class CatalogEntry:
-    """A stream in a catalog; `metadata` holds what is selected, in Singer's own form."""
+    """A stream in a catalog, with the attributes of Singer's specification."""
 
     tap_stream_id: str
     stream: str
@@ -25,62 +25,66 @@ class CatalogEntry:
     replication_key: str | None = None
 
     def of(self, *breadcrumb: str) -> dict[str, Any]:
-        """The metadata at a breadcrumb; that of the stream itself without one."""
+        """Return the metadata at a breadcrumb, or of the stream itself without one."""
         found = (each for each in self.metadata if each.get("breadcrumb") == list(breadcrumb))
         held = next(found, {}).get("metadata")
         return held if isinstance(held, dict) else {}
 
     @property
     def is_selected(self) -> bool:
-        """Whether somebody selected it, or nobody said anything and it is selected by default."""
-        said = self.of().get("selected", self.schema.get("selected"))
-        return bool(self.of().get("selected-by-default") if said is None else said)
+        """Whether the stream is selected, explicitly or by default."""
+        selected = self.of().get("selected", self.schema.get("selected"))
+        return bool(self.of().get("selected-by-default") if selected is None else selected)
 
     @property
     def selected_properties(self) -> list[str]:
-        """The properties to send; those with `inclusion: automatic` always."""
+        """The selected properties, and all with `inclusion: automatic`."""
         return [name for name in self.schema.get("properties", {}) if self._is_sent(name)]
 
     def _is_sent(self, name: str) -> bool:
-        told = self.of("properties", name)
-        if told.get("inclusion") == "automatic" or name in self.key_properties:
+        found = self.of("properties", name)
+        if found.get("inclusion") == "automatic" or name in self.key_properties:
             return True
-        said = told.get("selected")
-        return bool(told.get("selected-by-default", True) if said is None else said)
+        selected = found.get("selected")
+        return bool(found.get("selected-by-default", True) if selected is None else selected)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the entry as a JSON object."""
         facts = {name: getattr(self, name) for name in self.__slots__}
         return {name: value for name, value in facts.items() if value is not None}
 
 
 class Catalog:
-    """Streams that may be selected."""
+    """A catalog: the streams of a tap, each with its schema and selection."""
 
     def __init__(self, streams: Iterable[CatalogEntry]) -> None:
-        """In the order in which they are read."""
+        """Make a catalog of streams, in the order in which a sync reads them."""
         self.streams = list(streams)
 
     def get_stream(self, tap_stream_id: str) -> CatalogEntry | None:
-        """The entry of a stream; None: the catalog has none."""
+        """Return the entry of a stream, or None if the catalog has none."""
         return next((each for each in self.streams if each.tap_stream_id == tap_stream_id), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the catalog as a JSON object."""
         return {"streams": [entry.to_dict() for entry in self.streams]}
 
     def dump(self, out: TextIO) -> None:
-        """Write it as JSON."""
+        """Write the catalog as JSON."""
         json.dump(self.to_dict(), out, indent=2)
         out.write("\n")
 
     @classmethod
     def from_dict(cls, content: Any) -> "Catalog":
-        """Read what `to_dict` gave, edited by whoever selects; raises ConfigurationError."""
+        """Return the catalog of a JSON object, as `to_dict` makes it.
+
+        Raises:
+            ConfigurationError: It is not a catalog.
+        """
         streams = content.get("streams") if isinstance(content, dict) else None
         if not isinstance(streams, list):
             raise ConfigurationError(
-                "The catalog holds no list of streams. Make one with --discover, and edit that."
+                "The catalog has no list of streams. Create a catalog with --discover and edit it."
             )
         return cls(_entry(each) for each in streams)
 
@@ -91,8 +95,8 @@ def _entry(content: Any) -> CatalogEntry:
     metadata = content.get("metadata") or [] if isinstance(content, dict) else None
     if not isinstance(name, str) or not isinstance(schema, dict) or not isinstance(metadata, list):
         raise ConfigurationError(
-            f"A stream of the catalog lacks its tap_stream_id or its schema: {str(content)[:80]!r}"
-            ". Make the catalog anew with --discover, and edit that."
+            "A stream of the catalog has no tap_stream_id or no schema: "
+            f"{str(content)[:80]!r}. Create a new catalog with --discover and edit it."
         )
     return CatalogEntry(
         tap_stream_id=name,
@@ -106,9 +110,9 @@ def _entry(content: Any) -> CatalogEntry:
 
 
 def entry_of(stream: Stream, schema: Schema) -> CatalogEntry:
-    """The entry of a stream as discovery shows it, with nothing chosen yet."""
+    """Return the entry of a stream as discovery returns it, without a selection."""
     automatic = {*stream.key_properties, stream.replication_key}
-    told: dict[str, Any] = {
+    found: dict[str, Any] = {
         "inclusion": "available",
         "selected-by-default": stream.selected_by_default,
         "schema-name": stream.tap_stream_id,
@@ -116,9 +120,9 @@ def entry_of(stream: Stream, schema: Schema) -> CatalogEntry:
         "forced-replication-method": stream.replication_method,
     }
     if stream.replication_key:
-        told["valid-replication-keys"] = [stream.replication_key]
+        found["valid-replication-keys"] = [stream.replication_key]
     if stream.entity.parent:
-        told["parent-tap-stream-id"] = stream.entity.parent
+        found["parent-tap-stream-id"] = stream.entity.parent
     return CatalogEntry(
         tap_stream_id=stream.tap_stream_id,
         stream=stream.tap_stream_id,
@@ -127,7 +131,7 @@ def entry_of(stream: Stream, schema: Schema) -> CatalogEntry:
         replication_method=stream.replication_method,
         replication_key=stream.replication_key,
         metadata=[
-            {"breadcrumb": [], "metadata": told},
+            {"breadcrumb": [], "metadata": found},
             *(_property(name, automatic=name in automatic) for name in schema["properties"]),
         ],
     )

@@ -1,4 +1,4 @@
-"""The tap's configuration: what a config file may say, checked."""
+"""The tap's configuration: the keys of its config file, their defaults and checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,27 +7,38 @@ from typing import Any
 
 from pipedrive_assets.api import READ_SECONDS
 from pipedrive_assets.config import Settings, values
+from pipedrive_assets.config.arguments import with_arguments
 from pipedrive_assets.config.files import is_filled_in
-from pipedrive_assets.errors import ConfigurationError, MissingTokenError
+from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.windows import stamp
 
 DEFAULTS: dict[str, Any] = {
     "user-agent": "pipedrive-assets (Singer tap)",
     "request_timeout": READ_SECONDS,
 }
-"""What a config need not say."""
+"""Defaults of the keys that a config may leave out."""
 
 SETTINGS_KEYS = ("api_token", "base_url", "overlap_minutes")
-"""Keys of a config that are settings of the whole project as well."""
+"""Keys that override a setting of the project with the same name."""
+
+NO_KEY = (
+    "The config has no api_token. Copy it from Pipedrive > Personal preferences > API, or "
+    "set PIPEDRIVE_API_TOKEN."
+)
 
 SKEW = timedelta(days=1)
-"""How far this machine's clock may be behind."""
+"""How far this machine's clock may be behind: a start date so far ahead is accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A config, parsed: `start` is None for the complete history, `read_seconds` how long to wait
-    for a reply.
+    """A parsed config.
+
+    Attributes:
+        settings: The settings, with the values of the config.
+        start: The start date, UTC; None for the complete history.
+        user_agent: The User-Agent header of requests.
+        read_seconds: How long to wait for a response, in seconds.
     """
 
     settings: Settings
@@ -37,58 +48,51 @@ class Config:
 
     @classmethod
     def of(cls, given: Any, settings: Settings, now: datetime) -> "Config":
-        """Read a config at `now`; values that it leaves out come from the settings.
+        """Return a parsed config. Values that it leaves out come from the settings.
+
+        Args:
+            given: The content of the config file.
+            settings: The settings of the environment.
+            now: The current time, UTC.
 
         Raises:
-            MissingTokenError: There is no API token; the tap never reads the sandbox by itself.
+            MissingTokenError: There is no API token. The tap never reads the sandbox by itself.
             ConfigurationError: One sentence with the key, the value and the remedy.
         """
         if not isinstance(given, Mapping):
             raise ConfigurationError(
-                'The config is not a JSON object. Use one such as {"api_token": "…"}.'
+                'The config is not a JSON object. Use for example {"api_token": "…"}.'
             )
-        told = {**DEFAULTS, **{key: value for key, value in given.items() if value is not None}}
+        content = {**DEFAULTS, **{key: value for key, value in given.items() if value is not None}}
         return cls(
-            settings=_settings(told, settings),
-            start=_start(told, settings, now),
-            user_agent=str(told["user-agent"]).strip() or DEFAULTS["user-agent"],
-            read_seconds=_seconds(told),
+            settings=_settings(content, settings),
+            start=_start(content, settings, now),
+            user_agent=str(content["user-agent"]).strip() or DEFAULTS["user-agent"],
+            read_seconds=_seconds(content),
         )
 
 
-def _settings(told: Mapping[str, Any], settings: Settings) -> Settings:
-    """Return the settings with the config's values in place of theirs."""
-    given = {key: told[key] for key in SETTINGS_KEYS if str(told.get(key, "")).strip()}
+def _settings(content: Mapping[str, Any], settings: Settings) -> Settings:
+    given = {key: content[key] for key in SETTINGS_KEYS if str(content.get(key, "")).strip()}
     if not is_filled_in(given.get("api_token")):
         given.pop("api_token", None)
-    try:
-        found = settings.replace(**given)
-    except ConfigurationError as error:
-        key, reason = next(iter(error.reasons.items()))
-    else:
-        if found.api_token:
-            return found
-        raise MissingTokenError(
-            "The config has no api_token. Copy it from Pipedrive > Personal preferences > API, or "
-            "set PIPEDRIVE_API_TOKEN."
-        )
-    raise ConfigurationError(f"{key}: {reason}")
+    return with_arguments(settings, given, no_token=NO_KEY)
 
 
-def _start(told: Mapping[str, Any], settings: Settings, now: datetime) -> datetime | None:
-    found = _parsed(told, "start_date", values.moment, "a date or time such as 2024-01-01")
+def _start(content: Mapping[str, Any], settings: Settings, now: datetime) -> datetime | None:
+    found = _parsed(content, "start_date", values.moment, "a date or time, for example 2024-01-01")
     start: datetime | None = found or settings.since_timestamp
     if start and start > now + SKEW:
         raise ConfigurationError(
-            f"start_date: {stamp(start)} is in the future. Use a time that has passed, such as "
+            f"start_date: {stamp(start)} is in the future. Use a time in the past, for example "
             "2024-01-01."
         )
     return start
 
 
-def _parsed(told: Mapping[str, Any], key: str, parse: Any, expected: str) -> Any:
-    """The value of a key; None where it is absent or blank."""
-    text = str(told.get(key, "")).strip()
+def _parsed(content: Mapping[str, Any], key: str, parse: Any, expected: str) -> Any:
+    """Return the value of a key, or None if it is absent or blank."""
+    text = str(content.get(key, "")).strip()
     if not text:
         return None
     try:
@@ -97,13 +101,13 @@ def _parsed(told: Mapping[str, Any], key: str, parse: Any, expected: str) -> Any
         raise ConfigurationError(f"{key}: {text!r} is not usable. Use {expected}.") from None
 
 
-def _seconds(told: Mapping[str, Any]) -> float:
-    """Nothing, 0 and blank text mean the default, as in the old tap."""
-    seconds = _parsed(told, "request_timeout", float, "a number of seconds such as 300")
+def _seconds(content: Mapping[str, Any]) -> float:
+    """Return the request timeout. 0 and blank text mean the default, as in the old tap."""
+    seconds = _parsed(content, "request_timeout", float, "a number of seconds, for example 300")
     if not seconds:
         return READ_SECONDS
     if not 0 < seconds < 86_400:
         raise ConfigurationError(
-            f"request_timeout: {seconds:g} is not usable. Use a number of seconds such as 300."
+            f"request_timeout: {seconds:g} is not usable. Use a number of seconds below 86400."
         )
     return float(seconds)

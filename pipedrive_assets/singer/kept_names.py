@@ -1,4 +1,4 @@
-"""Names of custom fields as the state keeps them: without what goes without saying."""
+"""The names of custom fields in the state, without values that follow from others."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -14,11 +14,11 @@ from pipedrive_assets.rows.custom_fields.map_fields import (
 Record = dict[str, Any]
 
 _SAME = {"first_name": "name", "column_type": "field_type"}
-"""What is told only where it differs from another."""
+"""Columns that are left out if they equal another one."""
 
 
-def told_names(held: Mapping[str, Iterable[Record]]) -> dict[str, list[Record]]:
-    """The records, by endpoint, in their short form."""
+def short_records(held: Mapping[str, Iterable[Record]]) -> dict[str, list[Record]]:
+    """Return mapping records in their short form, by endpoint."""
     return {endpoint: [_short(record) for record in records] for endpoint, records in held.items()}
 
 
@@ -31,13 +31,15 @@ def _short(record: Record) -> Record:
     }
 
 
-def read_names(told: Mapping[str, Any]) -> dict[str, list[Record]]:
-    """The records back from the state, in either form. Raises ValueError, TypeError, KeyError or
-    the like where it is damaged.
+def read_records(content: Mapping[str, Any]) -> dict[str, list[Record]]:
+    """Return mapping records by endpoint, from their short or their full form.
+
+    Raises:
+        ValueError: They are damaged; also TypeError, KeyError and the others of `bookmark.DAMAGE`.
     """
     return {
         endpoint: [stored_record(_row(endpoint, record)) for record in records]
-        for endpoint, records in told.items()
+        for endpoint, records in content.items()
         if endpoint in FIELD_LISTS
     }
 

@@ -1,4 +1,4 @@
-"""Singer's messages: a line of JSON each, on whatever the target reads."""
+"""Singer's messages, one line of JSON each."""
 
 import json
 from collections.abc import Mapping
@@ -14,16 +14,19 @@ _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class Messages:
-    """Writes messages; raises WarehouseError where the target no longer reads them."""
+    """Writes messages to the target.
+
+    Every method raises WarehouseError if the target no longer reads them.
+    """
 
     def __init__(self, out: TextIO) -> None:
-        """`out` takes a line per message."""
+        """Write to `out`, one line per message."""
         self._out = out
         self._schemas: dict[str, Schema] = {}
         self._state = ""
 
     def schema(self, stream: Stream, schema: Schema) -> None:
-        """Say what records look like from here on, unless that was said last."""
+        """Write the schema of the following records, unless the stream's last one is the same."""
         if self._schemas.get(stream.tap_stream_id) == schema:
             return
         self._schemas[stream.tap_stream_id] = schema
@@ -39,17 +42,21 @@ class Messages:
         )
 
     def record(self, stream: Stream, record: Mapping[str, Any], read_at: datetime) -> None:
-        """Send a record."""
+        """Write a record.
+
+        Args:
+            stream: The record's stream.
+            record: The record.
+            read_at: When it was read, UTC.
+        """
         name, moment = stream.tap_stream_id, stamp(read_at)
         self._write({"type": "RECORD", "stream": name, "record": record, "time_extracted": moment})
 
     def state(self, state: Mapping[str, Any]) -> None:
-        """Say how far everything sent so far has come, unless that was said last; the target may
-        see it at once.
-        """
-        if (told := _encode(state)) == self._state:
+        """Write the state after all records so far, unless it is unchanged, and flush."""
+        if (text := _encode(state)) == self._state:
             return
-        self._state = told
+        self._state = text
         self._write({"type": "STATE", "value": state})
         try:
             self._out.flush()
@@ -65,8 +72,8 @@ class Messages:
 
 
 def target_closed(error: OSError) -> WarehouseError:
-    """The error for a target that has ended, or whose disk is full."""
+    """Return the error for a target that ended, or an output whose disk is full."""
     return WarehouseError(
-        f"The target no longer takes messages ({type(error).__name__}). See what it says itself; "
-        "run again with the last state that it wrote, and nothing is lost."
+        f"Cannot write to the target ({type(error).__name__}). Its own log has the reason. Nothing "
+        "is lost: run again with the last state that the target wrote."
     )

@@ -1,10 +1,9 @@
 """How far a stream has come, and its bookmark in the state.
 
-At rest a bookmark is `{"update_time": …, "ids_until": …}`: everything up to that moment was sent,
-and every row up to that id. `lists` holds, by path, the newest change of a list that returned none
-as late as the bookmark. While its list is scanned, `scan` stands beside them: the position in the
-list. `pending` are parents that were shown and whose children are still to be read. `start`
-is told while nothing that changed since the start_date was seen.
+Between syncs a bookmark is `{"update_time": …, "ids_until": …}`: every change up to that time was
+sent, and every row up to that id. During a sync `walk` holds the position in the lists. The keys
+`lists`, `pending`, `doubted`, `start`, `omitted_fields` and `unknown_fields` are the attributes of
+`StreamProgress`.
 """
 
 import logging
@@ -13,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipedrive_assets.extract.chunk import Chunk, Parent
-from pipedrive_assets.extract.plan import Scan, TableStats, Watermark, plan
+from pipedrive_assets.extract.memory import finish_scan, next_scan
+from pipedrive_assets.extract.pending_parents import PendingParents
+from pipedrive_assets.extract.plan import Scan, TableStats, Watermark
 from pipedrive_assets.registry import Entity, Kind
-from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.windows import Window, parse_stamp, stamp, utc_now
 
 log = logging.getLogger(__name__)
@@ -26,66 +25,44 @@ Row = dict[str, Any]
 
 @dataclass(slots=True, kw_only=True)
 class StreamProgress:
-    """The progress of a scan over `entity`: the stream's own, or its parents'."""
+    """The progress of a scan: of the stream's own lists, or of its parents'. Implements `Memory`.
+
+    Attributes:
+        entity: The table whose lists are scanned.
+        start: Rows that changed earlier are not sent, UTC; None for all rows.
+        bookmark: Every change up to then was sent, UTC.
+        was_ahead: Whether the bookmark proved to be ahead of Pipedrive's clock, so that its scan
+            returned too few rows.
+        is_whole: Whether the lists were read from start to end at least once. Only that returns
+            rows without update_time. A bookmark of the old tap does not show it.
+        ids_until: Every row up to this id was sent.
+        scan: The unfinished scan.
+        newest: The newest change that the scan has returned, UTC.
+        highest_id: The highest id that the scan has returned.
+        parents: For a child stream, the parents whose children are still to be read.
+        lists: By path, the newest change that a list returned, if it is before the bookmark.
+        omitted: Fields that records were sent without, because Pipedrive refused them.
+        unknown_fields: Keys of custom fields whose definitions Pipedrive did not return when
+            records had them.
+    """
 
     entity: Entity
     start: datetime | None
-    """Rows that changed before are not wanted; None: all are."""
-
     bookmark: datetime | None = None
-    """Every change up to then was sent."""
-
     was_ahead: bool = False
-    """Whether the bookmark proved to lie ahead of Pipedrive's clock: its scan showed too little."""
-
     is_whole: bool = False
-    """Whether the list was once scanned from end to end: only that shows rows without update_time
-    (no window does). Bookmarks of the old tap do not tell."""
-
     ids_until: int | None = None
     scan: Scan | None = None
     newest: datetime | None = None
-    """The newest change that the scan has shown."""
-
     highest_id: int | None = None
-    pending: dict[int, str | None] = field(default_factory=dict)
-    """Parents that were shown and whose children are still to be read, with their update_time."""
-
-    doubted: dict[int, datetime] = field(default_factory=dict)
-    """Those of them that came back without children or were not found, since when."""
-
-    answered: int | None = None
-    """The id of a parent that was read."""
-
-    _earlier: frozenset[int] = field(init=False, default=frozenset())
-    """What earlier syncs doubted: this one does not confirm itself."""
-
-    def __post_init__(self) -> None:
-        """Keep what the state knew."""
-        self._earlier = frozenset(self.doubted)
-
+    parents: PendingParents = field(default_factory=PendingParents)
     lists: Mapping[str, datetime | None] = field(default_factory=dict)
-    """By path, the newest change that each list has returned, where it is before the bookmark."""
-
     omitted: tuple[str, ...] = ()
-    """Fields that records were sent without, because Pipedrive refused them."""
-
     unknown_fields: set[str] = field(default_factory=set)
-    """Keys of custom fields that records had while Pipedrive did not return their definitions."""
 
-    def know(self, custom: FieldSet) -> None:
-        """Read the lists from their start where rows were sent before their fields were known."""
-        if known := self.unknown_fields & custom.plan.values.keys():
-            self.unknown_fields -= known
-            self.lists = dict.fromkeys(self.entity.list_names)
-            self.scan = None
-
-    def next_scan(self, overlap: timedelta, omitted: tuple[str, ...] = ()) -> Scan:
-        """What to read next: the scan that was begun, or the one from the bookmark on.
-
-        Everything is read again once fields that records lack are no longer `omitted`.
-        """
-        held = Watermark(
+    def watermark(self) -> Watermark:
+        """Return what was sent completely."""
+        return Watermark(
             initial_load_at=self.bookmark if self.is_whole else None,
             complete_until=self.bookmark,
             ids_until=self.ids_until,
@@ -93,17 +70,44 @@ class StreamProgress:
             lists=self.lists,
             omitted=self.omitted,
         )
-        window, newest = Window(start=utc_now()), TableStats(newest=self.bookmark)
-        scan = plan(held, window, table_stats=newest, overlap=overlap, omitted=omitted)
-        if not scan.resumed:
+
+    def table_stats(self) -> TableStats:
+        """Return the newest change and the highest id that were sent."""
+        ids = filter(None, (self.ids_until, self.highest_id))
+        return TableStats(newest=self.bookmark, highest_id=max(ids, default=None))
+
+    def record(self, watermark: Watermark) -> None:
+        """Keep a watermark.
+
+        The bookmark stays at the newest change sent, so that a change that becomes visible late,
+        or is dated ahead, is still read.
+        """
+        self.bookmark = self._reached(watermark.complete_until)
+        self.is_whole = watermark.initial_load_at is not None
+        self.ids_until, self.scan = watermark.ids_until, watermark.scan
+        self.lists = {path: each for path, each in watermark.lists.items() if self._is_behind(each)}
+        # A child stream has no records with these fields: none are noted for it.
+        self.omitted = watermark.omitted if self.omitted else ()
+
+    def next_scan(self, overlap: timedelta, omitted: tuple[str, ...] = ()) -> Scan:
+        """Return what to read next: the unfinished scan, or the one from the bookmark on.
+
+        Args:
+            overlap: How far a scan reaches back before the bookmark.
+            omitted: Names that this sync leaves out of `include_fields`.
+        """
+        window = Window(start=utc_now())
+        self.scan = next_scan(self, window, overlap=overlap, omitted=omitted)
+        if not self.scan.resumed:
             self.newest = self.highest_id = None
         self.was_ahead = False
-        self.scan = scan
-        return scan
+        return self.scan
 
     def wanted(self, rows: Iterable[Row]) -> list[Row]:
-        """The rows to send: those that changed since the start; of a first scan, which shows
-        everything, since the bookmark; rows without update_time always.
+        """Return the rows to send.
+
+        These are the rows changed since the start date, or, for a first scan, since the bookmark,
+        and all rows without update_time.
         """
         is_first = self.scan is None or self.scan.initial_load
         floor = (self.bookmark if is_first and not self.omitted else None) or self.start
@@ -113,7 +117,7 @@ class StreamProgress:
         return [row for row, change in changes if change is None or change >= floor]
 
     def take(self, rows: Iterable[Row], scan: Scan | None) -> None:
-        """Note all that a page has shown, and where the scan stands after it."""
+        """Note the rows of a page, and the scan's position after it."""
         for row in rows:
             self.newest = _later(self.newest, self._change(row))
             if type(row.get("id")) is int:
@@ -122,79 +126,36 @@ class StreamProgress:
         if scan and scan.started_at:
             self._cut(scan.started_at)
         if scan and scan.since and self._is_ascending and scan.endpoint_index == 0:
-            self.bookmark = self._reached(scan)
-
-    def parents_of(self, times: Mapping[int, str | None]) -> list[Parent]:
-        """Parents by their update_time, the highest id first; those that were doubted last."""
-        return [
-            Parent(
-                id=key,
-                update_time=parse_stamp(text) if text else None,
-                doubted=key in self._earlier,
-            )
-            for key, text in sorted(
-                times.items(), key=lambda each: (each[0] in self._earlier, -each[0])
-            )
-        ]
-
-    @property
-    def witness(self) -> Parent | None:
-        """A parent that this sync or an earlier one read."""
-        return None if self.answered is None else Parent(id=self.answered, update_time=None)
-
-    def take_children(self, chunk: Chunk) -> None:
-        """Note which parents are read; what is doubted is asked again by the next sync."""
-        done = [*chunk.reads, *chunk.skipped]
-        for read in chunk.doubted:
-            since = self.doubted.setdefault(read.parent.id, read.read_at)
-            if read.is_given_up(since):
-                done.append(read)
-        for read in done:
-            self.pending.pop(read.parent.id, None)
-            self.doubted.pop(read.parent.id, None)
-        if chunk.reads:
-            self.answered = chunk.reads[-1].parent.id
+            self.bookmark = self._reached(scan.started_at)
 
     def finish(self) -> None:
-        """The scan is at its end."""
-        scan, self.scan = self.scan, None
-        if scan is None:
-            return
-        lists = scan.lists_after(self.lists, self.entity.list_names)
-        self.bookmark = self._reached(scan)
-        self.lists = {path: each for path, each in lists.items() if self._is_behind(each)}
-        self.omitted = scan.omitted_after(self.omitted) if self.omitted else ()
-        if scan.saw_newest_ids:
-            self.is_whole = True
-            self.ids_until = max(filter(None, (self.ids_until, self.highest_id)), default=None)
+        """Record that the scan was read to its end."""
+        if self.scan:
+            finish_scan(self, self.scan, self.entity.list_names, utc_now())
 
     @property
     def _is_ascending(self) -> bool:
-        """Whether a window's pages come in the order of their changes, from one list."""
+        """Whether a scan has a single list, whose pages are in the order of their changes."""
         is_sorted = self.entity.kind is Kind.WINDOWED and self.entity.paging == "cursor"
         return is_sorted and len(self.entity.endpoints) == 1
 
     def _cut(self, clock: datetime) -> None:
-        """A bookmark that lies ahead of Pipedrive's clock would pass over what changes until
-        then.
-        """
+        """Set back a bookmark that is ahead of Pipedrive's clock: it would hide later changes."""
         if self.bookmark and self.bookmark > clock:
             log.warning(
-                "%s: the bookmark %s lies ahead of Pipedrive's clock and is set back to %s. Remove "
-                "it from the state if older changes may be missing.",
+                "%s: the bookmark %s is ahead of Pipedrive's clock and was set back to %s. If "
+                "older changes may be missing, remove the bookmark from the state to read "
+                "everything again.",
                 *(self.entity.name, stamp(self.bookmark), stamp(clock)),
             )
             self.bookmark, self.was_ahead = clock, True
 
-    def _reached(self, scan: Scan) -> datetime | None:
-        """Not beyond the newest change, nor beyond Pipedrive's clock at the scan's start: what
-        becomes visible late, or is dated ahead, is not passed over.
-        """
-        newest = min(filter(None, (self.newest, scan.started_at)), default=None)
+    def _reached(self, limit: datetime | None) -> datetime | None:
+        newest = min(filter(None, (self.newest, limit)), default=None)
         return _later(self.bookmark, newest if self.newest else None)
 
     def _is_behind(self, mark: datetime | None) -> bool:
-        """Whether a list must be read from an earlier moment than the bookmark."""
+        """Whether a list must be read from before the bookmark."""
         return mark is None or (self.bookmark is not None and mark < self.bookmark)
 
     def _change(self, row: Row) -> datetime | None:
@@ -202,38 +163,37 @@ class StreamProgress:
         return parse_stamp(text) if text else None
 
     def to_dict(self, key: str) -> dict[str, Any]:
-        """As the state has it, with the bookmark under `key`."""
-        told: dict[str, Any] = {}
+        """Return the bookmark as it is in the state, with its time under `key`."""
+        bookmark: dict[str, Any] = {}
         if self.bookmark:
-            told[key] = stamp(self.bookmark)
+            bookmark[key] = stamp(self.bookmark)
             if self.start and self.start > self.bookmark:
-                told["start"] = stamp(self.start)
+                bookmark["start"] = stamp(self.start)
         if self.is_whole:
-            told["ids_until"] = self.ids_until
+            bookmark["ids_until"] = self.ids_until
         if self.lists:
-            told["lists"] = {path: each and stamp(each) for path, each in self.lists.items()}
+            bookmark["lists"] = {path: each and stamp(each) for path, each in self.lists.items()}
         if self.omitted:
-            told["omitted_fields"] = list(self.omitted)
+            bookmark["omitted_fields"] = list(self.omitted)
         if self.scan:
-            told["walk"] = {
+            bookmark["walk"] = {
                 "position": self.scan.to_json(),
                 "newest": stamp(self.newest) if self.newest else None,
                 "highest_id": self.highest_id,
             }
         if self.unknown_fields:
-            told["unknown_fields"] = sorted(self.unknown_fields)
-        told |= self._children_to_dict()
-        return told
+            bookmark["unknown_fields"] = sorted(self.unknown_fields)
+        return bookmark | self._parents_to_dict()
 
-    def _children_to_dict(self) -> dict[str, Any]:
-        told: dict[str, Any] = {}
-        if self.pending:
-            told["pending"] = {str(each): text for each, text in self.pending.items()}
-        if self.doubted:
-            told["doubted"] = {str(each): stamp(time) for each, time in self.doubted.items()}
-        if self.answered is not None:
-            told["answered"] = self.answered
-        return told
+    def _parents_to_dict(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if pending := self.parents.pending:
+            found["pending"] = {str(each): text for each, text in pending.items()}
+        if doubted := self.parents.doubted:
+            found["doubted"] = {str(each): stamp(time) for each, time in doubted.items()}
+        if self.parents.answered is not None:
+            found["answered"] = self.parents.answered
+        return found
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -1,4 +1,4 @@
-"""JSON schemas of streams, and records that keep to them."""
+"""JSON schemas of streams, and records that match them."""
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
@@ -12,14 +12,14 @@ from pipedrive_assets.singer.stream import Stream
 
 Schema = dict[str, Any]
 Excluded = Mapping[str, frozenset[str]]
-"""Columns that the settings keep out, by table."""
+"""Columns that the settings exclude, by table."""
 
 UNMAPPED = "_unmapped"
-"""The property for what has none: keys that Pipedrive sends and neither this version nor the
-catalog knows, and values that do not fit their property's type."""
+"""The property for everything without a property of its own: keys that neither this version nor
+the catalog has, and values that do not match their property's type."""
 
 _INTERNAL = ("_row_hash", "_deleted_reason", *chain.from_iterable(WAREHOUSE_COLUMNS.values()))
-"""Columns that serve the warehouse only."""
+"""Columns that only a warehouse needs."""
 _TYPES: dict[str, Schema] = {
     "text": {"type": ["string", "null"]},
     "bigint": {"type": ["integer", "null"]},
@@ -32,9 +32,14 @@ _TYPES: dict[str, Schema] = {
 
 
 def schema_of(stream: Stream, custom: FieldSet | None, excluded: Excluded) -> Schema:
-    """The stream's schema: Pipedrive's own fields, custom ones by their readable names, and ours.
+    """Return a stream's schema: Pipedrive's fields, custom fields by their names, and our own.
 
-    Everything but the key may be null. Columns that the settings keep out have no property.
+    Every property except the key may be null.
+
+    Args:
+        stream: The stream.
+        custom: Its custom fields, if it has any.
+        excluded: Columns that get no property.
     """
     entity = replace(stream.entity, excluded=excluded.get(stream.table, frozenset()))
     columns = {**stream.columns.columns, **(custom.columns if custom else {})}
@@ -53,12 +58,12 @@ def schema_of(stream: Stream, custom: FieldSet | None, excluded: Excluded) -> Sc
     if stream.parent_cursor and stream.replication_key == stream.parent_cursor:
         properties[stream.parent_cursor] = {
             **_TYPES["timestamp"],
-            "description": f"The update_time of its {stream.entity.parent_name} when it was read, "
-            "UTC.",
+            "description": f"update_time of the {stream.entity.parent_name} when the record was "
+            "read, UTC.",
         }
     properties[UNMAPPED] = {
         "type": ["object", "null"],
-        "description": "What Pipedrive sent that has no property, or does not fit it.",
+        "description": "Values that have no property, or do not match its type.",
     }
     for name in stream.key_properties:
         properties[name]["type"] = [kind for kind in properties[name]["type"] if kind != "null"]
@@ -66,7 +71,7 @@ def schema_of(stream: Stream, custom: FieldSet | None, excluded: Excluded) -> Sc
 
 
 def _properties(columns: Mapping[str, Column]) -> dict[str, Schema]:
-    """Properties of columns, `a__b` being the property b of the object a."""
+    """Return the properties of columns; column `a__b` is property `b` of object `a`."""
     properties: dict[str, Schema] = {}
     objects: dict[str, dict[str, Column]] = {}
     for name, column in columns.items():
@@ -82,7 +87,7 @@ def _properties(columns: Mapping[str, Column]) -> dict[str, Schema]:
 
 
 def _list(columns: Mapping[str, Column]) -> Schema:
-    """A list of objects; of plain values where each has only one."""
+    """Return the schema of a list of objects, or of plain values if they have one column."""
     item: Schema = {"type": ["object", "null"], "properties": _properties(columns)}
     if set(columns) == {"value"}:
         item["type"] = [*_TYPES[columns["value"].type]["type"], "object"]
@@ -90,15 +95,19 @@ def _list(columns: Mapping[str, Column]) -> Schema:
 
 
 def restricted(schema: Schema, names: Iterable[str]) -> Schema:
-    """The schema with these properties only."""
+    """Return a schema with these properties only."""
     wanted = set(names)
     kept = {name: each for name, each in schema["properties"].items() if name in wanted}
     return {**schema, "properties": kept}
 
 
 def record_of(row: Mapping[str, Any], *, sent: Schema, mapped: Container[str]) -> dict[str, Any]:
-    """The record of a row: the properties that are `sent`; what is not `mapped` goes into
-    UNMAPPED.
+    """Return the record of a row.
+
+    Args:
+        row: The row.
+        sent: The schema of the properties to send.
+        mapped: Names that do not go into `UNMAPPED`.
     """
     properties = sent["properties"]
     record = {name: row.get(name) for name in properties}
@@ -109,7 +118,8 @@ def record_of(row: Mapping[str, Any], *, sent: Schema, mapped: Container[str]) -
 
 
 def mapped_names(known: Iterable[str], custom: FieldSet | None) -> frozenset[str]:
-    """What has no place in UNMAPPED: the properties that the catalog knows, selected or not, and
-    what only a warehouse needs.
+    """Return the names that do not go into `UNMAPPED`.
+
+    These are the properties of the catalog, selected or not, and columns for a warehouse only.
     """
     return frozenset({*known, *_INTERNAL, *(custom.lists if custom else ())})

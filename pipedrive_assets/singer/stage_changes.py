@@ -13,7 +13,7 @@ from pipedrive_assets.rows.flow import FIELD_CHANGE
 from pipedrive_assets.rows.normalize import COERCION_FAILED_SUFFIX
 
 FIELDS = ("stage_id", "add_time")
-"""The fields whose changes are sent: a deal's moves, and its making."""
+"""The fields whose changes are sent: a deal's stage, and its creation."""
 
 STAGE_CHANGE_COLUMNS: dict[str, Column] = {
     "id": Column(type="bigint", description="Id of the change."),
@@ -26,17 +26,21 @@ STAGE_CHANGE_COLUMNS: dict[str, Column] = {
     "log_time": Column(type="timestamp", description="When it happened, UTC."),
     "change_source": Column(type="text"),
     "change_source_user_agent": Column(type="text"),
-    "additional_data": Column(type="text", description="What Pipedrive adds, as JSON text."),
+    "additional_data": Column(type="text", description="Additional data, as JSON text."),
 }
 
 
 def change_events(flow: Entity) -> Entity:
-    """The flow with no other events than changes of the deal's own fields."""
+    """Return the flow, limited to changes of the deal's own fields."""
     return replace(flow, params=(("items", FIELD_CHANGE),), embeds=())
 
 
 def stage_change_row(event: Mapping[str, Any], deal_id: int | None) -> dict[str, Any] | None:
-    """The change in an event of the flow; None where it is of another kind or field."""
+    """Return the change of an event, or None if it is not a change of one of `FIELDS`.
+
+    Raises:
+        DataError: The change has no id.
+    """
     data = event.get("data")
     if event.get("object") != FIELD_CHANGE or not isinstance(data, dict):
         return None

@@ -1,7 +1,7 @@
-"""The state: how far each stream has come, which one is being read, how custom fields are called.
+"""The state: how far each stream has come, which one is being read, the names of custom fields.
 
-`{"bookmarks": {stream: bookmark}, "currently_syncing": stream, "custom_fields": {…}}`: the form of
-every Singer tap, and a key of our own. Only what this tap understands is carried on.
+`{"bookmarks": {stream: bookmark}, "currently_syncing": stream, "custom_fields": {…}}`: the keys of
+every Singer tap, and one of our own. Unknown keys are dropped.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Any
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.singer.bookmark import DAMAGE, read_progress
-from pipedrive_assets.singer.kept_names import Record, read_names, told_names
+from pipedrive_assets.singer.kept_names import Record, read_records, short_records
 from pipedrive_assets.singer.progress import StreamProgress
 from pipedrive_assets.singer.stream import ALL, Stream
 
@@ -24,47 +24,52 @@ STREAMS = {stream.tap_stream_id: stream for stream in ALL}
 
 
 class State:
-    """The state as it is carried from run to run."""
+    """The state, from one sync to the next."""
 
     def __init__(self, content: Any) -> None:
-        """Read what the last run wrote, as a state or as the whole STATE message; nothing: begin.
+        """Read a state.
 
-        Raises ConfigurationError where it is no state of this tap, or damaged.
+        Args:
+            content: The last state that this tap wrote, alone or as a STATE message; None or an
+                empty object for a first sync.
+
+        Raises:
+            ConfigurationError: The state is damaged, or another tap wrote it.
         """
-        told = _content(content)
-        self._current: str | None = told.get(CURRENT)
-        self.custom_fields: dict[str, list[Record]] = _names(told.get("custom_fields"))
-        """The names of custom fields, kept from run to run; to be changed in place."""
+        found = _content(content)
+        self._current: str | None = found.get(CURRENT)
+        self.custom_fields: dict[str, list[Record]] = _names(found.get("custom_fields"))
+        """The names of custom fields; changed in place during a sync."""
 
         self._bookmarks: dict[str, Any] = {}
-        for stream, bookmark in _bookmarks(told.get("bookmarks", {})):
+        for stream, bookmark in _bookmarks(found.get("bookmarks", {})):
             self._bookmarks[stream.tap_stream_id] = bookmark
             if bookmark:
                 self.save(stream, self.progress(stream, None))
 
     @property
     def content(self) -> dict[str, Any]:
-        """As a STATE message carries it."""
+        """The value of a STATE message."""
         current = {CURRENT: self._current} if self._current else {}
-        names = told_names(self.custom_fields)
+        names = short_records(self.custom_fields)
         return {"bookmarks": dict(self._bookmarks), **current, "custom_fields": names}
 
     def rotated(self, streams: Sequence[Stream]) -> list[Stream]:
-        """The streams in the order in which to read them: first the one that was interrupted."""
+        """Return streams in the order in which to read them, an interrupted one first."""
         names = [stream.tap_stream_id for stream in streams]
         first = names.index(self._current) if self._current in names else 0
         return [*streams[first:], *streams[:first]]
 
     def begin(self, stream: Stream) -> None:
-        """The stream is being read."""
+        """Note that a stream is being read."""
         self._current = stream.tap_stream_id
 
     def finish(self) -> None:
-        """No stream is being read any more."""
+        """Note that every stream was read."""
         self._current = None
 
     def progress(self, stream: Stream, start: datetime | None) -> StreamProgress:
-        """How far the scan of a stream, or of its parents, has come."""
+        """Return how far the scan of a stream, or of its parents, has come; `start` is UTC."""
         entity = stream.entity
         walked = BY_NAME[entity.parent] if entity.parent else entity
         return read_progress(
@@ -76,34 +81,36 @@ class State:
         )
 
     def defer(self, stream: Stream, parents: Iterable[int]) -> None:
-        """Have a stream read the children of these parents again; its own sync does so.
+        """Have the next reading of a stream include the children of these parents.
 
-        A stream that was never synced is not concerned: its first sync reads everything.
+        Does nothing for a stream without a bookmark: its first sync reads everything.
         """
-        if (told := self._bookmarks.get(stream.tap_stream_id)) and (owed := list(parents)):
-            pending = told.setdefault("pending", {})
-            for parent in owed:
+        if (bookmark := self._bookmarks.get(stream.tap_stream_id)) and (added := list(parents)):
+            pending = bookmark.setdefault("pending", {})
+            for parent in added:
                 pending.setdefault(str(parent), None)
 
     def save(self, stream: Stream, progress: StreamProgress) -> None:
-        """Keep a stream's progress as its bookmark."""
+        """Write a stream's progress into its bookmark."""
         keys = _keys(stream)
-        told = progress.to_dict(keys[0])
-        if len(keys) > 1 and told.get(keys[0]):
-            told = {keys[1]: told[keys[0]], **told}
-        self._bookmarks[stream.tap_stream_id] = told
+        bookmark = progress.to_dict(keys[0])
+        if len(keys) > 1 and bookmark.get(keys[0]):
+            bookmark = {keys[1]: bookmark[keys[0]], **bookmark}
+        self._bookmarks[stream.tap_stream_id] = bookmark
 
 
 def _keys(stream: Stream) -> list[str]:
-    """The names of a stream's bookmark. Children go by their parents' changes; where a child has a
-    replication key of its own, as `dealflow` in the old tap, that is continued.
+    """Return the keys of a stream's bookmark.
+
+    A child stream's bookmark is the update_time of its parents. If the stream has a replication key
+    of its own, as `dealflow` in the old tap, a bookmark with that key is read too.
     """
     own = stream.replication_key or ""
     return list(dict.fromkeys([stream.parent_cursor or own, own]))
 
 
 def _content(content: Any) -> Mapping[str, Any]:
-    """The state itself. One that has no key of a state would silently begin anew: it is refused."""
+    """Return the state. An object with other keys only is refused, not taken for a first sync."""
     if isinstance(content, dict) and content.get("type") == "STATE":
         content = content.get("value", ())
     else:
@@ -116,34 +123,35 @@ def _content(content: Any) -> Mapping[str, Any]:
         or ("bookmarks" not in content and content.keys() - {*KEYS})
     ):
         raise ConfigurationError(
-            "The state is no JSON object with bookmarks. Give the last state that this tap wrote, "
-            'such as {"bookmarks": {"deals": {"update_time": "2024-01-01T00:00:00Z"}}}, or none to '
-            "begin anew."
+            "The state is not a JSON object with bookmarks. Pass the last state that this tap "
+            'wrote, for example {"bookmarks": {"deals": {"update_time": "2024-01-01T00:00:00Z"}}}, '
+            "or no state to read everything again."
         )
     if strange := sorted(content.keys() - {*KEYS}):
-        log.warning("The state's %s mean nothing to this tap and are left out.", ", ".join(strange))
+        log.warning("Ignoring unknown keys in the state: %s.", ", ".join(strange))
     return dict(content)
 
 
-def _bookmarks(told: Mapping[str, Any]) -> Iterable[tuple[Stream, Any]]:
-    """Bookmarks by stream; those of streams that are sent whole serve nothing."""
-    strange = sorted(told.keys() - STREAMS.keys())
-    if strange and len(strange) == len(told):
+def _bookmarks(found: Mapping[str, Any]) -> Iterable[tuple[Stream, Any]]:
+    """Return the bookmarks of streams that have a replication key."""
+    strange = sorted(found.keys() - STREAMS.keys())
+    if strange and len(strange) == len(found):
         raise ConfigurationError(
-            f"The state's bookmarks are of no stream of this tap: {', '.join(strange)[:80]}. "
-            "Give the last state that this tap wrote, or none to begin anew."
+            "All bookmarks in the state belong to streams that this tap does not have: "
+            f"{', '.join(strange)[:80]}. Pass the last state that this tap wrote, or no state to "
+            "read everything again."
         )
     if strange:
-        log.warning("Bookmarks of streams that are not here are left out: %s", ", ".join(strange))
-    pairs = ((STREAMS[name], each) for name, each in told.items() if name in STREAMS)
+        log.warning("Ignoring bookmarks of unknown streams: %s.", ", ".join(strange))
+    pairs = ((STREAMS[name], each) for name, each in found.items() if name in STREAMS)
     return [(stream, each) for stream, each in pairs if stream.replication_key and each is not None]
 
 
-def _names(told: Any) -> dict[str, list[Record]]:
+def _names(found: Any) -> dict[str, list[Record]]:
     try:
-        return read_names({} if told is None else told)
+        return read_records({} if found is None else found)
     except DAMAGE:
         raise ConfigurationError(
-            "The state's custom_fields are damaged. Give the last state that this tap wrote, or "
-            "none to begin anew."
+            "The state's custom_fields are damaged. Pass the last state that this tap wrote, or no "
+            "state to read everything again."
         ) from None

@@ -1,4 +1,4 @@
-"""A stream: an entity as Singer sees it, and the fifteen that users of the old tap know by name."""
+"""The streams: one per table, fifteen of them under the names of the old tap."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -20,91 +20,99 @@ Row = dict[str, Any]
 
 
 class Stream:
-    """An entity of the registry under a Singer name.
+    """A table of the registry as a Singer stream.
 
-    `tap_stream_id` is the stream's name, `table` the entity's.
+    Attributes:
+        tap_stream_id: The stream's name.
+        table: The table's name.
+        selected_by_default: Whether a catalog without a selection sends it.
+        tap: The tap that the stream belongs to; None for the stream that all taps share.
     """
 
     tap_stream_id: ClassVar[str] = ""
     table: ClassVar[str] = ""
     selected_by_default: ClassVar[bool] = True
     tap: "PipedriveTap | None" = None
-    """The tap whose stream it is; None: the class's own, shared by all."""
 
     def of(self, tap: "PipedriveTap") -> "Stream":
-        """The same stream as one tap's own."""
+        """Return a copy of the stream that belongs to a tap."""
         made = copy(self)
         made.tap = tap
         return made
 
     def __repr__(self) -> str:
-        """The name."""
+        """Return the stream's name."""
         return f"<stream {self.tap_stream_id}>"
 
     @property
     def entity(self) -> Entity:
-        """What is read."""
+        """The table that is read."""
         return BY_NAME[self.table]
 
     @property
     def key_properties(self) -> list[str]:
-        """What identifies a record."""
+        """The properties that identify a record."""
         return list(self.entity.key)
 
     @property
     def parent_cursor(self) -> str | None:
-        """Property of every child record that tells the `update_time` of its parent when it was
-        read, such as `deal_update_time`: what orders children, whose own rows tell no time.
+        """The property with the `update_time` of a child record's parent, for example
+        `deal_update_time`. It orders child records, which have no change time of their own.
         """
         is_child = self.entity.kind is Kind.CHILD
         return f"{self.entity.parent_name}_update_time" if is_child else None
 
     @property
     def replication_key(self) -> str | None:
-        """The property that orders changes; None: the stream is sent whole every time."""
+        """The property that orders changes; None if every sync sends the complete stream."""
         return self.parent_cursor or self.entity.cursor
 
     @property
     def replication_method(self) -> Literal["INCREMENTAL", "FULL_TABLE"]:
-        """Singer's word for how the stream is read."""
+        """How the stream is read, in Singer's terms."""
         return "INCREMENTAL" if self.replication_key else "FULL_TABLE"
 
     @property
     def columns(self) -> Columns:
-        """The properties that Pipedrive itself defines, with dlt's types."""
+        """The columns of Pipedrive's own fields, with dlt's types."""
         return columns_of(self.table)
 
     def row(self, row: Mapping[str, Any], parent_id: int | None) -> Row | None:
-        """The row as it is sent on; None: it is not of this stream."""
+        """Return a row as it is sent, or None if it does not belong to the stream.
+
+        Args:
+            row: The record as Pipedrive returns it, with readable names of custom fields.
+            parent_id: The parent's id, for a child stream.
+        """
         return normalize_row(self.entity, row, parent_id=parent_id)[0]
 
 
 class CurrenciesStream(Stream):
-    """Currencies; sent whole."""
+    """Currencies; every sync sends all."""
 
     tap_stream_id, table = "currency", "currencies"
 
 
 class ActivityTypesStream(Stream):
-    """Kinds of activities; sent whole."""
+    """Activity types; every sync sends all."""
 
     tap_stream_id = table = "activity_types"
 
 
 class StagesStream(Stream):
-    """Stages of the pipelines; sent whole."""
+    """Stages of the pipelines; every sync sends all."""
 
     tap_stream_id = table = "stages"
 
 
 class FiltersStream(Stream):
-    """Saved filters; sent whole."""
+    """Saved filters; every sync sends all."""
 
     tap_stream_id = table = "filters"
 
 
 class PipelinesStream(Stream):
-    """Pipelines; sent whole."""
+    """Pipelines; every sync sends all."""
 
     tap_stream_id = table = "pipelines"
 
@@ -116,7 +124,7 @@ class RecentNotesStream(Stream):
 
 
 class RecentUsersStream(Stream):
-    """Users; sent whole."""
+    """Users; every sync sends all."""
 
     tap_stream_id = table = "users"
 
@@ -158,18 +166,18 @@ class RecentProductsStream(Stream):
 
 
 class DealStageChangeStream(Stream):
-    """When each deal was added and moved to which stage; `deals_flow` is the complete history."""
+    """When each deal was created and changed its stage; `deals_flow` has the complete history."""
 
     tap_stream_id, table = "dealflow", "deals_flow"
 
     @property
     def entity(self) -> Entity:
-        """The flow, of which Pipedrive is asked for field changes alone."""
+        """The flow, limited to field changes."""
         return change_events(BY_NAME[self.table])
 
     @property
     def key_properties(self) -> list[str]:
-        """The change's own id."""
+        """The id of the change."""
         return ["id"]
 
     @property
@@ -179,16 +187,16 @@ class DealStageChangeStream(Stream):
 
     @property
     def columns(self) -> Columns:
-        """Those of a change."""
+        """The columns of a change."""
         return Columns(columns=STAGE_CHANGE_COLUMNS, lists={}, page=columns_of("deals_flow").page)
 
     def row(self, row: Mapping[str, Any], parent_id: int | None) -> Row | None:
-        """None for every other event."""
+        """Return the change of an event, or None for other events."""
         return stage_change_row(row, parent_id)
 
 
 class DealsProductsStream(Stream):
-    """What is sold with each deal, for deals that changed."""
+    """Products of the deals that changed."""
 
     tap_stream_id, table = "deal_products", "deals_products"
 
@@ -214,7 +222,7 @@ NAMED: tuple[Stream, ...] = (
 
 
 def _stream_of(entity: Entity) -> Stream:
-    """A stream for a table that the old tap did not have."""
+    """Return a stream for a table that the old tap did not have."""
     facts = {"tap_stream_id": entity.name, "table": entity.name, "selected_by_default": False}
     kind = type("TableStream", (Stream,), {"__doc__": entity.description, **facts})
     made: Stream = kind()
@@ -226,6 +234,6 @@ _covered = {stream.table for stream in NAMED} - {DealStageChangeStream.table}
 FURTHER: tuple[Stream, ...] = tuple(
     _stream_of(entity) for entity in ENTITIES if entity.name not in _covered
 )
-"""Every other table of the registry, under its own name; sent only where the catalog selects it."""
+"""Every other table of the registry, under its own name; sent only if the catalog selects it."""
 
 ALL: tuple[Stream, ...] = (*NAMED, *FURTHER)

@@ -1,4 +1,4 @@
-"""Reading the selected streams: records first, then the state that speaks of them."""
+"""Reading the selected streams: first records, then the state that includes them."""
 
 import contextlib
 import logging
@@ -13,13 +13,13 @@ from pipedrive_assets.extract.child_calls import OF_ONE_CALL, RECORD_COST
 from pipedrive_assets.extract.child_scans import read_children
 from pipedrive_assets.extract.chunk import Chunk
 from pipedrive_assets.extract.custom_fields import OWN_SHAPES, FieldMemory
+from pipedrive_assets.extract.memory import read_named_again
 from pipedrive_assets.extract.omitted_fields import fields_to_omit
 from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.extract.scans import read_windowed
 from pipedrive_assets.extract.snapshot_scans import parents_to_read, read_snapshot
 from pipedrive_assets.registry import Entity, Kind
 from pipedrive_assets.rows.coercion import coerce_timestamp
-from pipedrive_assets.rows.custom_fields.map_fields import map_custom_fields
 from pipedrive_assets.rows.exclusion import leave_out
 from pipedrive_assets.singer.catalog import CatalogEntry
 from pipedrive_assets.singer.messages import Messages
@@ -41,7 +41,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
-    """What all streams of a sync share."""
+    """What all streams of a sync share.
+
+    Attributes:
+        client: Requests Pipedrive.
+        fields: The custom fields.
+        state: The state.
+        messages: Writes to the target.
+        start: The start date, UTC; None for the complete history.
+        overlap: How far a scan reaches back before a bookmark.
+        excluded: Columns that are not sent, by table.
+    """
 
     client: Client
     fields: FieldMemory
@@ -52,7 +62,7 @@ class Sync:
     excluded: Excluded
 
     def save(self, stream: Stream, progress: StreamProgress) -> None:
-        """Keep a stream's progress and tell the target of it."""
+        """Write a stream's progress into the state, and the state to the target."""
         self.state.save(stream, progress)
         self.messages.state(self.state.content)
 
@@ -67,16 +77,16 @@ class StreamSync:
     stats: RequestStats = field(default_factory=RequestStats)
     sent: int = 0
     _start: datetime | None = None
-    """When a child's own time begins."""
+    """Records of a child stream with a time of its own are sent from here on, UTC."""
 
     _strange: set[str] = field(default_factory=set)
-    """Properties that were told not to be in the catalog."""
+    """Properties missing in the catalog that were logged already."""
 
     _omitted: tuple[str, ...] = ()
-    """Fields that the records at hand were read without: they have no such properties."""
+    """Fields that the current records were read without; they have no such properties."""
 
     def sync(self) -> None:
-        """Read the stream from where the state says."""
+        """Read the stream, from its bookmark on."""
         entity = self.stream.entity
         self.run.fields.ask(entity, self.stats)
         self._send((), None)
@@ -87,13 +97,12 @@ class StreamSync:
         else:
             self._scan()
         log.info(
-            "%s: %d records (%d requests, %d tokens)",
+            "%s: %d records sent (%d requests, token cost %d)",
             *(self.stream.tap_stream_id, self.sent, self.stats.requests, self.stats.tokens),
         )
 
     def _definitions(self) -> None:
-        fields, is_mapping = self.run.fields, self.stream.entity.shape == "mapping"
-        rows = fields.mapping_records() if is_mapping else fields.definition_rows()
+        rows = self.run.fields.own_rows(self.stream.entity)
         self._send(((None, row) for row in rows), utc_now())
 
     def _snapshot(self) -> None:
@@ -101,16 +110,19 @@ class StreamSync:
             self._send(chunk.rows, chunk.read_at)
 
     def _scan(self) -> None:
-        """A scan that an earlier run began is complete only as of then: what came since is read
-        too. So is what a scan did not show whose bookmark lay ahead of Pipedrive's clock. Its end
-        is told with the next stream's beginning.
+        """Finish a scan of an earlier sync, then read what changed since.
+
+        A bookmark that was ahead of Pipedrive's clock is followed by another scan as well. The
+        bookmark after the last page is sent with the state at the start of the next stream.
         """
         progress = self.run.state.progress(self.stream, self.run.start)
         if self.run.start:
             self._start = min(self.run.start, progress.bookmark or self.run.start)
         self._children(progress, self._dated(progress))
-        if custom := self.run.fields.fields_of(self.stream.entity):
-            progress.know(custom)
+        custom = self.run.fields.fields_of(self.stream.entity)
+        progress.unknown_fields = read_named_again(
+            progress, progress.unknown_fields, custom, progress.entity.list_names
+        )
         while True:
             known = progress.omitted
             omitted = fields_to_omit(self.run.client, progress.entity, self.stats, known)
@@ -137,12 +149,12 @@ class StreamSync:
     def _note_unknown_fields(
         self, progress: StreamProgress, rows: Iterable[Mapping[str, Any]]
     ) -> None:
-        """Remember what the rows have of fields whose names are not known: it was not sent."""
+        """Note the custom fields of rows that were not sent, because their names are not known."""
         if custom := self.run.fields.fields_of(self.stream.entity):
             progress.unknown_fields.update(custom.unknown(rows))
 
     def _pages(self, entity: Entity, scan: Scan) -> Iterator[Chunk]:
-        """A page at a time; a snapshot, which children may be read for, is one page."""
+        """Yield one page at a time. A snapshot is one page."""
         if entity.kind is Kind.WINDOWED:
             yield from read_windowed(self.run.client, entity, scan, self.stats, chunk_pages=1)
             return
@@ -153,30 +165,28 @@ class StreamSync:
     def _noted_parents(
         self, progress: StreamProgress, rows: Iterable[Mapping[str, Any]]
     ) -> dict[int, str | None]:
-        """The parents to ask for, with their update_time; not those whose own counter says that
-        there is nothing.
-        """
+        """Return the parents to ask for, with their update_time, as far as they have children."""
         entity = self.stream.entity
         if not entity.parent:
             return {}
         noted = {
             row["id"]: row.get(progress.entity.change_column)
             for row in rows
-            if entity.count_column is None or row.get(entity.count_column) != 0
+            if not entity.has_no_children(row)
         }
-        progress.pending |= noted
+        progress.parents.add(noted)
         return noted
 
     def _defer_histories(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Have the streams read again whose records show changed records of this one."""
+        """Have histories read again that show changed records of this stream."""
         for stream in ALL:
             if not self.stream.entity.parent and self.stream.table in dict(stream.entity.embeds):
                 key = stream.entity.key[0]
                 self.run.state.defer(stream, (row[key] for row in rows if row.get(key)))
 
     def _dated(self, progress: StreamProgress) -> dict[int, str | None]:
-        """The pending parents with their update_time; asked for where another stream owed them."""
-        entity, dated = progress.entity, dict(progress.pending)
+        """Return the pending parents with their update_time, which is requested if unknown."""
+        entity, dated = progress.entity, progress.parents.pending
         cost = RECORD_COST["v1" if entity.path.startswith("v1/") else "v2"]
         for key in [key for key, text in dated.items() if text is None]:
             with contextlib.suppress(Refused, BadRequest, *OF_ONE_CALL):
@@ -187,16 +197,14 @@ class StreamSync:
         return dated
 
     def _children(self, progress: StreamProgress, times: Mapping[int, str | None]) -> None:
-        """Children of these parents. One that is refused although it exists stays pending, for the
-        next sync.
-        """
+        """Send the children of parents, the highest id first. A refused parent stays pending."""
         if not times:
             return
-        entity, parents = self.stream.entity, progress.parents_of(times)
-        witness = progress.witness
+        entity, witness = self.stream.entity, progress.parents.witness
+        parents = progress.parents.ask({key: times[key] for key in sorted(times, reverse=True)})
         for chunk in read_children(self.run.client, entity, parents, self.stats, witness=witness):
             self._send(chunk.rows, max((read.read_at for read in chunk.reads), default=None), times)
-            progress.take_children(chunk)
+            progress.parents.take(chunk)
             self.run.save(self.stream, progress)
 
     def _send(
@@ -205,7 +213,13 @@ class StreamSync:
         read_at: datetime | None,
         parent_times: Mapping[int, str | None] | None = None,
     ) -> None:
-        """The schema, where it is news, and the records of rows."""
+        """Send the schema, if it changed, and the records of rows.
+
+        Args:
+            rows: The rows, each with its parent's id.
+            read_at: When they were read, UTC.
+            parent_times: For a child stream, the parents' update times.
+        """
         taken = list(rows)
         shown = [row for _, row in taken]
         custom = self.run.fields.fields_for(self.stream.entity, shown, self.stats)
@@ -215,7 +229,7 @@ class StreamSync:
         known = self.entry.schema.get("properties") or schema["properties"]
         mapped, cursor = mapped_names(known, custom), self.stream.parent_cursor
         for parent, row in taken:
-            named = map_custom_fields(row, custom.plan)[0] if custom else row
+            named = custom.named(row) if custom else row
             shaped = self.stream.row(named, parent)
             if shaped is None or not self._is_wanted(shaped):
                 continue
@@ -230,8 +244,9 @@ class StreamSync:
             self.sent += 1
 
     def _chosen(self, schema: Schema) -> set[str]:
-        """The properties to send: those that the catalog selects (all where it names none), the key
-        and the replication key in any case.
+        """Return the properties to send: the selected ones, the key and the replication key.
+
+        A catalog entry without properties selects all of them.
         """
         properties = schema["properties"].keys()
         always = {*self.stream.key_properties, self.stream.replication_key or ""}
@@ -240,14 +255,17 @@ class StreamSync:
         if strange := sorted(properties - known.keys() - self._strange):
             self._strange |= {*strange}
             log.warning(
-                "%s: not in the catalog: %s. Discover again to have them sent.",
+                "%s: properties that are not in the catalog are not sent: %s. To send them, run "
+                "the tap with --discover again and update the catalog.",
                 *(self.stream.tap_stream_id, ", ".join(strange)),
             )
         return always | {*self.entry.selected_properties}
 
     def _is_wanted(self, row: Mapping[str, Any]) -> bool:
-        """A child that tells its own time begins at start_date too; one that has a bookmark, there
-        at the latest.
+        """Return whether a record is not older than the start date.
+
+        Only for child streams with a time of their own. A bookmark before the start date counts
+        instead of it.
         """
         key, cursor = self.stream.replication_key, self.stream.parent_cursor
         if not cursor or key in {None, cursor} or not self._start:
@@ -259,6 +277,6 @@ class StreamSync:
 def in_order(
     state: State, selected: Iterable[tuple[Stream, CatalogEntry]]
 ) -> Iterator[tuple[Stream, CatalogEntry]]:
-    """The selected streams, the one that was interrupted first."""
+    """Yield the selected streams, an interrupted one first."""
     entries = dict(selected)
     return ((stream, entries[stream]) for stream in state.rotated(list(entries)))

@@ -1,4 +1,4 @@
-"""`PipedriveTap`: discovery and sync, for those who run the tap from Python."""
+"""`PipedriveTap`: discovery and sync from Python."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -24,13 +24,13 @@ from pipedrive_assets.windows import utc_now
 
 
 class PipedriveTap:
-    """Pipedrive as a Singer tap."""
+    """Pipedrive as a Singer tap: discovers streams, and writes their records as messages."""
 
     streams: Sequence[Stream] = NAMED
-    """The fifteen of the old tap, selected by default; each tap has its own, with `tap` set."""
+    """The fifteen streams of the old tap, selected by default. Each tap has copies of its own."""
 
     further_streams: Sequence[Stream] = FURTHER
-    """Every other table; sent where a catalog selects it."""
+    """Every other table; sent if the catalog selects it."""
 
     def __init__(
         self,
@@ -41,11 +41,18 @@ class PipedriveTap:
         out: TextIO | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """`state` is what the last sync wrote; `connection` replaces the account, `out` standard
-        output, `now` this machine's clock.
+        """Check config and state. Nothing is requested yet.
 
-        Raises ConfigurationError where config or state are not usable, MissingTokenError without
-        an api token. Nothing is requested yet.
+        Args:
+            config: The content of the config file.
+            state: The last state that a sync wrote; None for a first sync.
+            connection: Used instead of a connection to the account of the config.
+            out: Where messages are written; standard output by default.
+            now: Returns the current time, UTC.
+
+        Raises:
+            MissingTokenError: There is no API token.
+            ConfigurationError: Config or state are not usable.
         """
         self._config = Config.of(config, Settings.from_env(), now())
         self._state = State(state)
@@ -55,34 +62,42 @@ class PipedriveTap:
         self._memory: FieldMemory | None = None
 
     def __repr__(self) -> str:
-        """Without the api token."""
+        """Return the tap without its API token."""
         return f"PipedriveTap({self._config.settings.base_url!r})"
 
     @property
     def state(self) -> dict[str, Any]:
-        """What the next sync goes on from."""
+        """The state to pass to the next tap."""
         return self._state.content
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """What a config need not say."""
+        """Return the defaults of the keys that a config may leave out."""
         return dict(DEFAULTS)
 
     def do_discover(self) -> Catalog:
-        """Every stream with its schema; asks Pipedrive which custom fields there are."""
+        """Return every stream with its schema. Requests the definitions of custom fields."""
         return Catalog(self._discovered(stream) for stream in self._all())
 
     def get_selected_streams(self, catalog: Catalog) -> list[str]:
-        """The names of the selected streams, in the order in which they are read."""
+        """Return the names of the selected streams, in the order in which a sync reads them."""
         return [stream.tap_stream_id for stream, _ in self._selected(catalog)]
 
     def do_sync(self, catalog: Catalog) -> None:
-        """Write the messages of every selected stream, the one that was interrupted first.
+        """Write the messages of every selected stream, an interrupted one first.
 
-        A stream that Pipedrive refuses, or whose rows cannot be read, costs no other its records:
-        its error is raised at the end. Where the account may lack the feature, or the user the
-        right, a refusal is only logged, unless every stream is refused. Any other error ends the
-        sync; the last STATE message is where the next one continues.
+        If Pipedrive refuses a stream, or its rows cannot be read, the other streams are still
+        read. If the account may lack the feature, or the user the permission, the refusal is only
+        logged, unless every stream is refused.
+
+        Args:
+            catalog: The catalog, of this package or another Singer library.
+
+        Raises:
+            ConfigurationError: It is not a catalog.
+            LoadFailed: Several streams failed; the other streams were read.
+            PipedriveError: One stream failed, or the sync stopped. The next sync continues from
+                the last STATE message.
         """
         selected = self._selected(catalog)
         messages = Messages(self._out or sys.stdout)
@@ -101,7 +116,7 @@ class PipedriveTap:
             self._state.begin(stream)
             messages.state(self.state)
             if error := _synced(StreamSync(run=run, stream=stream, entry=entry)):
-                log.warning("%s is skipped: %s", stream.tap_stream_id, error)
+                log.warning("%s was skipped: %s", stream.tap_stream_id, error)
                 if is_about_the_user(stream.entity, error):
                     continue
                 is_lacking = skips(stream.entity, error)
@@ -117,7 +132,7 @@ class PipedriveTap:
         return [*self.streams, *self.further_streams]
 
     def _selected(self, catalog: Any) -> list[tuple[Stream, CatalogEntry]]:
-        """From a catalog of ours, of a Singer library, or plain JSON."""
+        """Return the selected streams of a catalog: ours, of a Singer library, or plain JSON."""
         if not isinstance(catalog, Catalog):
             content = catalog.to_dict() if hasattr(catalog, "to_dict") else catalog
             catalog = Catalog.from_dict(content)
@@ -131,7 +146,7 @@ class PipedriveTap:
         return entry_of(stream, schema_of(stream, custom, self._config.settings.exclude_columns))
 
     def _fields(self) -> FieldMemory:
-        """Custom fields, asked for once, however often this tap discovers and syncs."""
+        """Return the custom fields; their definitions are requested once per tap."""
         if self._memory is None:
             self._memory = FieldMemory(
                 self._connected().client,
@@ -152,7 +167,7 @@ class PipedriveTap:
 
 
 def _synced(sync: StreamSync) -> PipedriveError | None:
-    """Read a stream; returns the error that concerns this stream alone, raises any other."""
+    """Read a stream; return an error that concerns this stream alone, raise any other."""
     try:
         sync.sync()
     except Exception as caught:
@@ -164,5 +179,5 @@ def _synced(sync: StreamSync) -> PipedriveError | None:
 
 
 def _failure(failures: dict[str, PipedriveError]) -> PipedriveError:
-    """The one failure itself, so that its class can be caught; several together."""
+    """Return the only failure itself, so that its class can be caught, or all together."""
     return next(iter(failures.values())) if len(failures) == 1 else LoadFailed(failures)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.singer.bookmark import YEARS
-from pipedrive_assets.singer.kept_names import read_names, told_names
+from pipedrive_assets.singer.kept_names import read_records, short_records
 from pipedrive_assets.singer.state import State
 from pipedrive_assets.singer.stream import ALL
 from pipedrive_assets.windows import parse_stamp, stamp
@@ -221,9 +221,9 @@ def test_names_come_back_from_their_short_form(bench):
     tap = bench.tap(state={})
     tap.do_discover()
     full = tap._state.custom_fields
-    short = told_names(full)
-    assert full == read_names(json.loads(json.dumps(short)))
-    assert full == read_names(full)
+    short = short_records(full)
+    assert full == read_records(json.loads(json.dumps(short)))
+    assert full == read_records(full)
     assert len(json.dumps(short)) < 0.6 * len(json.dumps(full))
 
 

@@ -13,6 +13,7 @@ from pipedrive_assets.rows.custom_fields.map_fields import (
     MappingRow,
     columns_for,
     lists_for,
+    map_custom_fields,
     place_fields,
 )
 
@@ -41,6 +42,10 @@ class FieldSet:
     def lists(self) -> dict[str, dict[str, Column]]:
         """Lists that dlt loads into child tables."""
         return lists_for(self.rows)
+
+    def named(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a row with its custom fields under their readable names."""
+        return map_custom_fields(row, self.plan)[0]
 
     def knows(self, rows: Iterable[Mapping[str, Any]]) -> bool:
         """Return whether every custom field in the rows is known, nested (v2) or flat (v1)."""
