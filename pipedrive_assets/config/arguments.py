@@ -14,13 +14,16 @@ def with_arguments(
     no_token: str,
     names: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Return settings with some values replaced. They have an API token: never the sandbox.
+    """Replace settings. The result always has an API token, so it never means the sandbox.
 
     Args:
         settings: The settings of the environment.
         given: By setting, the values that replace theirs.
         no_token: The error message if there is no API token.
         names: By setting, what its argument is called, for error messages.
+
+    Returns:
+        The settings with the given values.
 
     Raises:
         MissingTokenError: There is no API token.

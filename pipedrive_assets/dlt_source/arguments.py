@@ -57,7 +57,13 @@ class Request:
 
 
 def settings_with_key(given: str | None) -> Settings:
-    """Return the settings with the API token of the argument, dlt's secrets, or the settings.
+    """Return the settings with an API token: of the argument, dlt's secrets, or the settings.
+
+    Args:
+        given: The argument.
+
+    Returns:
+        The settings; they have an API token.
 
     Raises:
         MissingTokenError: None of them has an API token. The source never reads the sandbox.
@@ -78,7 +84,13 @@ def _keys_in_dlt() -> Iterator[object]:
 
 
 def time_of(given: object) -> datetime | None:
-    """Return the time that a user gave, in UTC, or None for nothing. Naive times are UTC.
+    """Parse the time that a user gave.
+
+    Args:
+        given: A time or its text. Times without a zone are UTC.
+
+    Returns:
+        The time in UTC; None for nothing or blank text.
 
     Raises:
         ConfigurationError: It is not a time.

@@ -70,6 +70,9 @@ class ChildReading:
             row: The parent.
             cursor: The column of its last change.
             request: What the pipeline asks for.
+
+        Returns:
+            False if this run or an earlier one read them.
         """
         if row["id"] in self.read:
             return False

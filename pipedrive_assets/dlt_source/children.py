@@ -27,6 +27,9 @@ def child_resource(session: Session, parent: DltResource, child: Entity) -> DltR
         session: The source's session.
         parent: The resource of its parents.
         child: The table.
+
+    Returns:
+        The transformer, connected to the parents' resource.
     """
 
     def read(parents: list[Row]) -> Iterator[Any]:

@@ -19,6 +19,9 @@ def refuse_shared_dataset(pipeline: SupportsPipeline | None) -> None:
 
     A destination that cannot be queried passes: the load itself reports what is wrong with it.
 
+    Args:
+        pipeline: The current pipeline; None if the resources are read without one.
+
     Raises:
         ConfigurationError: The dataset belongs to the Dagster project.
     """

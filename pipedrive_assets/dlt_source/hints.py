@@ -40,6 +40,9 @@ def with_columns(items: Any, entity: Entity, custom: FieldSet | None = None) -> 
         items: Rows, or dlt's marker for an empty table.
         entity: The table.
         custom: The custom fields of the table, if it has any.
+
+    Returns:
+        The items, marked for dlt.
     """
     found = plain_hints(entity, custom)
     wanted = {name: found[name] for name in ("columns", "nested_hints")}
@@ -58,6 +61,9 @@ def no_children(entity: Entity, parent: int, moment: str) -> dict[str, Any]:
         entity: The child table.
         parent: Id of the parent, which has no children or no longer has any.
         moment: When it was read, as an ISO timestamp in UTC.
+
+    Returns:
+        A row with blank keys, the parent's id and a value in `EMPTIED`.
     """
     types = columns_of(entity.name).columns
     blank = {name: BLANKS[types[name].type] for name in entity.key}

@@ -157,6 +157,9 @@ class Extraction:
             row: The record as Pipedrive returns it.
             parent: The parent's id, for a child table.
             custom: The custom fields of the table, if it has any.
+
+        Returns:
+            The row, with readable names of custom fields.
         """
         named = custom.named(row) if custom else row
         return normalize_row(entity, named, parent_id=parent)[0]
@@ -166,6 +169,9 @@ class Extraction:
         """Log a refusal instead of raising it if the account may lack the table's feature.
 
         With `keep_partial` any other failure is logged and noted as unfinished.
+
+        Args:
+            entity: The table that is read in the block.
 
         Raises:
             PipedriveError: Any other failure, without `keep_partial`.

@@ -53,6 +53,9 @@ def pipedrive_source(
             any dlt source. True loads what was read, the next run continues from there, and
             `unfinished(pipeline)` returns what is missing.
 
+    Yields:
+        A resource per table, and those of custom fields.
+
     Raises:
         MissingTokenError: There is no API token.
         ConfigurationError: `since_timestamp` is not a time, or a setting is not usable.

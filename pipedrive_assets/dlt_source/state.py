@@ -85,6 +85,9 @@ class StateMemory:
         Args:
             request: What the pipeline asks for.
             omitted: Names that this run leaves out of `include_fields`.
+
+        Returns:
+            The scan, from its first page.
         """
         return next_scan(
             self,
@@ -132,6 +135,9 @@ def concerns(scan: Scan, row: Row, cursor: str) -> bool:
         scan: The scan of the table.
         row: The parent's row.
         cursor: The column of its last change.
+
+    Returns:
+        True if the row changed since the scan's start, or is new to it.
     """
     start = scan.earliest
     if start is None:
@@ -152,6 +158,9 @@ def is_held(before: State, row: Row, cursor: str, overlap: timedelta) -> bool:
         row: The parent's row.
         cursor: The column of its last change.
         overlap: How much later the run must have been.
+
+    Returns:
+        True if the children need not be read again.
     """
     change, reached = row.get(cursor), _moment(before.get(COMPLETE))
     if not change or reached is None or before.get(RECENT, {}).get(str(row["id"])) != change:

@@ -45,6 +45,9 @@ def next_scan(  # noqa: PLR0913 - the facts that a plan depends on
         since: Where the initial load starts, UTC; None for the complete history.
         full: Whether to read everything again.
         omitted: Names that this run leaves out of `include_fields`.
+
+    Returns:
+        The scan, at the position where an earlier run stopped or at its first page.
     """
     return plan(
         memory.watermark(),

@@ -52,11 +52,14 @@ class PendingParents:
         self.waiting |= {key: found[key] or self.waiting.get(key) for key in found}
 
     def ask(self, times: Mapping[int, str | None], *, filled: Collection[int] = ()) -> list[Parent]:
-        """Return the parents to ask for, doubted ones last. They stay pending until `take`.
+        """Begin to ask for parents. They stay pending until `take`.
 
         Args:
             times: By id, the update times, in the order in which to ask.
             filled: Parents that have children, by their own counter.
+
+        Returns:
+            The parents, those doubted by earlier runs last.
         """
         for key, time in times.items():
             self.waiting.pop(key, None)

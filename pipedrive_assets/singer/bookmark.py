@@ -38,6 +38,9 @@ def read_progress(
         entity: The table whose lists the stream scans.
         start: The start date of the config, UTC.
 
+    Returns:
+        The progress; without a bookmark, that of a first sync.
+
     Raises:
         ConfigurationError: The bookmark is damaged, or another tap wrote it.
     """

@@ -76,7 +76,13 @@ class Catalog:
 
     @classmethod
     def from_dict(cls, content: Any) -> "Catalog":
-        """Return the catalog of a JSON object, as `to_dict` makes it.
+        """Read a catalog.
+
+        Args:
+            content: A JSON object as `to_dict` returns it, with a selection.
+
+        Returns:
+            The catalog.
 
         Raises:
             ConfigurationError: It is not a catalog.

@@ -48,12 +48,15 @@ class Config:
 
     @classmethod
     def of(cls, given: Any, settings: Settings, now: datetime) -> "Config":
-        """Return a parsed config. Values that it leaves out come from the settings.
+        """Parse a config. Values that it leaves out come from the settings.
 
         Args:
             given: The content of the config file.
             settings: The settings of the environment.
             now: The current time, UTC.
+
+        Returns:
+            The parsed config.
 
         Raises:
             MissingTokenError: There is no API token. The tap never reads the sandbox by itself.

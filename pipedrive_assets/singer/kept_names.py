@@ -32,7 +32,13 @@ def _short(record: Record) -> Record:
 
 
 def read_records(content: Mapping[str, Any]) -> dict[str, list[Record]]:
-    """Return mapping records by endpoint, from their short or their full form.
+    """Read mapping records.
+
+    Args:
+        content: The records in their short or their full form, by endpoint.
+
+    Returns:
+        The records in their full form, by endpoint.
 
     Raises:
         ValueError: They are damaged; also TypeError, KeyError and the others of `bookmark.DAMAGE`.

@@ -95,6 +95,9 @@ class StreamProgress:
         Args:
             overlap: How far a scan reaches back before the bookmark.
             omitted: Names that this sync leaves out of `include_fields`.
+
+        Returns:
+            The scan, at the position where an earlier sync stopped or at its first page.
         """
         window = Window(start=utc_now())
         self.scan = next_scan(self, window, overlap=overlap, omitted=omitted)

@@ -40,6 +40,9 @@ def schema_of(stream: Stream, custom: FieldSet | None, excluded: Excluded) -> Sc
         stream: The stream.
         custom: Its custom fields, if it has any.
         excluded: Columns that get no property.
+
+    Returns:
+        A JSON schema.
     """
     entity = replace(stream.entity, excluded=excluded.get(stream.table, frozenset()))
     columns = {**stream.columns.columns, **(custom.columns if custom else {})}
@@ -108,6 +111,9 @@ def record_of(row: Mapping[str, Any], *, sent: Schema, mapped: Container[str]) -
         row: The row.
         sent: The schema of the properties to send.
         mapped: Names that do not go into `UNMAPPED`.
+
+    Returns:
+        The value of each property of the schema, None if the row has none.
     """
     properties = sent["properties"]
     record = {name: row.get(name) for name in properties}

@@ -36,7 +36,14 @@ def change_events(flow: Entity) -> Entity:
 
 
 def stage_change_row(event: Mapping[str, Any], deal_id: int | None) -> dict[str, Any] | None:
-    """Return the change of an event, or None if it is not a change of one of `FIELDS`.
+    """Return the change that an event of the flow contains.
+
+    Args:
+        event: The event as Pipedrive returns it.
+        deal_id: The deal whose flow it is in.
+
+    Returns:
+        The row; None if the event is not a change of one of `FIELDS`.
 
     Raises:
         DataError: The change has no id.

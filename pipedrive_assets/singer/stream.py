@@ -78,11 +78,14 @@ class Stream:
         return columns_of(self.table)
 
     def row(self, row: Mapping[str, Any], parent_id: int | None) -> Row | None:
-        """Return a row as it is sent, or None if it does not belong to the stream.
+        """Return a row as it is sent.
 
         Args:
             row: The record as Pipedrive returns it, with readable names of custom fields.
             parent_id: The parent's id, for a child stream.
+
+        Returns:
+            The row; None if it does not belong to the stream.
         """
         return normalize_row(self.entity, row, parent_id=parent_id)[0]
 
