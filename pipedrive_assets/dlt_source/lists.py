@@ -31,6 +31,8 @@ from pipedrive_assets.registry import Entity, Kind, children_of
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 
 BEGUN = "begun"
+"""An unfinished scan, what its rows showed, and the tables it is read for."""
+
 CHUNK_PAGES = 1
 """Pages per chunk: dlt writes each page to its file at once."""
 

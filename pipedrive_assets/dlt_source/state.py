@@ -52,7 +52,7 @@ class StateMemory:
     seen: State = field(default_factory=dict)
 
     def watermark(self) -> Watermark:
-        """Return what the state says is complete. The source keeps an unfinished scan itself."""
+        """Return what is complete. An unfinished scan is kept by `lists.py` (`BEGUN`)."""
         reached = _moment(self.state.get(COMPLETE))
         return Watermark(
             initial_load_at=reached,
