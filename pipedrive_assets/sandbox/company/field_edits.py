@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pipedrive_assets.sandbox.company.tables import Row
 
 
-class CustomFields:
+class FieldEdits:
     """The custom fields of a world, by table and code."""
 
     stamp: str

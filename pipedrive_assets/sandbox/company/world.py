@@ -20,7 +20,7 @@ from pipedrive_assets.sandbox.company import (
     references,
 )
 from pipedrive_assets.sandbox.company.blank_rows import BLANKS, blank
-from pipedrive_assets.sandbox.company.field_edits import CustomFields
+from pipedrive_assets.sandbox.company.field_edits import FieldEdits
 from pipedrive_assets.sandbox.company.history import RECORDED, History
 from pipedrive_assets.sandbox.company.tables import Key, Row, Table, clock, stamp_of
 
@@ -29,7 +29,7 @@ DAY_SECONDS = 86_400
 SETTLED = 10
 
 
-class World(CustomFields):
+class World(FieldEdits):
     """An invented company at a point in time.
 
     Events never delete, archive or merge away the first ten rows of a table.
