@@ -137,7 +137,7 @@ def _bookmarks(found: Mapping[str, Any]) -> Iterable[tuple[Stream, Any]]:
     strange = sorted(found.keys() - STREAMS.keys())
     if strange and len(strange) == len(found):
         raise ConfigurationError(
-            "All bookmarks in the state belong to streams that this tap does not have: "
+            "The state has only bookmarks of streams that this tap does not have: "
             f"{', '.join(strange)[:80]}. Pass the last state that this tap wrote, or no state to "
             "read everything again."
         )
