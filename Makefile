@@ -37,6 +37,7 @@ check: lint test slow ## run what CI runs, except e2e
 lint: .venv/installed ## check style, types, layers, dependencies, spelling and generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/pydoclint pipedrive_assets tools bench
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/deptry .

@@ -1,0 +1,48 @@
+"""Docstrings have the sections that a caller needs; ruff and pydoclint check their form."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "pipedrive_assets"
+MANY_PARAMETERS = 3
+"""From so many parameters on, their names do not explain themselves."""
+
+
+def functions():
+    """Every public function and method, with the file that has it."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                yield f"{path.relative_to(PACKAGE)}:{node.lineno} {node.name}", node
+
+
+def parameters(function):
+    every = (*function.args.args, *function.args.kwonlyargs)
+    return [each.arg for each in every if each.arg not in {"cls", "self"} and each.arg[0] != "_"]
+
+
+def raises(function):
+    return any(
+        isinstance(node, ast.Raise) and node.exc
+        for statement in function.body
+        for node in ast.walk(statement)
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "is_needed"),
+    [
+        ("Args:", lambda function: len(parameters(function)) >= MANY_PARAMETERS),
+        ("Raises:", raises),
+    ],
+)
+def test_public_functions_document_what_a_caller_needs(section, is_needed):
+    lacking = [
+        where
+        for where, function in functions()
+        if is_needed(function) and section not in (ast.get_docstring(function) or "")
+    ]
+
+    assert [] == lacking
