@@ -36,8 +36,8 @@ check: lint test slow ## run what CI runs, except e2e
 
 lint: .venv/installed ## check style, types, layers, dependencies, spelling and generated files
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --preview --select DOC102,DOC202,DOC403 pipedrive_assets tools bench
 	@$(BIN)/ruff format --check .
-	@$(BIN)/pydoclint pipedrive_assets tools bench
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/deptry .

@@ -1,9 +1,8 @@
-"""The assets: every entity of the registry, in one step, so that their scans run side by side.
+"""The assets: one per entity of the registry, all loaded by one step that scans them in parallel.
 
-A step per entity would read one list after the other; in one step the account's burst limit is
-used in full, the reference tables are read once however many days a run covers, and what one
-table learns (limits, refusals, an exhausted budget) holds for all. Each entity is still an
-asset of its own: selected, materialized and reported singly.
+A step per entity would read one list after the other. One step uses the account's burst limit in
+full, reads reference tables once per run, and shares what one table learns (limits, refusals, an
+exhausted token budget). You still select and materialize each asset separately.
 """
 
 import contextlib
@@ -35,17 +34,17 @@ from pipedrive_assets.windows import utc_now
 
 
 class LoadConfig(dg.Config):
-    """Run config of the step, as in the Launchpad."""
+    """Run config of the load step, as shown in the Launchpad."""
 
     full: bool = False
-    """Scan everything again; the rows held stay readable meanwhile."""
+    """Read every list from its start. Rows that are already loaded stay readable."""
 
     accept_loss: bool = False
-    """Mark rows of reference tables however many are missing, where a run before refused that."""
+    """Soft-delete missing rows of reference tables, however many. Use it after a run refused to."""
 
     newest: bool = True
-    """Also look for what no window shows: new rows without a change date (one more call per table
-    that has such), and children that changed without their deal (a share of the deals a day)."""
+    """Also read what no time window returns: new rows without a change date (one more call for each
+    table that has them), and children that changed without their deal (some deals each day)."""
 
 
 def build_assets(
@@ -54,7 +53,14 @@ def build_assets(
     destination: str = FILE_DESTINATION,
     names: Names = OWN_NAMES,
 ) -> dg.AssetsDefinition:
-    """Return one multi-asset with an asset per entity."""
+    """Return one multi-asset with an asset per entity.
+
+    Args:
+        partitions: The daily partitions of all assets.
+        entities: The entities to load.
+        destination: dlt's name of the destination, shown as the assets' kind.
+        names: The names of the assets, the step and the resources.
+    """
 
     def load(
         context: dg.AssetExecutionContext, config: LoadConfig
@@ -121,7 +127,7 @@ def _facts(
     report: TableReport,
     parts: Mapping[str, Callable[[], dict[str, Any]]],
 ) -> dict[str, Any]:
-    """A table's metadata. A part that fails is named, and costs neither the others nor a table."""
+    """Return a table's metadata; a part that fails is listed and does not fail the table."""
     facts: dict[str, Any] = {}
     failed: list[str] = []
     for name, make in parts.items():
@@ -130,7 +136,7 @@ def _facts(
     if failed:
         facts["not_determined"] = ", ".join(failed)
         context.log.warning(
-            "%s: the rows are loaded, but Dagster gets no %s.",
+            "%s: the rows are loaded, but the metadata lacks: %s.",
             *(report.entity.name, facts["not_determined"]),
         )
     return facts
@@ -170,7 +176,7 @@ def _selected(context: dg.AssetExecutionContext) -> set[str]:
 
 
 class _Notes:
-    """What a run adds to a table's metadata from what the instance knew of it before."""
+    """Metadata that depends on the previous materialization of a table."""
 
     def __init__(
         self, context: dg.AssetExecutionContext, target: Target, request: LoadRequest
@@ -180,7 +186,7 @@ class _Notes:
         self._before = facts_of(context.instance, target)
 
     def on(self, report: TableReport) -> dict[str, Any]:
-        """A table's metadata; days that its load covered besides are recorded."""
+        """Return a table's metadata, and record the days that its load covered besides its own."""
         before, window = self._before.get(report.entity.name), self._request.window
         covered = covered_days(before, report, window)
         recorded = record_covered(

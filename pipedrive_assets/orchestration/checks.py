@@ -1,4 +1,4 @@
-"""Asset checks, derived from the registry and run with each load; a failing one says what to do."""
+"""Asset checks, derived from the registry. They run with each load and never block anything."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -16,18 +16,18 @@ INITIAL_LOAD, FRESH, WAITING = "initial_load", "fresh", "waiting"
 ALL_PARENTS_READ = "all_parents_read"
 
 MEANING = {
-    READABLE: "Warns while Pipedrive refuses the table, or one of its lists.",
-    KEYS: "Each row has a key of its own.",
-    REFERENCES: "Nearly all references point to rows that are held.",
-    INITIAL_LOAD: "The first full scan was finished, so that the whole history is held.",
-    FRESH: "The table is no more than twice as old as it may grow.",
-    WAITING: "No rows wait for the cap on tokens.",
-    ALL_PARENTS_READ: "The children of every parent were read; none was refused or failed.",
+    READABLE: "Pipedrive returns every list of the table.",
+    KEYS: "Each row has a unique key.",
+    REFERENCES: "At least 90 % of the referenced rows are in the warehouse.",
+    INITIAL_LOAD: "The first load has finished, so the table holds the whole history.",
+    FRESH: "Data is no older than twice the freshness tolerance.",
+    WAITING: "No rows are queued behind the token cap.",
+    ALL_PARENTS_READ: "The rows of every parent were read; none failed or was refused.",
 }
 
 
 def check_names(entity: Entity) -> list[str]:
-    """The checks that make sense for a table."""
+    """Return the names of the checks that apply to a table."""
     names = [KEYS, INITIAL_LOAD, FRESH]
     names += [REFERENCES] if references(entity) else []
     names += [WAITING] if entity.capped else []
@@ -36,7 +36,7 @@ def check_names(entity: Entity) -> list[str]:
 
 
 def check_specs(entities: Iterable[Entity], names: Names = OWN_NAMES) -> list[dg.AssetCheckSpec]:
-    """Their specs; none blocks what comes after."""
+    """Return the specs of all checks; none blocks downstream assets."""
     return [
         dg.AssetCheckSpec(name=name, asset=names.key(entity.name), description=MEANING[name])
         for entity in entities
@@ -51,7 +51,15 @@ def check_results(
     target: Target,
     now: datetime,
 ) -> list[dg.AssetCheckResult]:
-    """The results of a table's checks that were selected, after it was loaded."""
+    """Return the results of the selected checks of a table that was just loaded.
+
+    Args:
+        context: The step; it has the selection.
+        warehouse: The warehouse to query.
+        report: The load of the table.
+        target: The account and its tolerances.
+        now: The current time, aware.
+    """
     key = target.names.key(report.entity.name)
     asked = {check.name for check in context.selected_asset_check_keys if check.asset_key == key}
     return [
@@ -77,8 +85,8 @@ def _findings(
         keys = pointing = CheckResult(
             sound=False,
             sentence=(
-                f"This check could not run ({type(error).__name__}). The rows are loaded; the next "
-                "load runs it again."
+                f"This check failed to run ({type(error).__name__}). The rows are loaded. The next "
+                "load runs the check again."
             ),
         )
     yield KEYS, keys
@@ -92,7 +100,7 @@ def _findings(
 
 def _readable(report: TableReport) -> CheckResult:
     if report.skipped:
-        refused = f"Pipedrive refuses it: {report.skipped}. It is asked for again each day."
+        refused = f"Pipedrive refuses this table: {report.skipped}. Each daily run tries again."
         return CheckResult(sound=False, sentence=refused)
     return CheckResult(sound=not report.warnings, sentence=" ".join(report.warnings))
 
@@ -111,12 +119,12 @@ def _freshness(report: TableReport, target: Target, now: datetime) -> CheckResul
     if reached is None or report.waiting or now - reached <= 2 * tolerance:
         return CheckResult(sound=True)
     if report.account.is_sandbox:
-        return CheckResult(sound=True)  # its company may be looked at as of any moment
+        return CheckResult(sound=True)  # the sandbox can be loaded as of any moment
     asset = target.names.selection([report.entity.name])
     return CheckResult(
         sound=False,
         sentence=(
-            f"Complete only until {reached:%Y-%m-%d %H:%M} UTC: this run read days before that. "
+            f"Complete until {reached:%Y-%m-%d %H:%M} UTC only: this run read earlier days. "
             f"Turn the sensor on, or run: dagster asset materialize --select {asset}"
         ),
     )
@@ -130,7 +138,7 @@ def _waiting(report: TableReport) -> CheckResult:
     setting = of_run if of_run in waiting.reason else "PIPEDRIVE_TOKENS_PER_DAY"
     return CheckResult(
         sound=False,
-        sentence=f"{waiting} A higher {setting} makes it sooner.",
+        sentence=f"{waiting} Raise {setting} to load them sooner.",
         facts={"waiting": waiting.count},
     )
 
@@ -141,8 +149,8 @@ def _unread(report: TableReport) -> CheckResult:
     return CheckResult(
         sound=False,
         sentence=(
-            f"{report.unread_sentence} Rows loaded before are kept, and complete_until stays "
-            "where it was."
+            f"{report.unread_sentence} Rows loaded earlier are kept, and complete_until did not "
+            "advance."
         ),
         facts={"unread": report.unread},
     )

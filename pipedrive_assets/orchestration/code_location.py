@@ -108,7 +108,14 @@ def build(
     names: Names = OWN_NAMES,
     executor: dg.ExecutorDefinition | None = None,
 ) -> dg.Definitions:
-    """Return the definitions of one account; uses neither the network nor a disk."""
+    """Return the definitions of one account; uses neither the network nor a disk.
+
+    Args:
+        settings: The settings of the account.
+        pipedrive: The account as a resource.
+        names: The names of the definitions.
+        executor: The executor of the definitions; None: that of the settings, else Dagster's.
+    """
     chosen = EXECUTORS[settings.executor] if "executor" in settings.model_fields_set else None
     partitions, entities = daily_partitions(settings.first_partition), settings.entities
     job = build_job(entities, names, executor or chosen)

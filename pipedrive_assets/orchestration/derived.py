@@ -1,5 +1,5 @@
-"""The derived tables as assets: downstream of what they read, in one step that asks Pipedrive
-nothing.
+"""The derived tables as assets, downstream of the tables they read. They send no request to
+Pipedrive.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ READS: Mapping[str, tuple[str, ...]] = {
 def build_derived(
     entities: Sequence[Entity], destination: str = FILE_DESTINATION, names: Names = OWN_NAMES
 ) -> dg.AssetsDefinition:
-    """Build one multi-asset with an asset per derived table.
+    """Return one multi-asset with an asset per derived table.
 
     The assets have no partitions: a view always shows what its inputs hold now.
 
@@ -97,9 +97,7 @@ def _materialize(
 
 @contextmanager
 def failing_alone(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """A failure in here is told of these assets alone: automation would else take it for a failure
-    of all tables in the run.
-    """
+    """Attribute a failure to the selected assets, so that automation does not retry all tables."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - a bug ends the step with a sentence
@@ -109,14 +107,20 @@ def failing_alone(context: dg.AssetExecutionContext) -> Iterator[None]:
 
 
 def sentence(derivation: Derivation) -> str:
-    """One log line per table."""
+    """Return the log line of a derived table."""
     if derivation.missing:
-        return f"{derivation.table.name}: not there. {derivation.missing}"
+        return f"{derivation.table.name}: not created. {derivation.missing}"
     return f"{derivation.table.name}: {derivation.rows} rows"
 
 
 def metadata(derivation: Derivation, warehouse: str, preview: str) -> dict[str, Any]:
-    """What a materialization says of itself: `skipped` where the table could not be made."""
+    """Return the metadata of a materialization.
+
+    Args:
+        derivation: The derived table; without its inputs the metadata has `skipped`.
+        warehouse: The name of the warehouse.
+        preview: The setting PIPEDRIVE_PREVIEW: masked, full or off.
+    """
     based_on = {
         name: f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "first load not finished"
         for name, moment in derivation.based_on.items()
@@ -141,7 +145,7 @@ def metadata(derivation: Derivation, warehouse: str, preview: str) -> dict[str, 
 
 
 def _preview(derivation: Derivation, preview: str) -> str | None:
-    """By the setting: masked, full or off; invented data is never masked."""
+    """Return the preview that the setting allows; invented data is never masked."""
     columns = derivation.table.columns
     masked = preview == "masked" and not derivation.is_sandbox
 
@@ -153,7 +157,7 @@ def _preview(derivation: Derivation, preview: str) -> str | None:
 
 
 def derived_from(tables: Collection[str]) -> list[str]:
-    """The derived assets downstream of tables, those of derived ones too."""
+    """Return the names of all derived assets downstream of these tables."""
     reached = set(tables)
     for name, reads in READS.items():
         if reached & set(reads):

@@ -1,4 +1,4 @@
-"""How a run ends that failed: what, why, what to do next."""
+"""Dagster failures with one clear sentence: what happened, and what to do next."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,11 @@ DAGSTERS = (dg.DagsterError, dg.Failure, dg.RetryRequested)
 
 
 def raise_as_failure(act: Callable[[], T]) -> T:
-    """What `act` gives; an error ends the step."""
+    """Return the result of `act`; an error fails the step with one sentence.
+
+    Raises:
+        dagster.Failure: `act` raised an error.
+    """
     try:
         return act()
     except Exception as error:  # noqa: BLE001 - a bug is one sentence
@@ -23,11 +27,17 @@ def raise_as_failure(act: Callable[[], T]) -> T:
 
 
 def of_ours(error: Exception, doing: str) -> PipedriveError:
-    """Turn an exception into an error of this project; Dagster's own are raised again.
+    """Convert an exception into an error of this project; Dagster's own are raised again.
 
     Args:
         error: What was raised.
-        doing: What was going on, such as `loading tables`.
+        doing: What was being done, for example `loading tables`.
+
+    Returns:
+        The error; an InternalError for a bug.
+
+    Raises:
+        DagsterError: `error` is an exception that Dagster handles itself.
     """
     if isinstance(error, DAGSTERS):
         raise error
@@ -36,7 +46,7 @@ def of_ours(error: Exception, doing: str) -> PipedriveError:
 
 @contextmanager
 def raise_tick_errors(what: str) -> Iterator[None]:
-    """Inside, a sensor or schedule is evaluated: a bug becomes one sentence in its tick."""
+    """Evaluate a sensor or schedule in this context: an error becomes one sentence in its tick."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - a bug is one sentence
@@ -44,8 +54,9 @@ def raise_tick_errors(what: str) -> Iterator[None]:
 
 
 def failure(error: PipedriveError) -> dg.Failure:
-    """The step's end, with the tracebacks of bugs. Retrying at once would only repeat what was
-    retried already.
+    """Return the failure of a step, with the tracebacks of bugs in its metadata.
+
+    Dagster does not retry it, because each request was retried already.
     """
     facts: dict[str, Any] = {"error": type(error).__name__}
     if isinstance(error, LoadFailed):
@@ -63,7 +74,7 @@ def _trace(name: str, error: PipedriveError) -> dict[str, Any]:
 
 
 def named(error: PipedriveError) -> str:
-    """The sentence with the error's name before it; a line per table where several failed."""
+    """Return the error's class and message, one line per table if several tables failed."""
     if isinstance(error, LoadFailed):
         return "\n".join(f"{table}: {named(cause)}" for table, cause in error.failures.items())
     return f"{type(error).__name__}: {error}"

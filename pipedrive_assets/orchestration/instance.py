@@ -1,9 +1,9 @@
-"""Lets `dagster asset materialize --select deals+` work as typed.
+"""Completes `dagster asset materialize --select deals+`.
 
-That command reads no workspace.yaml and insists on a partition. `dagster.yaml` names this class
-as the instance's; when the class is made by that very command and something is missing, the
-command is run again, spelled out. Without the line in `dagster.yaml` everything else works the
-same; the command then needs `-m pipedrive_assets --partition <day>`.
+That command does not read workspace.yaml and needs a partition. `dagster.yaml` names this class as
+the instance class. If that command creates it and options are missing, the command runs again with
+them. Without the line in `dagster.yaml` the command needs `-m pipedrive_assets --partition <day>`;
+everything else works the same.
 """
 
 import os
@@ -46,7 +46,7 @@ LOCATION_VARIABLES = (
     *("DAGSTER_MODULE_NAME", "DAGSTER_PYTHON_FILE", "DAGSTER_PACKAGE_NAME"),
     *("DAGSTER_WORKING_DIRECTORY", "DAGSTER_ATTRIBUTE", "DAGSTER_autoload_defs_module_name"),
 )
-"""Where else Dagster takes a code location from; another location is none of our business."""
+"""Where else Dagster takes a code location from; such a command is left as it is."""
 
 PARTITION_OPTIONS = ("--partition", "--partition-range")
 SELECT_OPTIONS = ("--select",)
@@ -57,14 +57,14 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d")
 HELP_OPTIONS = ("--help", "-h")
 DERIVED_ASSETS = {*(derived.name for derived in DERIVED_TABLES), OVERVIEW}
 SUPERSEDED = "ignore:Function `asset_materialize_command` is superseded"
-"""Said once already, by the command as typed."""
+"""The first process has shown this warning already."""
 
 
 class BareCommandInstance(dg.DagsterInstance):
-    """Dagster's own instance; only its making may be cut short by the spelled-out command."""
+    """Dagster's own instance, which completes a bare `dagster asset materialize`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Run the spelled-out command in place of a bare one, and leave with its exit code.
+        """Run the completed command in place of a bare one, and exit with its code.
 
         Raises:
             SystemExit: The command was a bare one; with one sentence where a setting is wrong.
@@ -79,12 +79,12 @@ class BareCommandInstance(dg.DagsterInstance):
 
     @classmethod
     def config_schema(cls) -> Mapping[str, Any]:
-        """No configuration of its own."""
+        """Return an empty schema: the class has no configuration."""
         return {}
 
     @staticmethod
     def config_defaults(base_dir: str) -> Mapping[str, Any]:
-        """Dagster's own defaults."""
+        """Return Dagster's own defaults."""
         return InstanceRef.config_defaults(base_dir)
 
 
@@ -117,7 +117,7 @@ def _names_location(path: Path) -> bool:
 
 
 def stop_on_wrong_settings(argv: Sequence[str]) -> None:
-    """End the bare command with the sentence about a wrong setting; Dagster would add three pages.
+    """Exit with one sentence about a wrong setting; Dagster would print a long traceback.
 
     Raises:
         SystemExit: A setting, partition or name in the command is wrong.
@@ -132,42 +132,59 @@ def stop_on_wrong_settings(argv: Sequence[str]) -> None:
 
 
 def check_partitions(argv: Sequence[str], first: str, last: str) -> None:
-    """Raise ConfigurationError for a partition named in a command that there is not."""
+    """Check the partitions in a command.
+
+    Args:
+        argv: The command line.
+        first: The first partition.
+        last: The last partition.
+
+    Raises:
+        ConfigurationError: A partition does not exist.
+    """
     for value in _given(argv, PARTITION_OPTIONS):
         for day in value.split("..."):
             if not (DAY.fullmatch(day) and first <= day <= last):
                 raise ConfigurationError(
-                    f"There is no partition {day!r}: partitions are the days from {first} "
-                    f"(PIPEDRIVE_FIRST_PARTITION) to {last}, UTC, each like {last}."
+                    f"Unknown partition {day!r}. Partitions are the UTC days from {first} "
+                    f"(PIPEDRIVE_FIRST_PARTITION) to {last}, written as {last}."
                 )
 
 
 def check_selection(argv: Sequence[str], entities: Sequence[Entity]) -> None:
-    """Raise ConfigurationError for a table selected in a command that the settings leave out."""
+    """Check that the settings load the tables that a command selects.
+
+    Raises:
+        ConfigurationError: PIPEDRIVE_TABLES leaves a table out.
+    """
     left_out = set(BY_NAME) - {entity.name for entity in entities}
     for value in _given(argv, SELECT_OPTIONS):
         for name in re.findall(r"\w+", value):
             if name in left_out:
                 raise ConfigurationError(
-                    f"{name} is not among the tables that are loaded here. Add it to them: "
+                    f"{name} is not one of the loaded tables. To add it, set "
                     f"PIPEDRIVE_TABLES=default,+{name} in the environment or in .env."
                 )
 
 
 def check_names(argv: Sequence[str], assets: Collection[str]) -> None:
-    """Raise ConfigurationError for a plain name selected in a command that is no asset."""
+    """Check the asset names in a command.
+
+    Raises:
+        ConfigurationError: A name is not an asset.
+    """
     for value in _given(argv, SELECT_OPTIONS):
         names = NAME.findall(value) if PLAIN_SELECTION.fullmatch(value) else []
         for name in [name for name in names if name not in assets and name not in OPERATORS]:
             likely = get_close_matches(name, assets, n=1) or ["deals"]
             raise ConfigurationError(
-                f"There is no asset {name!r}. Select such as {likely[0]}; all names: "
+                f"Unknown asset {name!r}. Did you mean {likely[0]!r}? List all assets with: "
                 f"dagster asset list -m {MODULE}"
             )
 
 
 def _given(argv: Sequence[str], options: Sequence[str]) -> Iterator[str]:
-    """What a command gives for options, as `--option value` or `--option=value`."""
+    """The values of options in a command: `--option value` or `--option=value`."""
     for option, value in zip(argv, [*argv[1:], ""], strict=True):
         name, is_joined, joined = option.partition("=")
         if name in options:

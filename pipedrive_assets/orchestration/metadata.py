@@ -1,4 +1,4 @@
-"""What a load says of each table: a log line, and the metadata of its materialization."""
+"""The log line and the materialization metadata of a loaded table."""
 
 from datetime import date
 from typing import Any
@@ -14,7 +14,7 @@ PREVIEW_ROWS = 5
 
 
 def sentence(report: TableReport) -> str:
-    """One log line per table."""
+    """Return the log line of a loaded table."""
     if report.error:
         return f"{report.entity.name}: FAILED. {report.error}"
     if report.waiting:
@@ -22,7 +22,7 @@ def sentence(report: TableReport) -> str:
             filter(None, (f"{report.entity.name}: {report.waiting}", report.unread_sentence))
         )
     if report.skipped:
-        return f"{report.entity.name}: skipped, Pipedrive refuses it: «{report.skipped}»"
+        return f"{report.entity.name}: skipped because Pipedrive refuses it: «{report.skipped}»"
     loaded = (
         f"{report.entity.name}: {report.written.loaded} rows loaded, "
         f"{report.total} in the table ({report.stats.requests} requests, "
@@ -32,9 +32,9 @@ def sentence(report: TableReport) -> str:
 
 
 def token_facts(report: TableReport) -> dict[str, Any]:
-    """Tokens of the run, the day and the account; `waiting` and `resumes_at` of a capped table.
+    """Return the token usage of the run and the day, and what a capped table waits for.
 
-    A table with `resumes_at` counts as served until then: the sensor leaves it alone.
+    The sensor does not request a table with `resumes_at` before that time.
     """
     tokens, waiting = report.tokens, report.waiting
     facts: dict[str, Any] = {}
@@ -54,16 +54,21 @@ def token_facts(report: TableReport) -> dict[str, Any]:
 
 
 def schema_facts(report: TableReport) -> dict[str, Any]:
-    """The table's columns, those of its custom fields and of its lists too, by Dagster's names."""
+    """Return the columns of the table, its custom fields and its lists, as Dagster metadata."""
     entity, custom = report.entity, report.written.custom
     return {"dagster/column_schema": column_schema(entity, custom), **list_schemas(entity, custom)}
 
 
 def sample_facts(warehouse: Warehouse, report: TableReport, preview: str) -> dict[str, Any]:
-    """The newest change, how long before the load it was made, and a preview of the newest rows.
+    """Return the newest change, its age at load time in seconds, and a preview of the newest rows.
 
-    `preview` is the setting: masked, full or off. Invented data is never masked. Raises
-    WarehouseError.
+    Args:
+        warehouse: The warehouse to query.
+        report: The load of the table.
+        preview: The setting PIPEDRIVE_PREVIEW: masked, full or off. Invented data is never masked.
+
+    Raises:
+        WarehouseError: The rows could not be read.
     """
     rows = 0 if preview == "off" else PREVIEW_ROWS
     seen = sample_rows(warehouse, report.entity, report.written.custom, rows=rows)
@@ -80,8 +85,9 @@ def sample_facts(warehouse: Warehouse, report: TableReport, preview: str) -> dic
 
 
 def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[str, Any]:
-    """What each materialization says of itself; automation reads account, warehouse,
-    complete_until and closed_until.
+    """Return the metadata of a materialization.
+
+    Automation reads `warehouse`, `complete_until`, `closed_until`, `skipped` and `resumes_at`.
     """
     reached = report.complete_until
     return {

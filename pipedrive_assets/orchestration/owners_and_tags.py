@@ -1,4 +1,4 @@
-"""Owners, tags and group of the assets, as the settings ask."""
+"""Owners, tags and group of the assets, from the settings."""
 
 import dagster as dg
 
@@ -6,7 +6,7 @@ from pipedrive_assets.config import Settings
 
 
 def with_owners_and_tags(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
-    """The assets, each with the settings' owners and tags beside its own, and in their group."""
+    """Return the assets with the owners, tags and group of the settings added."""
 
     def label(spec: dg.AssetSpec) -> dg.AssetSpec:
         merged = spec.merge_attributes(owners=settings.asset_owners, tags=settings.asset_tags)

@@ -1,8 +1,8 @@
 """A few rows as a Markdown table.
 
-Dagster's event log keeps every preview, also those of persons who were erased later. So every
-value that can name a person is masked, unless the settings ask for everything: the columns that
-are tagged `personal`, and all texts that an erasure searches.
+Dagster's event log keeps every preview, including rows of persons who are erased later. Therefore
+every value that can name a person is masked, unless PIPEDRIVE_PREVIEW is `full`: columns tagged
+`personal`, and all texts that an erasure searches.
 """
 
 import re
@@ -21,11 +21,17 @@ COLUMNS = 14
 CELL_LETTERS = 40
 MASK = "•••"
 SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&:@.-])")
-"""What Markdown may take for more than text: nothing that somebody wrote is to become a link."""
+"""Characters that Markdown interprets; escaped, so that no text of a user becomes a link."""
 
 
 def markdown(entity: Entity, sample: TableSample, *, masked: bool) -> str | None:
-    """The rows as a table; None where there are none. Columns without a value are left out."""
+    """Return the sampled rows as a Markdown table without empty columns; None: there are none.
+
+    Args:
+        entity: The table.
+        sample: Its newest rows.
+        masked: Whether values that can name a person are masked.
+    """
     hidden = _hidden(entity, sample)
     return as_table(
         sample.columns,
@@ -37,7 +43,7 @@ def markdown(entity: Entity, sample: TableSample, *, masked: bool) -> str | None
 def as_table(
     columns: Collection[str], rows: Sequence[Sequence[Any]], is_masked: Callable[[str, Any], bool]
 ) -> str | None:
-    """Return rows as a Markdown table; None where there are none.
+    """Return rows as a Markdown table; None: there are no rows or no values.
 
     Args:
         columns: The names of the columns. Columns without a value are left out.
@@ -60,25 +66,23 @@ def as_table(
 
 
 def _hidden(entity: Entity, sample: TableSample) -> set[str]:
-    """Columns whose values can name a person: those tagged so, texts, and custom fields of most
-    types.
-    """
+    """Columns whose values can name a person: tagged columns, texts, most custom fields."""
     known = columns_of(entity.name).columns
     return {
         name
         for name, column in sample.columns.items()
         if column.personal
-        or (name not in known and _may_tell(column))
+        or (name not in known and _may_name_person(column))
         or (may_name(entity.name, (), name) and not is_structure(name))
     }
 
 
 def may_be_shown(name: str, value: Any) -> bool:
-    """Whether a value of a column for ids, times or fixed words is one."""
+    """Whether a value is an id, a time or a fixed word, as its column's name promises."""
     return not isinstance(value, str) or not is_structure(name) or is_fixed(name, value)
 
 
-def _may_tell(column: Column) -> bool:
+def _may_name_person(column: Column) -> bool:
     return column.type not in {"bool", "double", "date", "timestamp"}
 
 

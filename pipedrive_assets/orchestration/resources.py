@@ -31,20 +31,20 @@ Context = dg.AssetExecutionContext | dg.OpExecutionContext
 class PipedriveResource(DagsterDltResource):
     """The account to load from.
 
-    Left empty, everything is found as Settings finds it when a run starts.     Give `api_token`
-    as `dg.EnvVar` only: a plain string would be stored with the definitions.
+    Without values, the settings are read when a run starts. Pass `api_token` as `dg.EnvVar` only:
+    a plain string would be stored with the definitions.
     """
 
     api_token: str = Field(
-        default="", description="The api token, as an EnvVar; empty: from the settings."
+        default="", description="The API token as an EnvVar. Empty: taken from the settings."
     )
     sandbox_instant: str = Field(
         default="",
-        description="Load the sandbox's company as seen at this moment, whatever the settings say.",
+        description="Load the sandbox as of this moment (UTC), in place of an account.",
     )
 
     def settings(self) -> Settings:
-        """The settings found, with this resource's own values in place of theirs."""
+        """Return the settings; values of this resource replace theirs."""
         found = self.found_settings()
         if self.sandbox_instant:
             return found.replace(sandbox_instant=parse_stamp(self.sandbox_instant))
@@ -55,18 +55,19 @@ class PipedriveResource(DagsterDltResource):
         return Settings.from_env()
 
     def connect(self) -> Connection:
-        """A connection to the account, or to the sandbox where nothing points to one."""
+        """Connect to the account, or to the sandbox if no setting points to an account."""
         return connect(self.settings())
 
     def watch(self, log: logging.Logger) -> OnProgress:
-        """Who is told how far a run is: its log, a line each half minute."""
+        """Return a callback that logs the progress of a run every 30 seconds."""
         return ProgressLines(log.info, time.monotonic)
 
     def dlt_metadata(
         self, context: dg.AssetExecutionContext, report: TableReport
     ) -> dict[str, Any]:
-        """What Dagster's dlt integration makes of the table's last dlt run, but for what we tell
-        better; nothing where nothing was new.
+        """Return what Dagster's dlt integration reports of the table's last dlt run.
+
+        Keys for which this project has better values are left out. Empty if no row was new.
         """
         run = report.written.last_run
         if run is None:
@@ -99,8 +100,8 @@ def account_of(settings: Settings) -> PipedriveResource:
 
 
 class _Loaded:
-    """A pipeline to one that asks it for rows normalized: a package of our own has passed no such
-    step, and its rows are counted by the load.
+    """Replacement for `dlt.Pipeline`: our load packages skip dlt's normalize step, so there are no
+    row counts to report.
     """
 
     last_trace = SimpleNamespace(last_normalize_info=SimpleNamespace(row_counts={}))
@@ -110,9 +111,9 @@ class _Loaded:
 
 
 class WarehouseResource(DuckDBResource):
-    """Dagster-duckdb's resource for the warehouse: the same file, opened only with the lock held.
+    """A `DuckDBResource` for the warehouse file that waits for the lock of running loads.
 
-    Where the warehouse is on a server, `warehouse().sql()` is the way to it.
+    For a warehouse on a server, use `warehouse().sql()`.
     """
 
     destination: str = Field(
@@ -124,7 +125,7 @@ class WarehouseResource(DuckDBResource):
     file_mode: int = Field(default=FILE_MODE, description="Permissions of new files.")
 
     def warehouse(self) -> Warehouse:
-        """The warehouse as the load uses it."""
+        """Return the warehouse as loads use it."""
         if self.destination != FILE_DESTINATION:
             return Warehouse(DatabaseServer(self.destination), self.dataset)
         copy = Path(self.read_copy) if self.read_copy else None
@@ -134,9 +135,13 @@ class WarehouseResource(DuckDBResource):
 
     @contextlib.contextmanager
     def get_connection(self) -> Iterator[Any]:
-        """A DuckDB connection; runs that want to write wait until it is closed.
+        """Open a DuckDB connection; loads wait until it is closed.
 
-        Raises ConfigurationError where the warehouse is no DuckDB file.
+        Yields:
+            The connection.
+
+        Raises:
+            ConfigurationError: The warehouse is not a DuckDB file.
         """
         if self.destination != FILE_DESTINATION:
             raise ConfigurationError(
@@ -146,7 +151,7 @@ class WarehouseResource(DuckDBResource):
         warehouse = self.warehouse()
         try:
             with warehouse.exclusive(), warehouse.backend.opening():
-                """Makes a file that is new."""
+                """Creates the file if it is new."""
             with warehouse.exclusive(), super().get_connection() as connection:
                 try:
                     yield connection

@@ -1,4 +1,4 @@
-"""`sales_overview`: the derived tables as one HTML page of charts, and its pictures in Dagster."""
+"""`sales_overview`: charts of the derived tables, as one HTML page and in Dagster's metadata."""
 
 import base64
 from collections.abc import Iterator, Sequence
@@ -24,15 +24,15 @@ from pipedrive_assets.views.overview_page import (
 from pipedrive_assets.views.report.page import Picture
 from pipedrive_assets.views.sql import OVERVIEW
 
-DESCRIPTION = f"""The derived tables at a glance: `{FILE}` beside the warehouse, one page that needs
-nothing else and runs nothing, to be opened, mailed or served. The page of the sandbox's invented
-data is `{SANDBOX_FILE}`.
+DESCRIPTION = f"""Charts of the derived tables. The page `{FILE}` is written beside the warehouse.
+It is one HTML file without scripts that you can open, mail or serve. The page of the sandbox's
+invented data is `{SANDBOX_FILE}`.
 
 Each materialization replaces the file."""
 
 
 def build_overview(entities: Sequence[Entity], names: Names = OWN_NAMES) -> dg.AssetsDefinition:
-    """Build the asset, downstream of every derived table.
+    """Return the asset, downstream of every derived table.
 
     Args:
         entities: The entities that are assets.
@@ -66,7 +66,7 @@ def _materialize(context: dg.AssetExecutionContext, names: Names) -> dg.Material
         with failing_alone(context):
             seen = overview(warehouse)
             if seen is None:
-                return dg.MaterializeResult(metadata={"skipped": "Nothing was loaded yet."})
+                return dg.MaterializeResult(metadata={"skipped": "Nothing has been loaded yet."})
             pictures = pictures_of(seen)
             path = write_page(
                 Path(duckdb.database).parent,
@@ -78,7 +78,7 @@ def _materialize(context: dg.AssetExecutionContext, names: Names) -> dg.Material
     finally:
         warehouse.close()
     context.log.info("%s: %s", OVERVIEW, path)
-    shown = list(_told(pictures, seen, preview))
+    shown = list(_charts_in_markdown(pictures, seen, preview))
     return dg.MaterializeResult(
         metadata={
             "file": dg.MetadataValue.path(str(path)),
@@ -95,8 +95,8 @@ def _materialize(context: dg.AssetExecutionContext, names: Names) -> dg.Material
     )
 
 
-def _told(pictures: list[Picture], seen: Overview, preview: str) -> Iterator[str]:
-    """The pictures as Markdown; those that name people only where previews may."""
+def _charts_in_markdown(pictures: list[Picture], seen: Overview, preview: str) -> Iterator[str]:
+    """The charts as Markdown; those that name people only if previews may show names."""
     for picture in pictures:
         hidden = picture.chart.personal and preview != "full" and not seen.invented
         if picture.svg and not hidden and preview != "off":

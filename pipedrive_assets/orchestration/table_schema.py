@@ -1,4 +1,4 @@
-"""A table's columns as the Dagster UI shows them."""
+"""Column schemas for the Dagster UI."""
 
 from collections.abc import Mapping
 
@@ -11,21 +11,27 @@ from pipedrive_assets.rows.exclusion import is_left_out
 
 OF_DLT: dict[str, Column] = {
     "_dlt_load_id": Column(type="text", description="The load that wrote the row, in _dlt_loads."),
-    "_dlt_id": Column(type="text", description="The row's own key, which rows of its lists name."),
+    "_dlt_id": Column(type="text", description="Key of the row; rows of its lists refer to it."),
 }
 """Columns that dlt adds to every table."""
 
 OF_LIST: dict[str, Column] = {
-    "_dlt_parent_id": Column(type="text", description="The _dlt_id of the row whose list it is."),
-    "_dlt_list_idx": Column(type="bigint", description="Place in the list, from 0."),
-    "_dlt_id": Column(type="text", description="The item's own key."),
+    "_dlt_parent_id": Column(type="text", description="The _dlt_id of the row that has the list."),
+    "_dlt_list_idx": Column(type="bigint", description="Position in the list, from 0."),
+    "_dlt_id": Column(type="text", description="Key of the item."),
 }
-"""The same for the table of a list."""
+"""Columns that dlt adds to the table of a list."""
 
 
 def column_schema(entity: Entity, custom: FieldSet | None = None) -> dg.TableSchema:
-    """The columns of a table, those of its custom fields where they are known, and the lists that
-    are tables of their own; what tells of a natural person is tagged `personal`.
+    """Return the columns of a table; columns with personal data are tagged `personal`.
+
+    Args:
+        entity: The table.
+        custom: Its custom fields; None: they are not known yet.
+
+    Returns:
+        Its own columns, custom fields, lists (each a table of its own) and dlt's columns.
     """
     columns, lists = _known(entity, custom)
     tables = {
@@ -40,7 +46,7 @@ def column_schema(entity: Entity, custom: FieldSet | None = None) -> dg.TableSch
 
 
 def list_schemas(entity: Entity, custom: FieldSet | None = None) -> dict[str, dg.TableSchema]:
-    """By the table's name, the columns of each list in a table's rows."""
+    """Return the columns of each list of a table, by the name of the list's table."""
     _, lists = _known(entity, custom)
     return {
         f"{entity.name}__{name}": table_schema({**items, **OF_LIST})
@@ -51,7 +57,7 @@ def list_schemas(entity: Entity, custom: FieldSet | None = None) -> dict[str, dg
 def _known(
     entity: Entity, custom: FieldSet | None
 ) -> tuple[dict[str, Column], dict[str, dict[str, Column]]]:
-    """Columns and lists, without those that a setting keeps out."""
+    """Return columns and lists, except those that PIPEDRIVE_EXCLUDE_COLUMNS names."""
     held = columns_of(entity.name)
     columns = {**held.columns, **(custom.columns if custom else {})}
     lists = {**held.lists, **(custom.lists if custom else {})}
@@ -62,7 +68,7 @@ def _known(
 
 
 def table_schema(columns: Mapping[str, Column]) -> dg.TableSchema:
-    """Described columns as Dagster wants them."""
+    """Convert described columns into a Dagster table schema."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(

@@ -1,4 +1,4 @@
-"""Entity to Dagster asset, and nowhere else."""
+"""Converts entities into Dagster asset specs."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,22 +18,22 @@ from pipedrive_assets.warehouse.dlt.hints import table_resource
 
 PARTITION_MEANING = {
     Kind.WINDOWED: (
-        "A partition holds the records last changed on that UTC day. The first load brings the "
-        "whole history, whatever the partition; today's partition brings everything up to now."
+        "A partition covers the records last changed on that UTC day. The first load reads the "
+        "whole history, whatever the partition. Today's partition reads everything up to now."
     ),
     Kind.SNAPSHOT: (
-        "A partition records the state when it was loaded: the list is read whole each time. "
-        "Rows that are no longer listed stay, marked with _deleted_at."
+        "Each load reads the complete list, so a partition records the state at that time. "
+        "Rows that Pipedrive no longer lists are kept, with `_deleted_at` set."
     ),
     Kind.CHILD: (
-        "Read for every {parent} row that changed since its {name} were last read, most recent "
-        "first; a partition stands for the changes known when it was loaded."
+        "Read for each row of {parent} that changed since its {name} were last read, newest change "
+        "first. A partition records the state at load time."
     ),
 }
 
 
 class EntityTranslator(DagsterDltTranslator):
-    """Asset specs from the registry; the dlt resource's name is the entity's."""
+    """Creates asset specs from the registry. A dlt resource has the name of its entity."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class EntityTranslator(DagsterDltTranslator):
         self._by_name = {**BY_NAME, **{entity.name: entity for entity in entities}}
 
     def get_asset_spec(self, data: Any) -> dg.AssetSpec:
-        """The spec of the asset that loads a dlt resource of ours."""
+        """Return the spec of the asset that loads a dlt resource of this project."""
         return _spec(self._by_name[data.resource.name], self._destination, self._names)
 
 
@@ -71,7 +71,13 @@ def _spec(entity: Entity, destination: str, names: Names) -> dg.AssetSpec:
 def specs(
     entities: Iterable[Entity], destination: str = FILE_DESTINATION, names: Names = OWN_NAMES
 ) -> list[dg.AssetSpec]:
-    """Each entity's spec, in the order given."""
+    """Return the spec of each entity, in the given order.
+
+    Args:
+        entities: The entities.
+        destination: dlt's name of the destination, shown as the assets' kind.
+        names: The names of the assets.
+    """
     chosen = tuple(entities)
     translate = EntityTranslator(chosen, destination, names)
     return [
@@ -83,11 +89,11 @@ def specs(
 
 
 def description(entity: Entity) -> str:
-    """What the table holds and what its partitions mean, as Markdown."""
+    """Return what the table contains and what its partitions mean, as Markdown."""
     meaning = PARTITION_MEANING[entity.kind].format(parent=entity.parent, name=entity.name)
     lists = ", ".join(f"`GET /{endpoint.path}`" for endpoint in entity.endpoints)
     source = (
         f"Source: [{lists}]({columns_of(entity.name).url}) in Pipedrive's API reference, "
-        f"{entity.tokens_per_page} API tokens a page."
+        f"{entity.tokens_per_page} tokens per page."
     )
     return f"{entity.description}\n\n{meaning}\n\n{source}"

@@ -1,7 +1,7 @@
-"""A failed run tells it to the webhook of PIPEDRIVE_ALERT_WEBHOOK.
+"""Alerts about failed runs, posted to PIPEDRIVE_ALERT_WEBHOOK.
 
-Runs that a daemon launched are told of by a sensor, which sees those that were killed as well;
-runs in a person's own process tell it themselves.
+A sensor reports runs that a daemon launched, including killed ones. A run in a user's own process,
+which no sensor observes, posts its alert itself.
 """
 
 import dagster as dg
@@ -18,7 +18,7 @@ ALERT_SECONDS = 30
 
 
 def build_alerts(settings: Settings, names: Names = OWN_NAMES) -> list[dg.SensorDefinition]:
-    """Return the sensor that reports failed runs of this account; none without a webhook."""
+    """Return the sensor that reports failed runs of an account; nothing without a webhook."""
     if not settings.alert_webhook:
         return []
     url = settings.alert_webhook.get_secret_value()
@@ -40,7 +40,7 @@ def build_alerts(settings: Settings, names: Names = OWN_NAMES) -> list[dg.Sensor
 
 
 def loads_into(run: dg.DagsterRun, target: Target) -> bool:
-    """Whether a run is about this account: a code location may have others and other jobs."""
+    """Whether a run loads this account: a code location can have other accounts and jobs."""
     names = target.names
     if WAREHOUSE_TAG in run.tags:
         return run.tags[WAREHOUSE_TAG] == target.tag
@@ -51,20 +51,26 @@ def loads_into(run: dg.DagsterRun, target: Target) -> bool:
 
 
 def error_text_of(context: dg.RunFailureSensorContext) -> str:
-    """Why a run failed: what its step said, else what Dagster says of the run."""
+    """Return the error of the failed step, else Dagster's message about the run."""
     for event in context.get_step_failure_events():
-        told = event.step_failure_data.user_failure_data
-        if told and told.description:
-            return told.description
+        data = event.step_failure_data.user_failure_data
+        if data and data.description:
+            return data.description
     return context.failure_event.message or ""
 
 
 def run_text(run: dg.DagsterRun, failure: str) -> str:
-    """The sentence for a run."""
+    """Return the text of an alert."""
     return failure_text(f"run {run.run_id[:8]} ({run.job_name})", failure)
 
 
 def send_alert(run: dg.DagsterRun, settings: Settings, error: PipedriveError) -> None:
-    """For a run in a person's own process, which no sensor sees."""
+    """Post an alert about a run in a user's own process, which no sensor observes.
+
+    Args:
+        run: The run.
+        settings: They have the webhook.
+        error: Why the run failed.
+    """
     if settings.alert_webhook and run.remote_job_origin is None:
         post(settings.alert_webhook.get_secret_value(), run_text(run, named(error)))

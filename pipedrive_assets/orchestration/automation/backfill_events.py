@@ -14,7 +14,7 @@ from pipedrive_assets.windows import Window
 
 
 def covered_days(before: Facts | None, report: TableReport, window: Window) -> list[date]:
-    """List the past days that a load covered besides those it was requested for.
+    """Return the past days that a load covered besides those it was requested for.
 
     A first load covers every day, but returns none: an event takes Dagster's storage 10 to 25 ms,
     and a first load would cause thousands.

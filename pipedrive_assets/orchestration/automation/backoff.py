@@ -1,4 +1,4 @@
-"""What automation waits for after runs that failed, or that helped nothing."""
+"""How long automation waits after failed runs, and after runs that brought nothing newer."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ LONGEST_PAUSE = timedelta(hours=6)
 
 
 def budget_reset(runs: Sequence[RunFacts], now: datetime) -> datetime | None:
-    """When the account will have tokens again; None: it has some, as far as is known."""
+    """Return when the account's daily tokens reset; None: it is not known to be out of tokens."""
     for run in runs:
         if run.succeeded:
             return None
@@ -21,14 +21,14 @@ def budget_reset(runs: Sequence[RunFacts], now: datetime) -> datetime | None:
 
 
 def spent_sentence(reset: datetime) -> str:
-    """Why nothing is asked for until then."""
-    return f"The account's API tokens are spent until about {reset:%Y-%m-%d %H:%M} UTC."
+    """Return the sentence of a skipped tick while the account is out of tokens."""
+    return f"The account's daily token budget is used up until about {reset:%Y-%m-%d %H:%M} UTC."
 
 
 def paused_until(runs: Sequence[RunFacts], table: str) -> tuple[datetime, int] | None:
-    """Until when a table is left alone after failures in a row, and how many those were.
+    """Return until when a table is not retried, and how often it failed in a row; None: retry now.
 
-    5 minutes after the first, doubling up to 6 hours.
+    The pause is 5 minutes after the first failure and doubles up to 6 hours.
     """
     failures = []
     for run in runs:
@@ -43,8 +43,14 @@ def paused_until(runs: Sequence[RunFacts], table: str) -> tuple[datetime, int] |
 
 
 def requested_recently(runs: Sequence[RunFacts], table: str, since: datetime) -> bool:
-    """Whether the sensor had a table loaded after `since`: if it is stale all the same, asking
-    again at once would not help.
+    """Return whether the sensor had a table loaded after `since`.
+
+    If the table is stale nevertheless, another run at once would not help.
+
+    Args:
+        runs: Ended runs.
+        table: The table.
+        since: A moment, aware.
     """
     return any(
         run.requested_by == FRESHNESS and run.began > since and table in (run.tables or ())

@@ -1,4 +1,4 @@
-"""First loads: automation never starts one of a real account; it names the price instead."""
+"""First loads: automation never starts one of a real account, but reports its token cost."""
 
 from collections.abc import Collection, Sequence
 from math import ceil
@@ -11,9 +11,14 @@ from pipedrive_assets.registry import BULK_PARENTS, Entity
 def split_by_first_load(
     entities: Sequence[Entity], loaded: Collection[str], target: Target
 ) -> tuple[list[Entity], list[Entity]]:
-    """Tables that automation may load, and those whose first load a person has to start.
+    """Return the tables that automation may load, and those whose first load a user starts.
 
-    On the sandbox every table may be loaded: its tokens cost nothing.
+    In the sandbox automation loads every table, because its tokens cost nothing.
+
+    Args:
+        entities: The tables.
+        loaded: The names of tables that were loaded before.
+        target: The account.
     """
     if target.sandbox:
         return list(entities), []
@@ -22,7 +27,7 @@ def split_by_first_load(
 
 
 def first_load_sentence(waiting: Sequence[Entity], names: Names = OWN_NAMES) -> str:
-    """What a first load would cost, and the command that starts it."""
+    """Return a sentence with the cost of a first load and the command that starts it."""
     pages = sum(
         endpoint.tokens_per_page
         for entity in waiting
@@ -37,7 +42,7 @@ def first_load_sentence(waiting: Sequence[Entity], names: Names = OWN_NAMES) -> 
     tables = [entity.name for entity in waiting]
     never = f"Never loaded: {','.join(tables)}."
     return (
-        f"{never} A first load takes at least {pages} API tokens (one page of up to "
+        f"{never} A first load costs at least {pages} tokens (one page of up to "
         f"500 rows per list; each further page costs the same){more}. "
         f"Start it with: dagster asset materialize --select {names.selection(tables)}"
     )

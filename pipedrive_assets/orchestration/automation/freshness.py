@@ -1,6 +1,6 @@
-"""The freshness sensor, and the policies that show in the UI what has grown too old.
+"""The freshness sensor, and the freshness policies that the UI shows.
 
-The sensor reads only the Dagster instance: never the warehouse, never Pipedrive.
+The sensor reads the Dagster instance only. It does not open the warehouse or call Pipedrive.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ TICK_SECONDS = 30
 
 
 def with_freshness_policies(assets: dg.AssetsDefinition, target: Target) -> dg.AssetsDefinition:
-    """The assets, each with a policy that warns at twice its tolerance and fails at thrice."""
+    """Return the assets with policies that warn at 2 and fail at 3 times their tolerance."""
     tolerances = {
         entity.name: target.tolerance(entity) or DAILY_TOLERANCE for entity in target.entities
     }
@@ -50,7 +50,13 @@ def with_freshness_policies(assets: dg.AssetsDefinition, target: Target) -> dg.A
 
 
 def build_sensor(settings: Settings, job: Any, names: Names = OWN_NAMES) -> dg.SensorDefinition:
-    """Freshness: asks for today's partition of the tables that have grown stale."""
+    """Return the sensor that requests today's partition of stale tables.
+
+    Args:
+        settings: The tolerances, and whether the sensor is on from the start.
+        job: The job of all tables.
+        names: The names of the sensor and the assets.
+    """
     target = Target.of(settings, names=names)
     status = dg.DefaultSensorStatus.RUNNING if settings.sensor else dg.DefaultSensorStatus.STOPPED
 
@@ -59,7 +65,7 @@ def build_sensor(settings: Settings, job: Any, names: Names = OWN_NAMES) -> dg.S
         job=job,
         minimum_interval_seconds=TICK_SECONDS,
         default_status=status,
-        description="Loads tables that have grown older than they may; reads this instance only.",
+        description="Loads tables older than their freshness tolerance. Reads this instance only.",
     )
     def pipedrive_freshness_sensor(
         context: dg.SensorEvaluationContext,
@@ -75,10 +81,19 @@ def build_sensor(settings: Settings, job: Any, names: Names = OWN_NAMES) -> dg.S
 def freshness_tick(
     instance: dg.DagsterInstance, target: Target, now: datetime
 ) -> dg.RunRequest | dg.SkipReason:
-    """One evaluation of the sensor at `now` (aware)."""
+    """Evaluate the sensor once.
+
+    Args:
+        instance: The Dagster instance.
+        target: The account and its tolerances.
+        now: The current time, aware.
+
+    Returns:
+        A request for the stale tables, or the reason for skipping.
+    """
     running = runs.under_way(instance, target, now)
     if run := runs.blocking(running, target.names):
-        return dg.SkipReason(f"Run {run.id[:8]} is queued or under way.")
+        return dg.SkipReason(f"Run {run.id[:8]} is queued or in progress.")
     past = runs.ended(instance, target)
     if reset := backoff.budget_reset(past, now):
         return dg.SkipReason(backoff.spent_sentence(reset))
@@ -105,15 +120,20 @@ def freshness_tick(
         return request(due, open_day(now), target)
     if waiting:
         reasons.append(first_load_sentence(waiting, target.names))
-    return dg.SkipReason(" ".join(reasons) or "Every table is as fresh as it has to be.")
+    return dg.SkipReason(" ".join(reasons) or "All tables are within their freshness tolerance.")
 
 
 def is_stale(entity: Entity, facts: Facts | None, target: Target, now: datetime) -> bool:
-    """Whether what this warehouse holds of a table is older than its tolerance; never loaded
-    counts as stale.
+    """Return whether a table is older than its tolerance; a table never loaded is stale.
 
-    A table that Pipedrive refused is left to the daily run, one whose rows wait for tokens until
-    there are some.
+    The daily run loads tables that Pipedrive refused. Tables whose rows wait for tokens become
+    stale when tokens are available again.
+
+    Args:
+        entity: The table.
+        facts: What its last materialization reported; None: it was never loaded.
+        target: The tolerances.
+        now: The current time, aware.
     """
     if facts is None:
         return True
@@ -151,26 +171,41 @@ def blocking_reason(
     target: Target,
     now: datetime,
 ) -> str | None:
-    """Why a stale table is not asked for; None: nothing is in the way."""
+    """Return why a stale table is not requested; None: it can be.
+
+    Args:
+        entity: The table.
+        running: Runs in progress.
+        past: Ended runs, newest first.
+        target: The tolerances.
+        now: The current time, aware.
+    """
     table = entity.name
     if table in runs.busy_tables(running):
-        return f"{table} is being loaded by a run under way."
+        return f"A run in progress is loading {table}."
     paused = backoff.paused_until(past, table)
     if paused and now < paused[0]:
         return _pause_sentence(table, *paused)
     if backoff.requested_recently(past, table, now - (target.tolerance(entity) or DAILY_TOLERANCE)):
-        return f"{table} was loaded a moment ago, and is no younger for it."
+        return (
+            f"{table} was just loaded and is still stale. It is not loaded again before its "
+            "tolerance has passed."
+        )
     return None
 
 
 def _pause_sentence(table: str, until: datetime, failures: int) -> str:
     times = "once" if failures == 1 else f"{failures} times in a row"
-    return f"{table} failed {times}; trying again at {until:%Y-%m-%d %H:%M} UTC. The run says why."
+    return f"{table} failed {times}. Next try at {until:%Y-%m-%d %H:%M} UTC. See the failed run."
 
 
 def request(entities: Iterable[Entity], day: str, target: Target) -> dg.RunRequest:
-    """One run for the open day, of exactly these tables, without the daily run's look for undated
-    rows.
+    """Return a request for one run of these tables for a day, without a search for undated rows.
+
+    Args:
+        entities: The tables.
+        day: The partition.
+        target: The account.
     """
     return dg.RunRequest(
         partition_key=day,

@@ -1,6 +1,4 @@
-"""What the Dagster instance knows of each table: what its last materialization into this warehouse
-said of itself.
-"""
+"""What the last materialization of each table into this warehouse reported."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,20 +13,23 @@ from pipedrive_assets.orchestration.automation.target import WAREHOUSE_TAG, Targ
 from pipedrive_assets.windows import Window
 
 RUNS_SEARCHED = 200
-"""Runs into this warehouse among which a table's last one is looked for, where another warehouse's
-came later: the daily run lies a day of hourly runs back."""
+"""How many runs are searched for a table whose last materialization went to another warehouse. The
+daily run can be a day of hourly runs back."""
 
 
-TOLD = {"complete_until", "skipped", "resumes_at"}
-"""A materialization tells of watermark if it has one of these."""
+REPORTED = {"complete_until", "skipped", "resumes_at"}
+"""Metadata keys; a materialization with one of them reports the state of its table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """A table's watermark.
+    """The state of a table as its last materialization reported it.
 
-    `closed_until`: up to that day, every day since the initial load was read when it was over.
-    `skipped`: Pipedrive refused the table. `resumes_at`: rows wait for tokens until then.
+    Attributes:
+        complete_until: The table holds every change up to this moment.
+        closed_until: Every day up to this one was read after it had ended.
+        skipped: Pipedrive refused the table.
+        resumes_at: Rows wait for tokens until then.
     """
 
     complete_until: datetime | None
@@ -38,7 +39,7 @@ class Facts:
 
 
 def facts_of(instance: dg.DagsterInstance, target: Target) -> dict[str, Facts]:
-    """By table; one that was never loaded into this warehouse is absent."""
+    """Return the state of each table that was loaded into this warehouse, by name."""
     keys = [target.names.key(entity.name) for entity in target.entities]
     last = [record.asset_entry.last_materialization for record in instance.get_asset_records(keys)]
     events = [event.asset_materialization for event in last if event]
@@ -48,7 +49,7 @@ def facts_of(instance: dg.DagsterInstance, target: Target) -> dict[str, Facts]:
 
 
 def _searched(instance: dg.DagsterInstance, wanted: set[str], target: Target) -> dict[str, Facts]:
-    """The same for tables whose last materialization went elsewhere, from this warehouse's runs."""
+    """Search this warehouse's runs for tables whose last materialization went elsewhere."""
     mine = dg.RunsFilter(tags={WAREHOUSE_TAG: target.tag})
     found: dict[str, Facts] = {}
     for run in instance.get_runs(mine, limit=RUNS_SEARCHED):
@@ -56,17 +57,17 @@ def _searched(instance: dg.DagsterInstance, wanted: set[str], target: Target) ->
         loads = target.names.tables(run.asset_selection) or missing
         if loads & missing:
             logs = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
-            told = _facts([log.asset_materialization for log in logs], target)
-            found |= {name: told[name] for name in missing & set(told)}
+            found_here = _facts([log.asset_materialization for log in logs], target)
+            found |= {name: found_here[name] for name in missing & set(found_here)}
     return found
 
 
 def _facts(events: Iterable[dg.AssetMaterialization | None], target: Target) -> dict[str, Facts]:
-    """What those of the events say that tell of this warehouse's watermark; later ones win."""
+    """Return the state by table from the events about this warehouse; later events win."""
     found = {}
     for event in filter(None, events):
         said = {name: value.value for name, value in event.metadata.items()}
-        if said.get("warehouse") == target.warehouse and TOLD & set(said):
+        if said.get("warehouse") == target.warehouse and REPORTED & set(said):
             found[_name(event)] = _parsed(said)
     return found
 
@@ -92,10 +93,16 @@ def _moment(seconds: Any) -> datetime | None:
 def closed_until(
     before: Facts | None, report: TableReport, window: Window, *, whole: bool
 ) -> date | None:
-    """Up to which day a table needs no closing any more, after a load of `window`.
+    """Return the last day that the daily schedule need not read again after a load.
 
-    A first load covers the days before its own. A later one closes its days if they are over and
-    no day is left out between; one that leaves undated rows out (`whole` false) closes none.
+    A first load closes all earlier days. A later load closes its days if they have ended and
+    follow the closed days without a gap.
+
+    Args:
+        before: What the previous materialization reported.
+        report: The load.
+        window: The days of the load.
+        whole: Whether the load also searched for undated rows; if not, it closes no day.
     """
     if report.first_load and report.initial_load_at:
         return report.initial_load_at.astimezone(timezone.utc).date() - DAY

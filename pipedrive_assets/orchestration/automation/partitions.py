@@ -1,6 +1,4 @@
-"""Daily partitions in UTC, today's open day included, and the window that a range of them
-means.
-"""
+"""Daily UTC partitions, including the current day, and their time windows."""
 
 import warnings
 from collections.abc import Iterator
@@ -15,12 +13,12 @@ DAY = timedelta(days=1)
 
 
 def daily_partitions(first: date) -> dg.DailyPartitionsDefinition:
-    """One partition per UTC day from `first` to today."""
+    """Return one partition per UTC day from `first` to today."""
     return dg.DailyPartitionsDefinition(start_date=first.isoformat(), timezone="UTC", end_offset=1)
 
 
 def window_of(time_window: dg.TimeWindow) -> Window:
-    """The window that a partition, or a range of partitions, stands for."""
+    """Return the window of a partition or of a range of partitions."""
     return Window(
         start=time_window.start.astimezone(timezone.utc),
         end=time_window.end.astimezone(timezone.utc),
@@ -28,27 +26,25 @@ def window_of(time_window: dg.TimeWindow) -> Window:
 
 
 def newest_ended_day(moment: datetime) -> date:
-    """The last UTC day that is over at `moment`."""
+    """Return the last UTC day that has ended at `moment`."""
     return moment.astimezone(timezone.utc).date() - DAY
 
 
 def open_day(moment: datetime) -> str:
-    """The key of the UTC day that `moment` falls in."""
+    """Return the partition key of the UTC day of `moment`."""
     return moment.astimezone(timezone.utc).date().isoformat()
 
 
 @contextmanager
 def beta_accepted() -> Iterator[None]:
-    """Backfill policies are marked beta in the pinned Dagster; the pin is what makes them safe to
-    use.
-    """
+    """Suppress the beta warning about backfill policies; the lock file pins Dagster."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         yield
 
 
 def days(first: date, last: date) -> Iterator[date]:
-    """From `first` to `last`, both included."""
+    """Yield the days from `first` to `last`, both included."""
     while first <= last:
         yield first
         first += DAY

@@ -40,17 +40,17 @@ from pipedrive_assets.windows import utc_now
 
 
 class ReconcileConfig(dg.Config):
-    """Run config of the op, as in the Launchpad."""
+    """Run config of the op, as shown in the Launchpad."""
 
     children: bool = False
-    """Also read every deal's participants, products and the like again, within the caps."""
+    """Also read the children of every deal (participants, products, …), within the token caps."""
 
     accept_loss: bool = False
-    """Mark rows however many have vanished, where a run before said that these are too many."""
+    """Soft-delete missing rows, however many. Use it after a run refused to."""
 
 
 def _reconcile(context: dg.OpExecutionContext, config: ReconcileConfig, names: Names) -> None:
-    """Reconcile every table; the outcome of each is an observation of its asset."""
+    """Reconcile every table, and record an observation of each asset."""
     pipedrive, duckdb = resources_of(context, names)
     settings = raise_as_failure(pipedrive.settings)
     warehouse = raise_as_failure(duckdb.warehouse)
@@ -72,8 +72,8 @@ def _reconcile(context: dg.OpExecutionContext, config: ReconcileConfig, names: N
         for report in reconcile_tables(connection, warehouse, request, watch):
             reports.append(report)
             context.log.info(sentence(report))
-            said = metadata(report)
-            context.log_event(dg.AssetObservation(names.key(report.entity.name), metadata=said))
+            key = names.key(report.entity.name)
+            context.log_event(dg.AssetObservation(key, metadata=metadata(report)))
         raise_failures(reports)
     except Exception as caught:  # noqa: BLE001 - a bug ends the step with a sentence
         error = of_ours(caught, "reconciling")
@@ -91,14 +91,14 @@ def build_reconcile_job(
 
     @dg.op(
         name=names.step("reconcile"),
-        description="Scans every list; marks what is gone, loads what is missing.",
+        description="Reads every list. Soft-deletes rows that are gone, loads missing ones.",
         required_resource_keys=names.resource_keys,
     )
     def reconcile(context: dg.OpExecutionContext, config: ReconcileConfig) -> None:
         _reconcile(context, config, names)
 
     return dg.GraphDefinition(name=names.reconcile_job, node_defs=[reconcile]).to_job(
-        description="Finds deletions, merges and whatever else no change date shows.",
+        description="Finds deletions, merges and other changes that no change date shows.",
         executor_def=executor,
     )
 
@@ -106,7 +106,13 @@ def build_reconcile_job(
 def build_reconcile_schedule(
     settings: Settings, job: Any, names: Names = OWN_NAMES
 ) -> list[dg.ScheduleDefinition]:
-    """Weekly; none where PIPEDRIVE_RECONCILE_AT is off."""
+    """Return the weekly schedule; an empty list if PIPEDRIVE_RECONCILE_AT is off.
+
+    Args:
+        settings: When the schedule runs, and whether it is on from the start.
+        job: The reconciliation job.
+        names: The name of the schedule.
+    """
     if settings.reconcile_at is None:
         return []
     target = Target.of(settings, names=names)
@@ -133,11 +139,20 @@ def build_reconcile_schedule(
 def weekly_tick(
     instance: dg.DagsterInstance, target: Target, now: datetime
 ) -> dg.RunRequest | dg.SkipReason:
-    """One evaluation of the schedule at `now` (aware)."""
+    """Evaluate the schedule once.
+
+    Args:
+        instance: The Dagster instance.
+        target: The account.
+        now: The current time, aware.
+
+    Returns:
+        A request, or the reason for skipping.
+    """
     if any(run.job == target.names.reconcile_job for run in runs.under_way(instance, target, now)):
-        return dg.SkipReason("A reconciliation is queued or under way.")
+        return dg.SkipReason("A reconciliation is queued or in progress.")
     if reset := backoff.budget_reset(runs.ended(instance, target), now):
         return dg.SkipReason(f"{backoff.spent_sentence(reset)} The next tick reconciles.")
     if not facts_of(instance, target):
-        return dg.SkipReason("Nothing was loaded yet, so there is nothing to reconcile.")
+        return dg.SkipReason("Nothing has been loaded yet.")
     return dg.RunRequest(tags={REQUESTED_BY_TAG: WEEKLY, WAREHOUSE_TAG: target.tag})

@@ -1,4 +1,4 @@
-"""What a run notes in its own tags, for automation to read."""
+"""Tags that a run adds to itself, for automation to read."""
 
 from datetime import datetime, timedelta
 
@@ -13,10 +13,10 @@ from pipedrive_assets.process_identity import ProcessIdentity
 from pipedrive_assets.windows import utc_now
 
 GUESS_HELD = timedelta(hours=6)
-"""How long a reset time is relied on that Pipedrive did not tell."""
+"""How long a guessed reset time is relied on, if Pipedrive did not report one."""
 
 IN_PROCESS = {"in_process", "execute_in_process_executor"}
-"""Dagster's executors that do all steps in the run's own process."""
+"""Dagster's executors that run all steps in the run's own process."""
 
 Context = dg.AssetExecutionContext | dg.OpExecutionContext
 
@@ -24,7 +24,7 @@ Context = dg.AssetExecutionContext | dg.OpExecutionContext
 def note_start(context: Context, warehouse: str) -> None:
     """Tag a run with its warehouse and its process, however it was started.
 
-    A step that has a process of its own tells nothing of the run's, which goes on after it.
+    A step in its own process does not record the process: the run continues after it.
     """
     tags = {WAREHOUSE_TAG: warehouse_tag(warehouse)}
     if context.job_def.executor_def.name in IN_PROCESS:
@@ -39,9 +39,15 @@ def note_failure(
     unloaded: set[str],
     names: Names = OWN_NAMES,
 ) -> None:
-    """Tag a run with the tables that failed, and with the budget's reset where that is known.
+    """Tag a run with the tables that failed, and with the reset time of the token budget if known.
 
-    Where nothing was loaded and no table is to blame, the account is.
+    If no table was loaded, the failure counts for all tables and no table is tagged.
+
+    Args:
+        context: The step.
+        error: Why it failed.
+        unloaded: The tables that were not loaded.
+        names: The names of the assets.
     """
     tags = {}
     if isinstance(error, LoadFailed):
@@ -55,8 +61,9 @@ def note_failure(
 
 
 def budget_back_at(error: PipedriveError, now: datetime) -> datetime | None:
-    """Before when no run should ask again, because the account's tokens are gone; None: they are
-    not. A reset that Pipedrive did not tell is a guess, and tried in between.
+    """Return when the account's token budget resets; None: it is not used up.
+
+    A reset time that Pipedrive did not report is a guess, so that runs try earlier.
     """
     causes = error.failures.values() if isinstance(error, LoadFailed) else (error,)
     spent = [cause for cause in causes if isinstance(cause, BudgetExhausted)]

@@ -1,4 +1,4 @@
-"""What the Dagster instance knows of runs: which are under way, and how the last ones ended."""
+"""The runs of the Dagster instance: which are in progress, and how the last ones ended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.process_identity import ProcessIdentity
 
 FAILED_TAG = "pipedrive/failed_tables"
-"""On a failed run: the tables that failed; absent where all did."""
+"""Tag of a failed run: the tables that failed. Without it, all tables failed."""
 
 RESET_TAG = "pipedrive/budget_reset_at"
-"""On a run that spent the account's tokens: when there will be new ones (ISO form)."""
+"""Tag of a run that used up the account's tokens: when they reset, as ISO 8601."""
 
 PROCESS_TAG = "pipedrive/process"
-"""On a run: its process, as `ProcessIdentity.to_json` writes it."""
+"""Tag of a run: its process, as `ProcessIdentity.to_json` writes it."""
 
 SILENT = timedelta(hours=1)
-"""A run that has said nothing for so long is dead: each half minute it says how far it is, and no
-wait for the warehouse is longer than ten minutes."""
+"""A run without an event for this long is orphaned: runs log progress every 30 seconds, and wait
+for the warehouse for ten minutes at most."""
 
 RUNS_LOOKED_AT = 50
 UNDER_WAY = (
@@ -44,9 +44,10 @@ ENDED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """A run, reduced to what automation asks of it; `tables` is None where it means all.
+    """What automation needs to know about a run.
 
-    A reconciliation loads no table of its own: whether it failed tells nothing of the loads.
+    `tables` is None for a run of all tables. The result of a reconciliation does not count for
+    loads.
     """
 
     id: str
@@ -54,7 +55,7 @@ class RunFacts:
     requested_by: str | None
     tables: frozenset[str] | None
     failed: frozenset[str] | None
-    """The tables that failed; None: all there are, for the trouble was not a table's own."""
+    """The tables that failed; None: all tables, because the account or the warehouse failed."""
 
     began: datetime
     ended: datetime
@@ -63,7 +64,7 @@ class RunFacts:
 
     @classmethod
     def of(cls, record: dg.RunRecord, names: Names = OWN_NAMES) -> "RunFacts":
-        """Take what Dagster's record says; assets of others are left out."""
+        """Create from Dagster's record; assets of other code are ignored."""
         run, tags = record.dagster_run, record.dagster_run.tags
         selection = run.asset_selection
         reconciles = run.job_name == names.reconcile_job
@@ -84,11 +85,11 @@ class RunFacts:
         )
 
     def concerns(self, table: str) -> bool:
-        """Whether it tells anything about a table."""
+        """Return whether the run loaded or should have loaded a table."""
         return self.failed is None or self.tables is None or table in self.tables
 
     def failed_for(self, table: str) -> bool:
-        """Whether it left a table unloaded."""
+        """Return whether the run did not load a table."""
         return self.failed is None or table in self.failed
 
 
@@ -102,7 +103,14 @@ def under_way(
     now: datetime,
     tags: Mapping[str, str] | None = None,
 ) -> list[RunFacts]:
-    """Runs that are queued or running, whoever started them; runs whose process is gone are not."""
+    """Return queued and running runs, except those whose process is gone.
+
+    Args:
+        instance: The Dagster instance.
+        target: The account.
+        now: The current time, aware.
+        tags: Tags that the runs must have.
+    """
     wanted = dg.RunsFilter(statuses=list(UNDER_WAY), tags=dict(tags or {}))
     records = instance.get_run_records(wanted, limit=RUNS_LOOKED_AT)
     alive = [record for record in records if not is_orphaned(instance, record, now)]
@@ -110,28 +118,32 @@ def under_way(
 
 
 def is_orphaned(instance: dg.DagsterInstance, record: dg.RunRecord, now: datetime) -> bool:
-    """Whether a run that counts as started has no process any more: a power cut, a kill."""
+    """Return whether a started run has no process any more, after a kill or a power failure.
+
+    Args:
+        instance: The Dagster instance.
+        record: The run.
+        now: The current time, aware.
+    """
     run = record.dagster_run
     if run.status is not dg.DagsterRunStatus.STARTED:
         return False
     if _is_gone(run):
         return True
     last = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
-    said = last[0].timestamp if last else record.create_timestamp.timestamp()
-    return now.timestamp() - said > SILENT.total_seconds()
+    heard = last[0].timestamp if last else record.create_timestamp.timestamp()
+    return now.timestamp() - heard > SILENT.total_seconds()
 
 
 def fail_orphaned(instance: dg.DagsterInstance, target: Target) -> None:
-    """Let runs whose process on this machine is gone count as failed: they would hold their places
-    in Dagster's queue for a day.
-    """
+    """Fail the runs whose process on this machine is gone; they would block Dagster's queue."""
     wanted = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={WAREHOUSE_TAG: target.tag})
     for run in instance.get_runs(wanted, limit=RUNS_LOOKED_AT):
         if _is_gone(run):
             instance.report_run_failed(
                 run,
-                "The process of this run is gone: it was killed, or the machine went down. What it "
-                "had loaded stays; the next run goes on from there.",
+                "The process of this run is gone: it was killed, or the machine stopped. "
+                "Rows it committed are kept, and the next run continues from there.",
             )
 
 
@@ -141,18 +153,18 @@ def _is_gone(run: dg.DagsterRun) -> bool:
 
 
 def ended(instance: dg.DagsterInstance, target: Target) -> list[RunFacts]:
-    """The last runs into this warehouse that are over, newest first."""
+    """Return the last ended runs of this warehouse, newest first."""
     wanted = dg.RunsFilter(statuses=list(ENDED), tags={WAREHOUSE_TAG: target.tag})
     records = instance.get_run_records(wanted, limit=RUNS_LOOKED_AT)
     return [RunFacts.of(record, target.names) for record in records]
 
 
 def blocking(running: Sequence[RunFacts], names: Names) -> RunFacts | None:
-    """Return a run beside which automation starts none."""
+    """Return a run of our jobs; automation starts no other run beside it."""
     jobs = {names.job, names.reconcile_job}
     return next((run for run in running if run.job in jobs), None)
 
 
 def busy_tables(running: Sequence[RunFacts]) -> set[str]:
-    """Tables that runs started by people are loading."""
+    """Return the tables that runs in progress are loading."""
     return {table for run in running for table in run.tables or ()}

@@ -1,4 +1,4 @@
-"""The job of all tables, and the daily schedule that closes the days that are over."""
+"""The job of all tables, and the daily schedule that reads ended days once more."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -36,18 +36,30 @@ def build_job(
     names: Names = OWN_NAMES,
     executor: dg.ExecutorDefinition | None = None,
 ) -> Any:
-    """Return the job of all tables, derived ones too."""
+    """Return the job of all tables and derived tables.
+
+    Args:
+        entities: The tables.
+        names: The names of the job and the assets.
+        executor: The executor; None: the deployment's.
+    """
     tables = [*(entity.name for entity in entities), *READS]
     return dg.define_asset_job(
         names.job,
         selection=dg.AssetSelection.assets(*map(names.key, tables)),
         executor_def=executor,
-        description="Every table, up to now or for the partitions asked for.",
+        description="Loads all tables, up to now or for the requested partitions.",
     )
 
 
 def build_schedule(settings: Settings, job: Any, names: Names = OWN_NAMES) -> dg.ScheduleDefinition:
-    """Daily: closes the newest UTC day that has ended at tick time, and every day missed before."""
+    """Return the daily schedule, which closes the last ended UTC day and all missed days before it.
+
+    Args:
+        settings: When the schedule runs, and whether it is on from the start.
+        job: The job of all tables.
+        names: The name of the schedule.
+    """
     hour, minute = settings.daily_at.split(":")
     target = Target.of(settings, names=names)
     on = settings.schedule
@@ -58,7 +70,7 @@ def build_schedule(settings: Settings, job: Any, names: Names = OWN_NAMES) -> dg
         cron_schedule=f"{int(minute)} {int(hour)} * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
-        description="Closes the UTC days that have ended, all tables, reference tables included.",
+        description="Closes UTC days that have ended, for all tables including reference tables.",
     )
     def pipedrive_daily_schedule(
         context: dg.ScheduleEvaluationContext,
@@ -78,15 +90,24 @@ def build_schedule(settings: Settings, job: Any, names: Names = OWN_NAMES) -> dg
 def daily_tick(
     instance: dg.DagsterInstance, target: Target, newest: date, now: datetime
 ) -> list[dg.RunRequest] | dg.SkipReason:
-    """One evaluation of the schedule; `newest` is the last day that is over.
+    """Evaluate the schedule once.
 
-    Tables that miss the same days share a run, so that after an outage there is one, and a table
-    that keeps failing does not make the others read its days again.
+    Tables that miss the same days share a run. After an outage there is one run, and a table that
+    keeps failing does not make other tables read its days again.
+
+    Args:
+        instance: The Dagster instance.
+        target: The account.
+        newest: The last UTC day that has ended.
+        now: The current time, aware.
+
+    Returns:
+        The requests, or the reason for skipping.
     """
     if newest < target.first_partition:
-        return dg.SkipReason(f"{newest} lies before the first partition, {target.first_partition}.")
+        return dg.SkipReason(f"{newest} is before the first partition, {target.first_partition}.")
     if run := _closing(instance, target, now):
-        return dg.SkipReason(f"Run {run.id[:8]} closes days already; the next tick does the rest.")
+        return dg.SkipReason(f"Run {run.id[:8]} is closing days. The next tick closes the others.")
     if reset := backoff.budget_reset(runs.ended(instance, target), now):
         return dg.SkipReason(f"{backoff.spent_sentence(reset)} The next tick closes the days.")
     facts = facts_of(instance, target)
@@ -99,29 +120,40 @@ def daily_tick(
     if groups:
         return [request(first, newest, groups[first], target) for first in sorted(groups)]
     if ready:
-        return dg.SkipReason(f"Every table holds all days up to {newest}.")
+        return dg.SkipReason(f"All tables are complete up to {newest}.")
     return dg.SkipReason(first_load_sentence(waiting, target.names))
 
 
 def _closing(instance: dg.DagsterInstance, target: Target, now: datetime) -> runs.RunFacts | None:
-    """A run of an earlier tick: ticks that an outage held up come in a row."""
+    """Return the run of an earlier tick; after an outage several ticks follow each other."""
     tags = {REQUESTED_BY_TAG: DAILY, WAREHOUSE_TAG: target.tag}
     running = runs.under_way(instance, target, now, tags)
     return next(iter(running), None)
 
 
 def first_missed(facts: Facts | None, target: Target, newest: date) -> date:
-    """The first day that is to be closed for a table.
+    """Return the first day to close for a table.
 
-    Where it is not known up to where days are closed, as in a new Dagster instance, that is the
-    newest.
+    In a new Dagster instance, which does not know the closed days, this is the newest day.
+
+    Args:
+        facts: What the last materialization reported.
+        target: It has the first partition.
+        newest: The last UTC day that has ended.
     """
     closed = facts.closed_until if facts else None
     return max(closed + DAY if closed else newest, target.first_partition)
 
 
 def request(first: date, last: date, entities: Iterable[Entity], target: Target) -> dg.RunRequest:
-    """One run that closes the days from `first` to `last`."""
+    """Return a request for one run that closes the days from `first` to `last`.
+
+    Args:
+        first: The first day, UTC.
+        last: The last day, UTC.
+        entities: The tables.
+        target: The account.
+    """
     tags = {REQUESTED_BY_TAG: DAILY, WAREHOUSE_TAG: target.tag}
     if first < last:
         tags |= {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}

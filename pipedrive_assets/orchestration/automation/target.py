@@ -1,4 +1,4 @@
-"""What automation is about: the warehouse, its tables, and how old each may grow."""
+"""The target of automation: the warehouse, its tables, and their freshness tolerances."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,25 +14,26 @@ JOB, RECONCILE_JOB = OWN_NAMES.job, OWN_NAMES.reconcile_job
 """The jobs of this project's own code location."""
 
 WAREHOUSE_TAG = "pipedrive/warehouse"
-"""On runs: which warehouse they load (a fingerprint, not to show paths everywhere)."""
+"""Tag of a run: the warehouse it loads, as a hash that does not show paths."""
 
 REQUESTED_BY_TAG = "pipedrive/requested_by"
 FRESHNESS, DAILY, WEEKLY = "freshness", "daily", "weekly"
-"""Who asks for runs, as that tag says it."""
+"""Values of that tag: who requested the run."""
 
 DAILY_TOLERANCE = timedelta(days=1)
-"""How old what the daily run loads may be."""
+"""Freshness tolerance of tables that the daily run loads."""
 
 
 def warehouse_tag(warehouse: str) -> str:
-    """A warehouse's name in the form that Dagster's tags allow."""
+    """Return a hash of a warehouse's name that Dagster accepts as a tag."""
     return hashlib.sha256(warehouse.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Which account's materializations count, how its definitions are named, and whether a first
-    load may start by itself.
+    """An account's warehouse and tables, the names of its definitions, and its tolerances.
+
+    Automation starts first loads of the sandbox only.
     """
 
     warehouse: str
@@ -48,7 +49,13 @@ class Target:
     def of(
         cls, settings: Settings, warehouse: str | None = None, names: Names = OWN_NAMES
     ) -> "Target":
-        """Take what the settings say; a missing API token is an error of the run."""
+        """Return the target of settings; a missing API token is an error of the run.
+
+        Args:
+            settings: The settings of the account.
+            warehouse: The name of the warehouse; None: that of the settings.
+            names: The names of the definitions.
+        """
         return cls(
             names=names,
             warehouse=warehouse or name_of(settings),
@@ -60,14 +67,14 @@ class Target:
 
     @property
     def tag(self) -> str:
-        """The warehouse, as tags name it."""
+        """The warehouse as a tag."""
         return warehouse_tag(self.warehouse)
 
     def tolerance(self, entity: Entity) -> timedelta | None:
-        """How old a table may grow before the sensor asks for it; None: the daily run loads it.
+        """Return how old a table may be before the sensor loads it; None: the daily run loads it.
 
-        Lists that cannot be asked for what is new cost all their newest pages each time; they go
-        by the tolerance of files. Children of a snapshot are as old as it is.
+        A list without a filter for changes has the tolerance of files, because each read costs
+        all of its newest pages. Children of a snapshot have the tolerance of the snapshot.
         """
         blind = entity.kind is Kind.WINDOWED and not entity.supports_updated_since
         if entity.parent and BY_NAME[entity.parent].kind is Kind.SNAPSHOT:
