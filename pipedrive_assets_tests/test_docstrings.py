@@ -14,8 +14,14 @@ def functions():
     """Every public function and method, with the file that has it."""
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            is_public = isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+            if is_public and not is_command(node):
                 yield f"{path.relative_to(PACKAGE)}:{node.lineno} {node.name}", node
+
+
+def is_command(function):
+    """Whether click shows the docstring as the help of a command."""
+    return any(".command(" in ast.unparse(each) for each in function.decorator_list)
 
 
 def parameters(function):

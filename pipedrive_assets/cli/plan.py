@@ -67,7 +67,16 @@ def _look_up(settings: Settings, request: LoadRequest) -> tuple[list[Estimate], 
 def sentences(
     estimates: Sequence[Estimate], note: AccountNote, request: LoadRequest
 ) -> Iterator[str]:
-    """Explain the estimates: what is read at once, what a cap delays, and for how many days."""
+    """Explain the estimates: what is read at once, what a cap delays, and for how many days.
+
+    Args:
+        estimates: The estimate of each table.
+        note: The account's daily limit and what is left of it.
+        request: The load that is estimated.
+
+    Yields:
+        One sentence each.
+    """
     uncapped, is_least = total(estimates, capped=False)
     yield (
         f"Tables without a cap are read first and take {'at least' if is_least else 'about'} "

@@ -85,6 +85,6 @@ def _check_file(name: str, file: Path, dataset: str) -> None:
     if file.name.partition(".")[0].lower() == dataset.lower():
         reason = (
             f"{file.name} has the same name as PIPEDRIVE_DATASET ({dataset!r}): DuckDB cannot "
-            "tell them apart. Rename one of the two."
+            "distinguish them. Rename one of the two."
         )
         raise wrong({name: reason})

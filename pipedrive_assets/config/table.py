@@ -25,7 +25,16 @@ ON_OR_OFF = "Use on or off."
 
 
 def setting(default: Any, description: str, remedy: str = "") -> Any:
-    """Declare a setting."""
+    """Declare a setting.
+
+    Args:
+        default: The default, as a user would write it.
+        description: What the setting does, for README and `doctor`.
+        remedy: What to do about an unusable value.
+
+    Returns:
+        The field of `SettingsTable`.
+    """
     return Field(default, description=description, json_schema_extra={"remedy": remedy})
 
 

@@ -21,9 +21,13 @@ class Unusable(ValueError):
 
 
 def parsed_by(parse: Callable[[Any], Any]) -> BeforeValidator:
-    """Make a parser a validator of pydantic: text is stripped, a secret is unwrapped, None kept."""
+    """Return a pydantic validator: strips text, unwraps a secret and keeps None, then parses.
 
-    def validate(given: Any) -> Any:
+    Args:
+        parse: Converts a value, and raises ValueError for an unusable one.
+    """
+
+    def _validate(given: Any) -> Any:
         if given is None:
             return None
         if isinstance(given, SecretStr):
@@ -33,11 +37,15 @@ def parsed_by(parse: Callable[[Any], Any]) -> BeforeValidator:
         except (TypeError, AttributeError, OverflowError):
             raise ValueError from None
 
-    return BeforeValidator(validate)
+    return BeforeValidator(_validate)
 
 
 def base_url(text: str) -> str:
-    """Return `https://host` for a URL, a host or a company domain; `http` on this machine only."""
+    """Return `https://host` for a URL, a host or a company domain; `http` on this machine only.
+
+    Raises:
+        ValueError: The value is not usable.
+    """
     full = text if "://" in text else f"https://{text if '.' in text else f'{text}.pipedrive.com'}"
     parts = urlsplit(re.sub(r"/(api/)?v[12]/?$|/+$", "", full))
     local = parts.hostname in LOOPBACK and parts.scheme == "http"
@@ -78,7 +86,11 @@ WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
 def weekly(text: str) -> str | None:
-    """Return a weekday and time as `sun 03:45`; None for `off`."""
+    """Return a weekday and time as `sun 03:45`; None for `off`.
+
+    Raises:
+        ValueError: The value is not usable.
+    """
     weekday, _, time = text.lower().partition(" ")
     if text == "off":
         return None
@@ -88,7 +100,11 @@ def weekly(text: str) -> str | None:
 
 
 def destination(text: str) -> str:
-    """Return `duckdb` or `postgres`."""
+    """Return `duckdb` or `postgres`.
+
+    Raises:
+        ValueError: The value is not usable.
+    """
     if text not in {"duckdb", "postgres"}:
         raise Unusable(f"{text!r} is not supported: only duckdb and postgres are tested.")
     return text
@@ -100,7 +116,11 @@ LONGEST_DATASET = 55
 
 
 def dataset(name: str) -> str:
-    """Return a schema name that needs no quotes and is neither reserved nor a staging schema."""
+    """Return a schema name that needs no quotes and is neither reserved nor a staging schema.
+
+    Raises:
+        ValueError: The value is not usable.
+    """
     reserved = name in RESERVED_SCHEMAS or name.startswith(("pg_", "_dlt"))
     valid = re.fullmatch(r"[a-z][a-z0-9_]*", name) and len(name) <= LONGEST_DATASET
     if reserved or not valid or name.endswith("_staging"):
@@ -109,7 +129,11 @@ def dataset(name: str) -> str:
 
 
 def file_mode(given: str | int) -> int:
-    """Return permissions as in `chmod`, for example `0640`; the owner can read and write."""
+    """Return permissions as in `chmod`, for example `0640`; the owner can read and write.
+
+    Raises:
+        ValueError: The value is not usable.
+    """
     text = given if isinstance(given, str) else f"{given:03o}"
     if not re.fullmatch(r"0?[0-7]{3}", text):
         raise ValueError
@@ -120,7 +144,11 @@ def file_mode(given: str | int) -> int:
 
 
 def tokens(given: str | int) -> int:
-    """Return a number of tokens, 0 or more; `15,000` and `15_000` are numbers, too."""
+    """Return a number of tokens, 0 or more; `15,000` and `15_000` are numbers, too.
+
+    Raises:
+        ValueError: The value is not usable.
+    """
     number = int(given.replace(",", "")) if isinstance(given, str) else given
     if number < 0:
         raise ValueError
@@ -128,7 +156,11 @@ def tokens(given: str | int) -> int:
 
 
 def api_token(text: str) -> str:
-    """Return an API token that an HTTP header can carry: printable ASCII without spaces."""
+    """Return an API token that an HTTP header can carry: printable ASCII without spaces.
+
+    Raises:
+        ValueError: The value is not usable.
+    """
     if text and not re.fullmatch(r"[!-~]+", text):
         raise ValueError
     return text
@@ -138,7 +170,11 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def tolerance(given: str | timedelta) -> timedelta | None:
-    """Return a duration of at least a minute, for example `30m`, `1h` or `2d`; None for `daily`."""
+    """Return a duration of at least a minute, for example `30m`, `1h` or `2d`; None for `daily`.
+
+    Raises:
+        ValueError: The value is not usable.
+    """
     if isinstance(given, timedelta):
         if given < timedelta(minutes=1):
             raise ValueError
@@ -152,7 +188,11 @@ def tolerance(given: str | timedelta) -> timedelta | None:
 
 
 def webhook(text: str) -> str:
-    """Return an http or https URL without spaces."""
+    """Return an http or https URL without spaces.
+
+    Raises:
+        ValueError: The value is not usable.
+    """
     parts = urlsplit(text)
     right = parts.scheme in {"http", "https"} and parts.hostname and not re.search(r"\s", text)
     if text and not right:
