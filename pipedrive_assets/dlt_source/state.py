@@ -202,7 +202,13 @@ def _recent(changes: Mapping[str, str], overlap: timedelta) -> dict[str, str]:
 
 
 def note_unknown_fields(state: State, custom: FieldSet, rows: Iterable[Row]) -> None:
-    """Note the custom fields of rows that have no column, because their names are not known."""
+    """Note the custom fields of rows that have no column, because their names are not known.
+
+    Args:
+        state: The state of the resource; it is changed.
+        custom: The custom fields that are known.
+        rows: The rows.
+    """
     if found := {*custom.unknown(rows)} - {*state.get(UNKNOWN, ())}:
         state[UNKNOWN] = sorted({*state.get(UNKNOWN, ()), *found})
 

@@ -83,7 +83,11 @@ def _progress(
 
 
 def read_moment(text: Any) -> datetime | None:
-    """Return a time of the state, in UTC; None for null."""
+    """Return a time of the state, in UTC; None for null.
+
+    Raises:
+        ValueError: It is not ISO 8601 text of the years 1970 to 2099.
+    """
     if text is None:
         return None
     if not re.match("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):

@@ -53,7 +53,14 @@ class Messages:
         self._write({"type": "RECORD", "stream": name, "record": record, "time_extracted": moment})
 
     def state(self, state: Mapping[str, Any]) -> None:
-        """Write the state after all records so far, unless it is unchanged, and flush."""
+        """Write the state after all records so far, unless it is unchanged, and flush.
+
+        Args:
+            state: The state.
+
+        Raises:
+            WarehouseError: The target closed its input, or the disk is full.
+        """
         if (text := _encode(state)) == self._state:
             return
         self._state = text

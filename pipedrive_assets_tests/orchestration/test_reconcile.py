@@ -130,5 +130,5 @@ def test_the_sensor_waits_for_a_reconciliation_and_is_not_paused_by_a_failed_one
     plant._event(run, "PIPELINE_FAILURE")
     after = plant.sensor_tick()
 
-    assert "under way" in beside.skip_message
+    assert "in progress" in beside.skip_message
     assert isinstance(after, dg.RunRequest)

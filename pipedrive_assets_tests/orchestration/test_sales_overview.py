@@ -11,7 +11,7 @@ import pytest
 from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
 from pipedrive_assets.orchestration.resources import WarehouseResource
-from pipedrive_assets.orchestration.sales_overview import _told
+from pipedrive_assets.orchestration.sales_overview import _charts_in_markdown
 from pipedrive_assets.views import overview
 from pipedrive_assets.views.overview_page import pictures_of, write_page
 from pipedrive_assets.views.report.charts import CHARTS
@@ -118,7 +118,10 @@ def test_pictures_that_name_people_are_kept_out_of_dagster(office):
     pictures = [Picture(chart=chart, svg="<svg/>") for chart in CHARTS]
     real = replace(seen, invented=False)
 
-    told = {name: len(list(_told(pictures, real, name))) for name in ("masked", "full", "off")}
+    told = {
+        name: len(list(_charts_in_markdown(pictures, real, name)))
+        for name in ("masked", "full", "off")
+    }
 
     personal = sum(chart.personal for chart in CHARTS)
     assert 0 < personal

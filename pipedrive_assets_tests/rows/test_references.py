@@ -102,3 +102,17 @@ def test_an_object_that_is_no_option_stays_text():
         BY_NAME["deals"], {"id": 1, "lost_reason": {"text": "Price"}}
     )
     assert ('{"text":"Price"}', 1) == (shaped["lost_reason"], coercion_failures)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"id": 5, "label": "Web"}, (5, "c-1", None)),
+        ({"id": 5}, (5, "c-1", None)),
+        ({}, (None, "c-1", "{}")),
+    ],
+)
+def test_an_option_in_a_column_of_ids_is_its_id_and_leaves_other_columns_alone(value, expected):
+    row, _ = normalize_row(BY_NAME["leads"], {"id": "1", "channel_id": "c-1", "channel": value})
+
+    assert expected == (row["channel"], row["channel_id"], row.get("channel__v_text"))
