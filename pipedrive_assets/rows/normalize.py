@@ -153,11 +153,9 @@ def _instead_of_value(name: str, value: object, plan: Plan, out: Row) -> int:
     fit, ids = plan.leaves[name], f"{name}_id"
     if isinstance(value, dict) and is_reference(name):
         return _put_reference(name, value, fit, out)
-    if isinstance(value, dict) and value and value.keys() <= OPTION_KEYS:
-        if fit is not coerce_text and "id" in value:
-            return _put_reference(name, value, fit, out)
-        if fit is coerce_text and ids in plan.leaves:
-            return _put_option(name, value, plan.leaves[ids], out)
+    has_label_column = fit is coerce_text and ids in plan.leaves
+    if isinstance(value, dict) and has_label_column and value.keys() <= OPTION_KEYS:
+        return _put_option(name, value, plan.leaves[ids], out)
     _keep(name, value, fit, out)
     return 1
 

@@ -147,7 +147,7 @@ def test_before_any_load_there_is_no_page(make_office):
     result = materialize(office)
 
     assert result.success
-    assert "Nothing was loaded yet." == facts(result, "sales_overview")["skipped"]
+    assert "Nothing has been loaded yet." == facts(result, "sales_overview")["skipped"]
     assert not office.warehouse.path.with_name("sales_overview_sandbox.html").exists()
 
 

@@ -107,12 +107,13 @@ def test_an_object_that_is_no_option_stays_text():
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ({"id": 5, "label": "Web"}, (5, "c-1", None)),
-        ({"id": 5}, (5, "c-1", None)),
+        ({"id": 5, "label": "Web"}, (None, "c-1", '{"id":5,"label":"Web"}')),
         ({}, (None, "c-1", "{}")),
     ],
 )
-def test_an_option_in_a_column_of_ids_is_its_id_and_leaves_other_columns_alone(value, expected):
+def test_an_object_in_a_column_of_ids_is_kept_as_text_and_leaves_other_columns_alone(
+    value, expected
+):
     row, _ = normalize_row(BY_NAME["leads"], {"id": "1", "channel_id": "c-1", "channel": value})
 
     assert expected == (row["channel"], row["channel_id"], row.get("channel__v_text"))
