@@ -146,6 +146,8 @@ class FieldMemory:
     ) -> FieldSet | None:
         """Find an entity's custom fields; request them again if `rows` have an unknown key.
 
+        If that is not possible, the names that another run has stored meanwhile are used.
+
         Args:
             entity: The table that is loaded.
             rows: Rows as Pipedrive sent them.
@@ -155,10 +157,12 @@ class FieldMemory:
             The custom fields with their column names; None if the entity has none.
         """
         found = self.fields_of(entity)
-        endpoint = ENDPOINT_OF.get(entity.fields or "", "")
-        refused = self._definitions.get(endpoint) is None
-        if found is None or refused or endpoint in self._asked_again or found.knows(rows):
+        if found is None or found.knows(rows):
             return found
+        endpoint = ENDPOINT_OF[entity.fields or ""]
+        if self._definitions[endpoint] is None or endpoint in self._asked_again:
+            self._mappings.update(self._store.update({endpoint: list}))
+            return self.fields_of(entity)
         self._asked_again.add(endpoint)
         self._mappings.pop(endpoint)
         self._definitions[endpoint] = self._defined(endpoint, stats)

@@ -189,6 +189,11 @@ class Watermark:
         names = tuple(sorted({*self.omitted, *omitted}))
         return replace(self, scan=scan or self.scan, omitted=names)
 
+    def was_reset(self, earlier: "Watermark") -> bool:
+        """Return whether `read_from_start` has changed this watermark since `earlier`."""
+        gave_up = earlier.scan is not None and self.scan is None
+        return gave_up or self.lists != earlier.lists
+
     def after(
         self, scan: Scan, paths: Iterable[str], table_stats: "TableStats", now: datetime
     ) -> "Watermark":

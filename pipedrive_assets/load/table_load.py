@@ -46,7 +46,7 @@ class TableLoad:
         self.doubtful: tuple[str, ...] = ()
         self.omitted: tuple[str, ...] = ()
         self.children = ChildrenTaken()
-        self._continued = False
+        self._continued = self._was_reset = False
         self._before: Watermark | None = None
         self._started = time.monotonic()
         self._lock = contextlib.ExitStack()
@@ -146,7 +146,7 @@ class TableLoad:
             omitted=omitted,
         )
         self.scan = scan if request.newest else replace(scan, above_id=None)
-        self.what, self._continued = str(scan), scan.resumed
+        self.what, self._continued, self._was_reset = str(scan), scan.resumed, False
         return read_windowed(self.context.client, self.entity, self.scan, self.stats)
 
     def _parents(self, sql: statements.Sql) -> list[Parent]:
@@ -223,9 +223,22 @@ class TableLoad:
                 self.children.take(chunk)
             if chunk.scan or not set(chunk.omitted) <= set(self.watermark.omitted):
                 self.scan = chunk.scan or self.scan
-                self.watermark = self.watermark.during(chunk.scan, chunk.omitted)
-                LedgerMemory(sql, self.entity).record(self.watermark)
+                memory = LedgerMemory(sql, self.entity)
+                scan = None if self._reset_since(memory) else chunk.scan
+                self.watermark = self.watermark.during(scan, chunk.omitted)
+                memory.record(self.watermark)
             self.context.spending.note(sql, self.entity.name, self.stats)
+
+    def _reset_since(self, memory: LedgerMemory) -> bool:
+        """Return whether the lists must be read again since the plan; if so, use that watermark.
+
+        A custom field that becomes known during the scan has this effect (`read_again`): rows that
+        are already committed lack its column.
+        """
+        held = memory.watermark()
+        if held.was_reset(self.watermark):
+            self.watermark, self._was_reset = held, True
+        return self._was_reset
 
     def finish(self) -> Iterator[Chunk] | None:
         """Record that the scan is complete.
@@ -233,7 +246,8 @@ class TableLoad:
         Returns:
             Chunks that still have to be read, or None. A snapshot with missing rows is read a
             second time. A scan that an earlier run started covers changes only up to that start,
-            so a second scan reads the changes since.
+            so a second scan reads the changes since. If a custom field became known during a scan,
+            it does not count as complete, and a second scan reads the rows again.
         """
         if self.snapshot.asks_again:
             return self.snapshot.read_again(self.stats)
@@ -242,11 +256,16 @@ class TableLoad:
             merge.ensure_table(self.context.warehouse, self.entity, self.written)
             with self.context.warehouse.sql() as sql:
                 self.soft_delete_missing(sql)
-                self.watermark = self._record_complete(LedgerMemory(sql, self.entity))
-        if not self._continued or self.context.request.window.end:
+                memory = LedgerMemory(sql, self.entity)
+                was_reset = self.scan is not None and self._reset_since(memory)
+                if not was_reset:
+                    self.watermark = self._record_complete(memory)
+        continued = self._continued and not self.context.request.window.end
+        if not (was_reset or continued):
             return None
-        before, chunks = self.what, self._plan()
-        self.what = f"{before}, continued; then {self.what}"
+        before = f"{self.what}, continued" if self._continued else self.what
+        chunks = self._plan()
+        self.what = f"{before}; then {self.what}"
         return chunks
 
     def soft_delete_missing(self, sql: statements.Sql) -> None:

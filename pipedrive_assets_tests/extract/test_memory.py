@@ -77,6 +77,18 @@ def test_reading_from_the_start_gives_up_the_unfinished_scan():
     assert [None, None] == [scan.start_of(path) for path in PATHS]
 
 
+def test_a_reset_is_seen_whatever_was_recorded_before():
+    begun = Scan(initial_load=False, advances=True, since=NOW, started_at=NOW)
+    loaded = Watermark(initial_load_at=NOW, complete_until=NOW, lists=dict.fromkeys(PATHS, NOW))
+    unread = replace(loaded, lists=dict.fromkeys(PATHS))
+    for before in (Watermark(), loaded, loaded.during(begun, ()), unread.during(begun, ())):
+        memory = InMemory(kept=before)
+        assert not memory.kept.was_reset(before)
+        read_from_start(memory, PATHS)
+        assert memory.kept.was_reset(before)
+    assert not loaded.during(begun, ["a"]).was_reset(loaded)
+
+
 def test_lists_are_read_again_only_if_an_unknown_custom_field_has_a_name_now():
     memory = InMemory(kept=Watermark(initial_load_at=NOW, complete_until=NOW))
     before = memory.kept

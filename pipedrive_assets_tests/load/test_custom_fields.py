@@ -4,9 +4,13 @@ import json
 
 import pytest
 
+from pipedrive_assets.api import RequestStats
+from pipedrive_assets.errors import LoadFailed
+from pipedrive_assets.extract.custom_fields import FieldMemory, StateMapping
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
+from pipedrive_assets_tests.conftest import NOON
 from pipedrive_assets_tests.truth import HASH, account_rows
 
 TABLES = ("deals", "persons", "organizations", "activities", "products", "leads")
@@ -257,3 +261,87 @@ def test_activities_have_the_columns_that_the_mapping_promises(office, form):
         expected = {row["id"]: (row["custom_fields"] or {}).get(code) or None for row in rows}
         found = dict(office.query(f'SELECT id, "{name}" FROM activities'))
         assert expected == {key: found[key] or None for key in expected}
+
+
+# Fields that become known in the middle of a load
+
+
+def without(code):
+    """Definitions in which Pipedrive does not return one field yet."""
+
+    def hide(genuine):
+        body = genuine.json()
+        body["data"] = [row for row in body["data"] if row["field_code"] != code]
+        return json_reply(200, body, genuine.headers)
+
+    return faults.changed("api/v2/dealFields", hide)
+
+
+def loaded_without(office, label):
+    """Load deals and leads before the definition of a field is readable; return its key."""
+    code = office.world.code("deals", label)
+    office.sandbox.inject(without(code).always())
+    office.load("deals", "leads")
+    office.sandbox.clear_faults()
+    office.advance(minutes=30)
+    return code
+
+
+def change_deal_with(office, code):
+    office.world.edit("deals", deal_with(office, code), title="Changed")
+
+
+@pytest.mark.parametrize("first", ["without the field", "empty"])
+def test_rows_of_earlier_loads_get_a_field_that_becomes_known_during_a_load(office, first):
+    code = loaded_without(office, "Campaign")
+    change_deal_with(office, code)
+    fault = without(code) if first == "without the field" else nothing_defined()
+    office.sandbox.inject(fault.at(1))
+
+    office.load("deals", "leads")
+    office.load("deals", "leads")
+
+    assert [] == office.differences("deals", "leads")
+
+
+def nothing_defined():
+    def empty(genuine):
+        return json_reply(200, {**genuine.json(), "data": []}, genuine.headers)
+
+    return faults.changed("api/v2/dealFields", empty)
+
+
+def test_rows_of_an_unfinished_scan_get_a_field_that_becomes_known_while_it_is_resumed(office):
+    code = office.world.code("deals", "Campaign")
+    office.sandbox.inject(without(code).always())
+    office.sandbox.inject(faults.server_error("api/v2/deals").at(15, times=None))
+    with pytest.raises(LoadFailed):
+        office.load("deals", page_rows=1)
+    office.sandbox.clear_faults()
+    held = office.query("SELECT count(*) FROM deals WHERE custom_fields LIKE '%" + code + "%'")
+    office.sandbox.inject(without(code).at(1))
+
+    office.load("deals", page_rows=1)
+    office.load("deals", page_rows=1)
+
+    assert held > [(0,)]
+    assert [] == office.differences("deals")
+
+
+def test_names_that_another_run_has_stored_meanwhile_are_used_while_definitions_are_refused(office):
+    deals, stored, stats = BY_NAME["deals"], {}, RequestStats()
+    rows = account_rows(office.sandbox, deals)
+    refused, other = (
+        FieldMemory(office.connection.client, StateMapping(stored), NOON, normalize=str.lower)
+        for _ in range(2)
+    )
+    office.sandbox.inject(faults.refused("api/v2/dealFields", 403).at(1))
+    refused.ask(deals, stats)
+    assert not refused.fields_for(deals, rows, stats).knows(rows)
+    other.ask(deals, stats)
+    assert other.fields_for(deals, rows, stats).knows(rows)
+
+    found = refused.fields_for(deals, rows, stats)
+
+    assert found.knows(rows)
+    assert other.fields_of(deals) == found
