@@ -65,8 +65,7 @@ def _children(
     if reading.stopped:
         reading.defer(asked)
     elif asked:
-        counted = {row["id"] for row in fresh if row.get(child.count_column or "")}
-        filled = counted if child.has_own_count else set()
+        filled = {row["id"] for row in fresh if child.has_children(row)}
         yield from _read(run, child, reading, reading.parents.ask(asked, filled=filled))
 
 

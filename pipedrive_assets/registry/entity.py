@@ -149,6 +149,10 @@ class Entity:
         """
         return self.count_column == f"{self.name.removeprefix(f'{self.parent}_')}_count"
 
+    def has_children(self, parent: Mapping[str, Any]) -> bool:
+        """Whether a parent's row, as Pipedrive just sent it, counts rows of this table."""
+        return self.has_own_count and bool(parent.get(self.count_column or ""))
+
     def has_no_children(self, parent: Mapping[str, Any]) -> bool:
         """Whether a parent's row, as Pipedrive just sent it, counts zero children of this table."""
         return self.count_column is not None and parent.get(self.count_column) == 0

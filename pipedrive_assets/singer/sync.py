@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -140,7 +140,8 @@ class StreamSync:
                 progress.take(shown, chunk.scan)
                 self._defer_histories(rows)
                 self.run.save(self.stream, progress)
-                self._children(progress, parents)
+                filled = {row["id"] for row in rows if self.stream.entity.has_children(row)}
+                self._children(progress, parents, filled)
             progress.finish()
             self.run.state.save(self.stream, progress)
             if not (resumed or progress.was_ahead):
@@ -196,12 +197,25 @@ class StreamSync:
                 dated[key] = fitted if isinstance(fitted, str) else None
         return dated
 
-    def _children(self, progress: StreamProgress, times: Mapping[int, str | None]) -> None:
-        """Send the children of parents, the highest id first. A refused parent stays pending."""
+    def _children(
+        self,
+        progress: StreamProgress,
+        times: Mapping[int, str | None],
+        filled: Collection[int] = (),
+    ) -> None:
+        """Send the children of parents, the highest id first. A refused parent stays pending.
+
+        Args:
+            progress: The progress of the stream.
+            times: By id, the update times of the parents.
+            filled: Parents that have children, by their own counter. If a reply has none, the
+                parent is requested once more.
+        """
         if not times:
             return
         entity, witness = self.stream.entity, progress.parents.witness
-        parents = progress.parents.ask({key: times[key] for key in sorted(times, reverse=True)})
+        newest_first = {key: times[key] for key in sorted(times, reverse=True)}
+        parents = progress.parents.ask(newest_first, filled=filled)
         for chunk in read_children(self.run.client, entity, parents, self.stats, witness=witness):
             self._send(chunk.rows, max((read.read_at for read in chunk.reads), default=None), times)
             progress.parents.take(chunk)

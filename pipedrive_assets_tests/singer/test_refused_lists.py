@@ -138,3 +138,18 @@ def test_children_of_a_snapshot_of_two_lists_are_sent_once_both_answer(bench, fa
     bench.sync(catalog)
 
     assert [] == bench.differences("project_changelog")
+
+
+@pytest.mark.parametrize(
+    ("stream", "path"),
+    [("deals_participants", "v1/deals/*/participants"), ("deal_products", "api/v2/deals/products")],
+)
+def test_children_that_their_parent_counts_are_requested_once_more_by_the_same_sync(
+    bench, stream, path
+):
+    bench.office.sandbox.inject(empty(path))
+
+    bench.sync(bench.catalog(stream))
+
+    assert bench.target.rows[stream]
+    assert [] == bench.differences(stream)
