@@ -291,6 +291,7 @@ def change_deal_with(office, code):
     office.world.edit("deals", deal_with(office, code), title="Changed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["without the field", "empty"])
 def test_rows_of_earlier_loads_get_a_field_that_becomes_known_during_a_load(office, first):
     code = loaded_without(office, "Campaign")
@@ -311,6 +312,7 @@ def nothing_defined():
     return faults.changed("api/v2/dealFields", empty)
 
 
+@pytest.mark.slow
 def test_rows_of_an_unfinished_scan_get_a_field_that_becomes_known_while_it_is_resumed(office):
     code = office.world.code("deals", "Campaign")
     office.sandbox.inject(without(code).always())
