@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import dlt
 import pytest
 
 
@@ -44,6 +45,7 @@ class Collected(logging.Handler):
 @pytest.fixture
 def logged() -> Iterator[Collected]:
     """What all loggers write at any level, dlt's own among them."""
+    dlt.current.run_context()  # starts dlt, which sets the level of its logger
     handler, loggers = Collected(), [logging.getLogger(name) for name in (None, "dlt")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
