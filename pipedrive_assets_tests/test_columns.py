@@ -68,6 +68,18 @@ def test_the_command_says_in_one_sentence_that_facts_are_missing(
         tool.main(["--check"])
 
 
+def test_a_column_without_a_description_is_named(
+    tool: ModuleType, made: dict[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = '{"columns": {"id": {}}, "lists": {"users": {"value": {"description": ""}}}}'
+    monkeypatch.setattr(tool, "expected_files", lambda: {**made, Path("teams.json"): bare})
+    monkeypatch.setattr(tool, "differing", lambda _: [])
+
+    assert [] == tool.undescribed(made)
+    assert ["teams.id", "teams.users.value"] == tool.undescribed({Path("teams.json"): bare})
+    assert tool.main(["--check"]) == 1
+
+
 @pytest.mark.parametrize("name", [entity.name for entity in ENTITIES])
 def test_every_entity_has_its_key_its_cursor_and_our_two_columns(name: str) -> None:
     entity = next(entity for entity in ENTITIES if entity.name == name)

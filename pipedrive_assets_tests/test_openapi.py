@@ -94,14 +94,35 @@ def test_prices_parameters_keys_types_and_forms_are_kept_and_nothing_else(
                 ]
             },
         }
-    } == tool.extract(documents, ["api/v2/stages"])
+    } == tool.extract(documents, ["api/v2/stages"], {})
 
 
 def test_a_missing_document_ends_the_command_with_a_sentence(
     tool: ModuleType, tmp_path: Path
 ) -> None:
-    with pytest.raises(SystemExit, match=r"INDEX\.json"):
-        tool.extract(tmp_path, ["api/v2/stages"])
+    with pytest.raises(SystemExit, match=r"openapi-v1\.yaml"):
+        tool.extract(tmp_path, ["api/v2/stages"], {})
+
+
+def test_what_the_documents_lack_keeps_its_recorded_facts(
+    tool: ModuleType, documents: Path
+) -> None:
+    (documents / "examples" / "INDEX.json").unlink()
+    team, example = {"page": "LegacyTeams#getTeams"}, {"data": [{"name": "x"}]}
+    recorded = {"v1/legacyTeams": team, "v2/stages": {"example": example}}
+
+    found = tool.extract(documents, ["v1/legacyTeams", "api/v2/stages"], recorded)
+
+    assert team == found["v1/legacyTeams"]
+    assert example == found["v2/stages"]["example"]
+    assert found["v2/stages"]["cost"] == 10
+
+
+def test_an_endpoint_without_any_facts_ends_the_command_with_a_sentence(
+    tool: ModuleType, documents: Path
+) -> None:
+    with pytest.raises(SystemExit, match="v1/legacyTeams"):
+        tool.extract(documents, ["v1/legacyTeams"], {})
 
 
 def test_the_file_has_each_list_and_route_and_no_text_of_the_documents() -> None:

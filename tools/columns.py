@@ -108,7 +108,8 @@ def read_documents(file: Path) -> Documents:
             if endpoint.path.removeprefix("api/") not in operations:
                 sys.exit(
                     f"{file.name} does not have {endpoint.path}, the list of {entity.name}. "
-                    "Run `make openapi FROM=<folder with the documents>`."
+                    "Run `make openapi FROM=<folder with the documents>`, or write its line by "
+                    "hand (see CONTRIBUTING.md, Adding a table)."
                 )
     return Documents(operations=operations)
 
@@ -292,6 +293,21 @@ def expected_files() -> dict[Path, str]:
     return files
 
 
+def undescribed(files: Mapping[Path, str]) -> list[str]:
+    """List columns without a description as `table.column` or `table.list.column`."""
+    missing = []
+    for path, text in files.items():
+        content = json.loads(text)
+        for place, columns in {"": content["columns"], **content["lists"]}.items():
+            names = (path.stem, place) if place else (path.stem,)
+            missing += [
+                ".".join((*names, column))
+                for column, facts in columns.items()
+                if not facts.get("description")
+            ]
+    return missing
+
+
 def differing(files: Mapping[Path, str]) -> list[Path]:
     """List files that are missing, differ, or belong to no table."""
     changed = [p for p, text in files.items() if not p.exists() or p.read_text("utf-8") != text]
@@ -299,7 +315,7 @@ def differing(files: Mapping[Path, str]) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the files, or print which ones differ (`--check`)."""
+    """Write the files, or print which ones differ (`--check`). Columns need a description."""
     parser = argparse.ArgumentParser(description="Write the column files from openapi.json.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 on differences")
     options = parser.parse_args(arguments)
@@ -314,7 +330,10 @@ def main(arguments: list[str] | None = None) -> int:
             path.write_text(files[path], "utf-8")
         else:
             path.unlink()
-    return 1 if options.check and changed else 0
+    missing = undescribed(files)
+    for column in missing:
+        print(f"{column} has no description. Add one to {OVERRIDES.name}.")
+    return 1 if missing or (options.check and changed) else 0
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
     .venv/bin/python tools/openapi.py FOLDER
 
-The folder has `openapi-v1.yaml`, `openapi-v2.yaml` and `examples/` with its INDEX.json. The file
-has paths, token costs, parameters, keys and types of the lists and records that this project reads.
-It has no texts or values of examples: they are replaced by placeholders of the same format.
+The folder has `openapi-v1.yaml` and `openapi-v2.yaml`, which Pipedrive publishes as `openapi.yaml`
+and `openapi-v2.yaml` under https://developers.pipedrive.com/docs/api/v1/, and, if available,
+`examples/` with its INDEX.json. The file has paths, token costs, parameters, keys and types of the
+lists and records that this project reads. It has no texts or values of examples: they are replaced
+by placeholders of the same format. Endpoints and examples that the documents lack are kept.
 """
 
 import argparse
@@ -93,25 +95,53 @@ def example_facts(value: Any) -> Any:
     return type(value)(1)
 
 
-def extract(folder: Path, paths: Iterable[str]) -> dict[str, Any]:
-    """Collect the facts from the documents in a folder; exit with an error if one is missing."""
+def extract(folder: Path, paths: Iterable[str], recorded: Json) -> dict[str, Any]:
+    """Collect the facts from the documents in a folder; exit with an error if one is missing.
+
+    Args:
+        folder: The folder with the documents.
+        paths: Paths of the endpoints.
+        recorded: The facts so far. They are kept for what the documents lack.
+
+    Returns:
+        The facts by path.
+    """
     try:
-        index = json.loads((folder / "examples" / "INDEX.json").read_text("utf-8"))
         specs = {
             version: _yaml((folder / f"openapi-{version}.yaml").read_text("utf-8"))
             for version in ("v1", "v2")
         }
-        files = {(each["version"], each["path"]): each["file"] for each in index}
-        found = {}
-        for version, path in sorted(map(address, paths)):
-            facts = operation_facts(specs[version]["paths"][path])
-            if file := files.get((version, path)):
-                text = (folder / "examples" / file).read_text("utf-8")
-                facts["example"] = example_facts(json.loads(text))
-            found[f"{version}{path}"] = facts
     except FileNotFoundError as missing:
         sys.exit(f"{missing.filename} is missing: name the folder that holds the documents.")
+    examples = _examples(folder / "examples")
+    found: dict[str, Any] = {}
+    for version, path in sorted(map(address, paths)):
+        name = f"{version}{path}"
+        known, documented = recorded.get(name), specs[version].get("paths", {}).get(path)
+        if documented:
+            example = examples.get((version, path)) or (known or {}).get("example")
+            facts = operation_facts(documented)
+            found[name] = {**facts, "example": example} if example else facts
+        elif known:
+            found[name] = known
+        else:
+            sys.exit(
+                f"The documents do not have {name}. Correct the path, or write its line into "
+                f"{TARGET.name} by hand (see CONTRIBUTING.md, Adding a table)."
+            )
     return found
+
+
+def _examples(folder: Path) -> dict[tuple[str, str], Any]:
+    """Read the example replies by version and path; none without an index."""
+    if not (index := folder / "INDEX.json").exists():
+        return {}
+    return {
+        (each["version"], each["path"]): example_facts(
+            json.loads((folder / each["file"]).read_text("utf-8"))
+        )
+        for each in json.loads(index.read_text("utf-8"))
+    }
 
 
 def _yaml(text: str) -> Json:
@@ -133,7 +163,9 @@ def main() -> None:
     """Write the file."""
     parser = argparse.ArgumentParser(description="Write openapi.json from the documents.")
     parser.add_argument("documents", type=Path, help="folder with the official documents")
-    TARGET.write_text(text_of(extract(parser.parse_args().documents, wanted())), "utf-8")
+    recorded = json.loads(TARGET.read_text("utf-8")) if TARGET.exists() else {}
+    found = extract(parser.parse_args().documents, wanted(), recorded)
+    TARGET.write_text(text_of(found), "utf-8")
 
 
 if __name__ == "__main__":
