@@ -19,8 +19,8 @@ FILE = click.Path(path_type=Path)
 def commands() -> None:
     """Load a Pipedrive account into your own warehouse.
 
-    Settings come from the environment, from .env and from pipedrive.toml. Without an API token,
-    commands use the sandbox: an invented company.
+    Settings come from the environment, then from .env. The API token may also be in
+    .dlt/secrets.toml. Without an API token, commands use the sandbox: an invented company.
     """
 
 
@@ -123,7 +123,7 @@ def sandbox(*, port: int) -> None:
 
 
 @commands.command()
-@click.option("--quick", is_flag=True, help="Skip the requests per table: 2 tokens.")
+@click.option("--quick", is_flag=True, help="Do not request a row of each table; costs 2 tokens.")
 @click.option("--accounts", metavar="MODULE:NAME", help="Check each account of this mapping.")
 def doctor(accounts: str | None, *, quick: bool) -> int:
     """Check settings, account and warehouse.

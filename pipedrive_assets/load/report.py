@@ -104,10 +104,10 @@ class Waiting:
         until = (
             f"done by about {done:%Y-%m-%d}"
             if done
-            else "it will never finish at this cap, so raise the cap"
+            else "at this cap the table will never be complete, so raise the cap"
         )
         return (
-            f"{self.count:,} still to be read, most recent changes first: {self.reason}. "
+            f"{self.count:,} are still to be read, the most recently changed first: {self.reason}. "
             f"The first run after {self.resumes_at:%Y-%m-%d %H:%M} UTC continues; {until}."
         )
 

@@ -40,7 +40,8 @@ class LoadConfig(dg.Config):
     """Read every list from its start. Rows that are already loaded stay readable."""
 
     accept_loss: bool = False
-    """Soft-delete missing rows of reference tables, however many. Use it after a run refused to."""
+    """Mark missing rows of reference tables as deleted, however many. Use it after a run refused
+    to."""
 
     newest: bool = True
     """Also read what no time window returns: new rows without a change date (one more call for each

@@ -18,9 +18,9 @@ ALL_PARENTS_READ = "all_parents_read"
 MEANING = {
     READABLE: "Pipedrive returns every list of the table.",
     KEYS: "Each row has a unique key.",
-    REFERENCES: "At least 90 % of the referenced rows are in the warehouse.",
-    INITIAL_LOAD: "The first load has finished, so the table holds the whole history.",
-    FRESH: "Data is no older than twice the freshness tolerance.",
+    REFERENCES: "At least 90 % of the ids in each referring column have a row in the other table.",
+    INITIAL_LOAD: "The first load has finished: the table has the complete history.",
+    FRESH: "The data is no older than twice the freshness tolerance (PIPEDRIVE_FRESHNESS_…).",
     WAITING: "No rows are queued behind the token cap.",
     ALL_PARENTS_READ: "The rows of every parent were read; none failed or was refused.",
 }
@@ -124,7 +124,8 @@ def _freshness(report: TableReport, target: Target, now: datetime) -> CheckResul
     return CheckResult(
         sound=False,
         sentence=(
-            f"Complete until {reached:%Y-%m-%d %H:%M} UTC only: this run read earlier days. "
+            f"The table is complete only until {reached:%Y-%m-%d %H:%M} UTC: this run loaded an "
+            "earlier day. "
             f"Turn the sensor on, or run: dagster asset materialize --select {asset}"
         ),
     )

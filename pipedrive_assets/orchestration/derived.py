@@ -65,7 +65,7 @@ def _spec(
     return dg.AssetSpec(
         key=names.key(table.name),
         deps=[names.key(name) for name in table.reads if name in there],
-        description=f"{table.description}\n\nA view of what its inputs hold; costs no API tokens.",
+        description=f"{table.description}\n\nA view of its input tables; costs no API tokens.",
         group_name=GROUP,
         kinds={destination, "sql"},
         metadata={

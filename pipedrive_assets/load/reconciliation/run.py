@@ -115,7 +115,7 @@ def reconcile_tables(
     for entity in request.entities:
         if entity.kind is not Kind.WINDOWED:
             raise ConfigurationError(
-                f"{entity.name} cannot be reconciled and does not need to be: each load reads it "
+                f"{entity.name} cannot be reconciled and does not need to be. Each load reads it "
                 "completely, or for each parent that changed. Nothing was changed. Name tables "
                 "that are loaded incrementally, or name none to reconcile all of them."
             )

@@ -46,7 +46,7 @@ class ReconcileConfig(dg.Config):
     """Also read the children of every deal (participants, products, …), within the token caps."""
 
     accept_loss: bool = False
-    """Soft-delete missing rows, however many. Use it after a run refused to."""
+    """Mark missing rows as deleted, however many. Use it after a run refused to."""
 
 
 def _reconcile(context: dg.OpExecutionContext, config: ReconcileConfig, names: Names) -> None:
@@ -91,7 +91,7 @@ def build_reconcile_job(
 
     @dg.op(
         name=names.step("reconcile"),
-        description="Reads every list. Soft-deletes rows that are gone, loads missing ones.",
+        description="Reads every list, loads missing rows, and marks deleted rows.",
         required_resource_keys=names.resource_keys,
     )
     def reconcile(context: dg.OpExecutionContext, config: ReconcileConfig) -> None:
@@ -125,7 +125,7 @@ def build_reconcile_schedule(
         cron_schedule=f"{int(minute)} {int(hour)} * * {WEEKDAYS.index(weekday)}",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
-        description="Reconciles every table with Pipedrive once a week.",
+        description="Compares every table with Pipedrive once a week.",
     )
     def pipedrive_weekly_schedule(
         context: dg.ScheduleEvaluationContext,

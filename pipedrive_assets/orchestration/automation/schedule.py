@@ -70,7 +70,7 @@ def build_schedule(settings: Settings, job: Any, names: Names = OWN_NAMES) -> dg
         cron_schedule=f"{int(minute)} {int(hour)} * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
-        description="Closes UTC days that have ended, for all tables including reference tables.",
+        description="Loads the UTC days that have ended, for all tables.",
     )
     def pipedrive_daily_schedule(
         context: dg.ScheduleEvaluationContext,
@@ -107,9 +107,9 @@ def daily_tick(
     if newest < target.first_partition:
         return dg.SkipReason(f"{newest} is before the first partition, {target.first_partition}.")
     if run := _closing(instance, target, now):
-        return dg.SkipReason(f"Run {run.id[:8]} is closing days. The next tick closes the others.")
+        return dg.SkipReason(f"Run {run.id[:8]} is loading days. The next tick loads the others.")
     if reset := backoff.budget_reset(runs.ended(instance, target), now):
-        return dg.SkipReason(f"{backoff.spent_sentence(reset)} The next tick closes the days.")
+        return dg.SkipReason(f"{backoff.spent_sentence(reset)} The next tick loads the days.")
     facts = facts_of(instance, target)
     ready, waiting = split_by_first_load(target.entities, facts, target)
     groups: dict[date, list[Entity]] = defaultdict(list)
