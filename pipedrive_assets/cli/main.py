@@ -84,7 +84,7 @@ def reconcile(tables: tuple[str, ...], *, children: bool, accept_loss: bool) -> 
     """Find deleted, merged and hidden records.
 
     Reads the lists of the given tables completely, loads missing rows, and marks rows that
-    Pipedrive no longer lists. Without names: all tables that are loaded by windows.
+    Pipedrive no longer lists. Without names: all tables that are loaded incrementally.
     """
     from pipedrive_assets.cli.reconcile import reconcile
 

@@ -17,7 +17,7 @@ from pipedrive_assets.load import (
 
 
 def reconcile(tables: Sequence[str], *, children: bool, accept_loss: bool) -> None:
-    """Reconcile the given tables, or those of the settings that are loaded by windows.
+    """Reconcile the given tables, or those of the settings that are loaded incrementally.
 
     Args:
         tables: Names of tables; empty: those of the settings.
