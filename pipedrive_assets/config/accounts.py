@@ -31,7 +31,7 @@ def settings_of_accounts(
             if value and other != name:
                 raise ConfigurationError(
                     f"The accounts {other} and {name} have the same {what}. Each account needs its "
-                    f"own: give one of them another {what}."
+                    f"own {what}."
                 )
     return found
 
