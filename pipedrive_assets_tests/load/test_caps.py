@@ -229,9 +229,9 @@ def test_an_unknown_limit_means_15000_tokens_and_one_warning(office, caplog):
     with caplog.at_level(logging.WARNING):
         reports = office.load(*SMALL)
 
-    said = [record.message for record in caplog.records if "daily limit" in record.message]
+    said = [record.message for record in caplog.records if "15,000" in record.message]
     assert 1 == len(said)
-    assert "15,000 a day" in said[0]
+    assert "PIPEDRIVE_TOKENS_PER_DAY" in said[0]
     assert (None, None) == (reports["deals"].tokens.limit, reports["deals"].tokens.left)
     assert not reports["deals_flow"].waiting
 

@@ -402,7 +402,7 @@ def test_a_deals_id_may_come_as_text(office):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("stranger", "quoted"), [("4711", "is 4711"), (None, "is null"), ({"id": 1}, "is 1,")]
+    ("stranger", "quoted"), [("4711", "4711"), (None, "null"), ({"id": 1}, "deal_id 1,")]
 )
 def test_a_row_of_a_deal_that_was_not_asked_for_is_an_error(office, stranger, quoted):
     office.load("deals", PRODUCTS)
