@@ -34,7 +34,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "children": (ledger, "record_children"),
     "seen": (seen_ids, "note"),
     "mark": (soft_delete, "mark"),
-    "marked": (soft_delete, "settle_children"),
+    "marked": (soft_delete, "soft_delete_children"),
     "done": (seen_ids, "finish"),
 }
 """Where a run can end: before the nth call of one of these."""

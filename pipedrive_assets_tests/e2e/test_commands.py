@@ -128,7 +128,7 @@ def test_the_api_token_is_in_no_file_and_no_output(project, account):
     assert [] == holding
     assert sandbox.api_token not in said
     assert "wr0ng-token" not in wrong
-    assert "Check PIPEDRIVE_API_TOKEN" in wrong
+    assert "Compare PIPEDRIVE_API_TOKEN" in wrong
 
 
 def test_a_wrong_setting_ends_a_command_with_one_sentence(project):
