@@ -1,27 +1,21 @@
-"""The HTTP client for Pipedrive's API, shared by all tables of a run.
+"""The HTTP client for Pipedrive's API, shared by all tables of a run: objects and pages.
 
 It is thread-safe. The API token is sent in the `x-api-token` header and nowhere else.
 """
 
-import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import requests
 
-from pipedrive_assets import errors
-from pipedrive_assets.api.allowance import DailyTokens
-from pipedrive_assets.api.budget import RateLimiter, RequestStats, growing_pause
-from pipedrive_assets.api.nul import may_have_nul, without_nul
+from pipedrive_assets.api.budget import RequestStats
+from pipedrive_assets.api.calls import ApiCall, Caller
 from pipedrive_assets.api.paging import (
-    IncompletePage,
     Page,
     Paging,
     looping_pagination,
@@ -29,30 +23,8 @@ from pipedrive_assets.api.paging import (
     read_object,
     read_page,
 )
-from pipedrive_assets.api.verdict import (
-    Action,
-    ApiReply,
-    Verdict,
-    budget_reset_at,
-    judge,
-    reported_reset_at,
-)
-from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT, NoReply, Params, Wire
+from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT, Params, Wire
 from pipedrive_assets.windows import utc_now
-
-log = logging.getLogger(__name__)
-
-ATTEMPTS = 8
-"""Attempts per request before a transient fault becomes an error. If one request in eight fails at
-random, one in seventeen million fails eight times in a row."""
-
-PATIENCE_SECONDS = 900.0
-"""A request is not retried for longer than this, whatever the number of attempts."""
-
-BACKOFF_SECONDS = 0.5
-BACKOFF_CAP_SECONDS = 20.0
-BURST_WAITS = 10
-"""Consecutive refusals by the burst limit, of one request or of all, before the run ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,48 +40,8 @@ class Answer:
     read_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiCall:
-    """One GET request.
-
-    Attributes:
-        path: Path below the base URL.
-        cost: Token cost.
-        params: Query parameters.
-        stats: Statistics that the request is counted in.
-        paged_on: Whether the request continues a list at a page marker.
-    """
-
-    path: str
-    cost: int
-    params: Params = ()
-    stats: RequestStats
-    paged_on: bool = False
-
-
-class Client:
-    """Client for Pipedrive's API with retries, rate limiting and token accounting. Thread-safe.
-
-    Methods raise only errors of `pipedrive_assets.errors`, never exceptions of the HTTP library.
-
-    Attributes:
-        base_url: Address of the API, without a trailing slash.
-        stats: Statistics of all requests of this client.
-        daily: The account's daily tokens, as last reported.
-        pace: The burst rate limiter.
-        now: Returns the current time (UTC).
-        removes_nul: Whether NUL characters are removed from replies; set this if the destination
-            cannot store them.
-        latest: Status and headers of the latest reply, without its body; None before the first.
-    """
-
-    base_url: str
-    stats: RequestStats
-    daily: DailyTokens
-    pace: RateLimiter
-    now: Callable[[], datetime]
-    removes_nul: bool
-    latest: ApiReply | None
+class Client(Caller):
+    """Client for Pipedrive's API with retries, rate limiting and token accounting. Thread-safe."""
 
     def __init__(  # noqa: PLR0913 - external dependencies, each replaceable
         self,
@@ -137,22 +69,15 @@ class Client:
             now: Returns the current time (UTC).
             jitter: Returns a random number from 0 to 1, for the pauses between retries.
         """
-        self.base_url = base_url.rstrip("/")
-        self.stats, self.daily = RequestStats(), DailyTokens()
-        self.pace = RateLimiter(sleep=sleep, monotonic=monotonic)
-        self.now, self._sleep, self._monotonic, self._jitter = now, sleep, monotonic, jitter
-        self.removes_nul = False
-        self.latest = None
-        self._final: Callable[[], errors.ApiError] | None = None
-        self._lock = threading.Lock()
-        self._wire = Wire(
-            base_url=self.base_url,
+        wire = Wire(
+            base_url=base_url.rstrip("/"),
             api_token=api_token,
             adapter=adapter,
             user_agent=user_agent,
             read_seconds=read_seconds,
             monotonic=monotonic,
         )
+        super().__init__(wire, sleep=sleep, monotonic=monotonic, now=now, jitter=jitter)
 
     def __repr__(self) -> str:
         """Show the base URL, and not the API token."""
@@ -211,177 +136,54 @@ class Client:
             Each page in order.
 
         Raises:
-            ApiError: Pipedrive refused a request, or retries were exhausted.
+            ApiError: Pipedrive refused a request or the marker, or retries were exhausted.
             CapReached: A token cap does not allow the next request.
             DataError: The pagination is looping.
-            PageMarkerExpired: Pipedrive no longer accepts the marker.
         """
-        counted, seen, last_rows = stats or RequestStats(), {marker}, None
-        v1 = path.startswith("v1/")
+        call = ApiCall(path=path, cost=cost, params=params, stats=stats or RequestStats())
+        form = _ListForm(paging, page_rows, null_is_empty=null_is_empty, data_key=data_key)
+        yield from self._follow(call, form, marker)
+
+    def _follow(self, call: ApiCall, form: "_ListForm", marker: str | None) -> Iterator[Answer]:
+        seen, last_rows = {marker}, None
         while True:
-            call = ApiCall(
-                path=path,
-                cost=cost,
-                params=(*params, *page_params(paging, page_rows, marker)),
-                stats=counted,
-                paged_on=paging == "cursor" and marker is not None,
-            )
-            read = partial(
-                read_page,
-                paging=paging,
-                marker=marker,
-                page_rows=page_rows,
-                v1=v1,
-                data_key=data_key,
-            )
-            page, read_at = self._ask(call, _NullTwice(read) if null_is_empty else read)
+            page, read_at = self._ask(form.page_call(call, marker), form.reader(call.path, marker))
             if page.marker is not None and (page.marker in seen or page.rows == last_rows != []):
-                raise looping_pagination(path)
+                raise looping_pagination(call.path)
             yield Answer(page=page, read_at=read_at)
             if page.marker is None:
                 return
             marker, last_rows = page.marker, page.rows
             seen.add(marker)
 
-    def _ask(self, call: ApiCall, read: Callable[[dict[str, Any]], Any]) -> tuple[Any, datetime]:
-        """Send the request until a reply can be read, or until retrying cannot help."""
-        attempts = waits = 0
-        began = self._monotonic()
-        while True:
-            reply, verdict = self._try(call)
-            if verdict.action is Action.GO_ON:
-                try:
-                    return read(self._storable(reply, verdict.body)), _read_at(reply, self.now)
-                except IncompletePage as found:
-                    verdict = Verdict(action=Action.RETRY, error=found.error, quote=str(found))
-            lasting = self._monotonic() - began
-            if verdict.action is Action.WAIT and self._wait(call, verdict, waits, lasting):
-                waits += 1
-                continue
-            attempts += 1
-            patient = lasting < PATIENCE_SECONDS
-            if verdict.action is Action.RETRY and patient and attempts < ATTEMPTS:
-                self._back_off(call, verdict, attempts)
-                continue
-            raise self._stop(call, reply, verdict, attempts + waits)
 
-    def _storable(self, reply: ApiReply | None, body: Any) -> Any:
-        if self.removes_nul and reply and may_have_nul(reply.content):
-            return without_nul(body)
-        return body
+@dataclass(frozen=True, slots=True)
+class _ListForm:
+    """How the pages of a list endpoint are requested and read."""
 
-    def _try(self, call: ApiCall) -> tuple[ApiReply | None, Verdict]:
-        with call.stats.allowance.call(call.cost) if call.stats.allowance else nullcontext():
-            return self._send(call)
+    paging: Paging
+    page_rows: int
+    _: KW_ONLY
+    null_is_empty: bool
+    data_key: str | None
 
-    def _send(self, call: ApiCall) -> tuple[ApiReply | None, Verdict]:
-        came = self._monotonic()
-        self._raise_known_end(call)
-        started = self.pace.take()
-        call.stats.add(waiting=started - came)
-        self._raise_known_end(call)
-        self.stats.add(requests=1, tokens=call.cost)
-        call.stats.add(requests=1, tokens=call.cost)
-        try:
-            reply = self._wire.get(call.path, call.params)
-        except NoReply as trouble:
-            return None, Verdict(action=Action.RETRY, quote=str(trouble))
-        finally:
-            call.stats.add(asking=self._monotonic() - started)
-        call.stats.add(replies_429=int(reply.status == 429))
-        self.pace.learn(reply, started)
-        self.latest = replace(reply, content=b"")
-        self.daily.learn(reply, cost=call.cost, now=self.now())
-        verdict = judge(reply, cost=call.cost, paged_on=call.paged_on, known_left=self.daily.left)
-        return reply, replace(verdict, quote=self._wire.clean(verdict.quote))
+    def page_call(self, call: ApiCall, marker: str | None) -> ApiCall:
+        """Return the request for the page at a marker; `call` is the one for the list."""
+        params = (*call.params, *page_params(self.paging, self.page_rows, marker))
+        paged_on = self.paging == "cursor" and marker is not None
+        return replace(call, params=params, paged_on=paged_on)
 
-    def _raise_known_end(self, call: ApiCall) -> None:
-        """Raise the error that ended all requests of this client, or BudgetExhausted if earlier
-        replies show that the remaining daily tokens do not cover the request.
-        """
-        if self._final:
-            raise self._final()
-        now = self.now()
-        if self.latest and self.daily.is_spent(call.cost, now):
-            raise errors.PipedriveTooManyRequestsError(
-                path=call.path,
-                status=0,
-                reset_at=budget_reset_at(self.latest, now, self.daily.ends_at),
-                quote=f"it costs {call.cost} API tokens, and {self.daily.left} are left today",
-            )
-
-    def _wait(self, call: ApiCall, verdict: Verdict, waits: int, lasting: float) -> bool:
-        """Pause all requests after a 429.
-
-        A request that is refused while others succeed has its own growing pauses.
-
-        Args:
-            call: The refused request.
-            verdict: The verdict on the reply.
-            waits: How often this request has waited already.
-            lasting: Seconds since the first attempt of this request.
-
-        Returns:
-            Whether to send the request again.
-        """
-        is_full = issubclass(verdict.error, errors.PipedriveTooManyRequestsInSecondError)
-        closed = self.pace.close(verdict.seconds, is_full=is_full)
-        pause = closed.seconds if is_full else max(closed.seconds, growing_pause(waits + 1))
-        if max(lasting, closed.lasting) + pause > PATIENCE_SECONDS:
-            return False
-        if is_full and max(waits + 1, closed.refusals) > BURST_WAITS:
-            return False
-        log.info("/%s: rate limit reached (429); waiting %.1f s", call.path, pause)
-        for stats in (self.stats, call.stats):
-            stats.add(burst_waits=1)
-        if pause > closed.seconds:
-            call.stats.add(waiting=pause)
-            self._sleep(pause)
-        return True
-
-    def _back_off(self, call: ApiCall, verdict: Verdict, attempts: int) -> None:
-        seconds = min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2 ** (attempts - 1)) * (
-            0.5 + self._jitter() / 2
+    def reader(self, path: str, marker: str | None) -> Callable[[dict[str, Any]], Page]:
+        """Return the function that reads this page from the body of a reply."""
+        read = partial(
+            read_page,
+            paging=self.paging,
+            marker=marker,
+            page_rows=self.page_rows,
+            v1=path.startswith("v1/"),
+            data_key=self.data_key,
         )
-        log.warning("/%s: %s; retrying in %.1f s", call.path, verdict.quote or "no reply", seconds)
-        for stats in (self.stats, call.stats):
-            stats.add(retries=1)
-        call.stats.add(waiting=seconds)
-        self._sleep(seconds)
-
-    def _stop(
-        self, call: ApiCall, reply: ApiReply | None, verdict: Verdict, attempts: int
-    ) -> errors.ApiError:
-        """Return the error to raise; an error of the whole account ends all later requests."""
-        error = self._error(call, reply, verdict, attempts)
-        if isinstance(error, _OF_ALL) or verdict.action is Action.WAIT:
-            with self._lock:
-                # A new exception per request: raising one twice would mix the tracebacks.
-                self._final = self._final or partial(self._error, call, reply, verdict, attempts)
-        return error
-
-    def _error(
-        self, call: ApiCall, reply: ApiReply | None, verdict: Verdict, attempts: int
-    ) -> errors.ApiError:
-        status, kind = reply.status if reply else 0, verdict.error
-        if reply and issubclass(kind, errors.BudgetExhausted):
-            return kind(
-                path=call.path,
-                reset_at=budget_reset_at(reply, self.now(), self.daily.ends_at),
-                quote=verdict.quote,
-                is_reported=reported_reset_at(reply, self.now()) is not None,
-            )
-        if issubclass(kind, errors.TooManyRequests):
-            return kind(
-                path=call.path,
-                status=status,
-                quote=verdict.quote,
-                attempts=attempts,
-                tokens_left=self.daily.left,
-            )
-        if issubclass(kind, errors.TransientApiError):
-            return kind(path=call.path, status=status, quote=verdict.quote, attempts=attempts)
-        return kind(path=call.path, status=status, quote=verdict.quote)
+        return _NullTwice(read) if self.null_is_empty else read
 
 
 class _NullTwice:
@@ -393,13 +195,3 @@ class _NullTwice:
     def __call__(self, body: dict[str, Any]) -> Page:
         self._nulls += body.get("data") is None
         return self._read(body, null_is_empty=self._nulls > 1)
-
-
-_OF_ALL = (errors.AuthenticationError, errors.BudgetExhausted, errors.Blocked)
-"""Errors that affect every request of the account."""
-
-
-def _read_at(reply: ApiReply | None, now: Callable[[], datetime]) -> datetime:
-    """Return the earlier of Pipedrive's clock and ours, so that a fast clock skips no change."""
-    ours = now()
-    return min((reply.date if reply else None) or ours, ours)

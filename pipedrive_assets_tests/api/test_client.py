@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from pipedrive_assets import errors
 from pipedrive_assets.api import Client, RequestStats
-from pipedrive_assets.api.client import ATTEMPTS, BURST_WAITS, PATIENCE_SECONDS
+from pipedrive_assets.api.calls import ATTEMPTS, BURST_WAITS, PATIENCE_SECONDS
 from pipedrive_assets.sandbox import Limits, Reply, faults
 from pipedrive_assets.sandbox.exchange import Dropped, json_reply
 from pipedrive_assets.sandbox.limits import Quota

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipedrive_assets import errors
-from pipedrive_assets.api.client import ATTEMPTS
+from pipedrive_assets.api.calls import ATTEMPTS
 from pipedrive_assets.load import TableReport
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import Reply, faults

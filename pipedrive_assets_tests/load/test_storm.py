@@ -7,7 +7,7 @@ expected to fail for good: 0.12 to the power of 8, times a million, is 0.04.
 
 import pytest
 
-from pipedrive_assets.api.client import ATTEMPTS
+from pipedrive_assets.api.calls import ATTEMPTS
 from pipedrive_assets.registry import DEFAULT_ENTITIES
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets_tests.conftest import Office
