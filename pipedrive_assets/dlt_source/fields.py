@@ -54,8 +54,8 @@ def _definitions(session: Session) -> Any:
         run.begin(DEFINITIONS)
         with run.tolerate_missing_feature(DEFINITIONS):
             _ask(run)
-            yield empty_table(DEFINITIONS)
             yield [run.shaped(DEFINITIONS, row, None, None) for row in run.fields.definition_rows()]
+            yield empty_table(DEFINITIONS)
 
     return fields
 

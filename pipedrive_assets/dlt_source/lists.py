@@ -65,8 +65,10 @@ def _snapshot(run: Extraction, entity: Entity) -> Iterator[Any]:
             parents, scan = parents_to_read(entity, chunk, child.scan)
             child.concerned = {row["id"] for _, row in parents}
             finished.append((child, scan))
+        # Rows come first: `add_limit` counts each item, also one without rows.
+        if newest:
+            yield with_columns(list(newest.values()), entity, custom)
         yield empty_table(entity, custom)
-        yield with_columns(list(newest.values()), entity, custom)
         for child, scan in finished:
             if child.counts:
                 StateMemory(child.state, seen).finish(scan, entity.list_names)
@@ -85,7 +87,6 @@ def _windowed(run: Extraction, entity: Entity) -> Iterator[Any]:
     wanted = replace(covering(scan for _, scan in readers.values()), omitted=omitted)
     scan, seen = _begun(own, wanted, readers)
     cursor = entity.cursor or ""
-    yield empty_table(entity, custom)
     try:
         for chunk in read_windowed(run.client, entity, scan, run.stats, chunk_pages=CHUNK_PAGES):
             if chunk.omitted and entity.name in readers:
@@ -98,12 +99,17 @@ def _windowed(run: Extraction, entity: Entity) -> Iterator[Any]:
             if custom:
                 note_unknown_fields(own, custom, rows)
             run.defer_histories(entity, shaped, before)
-            yield with_columns(shaped, entity, custom)
-    except PipedriveError:
+            if shaped:
+                yield with_columns(shaped, entity, custom)
+    except PipedriveError as error:
         # dlt saves this only if the failure does not undo the load: with keep_partial.
         own[BEGUN] = {"walk": scan.to_json(), "seen": seen, "hearers": sorted(readers)}
+        if run.tolerates(entity, error):
+            yield empty_table(entity, custom)
         raise
-    # Runs the transformers once more: other lists may have added parents meanwhile.
+    # Runs the transformers once more: other lists may have added parents meanwhile. This item
+    # follows the rows because `add_limit` counts it, and precedes the end of the scan because a
+    # list that `add_limit` ends here or earlier is not complete.
     yield empty_table(entity, run.fields.fields_of(entity))
     for name, (state, _) in readers.items():
         if name not in run.children or run.children[name].counts:

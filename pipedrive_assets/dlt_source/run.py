@@ -14,8 +14,6 @@ from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.dlt_source.arguments import Request
 from pipedrive_assets.dlt_source.child_reading import (
-    DOUBTED,
-    PENDING,
     REFUSED,
     ChildReading,
     parents_in,
@@ -40,11 +38,14 @@ ACCOUNT = "account"
 FIELDS = "custom_fields_mapping"
 UNFINISHED = "unfinished"
 
+LIMITED = "The resource was not read to its end, because its number of items is limited."
+"""Why a resource with `add_limit` is unfinished."""
+
 
 def unfinished(pipeline: dlt.Pipeline, source_name: str = "pipedrive") -> dict[str, str]:
     """Return the resources that the last run could not read completely.
 
-    Only a source with `keep_partial=True` leaves any.
+    These are resources with `add_limit`, and failed ones of a source with `keep_partial=True`.
 
     Args:
         pipeline: The pipeline, after its run.
@@ -87,9 +88,6 @@ class Extraction:
         """Return what a child table needs in this run; its parents' list is read after this."""
         self.begin(child)
         state = dlt.current.resource_state(child.name)
-        if self.request.full:
-            state.pop(PENDING, None)
-            state.pop(DOUBTED, None)
         if self._is_answered_again(child, state):
             del state[REFUSED]
         reading = ChildReading(
@@ -168,7 +166,8 @@ class Extraction:
     def tolerate_missing_feature(self, entity: Entity) -> Iterator[None]:
         """Log a refusal instead of raising it if the account may lack the table's feature.
 
-        With `keep_partial` any other failure is logged and noted as unfinished.
+        With `keep_partial` any other failure is logged and noted as unfinished. A table that
+        `add_limit` ended is noted as unfinished too.
 
         Args:
             entity: The table that is read in the block.
@@ -178,14 +177,28 @@ class Extraction:
         """
         try:
             yield
+        except GeneratorExit:
+            self.state[UNFINISHED][entity.name] = LIMITED
+            raise
         except Exception as caught:  # noqa: BLE001 - the caller gets a sentence in any case
             error = as_pipedrive_error(caught, entity.name)
-            is_lacking = skips(entity, error)
-            if not (is_lacking or self.request.keep_partial):
+            if not self.tolerates(entity, error):
                 raise_alone(error)
             log.warning("%s was not read: %s", entity.name, error)
-            if not is_lacking:
+            if not skips(entity, error):
                 self.state[UNFINISHED][entity.name] = str(error)
+
+    def tolerates(self, entity: Entity, error: PipedriveError) -> bool:
+        """Return whether the run continues without a table.
+
+        Args:
+            entity: The table.
+            error: The error that ended its reading.
+
+        Returns:
+            True if the account may lack the feature, or with `keep_partial`.
+        """
+        return skips(entity, error) or self.request.keep_partial
 
 
 class Session:
