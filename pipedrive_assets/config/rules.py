@@ -46,13 +46,20 @@ def _reason(name: str, detail: Mapping[str, Any], fields: Mapping[str, FieldInfo
     return f"{shown} is not usable. {remedy}".strip()
 
 
-def pointers(given: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what says that an account is meant, so that sandbox data must not be loaded."""
+def pointers(given: Mapping[str, Any], *, empty_token: bool = False) -> tuple[str, ...]:
+    """Return what says that an account is meant, so that sandbox data must not be loaded.
+
+    Args:
+        given: The values that are not blank.
+        empty_token: Whether an API token was given in code that is blank.
+    """
     found = [env_name(name) for name in ("base_url", "warehouse", "destination") if name in given]
     if str(given.get("destination", "")).strip() == "duckdb":
         found.remove(env_name("destination"))
     if str(given.get("sandbox", "")).strip() == "never":
         found.append("PIPEDRIVE_SANDBOX=never")
+    if empty_token:
+        found.append("an api_token that is empty")
     if (given["root"] / ACCOUNT_WAREHOUSE).exists():
         found.append(f"the warehouse {ACCOUNT_WAREHOUSE}")
     return tuple(found)

@@ -98,7 +98,8 @@ class Settings(SettingsTable):
         filled = {name: value for name, value in given.items() if str(value).strip()}
         if filled.get("sandbox_instant"):
             return {**filled, "api_token": "", "points_to_account": ()}
-        return {**filled, "points_to_account": rules.pointers(filled)}
+        empty_token = "api_token" in given and "api_token" not in filled
+        return {**filled, "points_to_account": rules.pointers(filled, empty_token=empty_token)}
 
     @field_validator("warehouse", "read_copy")
     @classmethod

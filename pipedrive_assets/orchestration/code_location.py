@@ -31,6 +31,14 @@ from pipedrive_assets.orchestration.resources import (
 )
 from pipedrive_assets.orchestration.sales_overview import build_overview
 
+FIELDS = {
+    "group_name": "asset_group",
+    "first_partition": "first_partition",
+    "tables": "tables",
+    "owners": "asset_owners",
+    "tags": "asset_tags",
+}
+"""Arguments of `pipedrive_definitions` that replace a setting, with the setting's field."""
 EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 
 
@@ -44,7 +52,7 @@ def pipedrive_definitions(  # noqa: PLR0913 - each is an argument of its own to 
     warehouse_key: str = "duckdb",
     executor: dg.ExecutorDefinition | None = None,
     group_name: str | None = None,
-    first_partition: date | None = None,
+    first_partition: date | str | None = None,
     tables: str | Sequence[str] | None = None,
     owners: Sequence[str] | None = None,
     tags: Mapping[str, str] | None = None,
@@ -79,13 +87,13 @@ def pipedrive_definitions(  # noqa: PLR0913 - each is an argument of its own to 
         key_prefix=prefix, prefix=name_prefix, pipedrive=pipedrive_key, warehouse=warehouse_key
     )
     given = {
-        "asset_group": group_name,
+        "group_name": group_name,
         "first_partition": first_partition,
         "tables": tables,
-        "asset_owners": owners,
-        "asset_tags": tags,
+        "owners": owners,
+        "tags": tags,
     }
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes = {FIELDS[name]: value for name, value in given.items() if value is not None}
     if accounts is None:
         found = settings or Settings()
         fixed = found.replace(**changes) if changes else found

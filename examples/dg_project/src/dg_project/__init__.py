@@ -1,0 +1,1 @@
+"""A dg project that loads Pipedrive."""

@@ -1,0 +1,1 @@
+"""The definitions: each folder has a `defs.yaml` or Python files."""

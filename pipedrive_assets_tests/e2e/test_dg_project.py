@@ -1,0 +1,68 @@
+"""`examples/dg_project` with the command dg, as its README says; the package dg is not in the
+lock, so it is installed for this test."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from pipedrive_assets.windows import utc_now
+from pipedrive_assets_tests.e2e.conftest import BIN, ROOT
+
+COMPONENT = "pipedrive_assets.PipedriveComponent"
+
+
+@pytest.fixture(scope="module")
+def bin_of_dg(tmp_path_factory):
+    """An environment with dg that also sees the packages of this one."""
+    folder = tmp_path_factory.mktemp("dg")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "these.pth").write_text("\n".join(each for each in sys.path if Path(each).is_dir()))
+    package = f"dagster-dg-cli=={dg.__version__}"
+    done = subprocess.run(
+        [folder / "bin" / "python", "-m", "pip", "install", "--quiet", package],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip(f"{package} cannot be installed: {done.stderr[-200:]}")
+    return folder / "bin"
+
+
+def test_the_example_is_checked_listed_launched_and_scaffolded(bin_of_dg, project, account):
+    sandbox, environment = account
+    shutil.copytree(ROOT / "examples" / "dg_project", project.folder, dirs_exist_ok=True)
+    (project.folder / "dagster.yaml").unlink()
+    project.environment["PATH"] = f"{bin_of_dg}{os.pathsep}{BIN}{os.pathsep}/usr/bin:/bin"
+    project.environment["PYTHONPATH"] = "src"
+
+    checked = project.run("dg check yaml", **environment)
+    listed = project.run("dg list defs --json 2> log", **environment)
+    launched = project.run(
+        f"dg launch --assets deals --partition {utc_now():%Y-%m-%d}", **environment
+    )
+    scaffold = f"dg scaffold defs {COMPONENT} second --key-prefix second --token-variable T"
+    scaffolded = project.run(scaffold, **environment)
+    second = project.folder / "src" / "dg_project" / "defs" / "second" / "defs.yaml"
+    second.write_text(second.read_text("utf-8").replace("tables: default", "tables: nothing"))
+    refused = project.run("dg check defs", **environment)
+
+    assert 0 == checked.returncode, checked.stdout
+    assert 0 == listed.returncode, (project.folder / "log").read_text("utf-8")
+    assets = {each["asset_key"]: each["group_name"] for each in json.loads(listed.stdout)["assets"]}
+    assert "crm" == assets["deals"]
+    assert 0 == launched.returncode, launched.stdout[-3000:]
+    (held,) = project.query("SELECT count(*) FROM deals", "data/warehouse.duckdb")[0]
+    assert held > 60
+    assert 0 == scaffolded.returncode, scaffolded.stdout
+    assert refused.returncode
+    assert "src/dg_project/defs/second/defs.yaml: attributes.tables: 'nothing'" in refused.stdout
+    for done in (checked, listed, launched, refused):
+        assert sandbox.api_token not in done.stdout
