@@ -59,6 +59,8 @@ class Group(click.Group):
     """A group of such commands, listed in the order in which they are defined."""
 
     command_class = Command
+    group_class = type
+    """Click's value for subgroups of the same class."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order of their definition."""

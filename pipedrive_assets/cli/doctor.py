@@ -1,17 +1,15 @@
 """`doctor`: what is wrong, and what to do about it."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 from rich.text import Text
 
+from pipedrive_assets.cli.accounts import accounts_at
 from pipedrive_assets.cli.output import console
-from pipedrive_assets.config import Settings, settings_of_accounts
 from pipedrive_assets.doctor import Finding, Level, examine, examine_account
-from pipedrive_assets.errors import ConfigurationError
 
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
@@ -48,22 +46,6 @@ def doctor(accounts: str | None = None, *, quick: bool) -> int:
 
 def _of_accounts(place: str, *, probing: bool) -> Iterator[Finding]:
     """Examine each account of a mapping, one after the other."""
-    for name, settings in settings_of_accounts(_mapping_at(place)).items():
+    for name, settings in accounts_at(place).items():
         for finding in examine_account(settings, probing=probing):
             yield replace(finding, text=f"{name}: {finding.text}")
-
-
-def _mapping_at(place: str) -> Mapping[str, Settings | str]:
-    module, _, name = place.partition(":")
-    try:
-        found = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigurationError(
-            f"--accounts: {place!r} cannot be imported ({error}). Use MODULE:NAME, for example "
-            "my_project.definitions:accounts, and run the command in the folder of that module."
-        ) from None
-    if not isinstance(found, Mapping):
-        raise ConfigurationError(
-            f"--accounts: {place!r} is not a mapping from names to settings or token variables."
-        )
-    return found

@@ -136,6 +136,26 @@ def doctor(accounts: str | None, *, quick: bool) -> int:
     return doctor(accounts, quick=quick)
 
 
+@commands.group()
+def dbt() -> None:
+    """Generate files for a dbt project."""
+
+
+@dbt.command()
+@click.option("--output", type=FILE, help="File to write, for example models/sources.yml.")
+@click.option("--accounts", metavar="MODULE:NAME", help="One source per account of this mapping.")
+@click.option("--key-prefix", default="", help="Prefix of your Dagster asset keys, as in crm.")
+def sources(output: Path | None, accounts: str | None, key_prefix: str) -> None:
+    """Print the tables as dbt sources.
+
+    Lists the selected tables that the warehouse has, with descriptions, tests of keys and
+    references, and freshness. Before the first load, all selected tables.
+    """
+    from pipedrive_assets.cli.dbt import sources
+
+    sources(output, accounts, key_prefix)
+
+
 @commands.command()
 @click.option("-c", "--config", type=FILE, required=True, help="JSON file with api_token etc.")
 @click.option("-s", "--state", type=FILE, help="JSON file: the last state that a target wrote.")

@@ -5,8 +5,9 @@ from datetime import datetime
 
 import dagster as dg
 
+from pipedrive_assets.config.freshness import DAILY_TOLERANCE
 from pipedrive_assets.load import TableReport
-from pipedrive_assets.orchestration.automation.target import DAILY_TOLERANCE, Target
+from pipedrive_assets.orchestration.automation.target import Target
 from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.warehouse import CheckResult, Warehouse, references, run_checks

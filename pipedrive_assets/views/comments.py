@@ -23,6 +23,10 @@ NAMING_COLUMNS = frozenset({"endpoint", "name", "normalized_name", "column_type"
 """Columns of `custom_fields_mapping` without which no custom field has a comment."""
 
 
+CustomFields = Mapping[str, Mapping[str, str]]
+"""The text for each column of a custom field, by entity."""
+
+
 def comments(sql: Sql, columns: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], str]:
     """Return the comments by table and column; the column is empty for the table itself.
 
@@ -30,9 +34,19 @@ def comments(sql: Sql, columns: Mapping[str, Sequence[str]]) -> dict[tuple[str, 
         sql: The warehouse.
         columns: The columns of each table that exists.
     """
-    fields = (
-        _custom_fields(sql) if {*columns.get("custom_fields_mapping", ())} >= NAMING_COLUMNS else {}
-    )
+    has_mapping = {*columns.get("custom_fields_mapping", ())} >= NAMING_COLUMNS
+    return descriptions(columns, _custom_fields(sql) if has_mapping else {})
+
+
+def descriptions(
+    columns: Mapping[str, Sequence[str]], fields: CustomFields
+) -> dict[tuple[str, str], str]:
+    """Return the texts by table and column; the column is empty for the table itself.
+
+    Args:
+        columns: The columns of each table.
+        fields: The custom fields.
+    """
     found: dict[tuple[str, str], str] = {}
     for name, held in columns.items():
         root, _, nested = name.partition("__")

@@ -12,7 +12,8 @@ from pipedrive_assets.cli.main import commands
 from pipedrive_assets.cli.output import print_table
 from pipedrive_assets.doctor import Finding, Level
 
-NAMES = ["try", "load", "plan", "reconcile", "purge", "entities", "sandbox", "doctor", "singer"]
+NAMES = ["try", "load", "plan", "reconcile", "purge", "entities", "sandbox", "doctor", "dbt"]
+NAMES += ["singer"]
 SLOW = {"dagster", "dlt", "duckdb", "pydantic", "requests", "rich"}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from pipedrive_assets.config import Settings
+from pipedrive_assets.config.freshness import DAILY_TOLERANCE
 from pipedrive_assets.orchestration.automation import backoff, runs
 from pipedrive_assets.orchestration.automation.first_load import (
     first_load_sentence,
@@ -18,7 +19,6 @@ from pipedrive_assets.orchestration.automation.first_load import (
 from pipedrive_assets.orchestration.automation.last_materialization import Facts, facts_of
 from pipedrive_assets.orchestration.automation.partitions import open_day
 from pipedrive_assets.orchestration.automation.target import (
-    DAILY_TOLERANCE,
     FRESHNESS,
     REQUESTED_BY_TAG,
     WAREHOUSE_TAG,

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from pipedrive_assets.config import Settings
+from pipedrive_assets.config.freshness import tolerance_of
 from pipedrive_assets.orchestration.names import OWN_NAMES, Names
-from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, Entity, Kind
+from pipedrive_assets.registry import DEFAULT_ENTITIES, Entity
 from pipedrive_assets.warehouse import name_of
 
 JOB, RECONCILE_JOB = OWN_NAMES.job, OWN_NAMES.reconcile_job
@@ -19,9 +20,6 @@ WAREHOUSE_TAG = "pipedrive/warehouse"
 REQUESTED_BY_TAG = "pipedrive/requested_by"
 FRESHNESS, DAILY, WEEKLY = "freshness", "daily", "weekly"
 """Values of that tag: who requested the run."""
-
-DAILY_TOLERANCE = timedelta(days=1)
-"""Freshness tolerance of tables that the daily run loads."""
 
 
 def warehouse_tag(warehouse: str) -> str:
@@ -71,14 +69,5 @@ class Target:
         return warehouse_tag(self.warehouse)
 
     def tolerance(self, entity: Entity) -> timedelta | None:
-        """Return how old a table may be before the sensor loads it; None: the daily run loads it.
-
-        A list without a filter for changes has the tolerance of files, because each read costs
-        all of its newest pages. Children of a snapshot have the tolerance of the snapshot.
-        """
-        blind = entity.kind is Kind.WINDOWED and not entity.supports_updated_since
-        if entity.parent and BY_NAME[entity.parent].kind is Kind.SNAPSHOT:
-            return self.tolerance(BY_NAME[entity.parent])
-        if entity.parent:
-            return self.freshness["deal_details"]
-        return self.freshness["files" if blind else entity.group]
+        """Return how old a table may be before the sensor loads it; None: only the daily run."""
+        return tolerance_of(entity, self.freshness)
