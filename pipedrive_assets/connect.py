@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipedrive_assets.api import READ_SECONDS, USER_AGENT, Caps, Client
+from pipedrive_assets.api import READ_SECONDS, USER_AGENT, Caps, Client, OAuthApp
 from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import DataError
 from pipedrive_assets.windows import utc_now
@@ -82,6 +82,18 @@ def caps_of(settings: Settings) -> Caps:
     return Caps(per_run=settings.tokens_per_run, per_day=settings.tokens_per_day)
 
 
+def oauth_app(settings: Settings) -> OAuthApp | None:
+    """Return the OAuth app of the settings; None if they have none."""
+    if not settings.client_id:
+        return None
+    return OAuthApp(
+        client_id=settings.client_id,
+        client_secret=settings.client_secret.get_secret_value(),
+        refresh_token=settings.refresh_token.get_secret_value(),
+        token_file=settings.token_file,
+    )
+
+
 def connect(
     settings: Settings,
     *,
@@ -103,13 +115,15 @@ def connect(
         The connection; no request is sent.
 
     Raises:
-        MissingTokenError: The settings refer to an account, but there is no API token.
+        MissingTokenError: The settings refer to an account, but there is neither an API token
+            nor an OAuth app.
     """
     if settings.uses_sandbox:
         return _sandbox(settings, sleep, now)
     client = Client(
         base_url=settings.base_url,
         api_token=settings.api_token.get_secret_value(),
+        oauth=oauth_app(settings),
         user_agent=user_agent,
         read_seconds=read_seconds,
         sleep=sleep,

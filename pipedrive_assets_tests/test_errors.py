@@ -117,6 +117,8 @@ def test_the_message_names_the_call_quotes_and_ends_with_the_next_step(
     facts = {"reset_at": RESET} if issubclass(kind, errors.BudgetExhausted) else {}
     error = kind(path="v1/users", status=418, quote="I am a teapot", **facts)
     facts = mentions("418", "GET /v1/users", "«I am a teapot»")
+    if issubclass(kind, errors.OAuthError):
+        facts = mentions("access token", "«I am a teapot»", "GET /v1/users", "not sent")
     assert re.match(rf"{facts}.*{re.escape(error.next_step)}$", str(error))
     assert error.next_step.endswith(".")
     assert (418, "v1/users", "I am a teapot") == (error.status, error.path, error.quote)

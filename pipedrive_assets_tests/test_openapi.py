@@ -20,6 +20,7 @@ paths:
       operationId: getStages
       description: Returns all stages.
       x-token-cost: 10
+      security: [{api_key: []}, {oauth2: ['deals:read', admin]}]
       parameters:
         - in: query
           name: sort_by
@@ -82,6 +83,7 @@ def test_prices_parameters_keys_types_and_forms_are_kept_and_nothing_else(
         "v2/stages": {
             "page": "Stages#getStages",
             "cost": 10,
+            "scopes": ["deals:read", "admin"],
             "parameters": {"sort_by": {"required": False, "enum": ["id", "add_time"]}},
             "answer": {
                 "type": "object",

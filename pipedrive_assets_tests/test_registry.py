@@ -154,3 +154,20 @@ def test_every_call_of_all_tables_at_once_has_a_connection_to_keep():
     calls = [CHILD_THREADS if entity.kind is Kind.CHILD else 1 for entity in ENTITIES]
 
     assert sum(calls) <= CONNECTIONS
+
+
+@each_entity
+def test_the_scopes_are_those_of_the_official_documents_without_scopes_that_allow_changes(entity):
+    facts = json.loads(FACTS.read_text("utf-8"))
+    for endpoint in entity.endpoints:
+        official = facts[endpoint.path.removeprefix("api/")]["scopes"]
+
+        assert tuple(s for s in official if not s.endswith(":full")) == endpoint.scopes != ()
+
+
+def test_a_scope_that_allows_changes_includes_reading():
+    deals = BY_NAME["deals"].endpoints[0]
+
+    assert deals.is_open_to({"deals:read"})
+    assert deals.is_open_to({"base", "deals:full"})
+    assert not deals.is_open_to({"base", "contacts:full"})

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from pipedrive_assets.config import SECRETS, SETTINGS, Settings
+from pipedrive_assets.config import SECRETS, SETTINGS, Settings, settings_of_accounts
 from pipedrive_assets.config.files import found_in
 from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
@@ -416,4 +416,71 @@ def test_every_setting_has_a_remedy_or_a_reason_of_its_own():
     assert own == {
         name for name, field in SETTINGS.items() if not field.json_schema_extra["remedy"]
     }
-    assert {"PIPEDRIVE_API_TOKEN", "PIPEDRIVE_ALERT_WEBHOOK"} == set(SECRETS)
+    assert {
+        "PIPEDRIVE_API_TOKEN",
+        "PIPEDRIVE_CLIENT_SECRET",
+        "PIPEDRIVE_REFRESH_TOKEN",
+        "PIPEDRIVE_ALERT_WEBHOOK",
+    } == set(SECRETS)
+
+
+APP = {"PIPEDRIVE_CLIENT_ID": "id", "PIPEDRIVE_CLIENT_SECRET": "s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({**APP, "PIPEDRIVE_API_TOKEN": "t"}, ("PIPEDRIVE_CLIENT_ID", "PIPEDRIVE_API_TOKEN")),
+        ({"PIPEDRIVE_CLIENT_ID": "id"}, ("PIPEDRIVE_CLIENT_SECRET", "PIPEDRIVE_CLIENT_ID")),
+        ({"PIPEDRIVE_CLIENT_SECRET": "s3cret"}, ("PIPEDRIVE_CLIENT_ID", "Developer Hub")),
+        ({"PIPEDRIVE_REFRESH_TOKEN": "s3cret"}, ("PIPEDRIVE_CLIENT_ID", "Developer Hub")),
+        ({**APP, "PIPEDRIVE_REFRESH_TOKEN": "s3 cret"}, ("PIPEDRIVE_REFRESH_TOKEN",)),
+        (
+            {"PIPEDRIVE_REFRESH_TOKEN": "s3cret", "PIPEDRIVE_API_TOKEN": "t"},
+            ("PIPEDRIVE_REFRESH_TOKEN", "PIPEDRIVE_API_TOKEN"),
+        ),
+    ],
+)
+def test_an_api_token_and_an_oauth_app_or_half_an_app_is_one_sentence(tmp_path, given, named):
+    with raises(ConfigurationError, *named) as refused:
+        read(tmp_path, **given)
+
+    assert "cret" not in str(refused.value).replace("_SECRET", "").replace("client secret", "")
+
+
+def test_an_oauth_app_is_an_account_whose_tokens_are_kept_below_the_root(tmp_path):
+    settings = read(tmp_path, **APP)
+
+    assert settings.has_access
+    assert not settings.uses_sandbox
+    assert tmp_path / "data" / "warehouse.duckdb" == settings.warehouse
+    assert tmp_path / "data" / "oauth.json" == settings.token_file
+    assert "s3cret" not in repr(settings)
+
+
+def test_an_access_given_in_code_replaces_the_other_kind(tmp_path, monkeypatch):
+    app = {"client_id": "id", "client_secret": "s3cret"}
+    settings = read(tmp_path, **APP).replace(api_token="t")
+    assert ("", "t") == (settings.client_id, settings.api_token.get_secret_value())
+    settings = read(tmp_path, PIPEDRIVE_API_TOKEN="t").replace(**app)
+    assert ("id", "") == (settings.client_id, settings.api_token.get_secret_value())
+
+    for name, value in APP.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ACME_TOKEN", "acme")
+    assert "" == Settings(root=tmp_path, api_token="t").client_id
+    assert "" == Settings(root=tmp_path, token_variable="ACME_TOKEN").client_id
+    assert settings_of_accounts({"acme": "ACME_TOKEN"})["acme"].api_token
+    assert not Settings(root=tmp_path, sandbox_instant="2026-03-10").has_access
+
+
+def test_accounts_have_token_files_of_their_own(tmp_path):
+    def app(**more):
+        return Settings(root=tmp_path, found={}, client_id="id", client_secret="s", **more)
+
+    found = settings_of_accounts({"acme": app(), "beta": app()})
+    assert ["acme_oauth.json", "beta_oauth.json"] == [s.token_file.name for s in found.values()]
+    with raises(ConfigurationError, "acme", "beta", "token file"):
+        settings_of_accounts({"acme": app(token_file="x"), "beta": app(token_file="x")})
+    with raises(ConfigurationError, "acme", "beta", "refresh token"):
+        settings_of_accounts({"acme": app(refresh_token="x"), "beta": app(refresh_token="x")})

@@ -4,9 +4,10 @@
 
 The folder has `openapi-v1.yaml` and `openapi-v2.yaml`, which Pipedrive publishes as `openapi.yaml`
 and `openapi-v2.yaml` under https://developers.pipedrive.com/docs/api/v1/, and, if available,
-`examples/` with its INDEX.json. The file has paths, token costs, parameters, keys and types of the
-lists and records that this project reads. It has no texts or values of examples: they are replaced
-by placeholders of the same format. Endpoints and examples that the documents lack are kept.
+`examples/` with its INDEX.json. The file has paths, token costs, OAuth scopes, parameters, keys and
+types of the lists and records that this project reads. It has no texts or values of examples: they
+are replaced by placeholders of the same format. Endpoints and examples that the documents lack are
+kept.
 """
 
 import argparse
@@ -62,14 +63,21 @@ def schema_facts(schema: Json) -> dict[str, Any]:
     return kept
 
 
+def scope_facts(operation: Json) -> list[str]:
+    """Keep the OAuth scopes of which one is enough, in the order of the document."""
+    found = (each.get("oauth2", ()) for each in operation.get("security", ()))
+    return [scope for scopes in found for scope in scopes]
+
+
 def operation_facts(path: Json) -> dict[str, Any]:
-    """Keep the token cost, parameters, reply schema and reference page of a GET operation."""
+    """Keep token cost, scopes, parameters, reply schema and reference page of a GET operation."""
     operation = path["get"]
     parameters = [*path.get("parameters", ()), *operation.get("parameters", ())]
     answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
     return {
         "page": f"{operation['tags'][0]}#{operation['operationId']}",
         "cost": operation["x-token-cost"],
+        "scopes": scope_facts(operation),
         "parameters": {
             each["name"]: {
                 "required": each.get("required", False),

@@ -6,6 +6,7 @@ This package is independent of the tables: endpoints and token costs are argumen
 from pipedrive_assets.api.allowance import Caps, QuotaWindow, TokenBudget, has_reset
 from pipedrive_assets.api.budget import RequestStats
 from pipedrive_assets.api.client import Answer, Client
+from pipedrive_assets.api.oauth import OAuthApp
 from pipedrive_assets.api.paging import Page, looping_pagination
 from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT
 
@@ -15,6 +16,7 @@ __all__ = [
     "Answer",
     "Caps",
     "Client",
+    "OAuthApp",
     "Page",
     "QuotaWindow",
     "RequestStats",

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from pipedrive_assets import errors
+from pipedrive_assets.api.access import AccessUnavailable, Authentication
 from pipedrive_assets.api.allowance import DailyTokens
 from pipedrive_assets.api.budget import RateLimiter, RequestStats, growing_pause
 from pipedrive_assets.api.nul import may_have_nul, without_nul
@@ -82,9 +83,10 @@ class Caller:
     removes_nul: bool
     latest: ApiReply | None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - external dependencies, each replaceable
         self,
         wire: Wire,
+        authentication: Authentication,
         *,
         sleep: Callable[[float], None],
         monotonic: Callable[[], float],
@@ -95,6 +97,7 @@ class Caller:
 
         Args:
             wire: The HTTP connection.
+            authentication: Gives each request its token.
             sleep: Waits the given number of seconds.
             monotonic: Returns a monotonic time in seconds.
             now: Returns the current time (UTC).
@@ -106,13 +109,14 @@ class Caller:
         self.now, self._sleep, self._monotonic, self._jitter = now, sleep, monotonic, jitter
         self.removes_nul = False
         self.latest = None
-        self._wire = wire
+        self._wire, self._authentication = wire, authentication
         self._final: Callable[[], errors.ApiError] | None = None
         self._lock = threading.Lock()
 
     def _ask(self, call: ApiCall, read: Callable[[dict[str, Any]], Any]) -> tuple[Any, datetime]:
         """Send the request until a reply can be read, or until retrying cannot help."""
         attempts = waits = 0
+        renewed = False
         began = self._monotonic()
         while True:
             reply, verdict = self._try(call)
@@ -121,6 +125,9 @@ class Caller:
                     return read(self._storable(reply, verdict.body)), _read_at(reply, self.now)
                 except IncompletePage as found:
                     verdict = Verdict(action=Action.RETRY, error=found.error, quote=str(found))
+            if verdict.action is Action.RENEW and not renewed:
+                renewed = True
+                continue
             lasting = self._monotonic() - began
             if verdict.action is Action.WAIT and self._wait(call, verdict, waits, lasting):
                 waits += 1
@@ -147,10 +154,14 @@ class Caller:
         started = self.pace.take()
         call.stats.add(waiting=started - came)
         self._raise_known_end(call)
+        try:
+            access = self._authentication.access()
+        except AccessUnavailable as unavailable:
+            return None, unavailable.verdict
         self.stats.add(requests=1, tokens=call.cost)
         call.stats.add(requests=1, tokens=call.cost)
         try:
-            reply = self._wire.get(call.path, call.params)
+            reply = self._wire.get(call.path, call.params, access)
         except NoReply as trouble:
             return None, Verdict(action=Action.RETRY, quote=str(trouble))
         finally:
@@ -160,7 +171,10 @@ class Caller:
         self.latest = replace(reply, content=b"")
         self.daily.learn(reply, cost=call.cost, now=self.now())
         verdict = judge(reply, cost=call.cost, paged_on=call.paged_on, known_left=self.daily.left)
-        return reply, replace(verdict, quote=self._wire.clean(verdict.quote))
+        verdict = replace(verdict, quote=self._wire.clean(verdict.quote))
+        if reply.status == 401 and self._authentication.refused(access):
+            verdict = replace(verdict, action=Action.RENEW, error=errors.AccessTokenRefused)
+        return reply, verdict
 
     def _raise_known_end(self, call: ApiCall) -> None:
         """Raise the error that ended all requests of this client, or BudgetExhausted if earlier

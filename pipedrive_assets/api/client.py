@@ -1,6 +1,7 @@
 """The HTTP client for Pipedrive's API, shared by all tables of a run: objects and pages.
 
-It is thread-safe. The API token is sent in the `x-api-token` header and nowhere else.
+It is thread-safe. The API token is sent in the `x-api-token` header and nowhere else,
+an access token of an OAuth app in `Authorization`.
 """
 
 import random
@@ -13,8 +14,10 @@ from typing import Any
 
 import requests
 
+from pipedrive_assets.api.access import ApiToken
 from pipedrive_assets.api.budget import RequestStats
 from pipedrive_assets.api.calls import ApiCall, Caller
+from pipedrive_assets.api.oauth import OAuthAccess, OAuthApp
 from pipedrive_assets.api.paging import (
     Page,
     Paging,
@@ -47,7 +50,8 @@ class Client(Caller):
         self,
         *,
         base_url: str,
-        api_token: str,
+        api_token: str = "",
+        oauth: OAuthApp | None = None,
         adapter: requests.adapters.BaseAdapter | None = None,
         user_agent: str = USER_AGENT,
         read_seconds: float = READ_SECONDS,
@@ -60,7 +64,8 @@ class Client(Caller):
 
         Args:
             base_url: Address of the API.
-            api_token: The API token.
+            api_token: The API token; not used with an OAuth app.
+            oauth: The OAuth app to authenticate with.
             adapter: Replaces the network, for example with the sandbox.
             user_agent: Value of the `User-Agent` header.
             read_seconds: Read timeout: seconds without a received byte.
@@ -71,13 +76,25 @@ class Client(Caller):
         """
         wire = Wire(
             base_url=base_url.rstrip("/"),
-            api_token=api_token,
             adapter=adapter,
             user_agent=user_agent,
             read_seconds=read_seconds,
             monotonic=monotonic,
         )
-        super().__init__(wire, sleep=sleep, monotonic=monotonic, now=now, jitter=jitter)
+        wire.hide(api_token)
+        authentication = (
+            OAuthAccess(oauth, wire, monotonic=monotonic, now=now)
+            if oauth
+            else ApiToken(api_token, wire.base_url)
+        )
+        super().__init__(
+            wire, authentication, sleep=sleep, monotonic=monotonic, now=now, jitter=jitter
+        )
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The granted OAuth scopes, known after the first request; empty for an API token."""
+        return self._authentication.scopes
 
     def __repr__(self) -> str:
         """Show the base URL, and not the API token."""

@@ -34,11 +34,16 @@ MOST_DAILY_TOKENS = 10**12
 """A daily limit above this is not plausible and is ignored."""
 
 
+SCOPE_MISMATCH = "Scope and URL mismatch"
+"""Pipedrive's error text if the OAuth app does not have the scope of an endpoint."""
+
+
 class Action(Enum):
     """What the client does next with a request."""
 
     GO_ON = "go on"
     WAIT = "wait"
+    RENEW = "renew"
     RETRY = "retry"
     STOP = "stop"
 
@@ -176,6 +181,8 @@ def judge(
         return replace(found, quote=quote)
     if reply.status in _STOPS or (400 <= reply.status < 500 and reply.status != 408):
         error = _refusal(reply.status, is_json=isinstance(body, dict), paged_on=paged_on)
+        if error is errors.Forbidden and SCOPE_MISMATCH in quote:
+            error = errors.ScopeMissing
         return Verdict(action=Action.STOP, error=error, quote=quote)
     error = _PASSES.get(reply.status, errors.TransientApiError)
     return Verdict(action=Action.RETRY, error=error, quote=quote)

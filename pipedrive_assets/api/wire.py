@@ -4,12 +4,14 @@ A `requests` session is used for its connection pool, proxies and certificates o
 not followed, cookies are not kept, and ~/.netrc is not read.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
+from pipedrive_assets.api.access import Access
 from pipedrive_assets.api.no_debug_adapter import NoDebugAdapter
 from pipedrive_assets.api.verdict import ApiReply
 from pipedrive_assets.errors import ConfigurationError
@@ -30,13 +32,12 @@ class NoReply(Exception):
 
 
 class Wire:
-    """HTTP connection to one account; holds the API token. Thread-safe."""
+    """HTTP connection to one account; hides its secrets in quotes of replies. Thread-safe."""
 
-    def __init__(  # noqa: PLR0913 - external dependencies, each replaceable
+    def __init__(
         self,
         *,
         base_url: str,
-        api_token: str,
         adapter: requests.adapters.BaseAdapter | None,
         user_agent: str = USER_AGENT,
         read_seconds: float = READ_SECONDS,
@@ -46,46 +47,39 @@ class Wire:
 
         Args:
             base_url: Address of the API, without a trailing slash.
-            api_token: The API token.
             adapter: Replaces the network; None for the default adapter.
             user_agent: Value of the `User-Agent` header.
             read_seconds: Read timeout: seconds without a received byte.
             monotonic: Returns a monotonic time in seconds.
 
         Raises:
-            ConfigurationError: The API token or the user agent is not valid in a header.
+            ConfigurationError: The user agent is not valid in a header.
         """
-        if not (api_token.isascii() and api_token.isprintable() and api_token == api_token.strip()):
-            raise ConfigurationError(
-                "The API token has invalid characters (a line break, a space or an accent). "
-                "Nothing was requested. Set PIPEDRIVE_API_TOKEN to the token in Pipedrive > "
-                "Personal preferences > API."
-            )
         if not (user_agent.isascii() and user_agent.isprintable()):
             raise ConfigurationError(
                 f"The user agent {user_agent!r} has characters that are not allowed in an HTTP "
                 "header. Nothing was requested. Use printable ASCII characters only."
             )
-        self.base_url, self._api_token, self._monotonic = base_url, api_token, monotonic
+        self.base_url, self._monotonic = base_url, monotonic
         self._read_seconds = read_seconds
+        self._secrets: frozenset[str] = frozenset()
         self._session = requests.Session()
         # Without this, requests would send a password for the same host from ~/.netrc.
         self._session.auth = lambda request: request
-        self._session.headers.update(
-            {
-                "x-api-token": api_token,
-                "accept": "application/json",
-                "user-agent": user_agent,
-            }
-        )
+        self._session.headers.update({"accept": "application/json", "user-agent": user_agent})
         self._adapter = adapter or NoDebugAdapter(pool_maxsize=CONNECTIONS)
 
-    def get(self, path: str, params: Params) -> ApiReply:
+    def hide(self, *secrets: str) -> None:
+        """Replace these secrets in quotes of replies from now on."""
+        self._secrets |= {secret for secret in secrets if secret}
+
+    def get(self, path: str, params: Params, access: Access) -> ApiReply:
         """Send one GET request.
 
         Args:
             path: Path below the base URL.
             params: Query parameters.
+            access: The host and the header with the token.
 
         Returns:
             The reply, whatever its status.
@@ -95,25 +89,47 @@ class Wire:
             ConfigurationError: The certificate of the host is not trusted, or the file of
                 certificates does not exist.
         """
+        url = f"{access.base_url}/{path}"
+        return self._send(
+            requests.Request("GET", url, params=list(params), headers=dict(access.headers))
+        )
+
+    def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> ApiReply:
+        """Send one POST request with a form.
+
+        Args:
+            url: The complete URL.
+            form: The form.
+            headers: Headers besides those of the session.
+
+        Returns:
+            The reply, whatever its status.
+
+        Raises:
+            NoReply: No complete reply was received.
+            ConfigurationError: As for `get`.
+        """
+        return self._send(requests.Request("POST", url, data=dict(form), headers=dict(headers)))
+
+    def _send(self, request: requests.Request) -> ApiReply:
         try:
-            return self._exchange(path, params)
+            return self._exchange(request)
         except (NoReply, ConfigurationError):
             raise
         except Exception as error:  # noqa: BLE001 - the library lets OSError, ValueError and urllib3's errors through
             if UNTRUSTED & _kinds(error):
-                raise ConfigurationError(_UNTRUSTED.format(url=self.base_url)) from None
-            raise NoReply(trouble(error, self.base_url, self._read_seconds)) from None
+                raise ConfigurationError(_UNTRUSTED.format(url=_host(request))) from None
+            raise NoReply(trouble(error, _host(request), self._read_seconds)) from None
 
     def clean(self, text: str) -> str:
-        """Make text of a reply safe for a message: one short, printable line without the token."""
-        hidden = text.replace(self._api_token, "***") if self._api_token else text
-        printable = "".join(sign if sign.isprintable() else " " for sign in hidden)
+        """Make text of a reply safe for a message: one short, printable line without secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        printable = "".join(sign if sign.isprintable() else " " for sign in text)
         return " ".join(printable.split())[:QUOTE_CHARACTERS]
 
-    def _exchange(self, path: str, params: Params) -> ApiReply:
-        request = self._session.prepare_request(
-            requests.Request("GET", f"{self.base_url}/{path}", params=list(params))
-        )
+    def _exchange(self, unprepared: requests.Request) -> ApiReply:
+        request = self._session.prepare_request(unprepared)
         # Proxies and certificates from the environment variables.
         settings: dict[str, Any] = {
             **self._session.merge_environment_settings(request.url, {}, True, None, None)
@@ -130,6 +146,12 @@ class Wire:
                     raise NoReply(f"the reply was not complete after {whole_seconds:.0f} s")
             headers = {name.lower(): value for name, value in response.headers.items()}
             return ApiReply(status=response.status_code, headers=headers, content=bytes(content))
+
+
+def _host(request: requests.Request) -> str:
+    """Return the address of a request without its path, which can contain ids."""
+    parts = urlsplit(str(request.url))
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:

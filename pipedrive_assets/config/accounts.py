@@ -21,7 +21,7 @@ def settings_of_accounts(
 
     Raises:
         ConfigurationError: A name or a setting is wrong, or two accounts share an API token, a
-            DuckDB file or a schema.
+            refresh token, a token file, a DuckDB file or a schema.
     """
     found = {name: _settings_of(name, given, changes) for name, given in accounts.items()}
     seen: dict[tuple[str, str], str] = {}
@@ -50,6 +50,7 @@ def _settings_of(name: str, given: Settings | str, changes: Mapping[str, Any]) -
         "warehouse": f"data/{name}.duckdb",
         "dataset": f"pipedrive_{name}",
         "read_copy": None,
+        "token_file": f"data/{name}_oauth.json",
     }
     if isinstance(given, str):
         return Settings(token_variable=given, **own, **changes)
@@ -63,6 +64,8 @@ def _owned(settings: Settings) -> list[tuple[str, str]]:
     schema = f"{settings.destination}:{settings.dataset}"
     return [
         ("API token", settings.api_token.get_secret_value()),
+        ("refresh token", settings.refresh_token.get_secret_value()),
+        ("token file", str(settings.token_file.resolve()) if settings.client_id else ""),
         ("warehouse", str(settings.warehouse.resolve()) if is_file else schema),
         ("warehouse", str(settings.read_copy.resolve()) if settings.read_copy else ""),
     ]

@@ -14,19 +14,19 @@ def with_arguments(
     no_token: str,
     names: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Replace settings. The result always has an API token, so it never means the sandbox.
+    """Replace settings. The result has an API token or an OAuth app, so never means the sandbox.
 
     Args:
         settings: The settings of the environment.
         given: By setting, the values that replace theirs.
-        no_token: The error message if there is no API token.
+        no_token: The error message if there is neither an API token nor an OAuth app.
         names: By setting, what its argument is called, for error messages.
 
     Returns:
         The settings with the given values.
 
     Raises:
-        MissingTokenError: There is no API token.
+        MissingTokenError: There is neither an API token nor an OAuth app.
         ConfigurationError: One sentence with the argument, its value and the remedy.
     """
     try:
@@ -35,7 +35,7 @@ def with_arguments(
         # Raised outside of this block: the first error's context may hold the API token.
         key, reason = next(iter(error.reasons.items()))
     else:
-        if found.api_token:
+        if found.has_access:
             return found
         raise MissingTokenError(no_token)
     raise ConfigurationError(f"{(names or {}).get(key, key)}: {reason}")

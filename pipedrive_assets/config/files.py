@@ -16,6 +16,9 @@ else:
 PREFIX = "PIPEDRIVE_"
 API_TOKEN = "PIPEDRIVE_API_TOKEN"  # noqa: S105 - its setting's name
 
+OAUTH = ("client_id", "client_secret", "refresh_token")
+"""The fields of an OAuth app."""
+
 Found = Mapping[str, tuple[str, str]]
 """Text of settings by environment name, each with the place where it was found."""
 
@@ -67,7 +70,8 @@ def found_in(
         if name not in {API_TOKEN, token_variable} or is_filled_in(value)
     }
     if token_variable != API_TOKEN:
-        found.pop(API_TOKEN, None)
+        for name in (API_TOKEN, *(env_name(field) for field in OAUTH)):
+            found.pop(name, None)
         if token_variable in found:
             found[API_TOKEN] = found.pop(token_variable)
     return found

@@ -1,6 +1,6 @@
 """What depends on several settings, and the sentence for each setting that is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from pipedrive_assets.config.files import env_name
+from pipedrive_assets.config.files import OAUTH, env_name
 from pipedrive_assets.config.values import Unusable, may_hold_secrets
 from pipedrive_assets.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pipedrive_assets.config.settings import Settings
+
+ACCESS = ("api_token", *OAUTH)
+"""What authenticates requests: an API token, or an OAuth app."""
 
 ACCOUNT_WAREHOUSE = "data/warehouse.duckdb"
 
@@ -65,12 +68,41 @@ def pointers(given: Mapping[str, Any], *, empty_token: bool = False) -> tuple[st
     return tuple(found)
 
 
+def without_other_access(names: Iterable[str], given: Mapping[str, Any]) -> list[str]:
+    """Leave out the settings of an OAuth app if an API token is given in code, and vice versa."""
+    hidden: tuple[str, ...] = ()
+    if str(given.get("api_token") or "").strip():
+        hidden = OAUTH
+    elif any(str(given.get(name) or "").strip() for name in OAUTH):
+        hidden = ("api_token",)
+    return [name for name in names if name not in hidden]
+
+
+def _check_access(settings: "Settings") -> None:
+    """Check that there is an API token or a whole OAuth app, but not both."""
+    app = [name for name in OAUTH if getattr(settings, name)]
+    if settings.api_token and app:
+        reason = (
+            f"an API token ({settings.token_variable}) is set as well. Requests use one of them: "
+            "remove either."
+        )
+        raise wrong({app[0]: reason})
+    missing = [name for name in ("client_id", "client_secret") if name not in app]
+    if app and missing:
+        reason = (
+            f"is not set, but {env_name(app[0])} is. An OAuth app needs its client ID and its "
+            "client secret (Developer Hub > your app > OAuth & access scopes)."
+        )
+        raise wrong({missing[0]: reason})
+
+
 def check(settings: "Settings") -> None:
-    """Check the warehouse and the read copy.
+    """Check the access, the warehouse and the read copy.
 
     Raises:
         ConfigurationError: They have the wrong form, or names that DuckDB would confuse.
     """
+    _check_access(settings)
     copy = settings.read_copy
     if settings.destination != "duckdb":
         if copy:

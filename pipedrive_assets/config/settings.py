@@ -76,7 +76,8 @@ class Settings(SettingsTable):
         Raises:
             ConfigurationError: One sentence with the setting, its value and the remedy.
         """
-        kept = {name: getattr(self, name) for name in self.model_fields_set}
+        names = rules.without_other_access(self.model_fields_set, changes)
+        kept = {name: getattr(self, name) for name in names}
         replaced = type(self)(found={}, **{**kept, **changes})
         replaced._in_code = self.in_code | frozenset(changes)  # noqa: SLF001 - of the same class
         return replaced
@@ -88,7 +89,12 @@ class Settings(SettingsTable):
         """Read what was given in code, then what was found."""
         texts = init_settings.init_kwargs.pop("found")
         fields = settings_of(settings_cls.model_fields)
-        read = {name: texts[env_name(name)][0] for name in fields if env_name(name) in texts}
+        given = init_settings.init_kwargs
+        read = {
+            name: texts[env_name(name)][0]
+            for name in rules.without_other_access(fields, given)
+            if env_name(name) in texts
+        }
         return init_settings, InitSettingsSource(settings_cls, read)
 
     @model_validator(mode="before")
@@ -97,15 +103,17 @@ class Settings(SettingsTable):
         """Leave out blank text, and note what points to an account."""
         filled = {name: value for name, value in given.items() if str(value).strip()}
         if filled.get("sandbox_instant"):
-            return {**filled, "api_token": "", "points_to_account": ()}
+            return {**filled, **dict.fromkeys(rules.ACCESS, ""), "points_to_account": ()}
         empty_token = "api_token" in given and "api_token" not in filled
         return {**filled, "points_to_account": rules.pointers(filled, empty_token=empty_token)}
 
-    @field_validator("warehouse", "read_copy")
+    @field_validator("warehouse", "read_copy", "token_file")
     @classmethod
     def _below_root(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         known = info.data
-        if info.field_name == "warehouse" and not known.get("api_token"):
+        if info.field_name == "warehouse" and not (
+            known.get("api_token") or known.get("client_id")
+        ):
             path = path if known["points_to_account"] else Path(SANDBOX_WAREHOUSE)
         return path and known["root"] / path.expanduser()
 
@@ -115,20 +123,26 @@ class Settings(SettingsTable):
         return self
 
     @property
+    def has_access(self) -> bool:
+        """Whether there is an API token or an OAuth app."""
+        return bool(self.api_token or self.client_id)
+
+    @property
     def uses_sandbox(self) -> bool:
         """Whether the sandbox's invented company is loaded.
 
         Raises:
-            MissingTokenError: A setting points to an account, but there is no API token.
+            MissingTokenError: A setting points to an account, but there is neither an API token
+                nor an OAuth app.
         """
-        if self.api_token:
+        if self.has_access:
             return False
         if self.points_to_account:
             secrets = " or .dlt/secrets.toml" if self.token_variable == API_TOKEN else ""
             raise MissingTokenError(
                 f"No API token was found, but {self.points_to_account[0]} points to an account. "
-                f"Set {self.token_variable} (environment, .env{secrets}), "
-                "or remove what points there to use the sandbox's invented data."
+                f"Set {self.token_variable} (environment, .env{secrets}), use an OAuth app "
+                "(docs/oauth.md), or remove what points there to use the sandbox's invented data."
             )
         return True
 

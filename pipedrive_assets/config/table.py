@@ -67,6 +67,29 @@ class SettingsTable(BaseSettings):
         "every row.",
         "Copy the API token again from Pipedrive > Personal preferences > API, on one line.",
     )
+    client_id: Annotated[str, parsed_by(values.api_token)] = setting(
+        "",
+        "Client ID of an OAuth app, to read with its scopes in place of an API token; see "
+        "docs/oauth.md.",
+        "Copy the client ID again from Developer Hub > your app > OAuth & access scopes.",
+    )
+    client_secret: Annotated[SecretStr, parsed_by(values.api_token)] = setting(
+        "",
+        "Client secret of the OAuth app.",
+        "Copy the client secret again from Developer Hub > your app > OAuth & access scopes.",
+    )
+    refresh_token: Annotated[SecretStr, parsed_by(values.api_token)] = setting(
+        "",
+        "Refresh token of the OAuth app. Without it, the one in the token file is used, which "
+        "`pipedrive-assets login` writes.",
+        "Use the complete refresh token, on one line.",
+    )
+    token_file: Path = setting(
+        "data/oauth.json",
+        "File that keeps the tokens of the OAuth app, relative to the project root. Only its owner "
+        "may read it, and runs need to replace it.",
+        "Use a file in a folder that is writable and kept between runs.",
+    )
     base_url: Annotated[str, parsed_by(values.base_url)] = setting(
         "https://api.pipedrive.com",
         "Address of the API: a URL or your company domain (`acme` or `acme.pipedrive.com`).",

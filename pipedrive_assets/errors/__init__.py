@@ -9,11 +9,17 @@
       ApiError                 Pipedrive refused a request                           exit 3
         BadRequest             400, 405, 422, 501: update this project
         AuthenticationError    401: check the API token and the company host
+          AccessTokenRefused   401 after a renewal: check the OAuth app
+          OAuthError           the access token could not be renewed
+            ConsentEnded       the refresh token has ended: log in again
+            OAuthAppUnknown    check the client ID and the client secret
+            OAuthRefused       check the app's settings
         Blocked                403 from the gateway: wait, then run again
         Redirected             3xx: correct the base URL
         PageMarkerExpired      read the list again from its start
         Refused                affects this table only; other tables continue
           PermissionDenied     402, 403
+            ScopeMissing       403: add a scope to the OAuth app
           Missing              404, 410
           FeatureUnavailable   415
         BudgetExhausted        daily tokens are spent: wait until `reset_at`         exit 4
@@ -82,8 +88,17 @@ from pipedrive_assets.errors.data import (
     ParentNotLoaded,
 )
 from pipedrive_assets.errors.extras import MissingExtraError, extra_needed, missing_extra
+from pipedrive_assets.errors.oauth import (
+    AccessTokenRefused,
+    ConsentEnded,
+    OAuthAppUnknown,
+    OAuthError,
+    OAuthRefused,
+    ScopeMissing,
+)
 
 __all__ = [
+    "AccessTokenRefused",
     "ApiError",
     "AuthenticationError",
     "BadRequest",
@@ -91,6 +106,7 @@ __all__ = [
     "BudgetExhausted",
     "CapReached",
     "ConfigurationError",
+    "ConsentEnded",
     "DataError",
     "FeatureUnavailable",
     "FieldsRefused",
@@ -101,6 +117,9 @@ __all__ = [
     "Missing",
     "MissingExtraError",
     "MissingTokenError",
+    "OAuthAppUnknown",
+    "OAuthError",
+    "OAuthRefused",
     "PageMarkerExpired",
     "ParentNotLoaded",
     "PermissionDenied",
@@ -121,6 +140,7 @@ __all__ = [
     "PipedriveUnsupportedMediaError",
     "Redirected",
     "Refused",
+    "ScopeMissing",
     "TooManyRequests",
     "TransientApiError",
     "WarehouseError",

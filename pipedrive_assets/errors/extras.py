@@ -11,7 +11,6 @@ EXTRA_OF_MODULE = {
     "dagster_duckdb": "dagster",
     "dlt": "dlt",
     "duckdb": "dlt",
-    "filelock": "dlt",
     "psycopg2": "postgres",
     "sqlglot": "dlt",
     "vl_convert": "charts",

@@ -8,6 +8,7 @@ add an entry here and create its column file with `make columns`.
 from collections.abc import Iterator
 
 from pipedrive_assets.registry.entity import BULK_PARENTS, PAGE_ROWS, Endpoint, Entity, Kind
+from pipedrive_assets.registry.extra_columns import DEAL_EXTRAS, ORGANIZATION_EXTRAS, PERSON_EXTRAS
 from pipedrive_assets.registry.optional import OPTIONAL_ENTITIES
 
 __all__ = [
@@ -23,34 +24,21 @@ __all__ = [
     "histories_of",
 ]
 
-_DEAL_EXTRAS = (
-    "next_activity_id,last_activity_id,first_won_time,products_count,files_count,notes_count,followers_count,"
-    "email_messages_count,activities_count,done_activities_count,undone_activities_count,participants_count,"
-    "last_incoming_mail_time,last_outgoing_mail_time,smart_bcc_email,source_lead_id"
-)
-_PERSON_EXTRAS = (
-    "next_activity_id,last_activity_id,open_deals_count,related_open_deals_count,closed_deals_count,"
-    "related_closed_deals_count,participant_open_deals_count,participant_closed_deals_count,email_messages_count,"
-    "activities_count,done_activities_count,undone_activities_count,files_count,notes_count,followers_count,"
-    "won_deals_count,related_won_deals_count,lost_deals_count,related_lost_deals_count,last_incoming_mail_time,"
-    "last_outgoing_mail_time,marketing_status,doi_status,smart_bcc_email"
-)
-_ORGANIZATION_EXTRAS = (
-    "next_activity_id,last_activity_id,open_deals_count,related_open_deals_count,closed_deals_count,"
-    "related_closed_deals_count,email_messages_count,people_count,activities_count,done_activities_count,"
-    "undone_activities_count,files_count,notes_count,followers_count,won_deals_count,related_won_deals_count,"
-    "lost_deals_count,related_lost_deals_count,smart_bcc_email"
-)
-
 _MORE_FIELDS = tuple(
-    Endpoint(path=f"api/v2/{name}", tokens_per_page=10)
-    for name in ("personFields", "organizationFields", "productFields", "activityFields")
+    Endpoint(path=f"api/v2/{name}", tokens_per_page=10, scopes=scopes)
+    for name, scopes in (
+        ("personFields", ("contacts:read", "admin")),
+        ("organizationFields", ("contacts:read", "admin")),
+        ("productFields", ("products:read",)),
+        ("activityFields", ("admin",)),
+    )
 )
 
 ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="deals",
         path="api/v2/deals",
+        scopes=("deals:read",),
         description=(
             "Sales opportunities: open, won, lost and archived; deleted ones while Pipedrive "
             "lists them."
@@ -58,33 +46,36 @@ ENTITIES: tuple[Entity, ...] = (
         tokens_per_page=10,
         cursor="update_time",
         fields="dealFields",
-        params=(("status", "open,won,lost,deleted"), ("include_fields", _DEAL_EXTRAS)),
+        params=(("status", "open,won,lost,deleted"), ("include_fields", DEAL_EXTRAS)),
         uncertain_fields=("smart_bcc_email", "source_lead_id"),
         archived=Endpoint(path="api/v2/deals/archived", tokens_per_page=20),
     ),
     Entity(
         name="persons",
         path="api/v2/persons",
+        scopes=("contacts:read",),
         description="Contact persons: people at customers and prospects.",
         tokens_per_page=10,
         cursor="update_time",
         fields="personFields",
-        params=(("include_fields", _PERSON_EXTRAS),),
+        params=(("include_fields", PERSON_EXTRAS),),
         uncertain_fields=("marketing_status", "doi_status", "smart_bcc_email"),
     ),
     Entity(
         name="organizations",
         path="api/v2/organizations",
+        scopes=("contacts:read",),
         description="Organizations (companies) that persons and deals belong to.",
         tokens_per_page=10,
         cursor="update_time",
         fields="organizationFields",
-        params=(("include_fields", _ORGANIZATION_EXTRAS),),
+        params=(("include_fields", ORGANIZATION_EXTRAS),),
         uncertain_fields=("smart_bcc_email",),
     ),
     Entity(
         name="activities",
         path="api/v2/activities",
+        scopes=("activities:read",),
         description="Calls, meetings, tasks and other activities, planned or done.",
         tokens_per_page=10,
         cursor="update_time",
@@ -94,6 +85,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="products",
         path="api/v2/products",
+        scopes=("products:read",),
         description="The product catalog, with prices.",
         tokens_per_page=10,
         cursor="update_time",
@@ -104,6 +96,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="leads",
         path="v1/leads",
+        scopes=("leads:read",),
         description="Leads that have not been converted to deals, including archived leads.",
         tokens_per_page=20,
         paging="offset",
@@ -118,6 +111,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="notes",
         path="v1/notes",
+        scopes=("deals:read", "contacts:read"),
         description="Notes on deals, leads, persons, organizations, projects and tasks.",
         tokens_per_page=20,
         paging="offset",
@@ -128,6 +122,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="files",
         path="v1/files",
+        scopes=("deals:read", "activities:read", "contacts:read"),
         description="Files attached to deals, persons and other records: name and size only.",
         tokens_per_page=20,
         paging="offset",
@@ -140,18 +135,21 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="pipelines",
         path="api/v2/pipelines",
+        scopes=("deals:read", "admin"),
         description="Sales pipelines.",
         tokens_per_page=5,
     ),
     Entity(
         name="stages",
         path="api/v2/stages",
+        scopes=("deals:read", "admin"),
         description="The stages of each pipeline.",
         tokens_per_page=5,
     ),
     Entity(
         name="users",
         path="v1/users",
+        scopes=("users:read",),
         description="Users of the Pipedrive account, including deactivated users.",
         tokens_per_page=20,
         paging="none",
@@ -160,6 +158,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="currencies",
         path="v1/currencies",
+        scopes=("base",),
         description="Currencies available for amounts, including custom currencies of the account.",
         tokens_per_page=20,
         paging="none",
@@ -168,6 +167,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="activity_types",
         path="v1/activityTypes",
+        scopes=("activities:read", "admin"),
         description="Types of activities, including deactivated types.",
         tokens_per_page=20,
         paging="none",
@@ -176,6 +176,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="filters",
         path="v1/filters",
+        scopes=("deals:read", "activities:read", "contacts:read"),
         description="Saved filters visible to the user of the API token, without conditions.",
         tokens_per_page=20,
         paging="none",
@@ -184,6 +185,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="lead_labels",
         path="v1/leadLabels",
+        scopes=("leads:read",),
         description="Labels for leads.",
         tokens_per_page=10,
         paging="none",
@@ -192,6 +194,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="lead_sources",
         path="v1/leadSources",
+        scopes=("leads:read",),
         description="Sources of leads, from Pipedrive's fixed list.",
         tokens_per_page=2,
         paging="none",
@@ -201,6 +204,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="custom_fields_mapping",
         path="api/v2/dealFields",
+        scopes=("deals:read", "admin"),
         extra_endpoints=_MORE_FIELDS,
         description=(
             "Column name of each custom field. A column keeps its name if the field is renamed; "
@@ -213,6 +217,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="fields",
         path="api/v2/dealFields",
+        scopes=("deals:read", "admin"),
         extra_endpoints=_MORE_FIELDS,
         description=(
             "Field definitions of all entities as Pipedrive returns them, with options and "
@@ -225,6 +230,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="deals_participants",
         path="v1/deals/{id}/participants",
+        scopes=("deals:read",),
         description="Persons who participate in a deal.",
         tokens_per_page=10,
         paging="offset",
@@ -236,6 +242,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="deals_flow",
         path="v1/deals/{id}/flow",
+        scopes=("recents:read",),
         description=(
             "History of each deal, one event per row: field changes, activities, notes, files."
         ),
@@ -254,6 +261,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="deals_products",
         path="api/v2/deals/products",
+        scopes=("products:read", "deals:read"),
         description="Products attached to a deal: quantity, price and discount of each line.",
         tokens_per_page=10,
         key=("deal_id", "id"),
@@ -265,6 +273,7 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(
         name="deals_installments",
         path="api/v2/deals/installments",
+        scopes=("deals:read",),
         description="Installments of a deal: billing date and amount; deals with products only.",
         tokens_per_page=10,
         key=("deal_id", "id"),

@@ -37,11 +37,18 @@ class Endpoint:
         path: Path below the base URL.
         tokens_per_page: API tokens per page.
         supports_updated_since: Whether a windowed list accepts `updated_since`.
+        scopes: OAuth scopes of which one is enough; scopes that allow changes are left out.
     """
 
     path: str
     tokens_per_page: int
     supports_updated_since: bool = True
+    scopes: tuple[str, ...] = ()
+
+    def is_open_to(self, granted: Collection[str]) -> bool:
+        """Whether an app with these scopes may read the list; `…:full` includes `…:read`."""
+        readable = {scope.replace(":full", ":read") for scope in granted}
+        return not self.scopes or not readable.isdisjoint(self.scopes)
 
 
 def list_name(path: str, variant: Collection[tuple[str, str]] = ()) -> str:
@@ -58,6 +65,8 @@ class Entity:
         path: Path of the list below the base URL; `{id}` is replaced by the id of the parent.
         description: Description of the table, shown in Dagster, in the database and in the docs.
         tokens_per_page: API tokens per page.
+        scopes: OAuth scopes of which one opens the list; scopes that allow changes are left out.
+            Source: Pipedrive's OpenAPI documents.
         key: Columns that identify a row.
         cursor: Column with the time of the last change, for incremental loads; None for snapshots
             and child tables.
@@ -100,6 +109,7 @@ class Entity:
     path: str
     description: str
     tokens_per_page: int
+    scopes: tuple[str, ...] = ()
     key: tuple[str, ...] = ("id",)
     cursor: str | None = None
     fields: str | None = None
@@ -211,5 +221,7 @@ class Entity:
             path=self.path,
             tokens_per_page=self.tokens_per_page,
             supports_updated_since=self.supports_updated_since,
+            scopes=self.scopes,
         )
-        return (own, *((self.archived,) if self.archived else ()), *self.extra_endpoints)
+        others = (*((self.archived,) if self.archived else ()), *self.extra_endpoints)
+        return (own, *(replace(each, scopes=each.scopes or self.scopes) for each in others))

@@ -9,15 +9,19 @@ from pipedrive_assets.sandbox.company.world import EPOCH, World
 from pipedrive_assets.sandbox.exchange import Call, Reply, call
 from pipedrive_assets.sandbox.http.v2_lists import Habits
 from pipedrive_assets.sandbox.limits import Limits
+from pipedrive_assets.sandbox.oauth import CLIENT_ID, CLIENT_SECRET, OAuthServer
 from pipedrive_assets.sandbox.sandbox import API_TOKEN, Sandbox
 from pipedrive_assets.sandbox.server import Server, serve
 
 __all__ = [
     "API_TOKEN",
+    "CLIENT_ID",
+    "CLIENT_SECRET",
     "EPOCH",
     "Call",
     "Habits",
     "Limits",
+    "OAuthServer",
     "Reply",
     "Sandbox",
     "SandboxAdapter",

@@ -70,6 +70,7 @@ def call_of(request: requests.PreparedRequest) -> Call:
         method=str(request.method),
         params=tuple(parse_qsl(parts.query, keep_blank_values=True)),
         headers={key.lower(): str(value) for key, value in request.headers.items()},
+        body=str(request.body or "").encode(),
     )
 
 

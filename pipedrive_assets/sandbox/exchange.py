@@ -13,12 +13,13 @@ HELP = "Please check developers.pipedrive.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request: path without host, parameters in order, header names in lower case."""
+    """A request: path without host, parameters in order, header names in lower case, body."""
 
     path: str
     method: str = "GET"
     params: Pairs = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
 
 
 def call(

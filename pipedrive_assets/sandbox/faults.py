@@ -25,6 +25,7 @@ from pipedrive_assets.sandbox.exchange import (
 from pipedrive_assets.sandbox.http.parameters import CODE
 
 if TYPE_CHECKING:
+    from pipedrive_assets.sandbox.oauth import OAuthServer
     from pipedrive_assets.sandbox.sandbox import Sandbox
 
 Serve = Callable[[], Reply]
@@ -216,6 +217,24 @@ def revoked(on: str = "*") -> Fault:
         return serve()
 
     return Fault(on=on, act=revoke)
+
+
+def expired(on: str = "*") -> Fault:
+    """End all access tokens before the call is answered; a renewal gives a valid one."""
+    return _with_oauth(on, lambda oauth: oauth.expire_access())
+
+
+def uninstalled(on: str = "*") -> Fault:
+    """End all access and refresh tokens before the call is answered."""
+    return _with_oauth(on, lambda oauth: oauth.revoke())
+
+
+def _with_oauth(on: str, act: Callable[[OAuthServer], None]) -> Fault:
+    def act_first(sandbox: Sandbox, _call: Call, serve: Serve) -> Reply:
+        act(sandbox.oauth)
+        return serve()
+
+    return Fault(on=on, act=act_first)
 
 
 def after(on: str, then: Callable[[], object]) -> Fault:

@@ -27,11 +27,13 @@ from pipedrive_assets.sandbox.http import parameters, routes
 from pipedrive_assets.sandbox.http.route import Route
 from pipedrive_assets.sandbox.http.v2_lists import Ask, Habits
 from pipedrive_assets.sandbox.limits import Limits, Quota
+from pipedrive_assets.sandbox.oauth import OAuthServer
 
 API_TOKEN = "sandbox"  # noqa: S105 -- valid for the invented account only
 SPENT_RETRY_AFTER = "3"
 """`retry-after` in seconds that real accounts send when no daily tokens are left."""
 
+SECRET_PARAMETERS = ("api_token", "code")
 V1_ALIAS = re.compile(r"api/(v1/.*)")
 
 
@@ -47,7 +49,7 @@ class LogLine:
 
 
 class Sandbox:
-    """An account of the invented company, with an API token, limits and scripted faults."""
+    """An account of the invented company: API token, OAuth app, limits and scripted faults."""
 
     def __init__(  # noqa: PLR0913 -- one argument per thing a test may want to set
         self,
@@ -57,6 +59,7 @@ class Sandbox:
         api_token: str = API_TOKEN,
         limits: Limits | None = None,
         habits: Habits | None = None,
+        oauth: OAuthServer | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         faults: tuple[Fault, ...] = (),
     ) -> None:
@@ -69,6 +72,7 @@ class Sandbox:
             api_token: API token that calls must have.
             limits: Rate limits of the account.
             habits: Behaviour that Pipedrive's documentation leaves open.
+            oauth: The OAuth server; its access tokens are accepted besides the API token.
             monotonic: Clock in seconds for the limit of two seconds.
             faults: Scripted faults.
         """
@@ -76,6 +80,7 @@ class Sandbox:
         self.api_token = api_token
         self.allowance = Quota(limits or Limits())
         self.habits = habits or Habits()
+        self.oauth = oauth or OAuthServer()
         self.log: list[LogLine] = []
         self.is_revoked = False
         self._clock = clock
@@ -135,7 +140,7 @@ class Sandbox:
 
     def _note(self, call: Call, status: int, tokens: int) -> None:
         hidden = tuple(
-            (name, "***" if name == "api_token" else value) for name, value in call.params
+            (name, "***" if name in SECRET_PARAMETERS else value) for name, value in call.params
         )
         self.log.append(
             LogLine(method=call.method, path=call.path, params=hidden, status=status, tokens=tokens)
@@ -156,7 +161,9 @@ class Sandbox:
         )
 
     def _serve(self, call: Call, now: datetime) -> Reply:
-        if self.is_revoked or not self._is_known(call):
+        if call.path.startswith("/oauth/"):
+            return self.oauth.answer(call, now)
+        if self.is_revoked or not self._is_known(call, now):
             return gateway_reply(401, "unauthorized access", {"x-401-by-gw": "1"})
         moment = self._monotonic()
         self.allowance.begin(now.date().isoformat())
@@ -176,7 +183,9 @@ class Sandbox:
             headers={**reply.headers, **self.allowance.headers(moment, left)},
         )
 
-    def _is_known(self, call: Call) -> bool:
+    def _is_known(self, call: Call, now: datetime) -> bool:
+        if self.oauth.knows(call, now):
+            return True
         bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
         return self.api_token in {call.headers.get("x-api-token"), bearer}
 
@@ -187,6 +196,8 @@ class Sandbox:
         is_v1 = path.startswith("v1/")
         try:
             route, keys = routes.open_for(path, call.method, by_alias=alias is not None)
+            if refused := self.oauth.refusal(call, route.path):
+                return refused
             return self._ask(call, now, route, keys)
         except Refusal as refusal:
             return refusal_reply(refusal, v1=is_v1)

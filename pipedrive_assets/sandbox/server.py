@@ -117,9 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
             method=self.command,
             params=tuple(parse_qsl(parts.query, keep_blank_values=True)),
             headers={key.lower(): value for key, value in self.headers.items()},
+            # An unread body would be parsed as the next call on the same connection.
+            body=self.rfile.read(int(self.headers.get("content-length", "0"))),
         )
-        # An unread body would be parsed as the next call on the same connection.
-        self.rfile.read(int(call.headers.get("content-length", "0")))
         if self.latency:
             type(self).sleep(self.latency)
         try:

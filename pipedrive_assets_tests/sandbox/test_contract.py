@@ -11,6 +11,7 @@ import pytest
 from pipedrive_assets.sandbox import API_TOKEN, Limits, Sandbox, World, call
 from pipedrive_assets.sandbox.http.include_fields import OPTIONAL
 from pipedrive_assets.sandbox.http.routes import ROUTES, Route
+from pipedrive_assets.sandbox.http.scopes import scopes_of
 
 from .conftest import NOON
 
@@ -264,3 +265,10 @@ def test_the_optional_keys_are_the_documented_ones(entity):
     documented = queries(route)["include_fields"]["enum"]
 
     assert sorted(documented) == sorted(OPTIONAL[entity])
+
+
+@every_route
+def test_the_scopes_of_a_path_are_the_documented_ones(route):
+    documented = {scope for scope in operation(route)["scopes"] if not scope.endswith(":full")}
+
+    assert documented == scopes_of(route.path) != set()

@@ -57,7 +57,7 @@ class Target:
         return cls(
             names=names,
             warehouse=warehouse or name_of(settings),
-            sandbox=not settings.api_token and not settings.points_to_account,
+            sandbox=not settings.has_access and not settings.points_to_account,
             entities=settings.entities,
             first_partition=settings.first_partition,
             freshness=settings.freshness,
