@@ -3,9 +3,10 @@
 This package is independent of the tables: endpoints and token costs are arguments.
 """
 
-from pipedrive_assets.api.allowance import Caps, QuotaWindow, TokenBudget, has_reset
+from pipedrive_assets.api.allowance import Caps, TokenBudget
 from pipedrive_assets.api.budget import RequestStats
 from pipedrive_assets.api.client import Answer, Client
+from pipedrive_assets.api.daily import DayNote, QuotaWindow, current_day
 from pipedrive_assets.api.oauth import OAuthApp
 from pipedrive_assets.api.paging import Page, looping_pagination
 from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT
@@ -16,11 +17,12 @@ __all__ = [
     "Answer",
     "Caps",
     "Client",
+    "DayNote",
     "OAuthApp",
     "Page",
     "QuotaWindow",
     "RequestStats",
     "TokenBudget",
-    "has_reset",
+    "current_day",
     "looping_pagination",
 ]

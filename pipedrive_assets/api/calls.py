@@ -11,8 +11,8 @@ from typing import Any
 
 from pipedrive_assets import errors
 from pipedrive_assets.api.access import AccessUnavailable, Authentication
-from pipedrive_assets.api.allowance import DailyTokens
 from pipedrive_assets.api.budget import RateLimiter, RequestStats, growing_pause
+from pipedrive_assets.api.daily import DailyTokens
 from pipedrive_assets.api.nul import may_have_nul, without_nul
 from pipedrive_assets.api.paging import IncompletePage
 from pipedrive_assets.api.verdict import (

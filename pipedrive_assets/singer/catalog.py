@@ -1,13 +1,13 @@
 """The catalog: the available streams, and which of them are selected."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.singer.schema import Schema
-from pipedrive_assets.singer.stream import Stream
+from pipedrive_assets.singer.stream import DELETED_AT, Stream
 
 Metadata = list[dict[str, Any]]
 
@@ -115,12 +115,22 @@ def _entry(content: Any) -> CatalogEntry:
     )
 
 
-def entry_of(stream: Stream, schema: Schema) -> CatalogEntry:
-    """Return the entry of a stream as discovery returns it, without a selection."""
-    automatic = {*stream.key_properties, stream.replication_key}
+def entry_of(stream: Stream, schema: Schema, optional_streams: Container[str]) -> CatalogEntry:
+    """Return the entry of a stream as discovery returns it, without a selection.
+
+    Args:
+        stream: The stream.
+        schema: Its schema.
+        optional_streams: The optional streams that the config names; selected by default.
+
+    Returns:
+        The entry.
+    """
+    automatic = {*stream.key_properties, stream.replication_key, DELETED_AT}
+    is_named = stream.tap_stream_id in optional_streams
     found: dict[str, Any] = {
         "inclusion": "available",
-        "selected-by-default": stream.selected_by_default,
+        "selected-by-default": stream.selected_by_default or is_named,
         "schema-name": stream.tap_stream_id,
         "table-key-properties": stream.key_properties,
         "forced-replication-method": stream.replication_method,

@@ -10,6 +10,7 @@ from pipedrive_assets.config import Settings, values
 from pipedrive_assets.config.arguments import with_arguments
 from pipedrive_assets.config.files import is_filled_in
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.singer.stream import OPTIONAL_STREAMS
 from pipedrive_assets.windows import stamp
 
 DEFAULTS: dict[str, Any] = {
@@ -18,13 +19,16 @@ DEFAULTS: dict[str, Any] = {
 }
 """Defaults of the keys that a config may leave out."""
 
-SETTINGS_KEYS = ("api_token", "base_url", "overlap_minutes")
+SETTINGS_KEYS = ("api_token", "base_url", "overlap_minutes", "tokens_per_day", "tokens_per_run")
 """Keys that override a setting of the project with the same name."""
 
 NO_KEY = (
     "The config has no api_token. Copy it from Pipedrive > Personal preferences > API, or "
     "set PIPEDRIVE_API_TOKEN."
 )
+
+OPTIONAL = "optional_streams"
+"""The key with the optional streams to read."""
 
 SKEW = timedelta(days=1)
 """How far this machine's clock may be behind: a start date so far ahead is accepted."""
@@ -39,12 +43,14 @@ class Config:
         start: The start date, UTC; None for the complete history.
         user_agent: The User-Agent header of requests.
         read_seconds: How long to wait for a response, in seconds.
+        optional_streams: The optional streams that may be read.
     """
 
     settings: Settings
     start: datetime | None
     user_agent: str
     read_seconds: float
+    optional_streams: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, given: Any, settings: Settings, now: datetime) -> "Config":
@@ -72,6 +78,7 @@ class Config:
             start=_start(content, settings, now),
             user_agent=str(content["user-agent"]).strip() or DEFAULTS["user-agent"],
             read_seconds=_seconds(content),
+            optional_streams=_optional_streams(content.get(OPTIONAL)),
         )
 
 
@@ -102,6 +109,22 @@ def _parsed(content: Mapping[str, Any], key: str, parse: Any, expected: str) -> 
         return parse(text)
     except (ValueError, OverflowError):
         raise ConfigurationError(f"{key}: {text!r} is not usable. Use {expected}.") from None
+
+
+def _optional_streams(given: Any) -> frozenset[str]:
+    """Return the names in `optional_streams`: a list, or text separated by commas."""
+    names = given.split(",") if isinstance(given, str) else given or ()
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(
+            f'{OPTIONAL}: {given!r} is not a list of names. Use for example ["deals_flow"].'
+        )
+    found = {name.strip() for name in names} - {""}
+    if strange := sorted(found - OPTIONAL_STREAMS):
+        raise ConfigurationError(
+            f"{OPTIONAL}: {', '.join(strange)} is not an optional stream. Select other streams in "
+            f"the catalog. Optional streams: {', '.join(sorted(OPTIONAL_STREAMS))}."
+        )
+    return frozenset(found)
 
 
 def _seconds(content: Mapping[str, Any]) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 from pipedrive_assets.rows.columns import WAREHOUSE_COLUMNS, Column
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.rows.exclusion import is_left_out
-from pipedrive_assets.singer.stream import Stream
+from pipedrive_assets.singer.stream import DELETED_AT, Stream
 
 Schema = dict[str, Any]
 Excluded = Mapping[str, frozenset[str]]
@@ -68,6 +68,10 @@ def schema_of(stream: Stream, custom: FieldSet | None, excluded: Excluded) -> Sc
         "type": ["object", "null"],
         "description": "Values that have no property, or do not match its type.",
     }
+    if DELETED_AT in properties:
+        properties[DELETED_AT]["description"] = (
+            "When the record was found to be deleted, UTC; null if it is not deleted."
+        )
     for name in stream.key_properties:
         properties[name]["type"] = [kind for kind in properties[name]["type"] if kind != "null"]
     return {"type": "object", "properties": properties}

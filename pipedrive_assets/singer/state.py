@@ -1,7 +1,7 @@
 """The state: how far each stream has come, which one is being read, the names of custom fields.
 
-`{"bookmarks": {stream: bookmark}, "currently_syncing": stream, "custom_fields": {…}}`: the keys of
-every Singer tap, and one of our own. Unknown keys are dropped.
+`{"bookmarks": {stream: bookmark}, "currently_syncing": stream, "custom_fields": {…}, "tokens":
+{…}}`: the keys of every Singer tap, and two of our own. Unknown keys are dropped.
 """
 
 import logging
@@ -15,11 +15,13 @@ from pipedrive_assets.singer.bookmark import DAMAGE, read_progress
 from pipedrive_assets.singer.kept_names import Record, read_records, short_records
 from pipedrive_assets.singer.progress import StreamProgress
 from pipedrive_assets.singer.stream import ALL, Stream
+from pipedrive_assets.singer.tokens import UsedToday
 
 log = logging.getLogger(__name__)
 
 CURRENT = "currently_syncing"
-KEYS = ("bookmarks", CURRENT, "custom_fields")
+TOKENS = "tokens"
+KEYS = ("bookmarks", CURRENT, "custom_fields", TOKENS)
 STREAMS = {stream.tap_stream_id: stream for stream in ALL}
 
 
@@ -41,6 +43,9 @@ class State:
         self.custom_fields: dict[str, list[Record]] = _names(found.get("custom_fields"))
         """The names of custom fields; changed in place during a sync."""
 
+        self.tokens = _tokens(found.get(TOKENS))
+        """What syncs have used of the daily token cap; None if nothing yet."""
+
         self._bookmarks: dict[str, Any] = {}
         for stream, bookmark in _bookmarks(found.get("bookmarks", {})):
             self._bookmarks[stream.tap_stream_id] = bookmark
@@ -52,7 +57,8 @@ class State:
         """The value of a STATE message."""
         current = {CURRENT: self._current} if self._current else {}
         names = short_records(self.custom_fields)
-        return {"bookmarks": dict(self._bookmarks), **current, "custom_fields": names}
+        tokens = {TOKENS: self.tokens.to_dict()} if self.tokens else {}
+        return {"bookmarks": dict(self._bookmarks), **current, "custom_fields": names, **tokens}
 
     def rotated(self, streams: Sequence[Stream]) -> list[Stream]:
         """Return streams in the order in which to read them, an interrupted one first."""
@@ -154,4 +160,14 @@ def _names(found: Any) -> dict[str, list[Record]]:
         raise ConfigurationError(
             "The state's custom_fields are damaged. Pass the last state that this tap wrote, or no "
             "state to read everything again."
+        ) from None
+
+
+def _tokens(found: Any) -> UsedToday | None:
+    try:
+        return None if found is None else UsedToday.of(found)
+    except DAMAGE:
+        raise ConfigurationError(
+            "The state's tokens are damaged. Pass the last state that this tap wrote, or remove "
+            "the key tokens: the daily token cap then counts from 0."
         ) from None

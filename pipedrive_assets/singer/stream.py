@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Entity, Kind
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+DELETED_AT = "_sdc_deleted_at"
+"""When a record was found to be deleted. Targets of Singer know this name."""
+
+SINGER_NAMES = {"_deleted_at": DELETED_AT}
+"""Singer's names of columns that this project adds to every table."""
+
 
 class Stream:
     """A table of the registry as a Singer stream.
@@ -26,12 +33,15 @@ class Stream:
         tap_stream_id: The stream's name.
         table: The table's name.
         selected_by_default: Whether a catalog without a selection sends it.
+        is_optional: Whether it is read only if the config names it, because it costs a request per
+            record or is an optional table.
         tap: The tap that the stream belongs to; None for the stream that all taps share.
     """
 
     tap_stream_id: ClassVar[str] = ""
     table: ClassVar[str] = ""
     selected_by_default: ClassVar[bool] = True
+    is_optional: ClassVar[bool] = False
     tap: "PipedriveTap | None" = None
 
     def of(self, tap: "PipedriveTap") -> "Stream":
@@ -74,8 +84,12 @@ class Stream:
 
     @property
     def columns(self) -> Columns:
-        """The columns of Pipedrive's own fields, with dlt's types."""
-        return columns_of(self.table)
+        """The columns of Pipedrive's own fields, with dlt's types, and `DELETED_AT`."""
+        found = columns_of(self.table)
+        return replace(
+            found,
+            columns={SINGER_NAMES.get(name, name): each for name, each in found.columns.items()},
+        )
 
     def row(self, row: Mapping[str, Any], parent_id: int | None) -> Row | None:
         """Return a row as it is sent.
@@ -87,7 +101,10 @@ class Stream:
         Returns:
             The row; None if it does not belong to the stream.
         """
-        return normalize_row(self.entity, row, parent_id=parent_id)[0]
+        found = normalize_row(self.entity, row, parent_id=parent_id)[0]
+        for name, singer_name in SINGER_NAMES.items():
+            found[singer_name] = found.pop(name, None)
+        return found
 
 
 class CurrenciesStream(Stream):
@@ -226,7 +243,12 @@ NAMED: tuple[Stream, ...] = (
 
 def _stream_of(entity: Entity) -> Stream:
     """Return a stream for a table that the old tap did not have."""
-    facts = {"tap_stream_id": entity.name, "table": entity.name, "selected_by_default": False}
+    facts = {
+        "tap_stream_id": entity.name,
+        "table": entity.name,
+        "selected_by_default": False,
+        "is_optional": entity.capped,
+    }
     kind = type("TableStream", (Stream,), {"__doc__": entity.description, **facts})
     made: Stream = kind()
     return made
@@ -240,3 +262,6 @@ FURTHER: tuple[Stream, ...] = tuple(
 """Every other table of the registry, under its own name; sent only if the catalog selects it."""
 
 ALL: tuple[Stream, ...] = (*NAMED, *FURTHER)
+
+OPTIONAL_STREAMS = frozenset(stream.tap_stream_id for stream in ALL if stream.is_optional)
+"""Streams that are read only if the config names them."""

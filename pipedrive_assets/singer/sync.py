@@ -33,7 +33,8 @@ from pipedrive_assets.singer.schema import (
     schema_of,
 )
 from pipedrive_assets.singer.state import State
-from pipedrive_assets.singer.stream import ALL, Stream
+from pipedrive_assets.singer.stream import ALL, DELETED_AT, Stream
+from pipedrive_assets.singer.tokens import SyncBudget
 from pipedrive_assets.windows import parse_stamp, utc_now
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Sync:
         client: Requests Pipedrive.
         fields: The custom fields.
         state: The state.
+        budget: The token caps.
         messages: Writes to the target.
         start: The start date, UTC; None for the complete history.
         overlap: How far a scan reaches back before a bookmark.
@@ -56,6 +58,7 @@ class Sync:
     client: Client
     fields: FieldMemory
     state: State
+    budget: SyncBudget
     messages: Messages
     start: datetime | None
     overlap: timedelta
@@ -64,6 +67,11 @@ class Sync:
     def save(self, stream: Stream, progress: StreamProgress) -> None:
         """Write a stream's progress into the state, and the state to the target."""
         self.state.save(stream, progress)
+        self.write_state()
+
+    def write_state(self) -> None:
+        """Write the state to the target, with the tokens used so far."""
+        self.state.tokens = self.budget.used_today()
         self.messages.state(self.state.content)
 
 
@@ -74,7 +82,7 @@ class StreamSync:
     run: Sync
     stream: Stream
     entry: CatalogEntry
-    stats: RequestStats = field(default_factory=RequestStats)
+    stats: RequestStats = field(init=False)
     sent: int = 0
     _start: datetime | None = None
     """Records of a child stream with a time of its own are sent from here on, UTC."""
@@ -84,6 +92,9 @@ class StreamSync:
 
     _omitted: tuple[str, ...] = ()
     """Fields that the current records were read without; they have no such properties."""
+
+    def __post_init__(self) -> None:
+        self.stats = self.run.budget.stats(self.stream)
 
     def sync(self) -> None:
         """Read the stream, from its bookmark on."""
@@ -240,7 +251,7 @@ class StreamSync:
         schema = schema_of(self.stream, custom, self.run.excluded)
         sent = restricted(schema, self._chosen(schema))
         self.run.messages.schema(self.stream, sent)
-        known = self.entry.schema.get("properties") or schema["properties"]
+        known = {*(self.entry.schema.get("properties") or schema["properties"]), DELETED_AT}
         mapped, cursor = mapped_names(known, custom), self.stream.parent_cursor
         for parent, row in taken:
             named = custom.named(row) if custom else row
@@ -263,10 +274,10 @@ class StreamSync:
         A catalog entry without properties selects all of them.
         """
         properties = schema["properties"].keys()
-        always = {*self.stream.key_properties, self.stream.replication_key or ""}
+        always = {*self.stream.key_properties, self.stream.replication_key or "", DELETED_AT}
         if not (known := self.entry.schema.get("properties")):
             return {*properties}
-        if strange := sorted(properties - known.keys() - self._strange):
+        if strange := sorted(properties - known.keys() - self._strange - always):
             self._strange |= {*strange}
             log.warning(
                 "%s: properties that are not in the catalog are not sent: %s. To send them, run "
@@ -286,11 +297,3 @@ class StreamSync:
             return True
         text = row.get(key or "")
         return not text or parse_stamp(text) >= self._start
-
-
-def in_order(
-    state: State, selected: Iterable[tuple[Stream, CatalogEntry]]
-) -> Iterator[tuple[Stream, CatalogEntry]]:
-    """Yield the selected streams, an interrupted one first."""
-    entries = dict(selected)
-    return ((stream, entries[stream]) for stream in state.rotated(list(entries)))

@@ -7,19 +7,27 @@ from typing import Any, TextIO
 
 from pipedrive_assets.api import RequestStats
 from pipedrive_assets.config import Settings
-from pipedrive_assets.connect import Connection, connect
-from pipedrive_assets.errors import DataError, InternalError, LoadFailed, PipedriveError, Refused
+from pipedrive_assets.connect import Connection, caps_of, connect
+from pipedrive_assets.errors import (
+    CapReached,
+    DataError,
+    InternalError,
+    LoadFailed,
+    PipedriveError,
+    Refused,
+)
 from pipedrive_assets.extract.custom_fields import FieldMemory, StateMapping
 from pipedrive_assets.extract.refusals import is_about_the_user, skips
 from pipedrive_assets.extract.unexpected import as_pipedrive_error
 from pipedrive_assets.rows.custom_fields.label_name import label_name
 from pipedrive_assets.singer.catalog import Catalog, CatalogEntry, entry_of
-from pipedrive_assets.singer.config import DEFAULTS, Config
+from pipedrive_assets.singer.config import DEFAULTS, OPTIONAL, Config
 from pipedrive_assets.singer.messages import Messages
 from pipedrive_assets.singer.schema import schema_of
 from pipedrive_assets.singer.state import State
 from pipedrive_assets.singer.stream import FURTHER, NAMED, Stream
-from pipedrive_assets.singer.sync import StreamSync, Sync, in_order, log
+from pipedrive_assets.singer.sync import StreamSync, Sync, log
+from pipedrive_assets.singer.tokens import SyncBudget, least_cost
 from pipedrive_assets.windows import utc_now
 
 
@@ -30,7 +38,9 @@ class PipedriveTap:
     """The fifteen streams of the old tap, selected by default. Each tap has copies of its own."""
 
     further_streams: Sequence[Stream] = FURTHER
-    """Every other table; sent if the catalog selects it."""
+    """Every other table; sent if the catalog selects it and, for an optional stream, the config
+    names it.
+    """
 
     def __init__(
         self,
@@ -80,11 +90,17 @@ class PipedriveTap:
         return Catalog(self._discovered(stream) for stream in self._all())
 
     def get_selected_streams(self, catalog: Catalog) -> list[str]:
-        """Return the names of the selected streams, in the order in which a sync reads them."""
+        """Return the names of the selected streams, in the order in which a sync reads them.
+
+        A sync reads optional ones among them only if the config names them.
+        """
         return [stream.tap_stream_id for stream, _ in self._selected(catalog)]
 
     def do_sync(self, catalog: Catalog) -> None:
         """Write the messages of every selected stream, an interrupted one first.
+
+        Optional streams are read only if the config names them. If a token cap is reached, the
+        streams that it applies to continue in the next sync, and the others are read.
 
         If Pipedrive refuses a stream, or its rows cannot be read, the other streams are still
         read. If the account may lack the feature, or the user the permission, the refusal is only
@@ -99,30 +115,29 @@ class PipedriveTap:
             PipedriveError: One stream failed, or the sync stopped. The next sync continues from
                 the last STATE message.
         """
-        selected = self._selected(catalog)
-        messages = Messages(self._out or sys.stdout)
-        run = Sync(
-            client=self._connected().client,
-            fields=self._fields(),
-            state=self._state,
-            messages=messages,
-            start=self._config.start,
-            overlap=self._config.settings.overlap,
-            excluded=self._config.settings.exclude_columns,
-        )
+        found = self._selected(catalog)
+        selected = {stream: entry for stream, entry in found if self._is_read(stream)}
+        run = self._begun()
+        _log_left_out([stream for stream, _ in found if not self._is_read(stream)])
+        pending = ((stream, self._pending(stream)) for stream in selected)
+        log.info(least_cost(pending, run.budget.left))
         failures: dict[str, PipedriveError] = {}
         skipped: dict[str, PipedriveError] = {}
-        for stream, entry in in_order(self._state, selected):
+        for stream in self._state.rotated(list(selected)):
             self._state.begin(stream)
-            messages.state(self.state)
-            if error := _synced(StreamSync(run=run, stream=stream, entry=entry)):
+            run.write_state()
+            if error := _synced(StreamSync(run=run, stream=stream, entry=selected[stream])):
+                if isinstance(error, CapReached):
+                    _log_cap(stream, error, run)
+                    continue
                 log.warning("%s was skipped: %s", stream.tap_stream_id, error)
                 if is_about_the_user(stream.entity, error):
                     continue
                 is_lacking = skips(stream.entity, error)
                 (skipped if is_lacking else failures)[stream.tap_stream_id] = error
         self._state.finish()
-        messages.state(self.state)
+        run.write_state()
+        log.info("The sync cost %s tokens.", f"{run.client.stats.tokens:,}")
         if len(failures) + len(skipped) == len(selected):
             failures |= skipped
         if failures:
@@ -130,6 +145,26 @@ class PipedriveTap:
 
     def _all(self) -> list[Stream]:
         return [*self.streams, *self.further_streams]
+
+    def _begun(self) -> Sync:
+        """Return what the streams of a sync share."""
+        client, settings = self._connected().client, self._config.settings
+        return Sync(
+            client=client,
+            fields=self._fields(),
+            state=self._state,
+            budget=SyncBudget(caps_of(settings), client, self._state.tokens),
+            messages=Messages(self._out or sys.stdout),
+            start=self._config.start,
+            overlap=settings.overlap,
+            excluded=settings.exclude_columns,
+        )
+
+    def _pending(self, stream: Stream) -> int:
+        """Return the number of parents whose children the last sync left to this one."""
+        if not stream.entity.parent:
+            return 0
+        return len(self._state.progress(stream, self._config.start).parents.pending)
 
     def _selected(self, catalog: Any) -> list[tuple[Stream, CatalogEntry]]:
         """Return the selected streams of a catalog: ours, of a Singer library, or plain JSON."""
@@ -139,11 +174,17 @@ class PipedriveTap:
         pairs = ((stream, catalog.get_stream(stream.tap_stream_id)) for stream in self._all())
         return [(stream, entry) for stream, entry in pairs if entry and entry.is_selected]
 
+    def _is_read(self, stream: Stream) -> bool:
+        """Return whether a sync reads a selected stream."""
+        named = self._config.optional_streams
+        return not stream.is_optional or stream.tap_stream_id in named
+
     def _discovered(self, stream: Stream) -> CatalogEntry:
         fields = self._fields()
         fields.ask(stream.entity, RequestStats())
         custom = fields.fields_of(stream.entity)
-        return entry_of(stream, schema_of(stream, custom, self._config.settings.exclude_columns))
+        schema = schema_of(stream, custom, self._config.settings.exclude_columns)
+        return entry_of(stream, schema, self._config.optional_streams)
 
     def _fields(self) -> FieldMemory:
         """Return the custom fields; their definitions are requested once per tap."""
@@ -166,13 +207,33 @@ class PipedriveTap:
         return self._connection
 
 
+def _log_left_out(streams: Sequence[Stream]) -> None:
+    """Log the selected streams that a sync does not read."""
+    names = [stream.tap_stream_id for stream in streams]
+    if names:
+        log.warning(
+            "Optional streams are read only if the config names them. To read one, add its name "
+            'to the config key %s, for example "%s": ["%s"]. Not read: %s.',
+            *(OPTIONAL, OPTIONAL, names[0], ", ".join(names)),
+        )
+
+
+def _log_cap(stream: Stream, reached: CapReached, run: Sync) -> None:
+    log.warning(
+        "%s: %s. Records sent so far are kept, and the next sync continues there. The day of the "
+        "daily cap ends at %s UTC. The config keys tokens_per_run and tokens_per_day change the "
+        "caps.",
+        *(stream.tap_stream_id, reached.reason, f"{run.budget.day_end:%Y-%m-%d %H:%M}"),
+    )
+
+
 def _synced(sync: StreamSync) -> PipedriveError | None:
     """Read a stream; return an error that concerns this stream alone, raise any other."""
     try:
         sync.sync()
     except Exception as caught:
         error = as_pipedrive_error(caught, sync.stream.tap_stream_id)
-        if not isinstance(error, Refused | DataError | InternalError):
+        if not isinstance(error, Refused | DataError | InternalError | CapReached):
             raise
         return error
     return None

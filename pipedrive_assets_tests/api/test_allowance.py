@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from pipedrive_assets.api import Caps, QuotaWindow, TokenBudget
-from pipedrive_assets.api.allowance import DailyTokens, has_reset
+from pipedrive_assets.api.daily import DailyTokens, has_reset
 from pipedrive_assets.api.verdict import ApiReply
 from pipedrive_assets.errors import CapReached
 

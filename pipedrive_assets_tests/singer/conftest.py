@@ -15,7 +15,7 @@ from pipedrive_assets.connect import Connection
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import SandboxAdapter
 from pipedrive_assets.singer import Catalog, PipedriveTap
-from pipedrive_assets.singer.stream import ALL, Stream
+from pipedrive_assets.singer.stream import ALL, OPTIONAL_STREAMS, Stream
 from pipedrive_assets.windows import parse_stamp
 from pipedrive_assets_tests.api.conftest import Clock
 from pipedrive_assets_tests.conftest import Office
@@ -100,8 +100,9 @@ class Bench:
 
     def catalog(self, *streams: str) -> Catalog:
         """What is discovered, with only these streams selected (those of the old tap by
-        default).
+        default). The config names the optional ones.
         """
+        self.config["optional_streams"] = sorted(OPTIONAL_STREAMS.intersection(streams))
         catalog = self.tap(state={}).do_discover()
         for entry in catalog.streams if streams else ():
             entry.of()["selected"] = entry.tap_stream_id in streams

@@ -12,7 +12,7 @@ from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.registry import ENTITIES
 from pipedrive_assets.singer import Catalog, PipedriveTap
 from pipedrive_assets.singer.schema import UNMAPPED
-from pipedrive_assets.singer.stream import ALL
+from pipedrive_assets.singer.stream import ALL, DELETED_AT
 from pipedrive_assets_tests.facts import mentions
 
 FIFTEEN = {
@@ -59,7 +59,8 @@ def test_an_entry_tells_all_that_singer_asks_for(bench):
         told = entry.of()
         automatic = {name for name in properties(entry) if _inclusion(entry, name) == "automatic"}
         Draft7Validator.check_schema(entry.schema)
-        assert {*stream.key_properties, *filter(None, [stream.replication_key])} == automatic
+        always = {*stream.key_properties, stream.replication_key, DELETED_AT}
+        assert always.intersection(properties(entry)) == automatic
         assert stream.key_properties == told["table-key-properties"]
         assert stream.replication_method == told["forced-replication-method"]
         assert list(filter(None, [stream.replication_key])) == told.get(
@@ -116,7 +117,7 @@ def test_only_what_is_selected_is_sent(bench):
         told["metadata"]["selected"] = told["breadcrumb"][-1] == "name"
     bench.sync(catalog)
     assert {"persons", "stages"} == set(bench.target.rows) == set(bench.target.schemas)
-    wanted = {"id", "name", "update_time"}
+    wanted = {"id", "name", "update_time", DELETED_AT}
     assert wanted == set(bench.target.schemas["persons"]["schema"]["properties"])
     assert [wanted] == [*map(set, {tuple(sorted(row)) for row in _rows(bench, "persons")})]
 
@@ -146,12 +147,13 @@ def test_a_catalog_without_properties_means_all_of_them(bench):
     assert [] == bench.differences("stages")
 
 
-def test_keys_and_cursors_are_sent_whatever_a_catalog_says(bench):
+def test_keys_cursors_and_deletions_are_sent_whatever_a_catalog_says(bench):
     told = {"breadcrumb": [], "metadata": {"selected": True}}
     schema = {"properties": {"title": {}, "an_old_name": {}}}
     entry = {"tap_stream_id": "deals", "schema": schema, "metadata": [told]}
     bench.sync(Catalog.from_dict({"streams": [entry]}))
-    assert {("id", "title", "update_time")} == {tuple(sorted(row)) for row in _rows(bench, "deals")}
+    sent = {tuple(sorted(row)) for row in _rows(bench, "deals")}
+    assert {(DELETED_AT, "id", "title", "update_time")} == sent
 
 
 def test_what_the_catalog_does_not_know_is_sent_all_the_same(bench, caplog):

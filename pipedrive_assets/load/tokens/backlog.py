@@ -9,7 +9,7 @@ from datetime import datetime
 from math import ceil
 
 from pipedrive_assets.api import TokenBudget
-from pipedrive_assets.api.allowance import DAY
+from pipedrive_assets.api.daily import DAY
 from pipedrive_assets.errors import CapReached
 from pipedrive_assets.extract.chunk import Parent
 from pipedrive_assets.extract.custom_fields import DEFINITION_COST

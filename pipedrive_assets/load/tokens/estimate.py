@@ -7,7 +7,8 @@ from math import ceil
 from statistics import median
 
 from pipedrive_assets.api import QuotaWindow
-from pipedrive_assets.extract.custom_fields import DEFINITION_COST, FIELD_LISTS, ON_REQUEST
+from pipedrive_assets.extract.custom_fields import DEFINITION_COST
+from pipedrive_assets.extract.least_cost import definitions_cost, pages_at_least
 from pipedrive_assets.load.merge import count_rows
 from pipedrive_assets.load.report import LoadRequest
 from pipedrive_assets.load.tokens.backlog import count_waiting
@@ -15,8 +16,6 @@ from pipedrive_assets.load.tokens.usage import last_note, tokens_since
 from pipedrive_assets.registry import BULK_PARENTS, BY_NAME, Entity, Kind
 from pipedrive_assets.warehouse.ledger import watermark
 from pipedrive_assets.warehouse.statements import Sql, table, table_exists
-
-OWN_LISTS = tuple(fields for name, fields in FIELD_LISTS.items() if name not in ON_REQUEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +70,7 @@ def estimate(sql: Sql | None, request: LoadRequest, now: datetime) -> list[Estim
 def _estimate(
     sql: Sql | None, entity: Entity, request: LoadRequest, now: datetime, asked: set[str]
 ) -> Estimate:
-    definitions = _definitions(entity, asked)
+    definitions = definitions_cost(entity, asked)
     rows = count_rows(sql, entity.name) if sql else 0
     if entity.shape in {"definition", "mapping"}:
         tokens, is_least, why = 0, False, "field definitions, once a run"
@@ -82,15 +81,6 @@ def _estimate(
     return Estimate(
         entity=entity, rows=rows, tokens=tokens + definitions, is_least=is_least, why=why
     )
-
-
-def _definitions(entity: Entity, asked: set[str]) -> int:
-    """Return the cost of field definitions; they count for the first table that needs them."""
-    own = entity.shape in {"definition", "mapping"}
-    needed = {*OWN_LISTS} if own else {entity.fields} - {None}
-    new = {name for name in needed if name} - asked
-    asked |= new
-    return len(new) * DEFINITION_COST
 
 
 def _of_children(
@@ -120,16 +110,6 @@ def _of_list(sql: Sql | None, entity: Entity, *, full: bool) -> tuple[int, bool,
     if runs:
         return usual, False, f"as in the last run{'s' if runs > 1 else ''}"
     return least, True, "a page of each list"
-
-
-def pages_at_least(entity: Entity) -> int:
-    """Return the token cost of one page of each of an entity's lists."""
-    again = entity.tokens_per_page if entity.archived and entity.kind is Kind.SNAPSHOT else 0
-    again += BY_NAME[entity.list_per].tokens_per_page if entity.list_per else 0
-    return (
-        sum(endpoint.tokens_per_page for endpoint in entity.endpoints) * len(entity.variants)
-        + again
-    )
 
 
 def _usual(sql: Sql, entity: Entity) -> tuple[int, int]:

@@ -6,9 +6,17 @@ commit, so it includes the usage of a killed run up to its last commit.
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import timezone
 
-from pipedrive_assets.api import Caps, Client, QuotaWindow, RequestStats, TokenBudget, has_reset
+from pipedrive_assets.api import (
+    Caps,
+    Client,
+    DayNote,
+    QuotaWindow,
+    RequestStats,
+    TokenBudget,
+    current_day,
+)
 from pipedrive_assets.api.allowance import CAP_OF_UNKNOWN_LIMIT
 from pipedrive_assets.load.report import TokensSpent
 from pipedrive_assets.registry import ENTITIES, Entity
@@ -19,21 +27,6 @@ log = logging.getLogger(__name__)
 CAPPED = tuple(entity.name for entity in ENTITIES if entity.capped)
 ACCOUNT = "(account)"
 """The name in the ledger for requests that do not belong to a table."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayNote:
-    """The account's day and tokens, as the last run recorded them.
-
-    Attributes:
-        day: The period of the daily token limit, UTC.
-        limit: The daily token limit; None if Pipedrive does not return it.
-        left: The remaining tokens; None if Pipedrive does not return them.
-    """
-
-    day: QuotaWindow
-    limit: int | None
-    left: int | None
 
 
 @dataclass(slots=True)
@@ -57,7 +50,7 @@ class Spending:
             run_id: The id of this run in the ledger.
         """
         self._run_id, self._client, self._now = run_id, client, client.now
-        day = current_day(last_note(sql), client, client.now())
+        day = current_day(last_note(sql), client.daily, client.now())
         client.daily.ends_at = day.end
         others = tokens_since(sql, day, self._run_id, CAPPED)
         self.allowance = TokenBudget(caps, client.daily, day=day, now=client.now, others=others)
@@ -145,24 +138,6 @@ def last_note(sql: Sql) -> DayNote | None:
         return None
     start, limit, left = rows[0]
     return DayNote(day=QuotaWindow(start=start.astimezone(timezone.utc)), limit=limit, left=left)
-
-
-def current_day(noted: DayNote | None, client: Client, now: datetime) -> QuotaWindow:
-    """Determine the current period of the account's daily token limit.
-
-    Args:
-        noted: What the last run recorded; None if nothing.
-        client: The HTTP client, after its first request.
-        now: The current time, UTC.
-
-    Returns:
-        The day since the last observed reset, or the UTC day if none was observed.
-    """
-    if noted is None:
-        return QuotaWindow.utc(now)
-    if has_reset(noted.left, client.daily.left, client.daily.limit or noted.limit):
-        return QuotaWindow(start=now)
-    return noted.day.at(now)
 
 
 def tokens_since(
