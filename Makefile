@@ -76,9 +76,10 @@ audit: ## list known vulnerabilities of the packages in requirements.lock (needs
 	@$(PYTHON) -m venv .uv
 	@.uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-lock: .uv/bin/uv ## update requirements.lock and deploy/requirements.lock from pyproject.toml (needs the network)
+lock: .uv/bin/uv ## update requirements.lock and those of the images in deploy from pyproject.toml (needs the network)
 	@PATH=.uv/bin:$$PATH; $(COMPILE) --extra=dev --output-file=requirements.lock pyproject.toml
 	@PATH=.uv/bin:$$PATH; $(COMPILE) --extra=dagster --extra=charts --extra=dagster-postgres --constraint=requirements.lock --output-file=deploy/requirements.lock pyproject.toml
+	@PATH=.uv/bin:$$PATH; $(COMPILE) --extra=dagster --extra=charts --extra=dagster-postgres --constraint=requirements.lock --output-file=deploy/kubernetes/requirements.lock pyproject.toml deploy/kubernetes/requirements.in
 
 wheel: .venv/installed ## build dist/*.whl, for pip install elsewhere
 	@rm -rf build dist

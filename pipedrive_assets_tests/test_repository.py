@@ -11,7 +11,11 @@ yaml = pytest.importorskip("yaml")
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
-LOCKS = ["requirements.lock", "deploy/requirements.lock"]
+LOCKS = [
+    "requirements.lock",
+    "deploy/requirements.lock",
+    "deploy/kubernetes/requirements.lock",
+]
 
 
 def read(path):
@@ -91,10 +95,21 @@ def test_every_requirement_is_locked_to_a_version_and_hashes(name):
     assert [] == [each for each, text in entries.items() if "--hash=sha256:" not in text]
 
 
-def test_the_image_has_the_versions_that_were_tested():
-    tested, image = ({entry.partition(" ;")[0] for entry in locked(name)} for name in LOCKS)
+def test_the_images_have_the_versions_that_were_tested():
+    tested, image, of_kubernetes = (
+        {entry.partition(" ;")[0] for entry in locked(name)} for name in LOCKS
+    )
 
     assert image < tested
+    assert image < of_kubernetes
+
+
+def test_the_run_launcher_is_of_the_release_of_dagster_that_was_tested():
+    tested, _, of_kubernetes = (
+        dict(entry.partition(" ;")[0].split("==") for entry in locked(name)) for name in LOCKS
+    )
+
+    assert tested["dagster-postgres"] == of_kubernetes["dagster-k8s"]
 
 
 def test_what_is_installed_from_a_lock_is_compared_with_its_hashes():

@@ -49,32 +49,35 @@ def _reason(name: str, detail: Mapping[str, Any], fields: Mapping[str, FieldInfo
     return f"{shown} is not usable. {remedy}".strip()
 
 
-def pointers(given: Mapping[str, Any], *, empty_token: bool = False) -> tuple[str, ...]:
+def pointers(given: Mapping[str, Any], blank: Iterable[str] = ()) -> tuple[str, ...]:
     """Return what says that an account is meant, so that sandbox data must not be loaded.
 
     Args:
         given: The values that are not blank.
-        empty_token: Whether an API token was given in code that is blank.
+        blank: The fields that were given in code without a value.
     """
     found = [env_name(name) for name in ("base_url", "warehouse", "destination") if name in given]
     if str(given.get("destination", "")).strip() == "duckdb":
         found.remove(env_name("destination"))
     if str(given.get("sandbox", "")).strip() == "never":
         found.append("PIPEDRIVE_SANDBOX=never")
-    if empty_token:
-        found.append("an api_token that is empty")
+    found += [f"the empty {name}" for name in ACCESS if name in blank]
     if (given["root"] / ACCOUNT_WAREHOUSE).exists():
         found.append(f"the warehouse {ACCOUNT_WAREHOUSE}")
     return tuple(found)
 
 
 def without_other_access(names: Iterable[str], given: Mapping[str, Any]) -> list[str]:
-    """Leave out the settings of an OAuth app if an API token is given in code, and vice versa."""
-    hidden: tuple[str, ...] = ()
-    if str(given.get("api_token") or "").strip():
-        hidden = OAUTH
-    elif any(str(given.get(name) or "").strip() for name in OAUTH):
-        hidden = ("api_token",)
+    """Leave out the settings of an OAuth app if an API token is given in code, and vice versa.
+
+    A value that is given but blank counts as given: the access of another account must not replace
+    it.
+    """
+    hidden: set[str] = set()
+    if given.get("api_token") is not None:
+        hidden |= set(OAUTH)
+    if any(given.get(name) is not None for name in OAUTH):
+        hidden |= {"api_token"}
     return [name for name in names if name not in hidden]
 
 

@@ -104,8 +104,7 @@ class Settings(SettingsTable):
         filled = {name: value for name, value in given.items() if str(value).strip()}
         if filled.get("sandbox_instant"):
             return {**filled, **dict.fromkeys(rules.ACCESS, ""), "points_to_account": ()}
-        empty_token = "api_token" in given and "api_token" not in filled
-        return {**filled, "points_to_account": rules.pointers(filled, empty_token=empty_token)}
+        return {**filled, "points_to_account": rules.pointers(filled, given.keys() - filled.keys())}
 
     @field_validator("warehouse", "read_copy", "token_file")
     @classmethod

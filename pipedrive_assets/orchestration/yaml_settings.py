@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, create_model
 
 from pipedrive_assets.config import SECRETS, Settings
 from pipedrive_assets.config.files import env_name
+from pipedrive_assets.config.rules import ACCESS
 from pipedrive_assets.config.table import settings_of
 from pipedrive_assets.errors import ConfigurationError, raise_alone
 
@@ -79,7 +80,7 @@ def _plain(name: str, value: Any) -> Any:
 
     A token whose variable is not set is empty, and not the token of another variable.
     """
-    if value is None and name == "api_token":
+    if value is None and name in ACCESS:
         return ""
     return ("on" if value else "off") if isinstance(value, bool) else value
 

@@ -162,15 +162,26 @@ accounts:
     assert tmp_path / "data" / "acme.duckdb" == acme.warehouse
 
 
-def test_an_unset_variable_means_neither_the_sandbox_nor_another_token(load, monkeypatch):
-    monkeypatch.delenv("CRM_TOKEN", raising=False)
-    monkeypatch.setenv("PIPEDRIVE_API_TOKEN", "of-another-account")
+@pytest.mark.parametrize(
+    ("attributes", "field"),
+    [
+        ('api_token: "{{ env.CRM_TOKEN }}"', "api_token"),
+        ('client_id: "{{ env.CRM_ID }}"\n  client_secret: "{{ env.CRM_SECRET }}"', "client_id"),
+    ],
+)
+@pytest.mark.parametrize(
+    "others", [("PIPEDRIVE_API_TOKEN",), ("PIPEDRIVE_CLIENT_ID", "PIPEDRIVE_CLIENT_SECRET")]
+)
+def test_an_unset_variable_means_neither_the_sandbox_nor_another_account(
+    load, monkeypatch, attributes, field, others
+):
+    for name in others:
+        monkeypatch.setenv(name, "of-another-account")
 
-    definitions = load('settings: {api_token: "{{ env.CRM_TOKEN }}"}')
+    found = settings_of_resource(load(f"settings:\n  {attributes}"))
 
-    found = settings_of_resource(definitions)
-    assert not found.api_token
-    with pytest.raises(MissingTokenError, match="api_token that is empty"):
+    assert not found.has_access
+    with pytest.raises(MissingTokenError, match=f"the empty {field}"):
         _ = found.uses_sandbox
 
 

@@ -1,5 +1,4 @@
-"""`examples/dg_project` with the command dg, as its README says; the package dg is not in the
-lock, so it is installed for this test."""
+"""Commands of Dagster that are not in the lock: dg with `examples/dg_project`, and Helm."""
 
 import json
 import os
@@ -66,3 +65,59 @@ def test_the_example_is_checked_listed_launched_and_scaffolded(bin_of_dg, projec
     assert "src/dg_project/defs/second/defs.yaml: attributes.tables: 'nothing'" in refused.stdout
     for done in (checked, listed, launched, refused):
         assert sandbox.api_token not in done.stdout
+
+
+def test_dagster_plus_accepts_dagster_cloud_yaml(bin_of_dg):
+    code = (
+        "import sys; from dagster_cloud_cli.config.models import load_dagster_cloud_yaml as load; "
+        "print(load(sys.stdin.read()).locations[0].code_source.module_name)"
+    )
+
+    done = subprocess.run(
+        [bin_of_dg / "python", "-c", code],
+        input=(ROOT / "dagster_cloud.yaml").read_text("utf-8"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "pipedrive_assets") == (done.returncode, done.stdout.strip()), done.stderr
+
+
+def test_the_chart_renders_with_our_values(tmp_path):
+    if not shutil.which("helm"):
+        pytest.skip("helm is not installed")
+    yaml = pytest.importorskip("yaml")
+    chart = ["dagster", "--repo", "https://dagster-io.github.io/helm", "--version", dg.__version__]
+    environment = {**os.environ, "HELM_CACHE_HOME": str(tmp_path / "cache")}
+    pulled = subprocess.run(
+        ["helm", "pull", *chart, "--destination", str(tmp_path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if pulled.returncode:
+        pytest.skip(f"the chart cannot be downloaded: {pulled.stderr[-200:]}")
+    (file,) = tmp_path.glob("dagster-*.tgz")
+    values = ROOT / "deploy" / "kubernetes" / "values.yaml"
+
+    done = subprocess.run(
+        ["helm", "template", "dagster", str(file), "--values", str(values)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 0 == done.returncode, done.stderr
+    made = [each for each in yaml.safe_load_all(done.stdout) if each]
+    (instance,) = [
+        each["data"]["dagster.yaml"]
+        for each in made
+        if each["kind"] == "ConfigMap" and "dagster.yaml" in each.get("data", {})
+    ]
+    assert "K8sRunLauncher" in instance
+    assert "pipedrive/warehouse" in instance
+    names = {each["metadata"]["name"] for each in made if each["kind"] == "Deployment"}
+    assert "dagster-dagster-user-deployments-pipedrive" in names
