@@ -80,6 +80,9 @@ def _own_place(tmp_path: Path) -> Iterator[None]:
         patch.chdir(tmp_path)
         for name in (
             "PIPEDRIVE_API_TOKEN",
+            "PIPEDRIVE_CLIENT_ID",
+            "PIPEDRIVE_CLIENT_SECRET",
+            "PIPEDRIVE_REFRESH_TOKEN",
             "PIPEDRIVE_BASE_URL",
             "PIPEDRIVE_WAREHOUSE",
             "DAGSTER_HOME",

@@ -484,3 +484,16 @@ def test_accounts_have_token_files_of_their_own(tmp_path):
         settings_of_accounts({"acme": app(token_file="x"), "beta": app(token_file="x")})
     with raises(ConfigurationError, "acme", "beta", "refresh token"):
         settings_of_accounts({"acme": app(refresh_token="x"), "beta": app(refresh_token="x")})
+
+
+def test_the_config_of_the_tap_can_have_an_oauth_app(tmp_path):
+    now = datetime(2026, 3, 10, tzinfo=timezone.utc)
+    app = {"client_id": "id", "client_secret": "s3cret", "refresh_token": "r3fresh"}
+    given = {**app, "token_file": str(tmp_path / "t")}
+    settings = Config.of(given, read(tmp_path, PIPEDRIVE_API_TOKEN="t"), now).settings
+
+    assert ("id", "") == (settings.client_id, settings.api_token.get_secret_value())
+    assert "r3fresh" == settings.refresh_token.get_secret_value()
+    assert tmp_path / "t" == settings.token_file
+    with raises(ConfigurationError, "client_secret", "CLIENT_ID"):
+        Config.of({"client_id": "id"}, read(tmp_path), now)

@@ -51,6 +51,21 @@ def entity_table() -> str:
     return "\n".join(["| table | what | how it is read | tokens |", "|---|---|---|---|", *rows])
 
 
+def scope_table() -> str:
+    """Format the OAuth scopes of all tables; tables and lists with the same scopes share a row."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for entity in ENTITIES:
+        for endpoint in entity.endpoints:
+            own = endpoint.scopes == entity.scopes
+            part = "" if own else f" (`/{endpoint.path}`)"
+            groups.setdefault(endpoint.scopes, []).append(f"`{entity.name}`{part}")
+    rows = [
+        f"| {' or '.join(f'`{scope}`' for scope in scopes)} | {', '.join(dict.fromkeys(names))} |"
+        for scopes, names in groups.items()
+    ]
+    return "\n".join(["| scope | tables |", "|---|---|", *rows])
+
+
 def optional_tables() -> str:
     """List the names of the optional tables, grouped by what they are read for."""
     groups: dict[str, list[str]] = {}
@@ -112,6 +127,7 @@ def _facts(entity: Entity) -> dict[str, str]:
         "cursor": cursor,
         "paging": f"{PAGINATION[entity.paging]}, {entity.page_rows} rows a page",
         "cost": f"{_cost(entity)} (API tokens)",
+        "OAuth scope": " or ".join(f"`{scope}`" for scope in entity.scopes),
         "children": ", ".join(f"`{child.name}`" for child in children_of(entity.name)) or "none",
     }
 
@@ -203,6 +219,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"settings": settings_table, "tables": entity_table, "optional": optional_tables},
     "docs/entities.md": {"entities": entity_pages},
     "docs/derived.md": {"derived": derived_pages},
+    "docs/oauth.md": {"scopes": scope_table},
     "docs/sql.md": {"views": view_pages},
 }
 

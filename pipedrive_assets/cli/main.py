@@ -157,6 +157,26 @@ def sources(output: Path | None, accounts: str | None, key_prefix: str) -> None:
 
 
 @commands.command()
+@click.option("--port", type=int, default=8124, show_default=True, help="Port of the callback URL.")
+@click.option("--timeout", type=float, default=300, show_default=True, help="Seconds to wait.")
+@click.option("--no-browser", is_flag=True, help="Only print the address of the consent page.")
+@click.option("--accounts", metavar="MODULE:NAME", help="Mapping of several accounts.")
+@click.option("--account", metavar="NAME", help="The account of the mapping to sign in to.")
+def login(
+    port: int, timeout: float, accounts: str | None, account: str | None, *, no_browser: bool
+) -> None:
+    """Sign in with an OAuth app.
+
+    Opens Pipedrive's consent page and writes the tokens to the file of PIPEDRIVE_TOKEN_FILE. Needs
+    PIPEDRIVE_CLIENT_ID and PIPEDRIVE_CLIENT_SECRET. The app's callback URL has to be
+    http://localhost:8124/callback, with the port of --port.
+    """
+    from pipedrive_assets.cli.login import login, settings_to_sign_in
+
+    login(settings_to_sign_in(accounts, account), port, timeout, opens_browser=not no_browser)
+
+
+@commands.command()
 @click.option("-c", "--config", type=FILE, required=True, help="JSON file with api_token etc.")
 @click.option("-s", "--state", type=FILE, help="JSON file: the last state that a target wrote.")
 @click.option("--catalog", type=FILE, help="JSON file: output of --discover, with your selection.")

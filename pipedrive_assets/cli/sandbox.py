@@ -2,7 +2,7 @@
 
 from pipedrive_assets.connect import SANDBOX_DEALS, SANDBOX_TOKEN
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.sandbox import Sandbox, World, serve
+from pipedrive_assets.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox, World, serve
 from pipedrive_assets.windows import utc_now
 
 
@@ -23,7 +23,9 @@ def sandbox(port: int) -> None:
     with server:
         print(
             f"The invented company is at {server.url}, API token {SANDBOX_TOKEN}. Press Ctrl-C to "
-            f"stop.\nPIPEDRIVE_BASE_URL={server.url} PIPEDRIVE_API_TOKEN={SANDBOX_TOKEN}",
+            f"stop.\nPIPEDRIVE_BASE_URL={server.url} PIPEDRIVE_API_TOKEN={SANDBOX_TOKEN}\n"
+            f"With an OAuth app: PIPEDRIVE_BASE_URL={server.url} PIPEDRIVE_CLIENT_ID={CLIENT_ID} "
+            f"PIPEDRIVE_CLIENT_SECRET={CLIENT_SECRET}, then: pipedrive-assets login",
             flush=True,
         )
         server.wait()

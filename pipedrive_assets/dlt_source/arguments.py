@@ -12,16 +12,20 @@ from dlt.common.typing import TSecretStrValue
 
 from pipedrive_assets.config import Settings, values
 from pipedrive_assets.config.arguments import with_arguments
-from pipedrive_assets.config.files import is_filled_in
+from pipedrive_assets.config.files import OAUTH, is_filled_in
+from pipedrive_assets.config.rules import ACCESS
 from pipedrive_assets.errors import ConfigurationError
 
-KEY = "pipedrive_api_key"
+NAMES = {"api_token": "pipedrive_api_key"}
+"""By setting, the name of its argument, where it differs."""
+
 SECTIONS = (("sources", "pipedrive", "credentials"), ("sources", "pipedrive"))
 """Sections of dlt's secrets with the key: of dlt's verified source, and dlt's own default."""
 
 NO_KEY = (
     "pipedrive_source has no API token. Pass pipedrive_api_key, set PIPEDRIVE_API_TOKEN, or add "
-    "pipedrive_api_key to [sources.pipedrive.credentials] in .dlt/secrets.toml."
+    "pipedrive_api_key to [sources.pipedrive.credentials] in .dlt/secrets.toml. For an OAuth app: "
+    "client_id and client_secret in the same places."
 )
 
 
@@ -56,31 +60,38 @@ class Request:
     keep_partial: bool = False
 
 
-def settings_with_key(given: str | None) -> Settings:
-    """Return the settings with an API token: of the argument, dlt's secrets, or the settings.
+def settings_with_access(**arguments: str | None) -> Settings:
+    """Return the settings with an API token or an OAuth app.
+
+    They come from the arguments, else from dlt's secrets, else from the settings.
 
     Args:
-        given: The argument.
+        **arguments: `api_token`, `client_id`, `client_secret` and `refresh_token`.
 
     Returns:
-        The settings; they have an API token.
+        The settings; they have an API token or an OAuth app.
 
     Raises:
-        MissingTokenError: None of them has an API token. The source never reads the sandbox.
-        ConfigurationError: The API token is not usable.
+        MissingTokenError: There is neither of the two. The source never reads the sandbox.
+        ConfigurationError: A value is not usable, or there are both.
     """
-    settings = Settings.from_env()
-    places = (given, *_keys_in_dlt(), settings.api_token.get_secret_value())
-    token = next((str(each).strip() for each in places if is_filled_in(each)), "")
-    return with_arguments(settings, {"api_token": token}, no_token=NO_KEY, names={"api_token": KEY})
+    given = {name: value for name, value in arguments.items() if is_filled_in(value)}
+    has_token = "api_token" in given
+    for name in OAUTH if given else ACCESS:
+        if name in given or has_token:
+            continue
+        if found := next(filter(is_filled_in, _in_dlt(NAMES.get(name, name))), None):
+            given[name] = str(found)
+    texts = {name: str(value).strip() for name, value in given.items()}
+    return with_arguments(Settings.from_env(), texts, no_token=NO_KEY, names=NAMES)
 
 
-def _keys_in_dlt() -> Iterator[object]:
+def _in_dlt(key: str) -> Iterator[object]:
     """Yield the key from each of dlt's places: a placeholder in one must not hide the next."""
     for sections in SECTIONS:
         for provider in Container()[PluggableRunContext].providers.providers:
             if provider.supports_secrets:
-                yield provider.get_value(KEY, TSecretStrValue, "", *sections)[0]
+                yield provider.get_value(key, TSecretStrValue, "", *sections)[0]
 
 
 def time_of(given: object) -> datetime | None:

@@ -13,7 +13,7 @@ from pipedrive_assets.connect import connect
 from pipedrive_assets.dlt_source.arguments import (
     Request,
     SourceConfiguration,
-    settings_with_key,
+    settings_with_access,
     time_of,
 )
 from pipedrive_assets.dlt_source.children import child_resource
@@ -30,11 +30,14 @@ from pipedrive_assets.warehouse.ledger import PLAIN_SCHEMA
 @dlt.source(
     name=PLAIN_SCHEMA, section="pipedrive", max_table_nesting=NESTING, spec=SourceConfiguration
 )
-def pipedrive_source(
+def pipedrive_source(  # noqa: PLR0913, PLR0917 - each is an argument of its own to the user
     pipedrive_api_key: Optional[TSecretStrValue] = dlt.secrets.value,  # noqa: UP045 - dlt reads it
     since_timestamp: Optional[Union[pendulum.DateTime, str]] = dlt.config.value,  # noqa: UP007, UP045
     incremental: bool = True,
     keep_partial: bool = False,
+    client_id: Optional[str] = None,  # noqa: UP045 - dlt reads it
+    client_secret: Optional[TSecretStrValue] = None,  # noqa: UP045
+    refresh_token: Optional[TSecretStrValue] = None,  # noqa: UP045
 ) -> Iterator[DltResource]:
     """Load Pipedrive with dlt, one resource per table.
 
@@ -52,15 +55,24 @@ def pipedrive_source(
         keep_partial: What to do if Pipedrive stops responding. By default nothing is loaded, as in
             any dlt source. True loads what was read, the next run continues from there, and
             `unfinished(pipeline)` returns what is missing.
+        client_id: Client ID of an OAuth app, in place of an API token. Without it, dlt's
+            `sources.pipedrive.client_id` is used, then PIPEDRIVE_CLIENT_ID; likewise the two below.
+        client_secret: Client secret of the OAuth app.
+        refresh_token: Its refresh token. Without one, that of PIPEDRIVE_TOKEN_FILE is used.
 
     Yields:
         A resource per table, and those of custom fields.
 
     Raises:
-        MissingTokenError: There is no API token.
+        MissingTokenError: There is neither an API token nor an OAuth app.
         ConfigurationError: `since_timestamp` is not a time, or a setting is not usable.
     """
-    settings = settings_with_key(pipedrive_api_key)
+    settings = settings_with_access(
+        api_token=pipedrive_api_key,
+        client_id=client_id,
+        client_secret=client_secret,
+        refresh_token=refresh_token,
+    )
     request = Request(
         overlap=settings.overlap,
         since=time_of(since_timestamp) or settings.since_timestamp,

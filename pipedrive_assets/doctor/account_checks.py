@@ -14,17 +14,18 @@ SCARCE_SHARE = 0.1
 BURST_LIMIT, BURST_LEFT = "x-ratelimit-limit", "x-ratelimit-remaining"
 
 
-def check_user(me: dict[str, Any]) -> Iterator[Finding]:
-    """Report whose API token it is, and whether this user may see every row.
+def check_user(me: dict[str, Any], by: str = "API token") -> Iterator[Finding]:
+    """Report who the requests are made as, and whether this user may see every row.
 
     Args:
         me: Pipedrive's reply to `v1/users/me`.
+        by: What authenticates the requests.
 
     Yields:
         One finding on the account and one on the user's rights.
     """
     company = f"{me.get('company_name')} ({me.get('company_domain')}, {me.get('company_id')})"
-    yield ok("account", f"the API token belongs to {me.get('name')} at {company}")
+    yield ok("account", f"the {by} belongs to {me.get('name')} at {company}")
     access = me.get("access")
     grants = access if isinstance(access, list) else []
     if any(_is_global_admin(one) for one in grants):
@@ -33,7 +34,7 @@ def check_user(me: dict[str, Any]) -> Iterator[Finding]:
         yield warn(
             "rights",
             "This user is not a global admin: Pipedrive returns only rows that the user may see.",
-            "Use the API token of a global admin, unless you want to load only these rows.",
+            f"Use the {by} of a global admin, unless you want to load only these rows.",
         )
 
 

@@ -10,6 +10,7 @@ from pipedrive_assets.doctor.account_checks import check_clock, check_limits, ch
 from pipedrive_assets.doctor.dagster_checks import check_home
 from pipedrive_assets.doctor.finding import Finding, of_error, ok
 from pipedrive_assets.doctor.rights import check_rights, cost, probes
+from pipedrive_assets.doctor.scopes import check_scopes
 from pipedrive_assets.doctor.server_checks import check_server, check_server_holder
 from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.doctor.warehouse_checks import check_holder, check_warehouse
@@ -81,7 +82,8 @@ def _account(
     client = connection.client
     me, _ = client.object("v1/users/me", cost=ME_TOKENS)
     moment = now()
-    yield from check_user(me)
+    yield from check_user(me, by="OAuth app" if settings.client_id else "API token")
+    yield from check_scopes(settings.entities, client.scopes)
     company = me.get("company_id")
     if isinstance(company, int):
         yield from _check_holder(settings, company, is_sandbox=connection.is_sandbox)
@@ -98,7 +100,12 @@ def _check_holder(settings: Settings, company: int, *, is_sandbox: bool) -> Iter
 
 
 def _tables(connection: Connection, settings: Settings) -> Iterator[Finding]:
-    calls = probes(settings.entities)
+    granted = connection.client.scopes
+    calls = [
+        probe
+        for probe in probes(settings.entities)
+        if not granted or probe.endpoint.is_open_to(granted)
+    ]
     what = f"{len(calls)} requests, {cost(calls):,} tokens"
     yield ok("rights", f"requesting one row of each selected table ({what}; skip with --quick)")
     yield from check_rights(connection.client, calls)

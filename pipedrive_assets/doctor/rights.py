@@ -13,6 +13,7 @@ from pipedrive_assets.errors import (
     BudgetExhausted,
     PipedriveError,
     Refused,
+    ScopeMissing,
     TooManyRequests,
 )
 from pipedrive_assets.extract.omitted_fields import Names, fewer_fields
@@ -135,6 +136,13 @@ def _without_fields(probe: Probe, names: Names) -> Finding:
 
 def _refused(probe: Probe, error: PipedriveError) -> Finding:
     name = probe.entity.name
+    if isinstance(error, ScopeMissing) and (probe.is_extra or skips(probe.entity, error)):
+        return warn(
+            TOPIC,
+            f"{name}: Pipedrive refuses /{probe.endpoint.path} («{error.quote}»). Loads continue "
+            "without it.",
+            error.next_step,
+        )
     if isinstance(error, Refused | BadRequest) and probe.is_extra:
         quote = error.quote or f"status {error.status}"
         return warn(

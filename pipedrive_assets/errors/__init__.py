@@ -30,6 +30,7 @@
         ParentNotLoaded        load the parent table first
         ImplausibleLoss        too many rows are missing at once
       InternalError            a bug in this project: report it                      exit 7
+      LoginFailed              a sign-in was not completed: log in again             exit 3
       CapReached               a token cap in the settings is reached                exit 4
       LoadFailed               some tables failed; the others are loaded             the first one's
 
@@ -91,6 +92,7 @@ from pipedrive_assets.errors.extras import MissingExtraError, extra_needed, miss
 from pipedrive_assets.errors.oauth import (
     AccessTokenRefused,
     ConsentEnded,
+    LoginFailed,
     OAuthAppUnknown,
     OAuthError,
     OAuthRefused,
@@ -114,6 +116,7 @@ __all__ = [
     "ImplausibleLoss",
     "InternalError",
     "LoadFailed",
+    "LoginFailed",
     "Missing",
     "MissingExtraError",
     "MissingTokenError",

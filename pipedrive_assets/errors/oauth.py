@@ -1,6 +1,13 @@
 """Errors of OAuth apps: the consent, the app, and its scopes."""
 
 from pipedrive_assets.errors.api import AuthenticationError, Forbidden
+from pipedrive_assets.errors.base import PipedriveError
+
+
+class LoginFailed(PipedriveError):
+    """A sign-in with an OAuth app was not completed; no token was stored."""
+
+    exit_code = 3
 
 
 class AccessTokenRefused(AuthenticationError):

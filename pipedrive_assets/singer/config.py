@@ -9,6 +9,7 @@ from pipedrive_assets.api import READ_SECONDS
 from pipedrive_assets.config import Settings, values
 from pipedrive_assets.config.arguments import with_arguments
 from pipedrive_assets.config.files import is_filled_in
+from pipedrive_assets.config.rules import ACCESS
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.singer.stream import OPTIONAL_STREAMS
 from pipedrive_assets.windows import stamp
@@ -19,12 +20,20 @@ DEFAULTS: dict[str, Any] = {
 }
 """Defaults of the keys that a config may leave out."""
 
-SETTINGS_KEYS = ("api_token", "base_url", "overlap_minutes", "tokens_per_day", "tokens_per_run")
+SETTINGS_KEYS = (
+    *ACCESS,
+    "token_file",
+    "base_url",
+    "overlap_minutes",
+    "tokens_per_day",
+    "tokens_per_run",
+)
 """Keys that override a setting of the project with the same name."""
 
 NO_KEY = (
     "The config has no api_token. Copy it from Pipedrive > Personal preferences > API, or "
-    "set PIPEDRIVE_API_TOKEN."
+    "set PIPEDRIVE_API_TOKEN. For an OAuth app, the config needs client_id, client_secret and "
+    "refresh_token."
 )
 
 OPTIONAL = "optional_streams"
@@ -65,7 +74,8 @@ class Config:
             The parsed config.
 
         Raises:
-            MissingTokenError: There is no API token. The tap never reads the sandbox by itself.
+            MissingTokenError: There is neither an API token nor an OAuth app. The tap never reads
+                the sandbox by itself.
             ConfigurationError: One sentence with the key, the value and the remedy.
         """
         if not isinstance(given, Mapping):

@@ -13,7 +13,7 @@ from pipedrive_assets.cli.output import print_table
 from pipedrive_assets.doctor import Finding, Level
 
 NAMES = ["try", "load", "plan", "reconcile", "purge", "entities", "sandbox", "doctor", "dbt"]
-NAMES += ["singer"]
+NAMES += ["login", "singer"]
 SLOW = {"dagster", "dlt", "duckdb", "pydantic", "requests", "rich"}
 
 

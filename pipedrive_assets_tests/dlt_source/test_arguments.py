@@ -302,3 +302,35 @@ def test_the_key_stands_in_no_text_of_the_source():
 
     assert "s3cret" not in f"{source} {source.resources['persons']} {source!r}"
     assert dlt.secrets.get("sources.pipedrive.pipedrive_api_key") is None
+
+
+APP = {"client_id": "id", "client_secret": "s3cret"}
+
+
+@pytest.mark.parametrize("place", ["argument", "secrets", "environment", "settings"])
+def test_an_oauth_app_is_found_in_the_same_places(given, folder, monkeypatch, place):
+    sections = "[sources.pipedrive]\n" if place == "secrets" else ""
+    folder(secrets=sections + "".join(f'{k} = "{v}"\n' for k, v in APP.items() if sections))
+    prefix = {"environment": "SOURCES__PIPEDRIVE__", "settings": "PIPEDRIVE_"}.get(place)
+    for name, value in APP.items() if prefix else ():
+        monkeypatch.setenv(f"{prefix}{name.upper()}", value)
+
+    pipedrive_source(**(APP if place == "argument" else {}))
+
+    assert ("id", "") == (given.settings.client_id, given.settings.api_token.get_secret_value())
+    assert "s3cret" == given.settings.client_secret.get_secret_value()
+
+
+def test_an_argument_of_one_kind_comes_before_the_other_kind(given, folder, monkeypatch):
+    folder(secrets='[sources.pipedrive.credentials]\npipedrive_api_key = "k1"\n')
+    pipedrive_source(**APP)
+    assert ("id", "") == (given.settings.client_id, given.settings.api_token.get_secret_value())
+
+    monkeypatch.setenv("SOURCES__PIPEDRIVE__CLIENT_ID", "id")
+    monkeypatch.setenv("SOURCES__PIPEDRIVE__CLIENT_SECRET", "s3cret")
+    pipedrive_source("k2")
+    assert ("", "k2") == (given.settings.client_id, given.settings.api_token.get_secret_value())
+    with raises(ConfigurationError, "client_id", "API token"):
+        pipedrive_source("k2", **APP)
+    with raises(ConfigurationError, "client_id", "API token"):
+        pipedrive_source()

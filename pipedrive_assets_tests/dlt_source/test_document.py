@@ -32,12 +32,11 @@ def pipeline(plain, monkeypatch):
     )
 
 
-def test_the_signature_is_the_documented_one_and_two_more():
+def test_the_signature_is_the_documented_one_and_five_more():
     parameters = inspect.signature(pipedrive_source).parameters
 
-    assert ["pipedrive_api_key", "since_timestamp", "incremental", "keep_partial"] == list(
-        parameters
-    )
+    ours = ["keep_partial", "client_id", "client_secret", "refresh_token"]
+    assert ["pipedrive_api_key", "since_timestamp", "incremental", *ours] == list(parameters)
     assert dlt.config.value is parameters["since_timestamp"].default
     assert dlt.secrets.value is parameters["pipedrive_api_key"].default
 

@@ -17,12 +17,14 @@ from pipedrive_assets.doctor import Finding, Level, examine
 from pipedrive_assets.doctor.account_checks import check_clock, check_limits, check_user
 from pipedrive_assets.doctor.dagster_checks import check_home
 from pipedrive_assets.doctor.rights import check_rights, cost, probes
+from pipedrive_assets.doctor.scopes import check_scopes
 from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.doctor.warehouse_checks import Usage, check_holder, check_warehouse
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.sandbox import Sandbox, faults
 from pipedrive_assets_tests.facts import mentions
 from pipedrive_assets_tests.load.test_refused_fields import refuse
+from pipedrive_assets_tests.oauth_app import signed_in
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -360,3 +362,76 @@ def test_a_table_is_probed_with_the_parameters_of_its_first_load(office, table):
     office.load(table)
 
     assert set(probed) <= {(line.path, line.params) for line in office.sandbox.log}
+
+
+APP = {
+    "PIPEDRIVE_CLIENT_ID": "id",
+    "PIPEDRIVE_CLIENT_SECRET": "s3cret",
+    "PIPEDRIVE_TABLES": "default,+roles,+goals",
+}
+
+
+def examined(office, folder, *, probing=True, **how) -> list[Finding]:
+    connection = signed_in(office.sandbox, folder, **how)
+    return list(
+        examine(APP, folder, connecting=lambda _: connection, now=lambda: NOW, probing=probing)
+    )
+
+
+@pytest.mark.parametrize("probing", [True, False])
+def test_a_missing_scope_is_named_per_table_with_what_a_load_does(office, tmp_path, probing):
+    missing = ("contacts:read", "users:read", "admin", "recents:read")
+    found = examined(office, tmp_path, without=missing, probing=probing)
+
+    by_table = {line.text.partition(":")[0]: line for line in found if line.topic == "scopes"}
+    assert {
+        "persons": Level.FAIL,
+        "organizations": Level.FAIL,
+        "users": Level.WARN,
+        "custom_fields_mapping": Level.WARN,
+        "fields": Level.WARN,
+        "deals_flow": Level.FAIL,
+        "roles": Level.WARN,
+    } == {name: line.level for name, line in by_table.items()}
+    assert re.search(mentions("recents:read", "/v1/deals/{id}/flow"), by_table["deals_flow"].text)
+    assert re.match(
+        mentions("Developer Hub", "login", "-deals_flow"), by_table["deals_flow"].remedy
+    )
+    assert {3} == {line.exit_code for line in found if line.level is Level.FAIL}
+    assert [] == [line for line in office.sandbox.log if line.status == 403]
+    assert "OAuth app belongs to" in told(found)
+    assert "s3cret" not in told(found)
+
+
+def test_an_app_with_all_scopes_is_in_good_order_and_one_that_allows_changes_is_doubtful(
+    office, tmp_path
+):
+    found = examined(office, tmp_path, probing=False)
+    assert [] == [line for line in found if line.level is Level.FAIL]
+    assert "can read every selected table" in told(found)
+
+    deals = {entity.name: entity for entity in ENTITIES}["deals"]
+    (line, doubt) = check_scopes([deals], {"base", "deals:full"})
+    assert (Level.OK, Level.WARN) == (line.level, doubt.level)
+    assert "deals:full" in doubt.text
+    assert [] == list(check_scopes([deals], frozenset()))
+
+
+def test_a_scope_that_the_reply_did_not_report_is_found_by_a_request(office, tmp_path):
+    connection = signed_in(office.sandbox, tmp_path, without={"products:read", "deals:read"})
+    tables = [BY_NAME[name] for name in ("products", "deals")]
+    found = list(check_rights(connection.client, probes(tables)))
+
+    assert {"products": Level.WARN, "deals": Level.FAIL} == {
+        line.text.partition(":")[0]: line.level for line in found[:2]
+    }
+    assert "ScopeMissing" in told(found)
+    assert "Developer Hub" in told(found)
+
+
+def test_a_revoked_consent_is_a_failure_with_the_next_step(office, tmp_path):
+    office.sandbox.inject(faults.uninstalled("/oauth/token"))
+    found = examined(office, tmp_path)
+
+    assert [3] == [line.exit_code for line in found if line.level is Level.FAIL]
+    assert "pipedrive-assets login" in told(found)
