@@ -1,12 +1,14 @@
-"""The api token is nowhere but in the header that carries it to Pipedrive."""
+"""API and OAuth tokens are nowhere but in the header that carries them, and in the token file."""
 
+import base64
 import http.client
 import io
 import logging
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import dagster as dg
 import pytest
@@ -14,13 +16,24 @@ import pytest
 from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
 from pipedrive_assets.orchestration.resources import PipedriveResource
-from pipedrive_assets.sandbox import Limits, Sandbox, World, faults, serve
+from pipedrive_assets.sandbox import (
+    CLIENT_ID,
+    Call,
+    Limits,
+    OAuthServer,
+    Reply,
+    Sandbox,
+    World,
+    faults,
+    serve,
+)
 from pipedrive_assets.sandbox.company.generators_optional import WEBHOOK_PASSWORD
 from pipedrive_assets.sandbox.exchange import gateway_reply
 from pipedrive_assets_tests.conftest import NOON
 
 TOKEN = "5ecre7-0f-n0b0dy-e15e-0123456789abcdef00"
-SECRETS = (TOKEN, WEBHOOK_PASSWORD)
+CLIENT_SECRET = "c11en7-5ecre7-0f-an-app-0123456789abcdef"
+SECRETS = (TOKEN, WEBHOOK_PASSWORD, CLIENT_SECRET)
 LOUD = ("", "urllib3", "requests", "dlt", "dagster", "pipedrive_assets", "asyncio", "filelock")
 
 
@@ -43,9 +56,30 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 @pytest.fixture
 def account() -> Iterator[tuple[Sandbox, str]]:
-    sandbox = Sandbox(World(deals=2, instant=NOON), api_token=TOKEN, limits=Limits(burst=1_000_000))
+    sandbox = Sandbox(
+        World(deals=2, instant=NOON),
+        api_token=TOKEN,
+        limits=Limits(burst=1_000_000),
+        oauth=OAuthServer(client_secret=CLIENT_SECRET, rotates=True),
+    )
     with serve(sandbox) as server:
         yield sandbox, server.url
+
+
+def secrets_of(sandbox: Sandbox) -> set[str]:
+    """All secrets of the account, also in the form that a header or a URL has."""
+    basic = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+    return {*SECRETS, *sandbox.oauth.issued, basic, *map(quote_plus, sandbox.oauth.issued)}
+
+
+def app(sandbox: Sandbox, folder: Path) -> dict[str, str]:
+    """An OAuth app as arguments; its token file is outside of the folder that is searched."""
+    return {
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "refresh_token": sandbox.oauth.refresh_token(NOON),
+        "token_file": str(folder.with_name(f"{folder.name}_tokens.json")),
+    }
 
 
 def settled(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
@@ -71,24 +105,40 @@ def settled(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> dg.Dagst
     return dg.DagsterInstance.local_temp(str(folder / "home"), overrides=settings)
 
 
-def holding(folder: Path) -> list[Path]:
+def holding(folder: Path, secrets: Iterable[str] = SECRETS) -> list[Path]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 10
-    return [path for path in files if any(s.encode() in path.read_bytes() for s in SECRETS)]
+    return [path for path in files if any(s.encode() in path.read_bytes() for s in secrets)]
 
 
 TABLES = ("deals", "pipelines", "notes", "webhooks")
 ECHO = gateway_reply(403, f"the api token {TOKEN} may not do this")
 
 
+def echo(on: str) -> faults.Fault:
+    """Refuse a call with a text that quotes its token."""
+
+    def quote(_sandbox: Sandbox, call: Call, _serve: Callable[[], Reply]) -> Reply:
+        token = call.headers.get("authorization") or call.headers["x-api-token"]
+        return gateway_reply(403, f"the token {token} may not do this")
+
+    return faults.Fault(on=on, act=quote)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("given_as", ["setting", pytest.param("EnvVar", marks=pytest.mark.e2e)])
+@pytest.mark.parametrize(
+    "given_as", ["setting", "oauth", pytest.param("EnvVar", marks=pytest.mark.e2e)]
+)
 def test_the_api_token_is_in_no_log_event_file_or_message(  # noqa: PLR0913, PLR0917 - fixtures
     tmp_path, account, said, monkeypatch, capfd, given_as
 ):
     """After a run that fails, one whose token is refused, and one that succeeds, all at DEBUG."""
     sandbox, url = account
     instance = settled(tmp_path, url, monkeypatch)
+    if given_as == "oauth":
+        monkeypatch.delenv("PIPEDRIVE_API_TOKEN")
+        for name, value in app(sandbox, tmp_path).items():
+            monkeypatch.setenv(f"PIPEDRIVE_{name.upper()}", value)
     resource = PipedriveResource(
         **({"api_token": dg.EnvVar("PIPEDRIVE_API_TOKEN")} if given_as == "EnvVar" else {})
     )
@@ -97,8 +147,8 @@ def test_the_api_token_is_in_no_log_event_file_or_message(  # noqa: PLR0913, PLR
     told: list[str] = [repr(Settings.from_env()), repr(definitions), repr(resource)]
     results = []
     for trouble in (
-        (faults.reply("api/v2/pipelines", ECHO), faults.truncated("v1/notes")),
-        (faults.revoked("v1/users/me"),),
+        (echo("/api/v2/pipelines"), faults.truncated("/v1/notes"), faults.expired("/v1/notes")),
+        (faults.revoked("/v1/users/me"), faults.expired("/v1/users/me").always()),
         (),
     ):
         sandbox.clear_faults()
@@ -118,9 +168,13 @@ def test_the_api_token_is_in_no_log_event_file_or_message(  # noqa: PLR0913, PLR
     assert "may not do this" in "".join(told)
     out, err = capfd.readouterr()
     assert "users/me" in said.getvalue()
+    secrets = secrets_of(sandbox)
     for text in (*told, said.getvalue(), out, err):
-        assert [] == [secret for secret in SECRETS if secret in text]
-    assert [] == holding(tmp_path)
+        assert [] == [secret for secret in secrets if secret in text]
+    assert [] == holding(tmp_path, secrets)
+    assert ({"refresh", "access"} if given_as == "oauth" else set()) == {
+        issued.partition("-")[0] for issued in sandbox.oauth.issued
+    }
 
 
 def test_errors_show_no_token_in_traceback_or_attributes(account):
@@ -143,7 +197,7 @@ def test_errors_show_no_token_in_traceback_or_attributes(account):
 def failing_then_fine(sandbox: Sandbox, act: Callable[[], object]) -> list[str]:
     """What is said of a refusal that quotes the api token, and of a run that succeeds."""
     told = []
-    sandbox.inject(faults.reply("api/v2/pipelines", ECHO).always())
+    sandbox.inject(echo("/api/v2/pipelines").always(), faults.expired("/api/v2/stages"))
     with pytest.raises(Exception, match="may not do this") as caught:
         act()
     error: BaseException | None = caught.value
@@ -156,8 +210,9 @@ def failing_then_fine(sandbox: Sandbox, act: Callable[[], object]) -> list[str]:
     return told
 
 
-def test_the_api_token_is_in_no_state_trace_or_file_of_a_plain_dlt_pipeline(
-    tmp_path, account, said, monkeypatch, capfd
+@pytest.mark.parametrize("access", ["api_token", "oauth"])
+def test_no_token_is_in_a_state_trace_or_file_of_a_plain_dlt_pipeline(  # noqa: PLR0913, PLR0917 - fixtures
+    tmp_path, account, said, monkeypatch, capfd, access
 ):
     import dlt
 
@@ -173,23 +228,33 @@ def test_the_api_token_is_in_no_state_trace_or_file_of_a_plain_dlt_pipeline(
         dataset_name="plain_data",
     )
 
+    given = {"pipedrive_api_key": TOKEN}
+    if access == "oauth":
+        given = app(sandbox, tmp_path)
+        monkeypatch.setenv("PIPEDRIVE_TOKEN_FILE", given.pop("token_file"))
+
     def run() -> object:
-        source = pipedrive_source(TOKEN).with_resources("pipelines", "stages", "webhooks")
+        source = pipedrive_source(**given).with_resources("pipelines", "stages", "webhooks")
         return pipeline.run(source), repr(source), str(pipeline.last_trace), dict(pipeline.state)
 
     told = failing_then_fine(sandbox, run)
 
     out, err = capfd.readouterr()
+    secrets = secrets_of(sandbox)
     for text in (*told, said.getvalue(), out, err, pipeline.last_trace.asstr(verbosity=2)):
-        assert [] == [secret for secret in SECRETS if secret in text]
-    assert [] == holding(tmp_path)
+        assert [] == [secret for secret in secrets if secret in text]
+    assert [] == holding(tmp_path, secrets)
 
 
-def test_the_api_token_is_in_no_message_state_or_catalog_of_the_tap(account, said, capfd):
+@pytest.mark.parametrize("access", ["api_token", "oauth"])
+def test_no_token_is_in_a_message_state_or_catalog_of_the_tap(
+    tmp_path, account, said, capfd, access
+):
     from pipedrive_assets.singer import PipedriveTap
 
     sandbox, url = account
-    config = {"api_token": TOKEN, "start_date": "2010-01-01T00:00:00Z", "base_url": url}
+    given = app(sandbox, tmp_path) if access == "oauth" else {"api_token": TOKEN}
+    config = {**given, "start_date": "2010-01-01T00:00:00Z", "base_url": url}
 
     def run() -> object:
         tap = PipedriveTap(config, {})
@@ -204,7 +269,7 @@ def test_the_api_token_is_in_no_message_state_or_catalog_of_the_tap(account, sai
     out, err = capfd.readouterr()
     assert '"RECORD"' in out
     for text in (*told, said.getvalue(), out, err):
-        assert TOKEN not in text
+        assert [] == [secret for secret in secrets_of(sandbox) if secret in text]
 
 
 def traces(folder: Path) -> bool:

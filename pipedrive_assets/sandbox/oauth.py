@@ -45,6 +45,7 @@ class OAuthServer:
         lifetime: Lifetime of access tokens as told to clients, in seconds.
         early_seconds: By how much access tokens end before that, as with a skewed clock.
         renewals: Number of successful renewals.
+        issued: All codes and tokens that were issued.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class OAuthServer:
         self._codes: dict[str, Grant] = {}
         self._access: dict[str, Grant] = {}
         self._refresh: dict[str, Grant] = {}
-        self._issued = 0
+        self.issued: list[str] = []
 
     def consent(self, now: datetime, redirect_uri: str = "") -> str:
         """Return a code, as if the user had clicked "Allow and install"."""
@@ -174,9 +175,9 @@ class OAuthServer:
         }
 
     def _new(self, kind: str) -> str:
-        self._issued += 1
-        digest = hashlib.sha256(f"{self._client} {kind} {self._issued}".encode()).hexdigest()
-        return f"{kind}-{digest[:40]}"
+        digest = hashlib.sha256(f"{self._client} {kind} {len(self.issued)}".encode()).hexdigest()
+        self.issued.append(f"{kind}-{digest[:40]}")
+        return self.issued[-1]
 
 
 def _bearer(call: Call) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,6 +24,7 @@ from pipedrive_assets.sandbox import (
     SandboxAdapter,
     World,
     faults,
+    serve,
 )
 from pipedrive_assets.sandbox.exchange import Reply, json_reply
 from pipedrive_assets_tests.api.conftest import DEALS, NO_LIMIT, NOON, TOKEN, Account, Clock, Desk
@@ -429,3 +432,57 @@ def test_a_reply_without_a_lifetime_or_scopes_is_usable(desk: Desk, account: Acc
     account.inject(faults.changed(OAUTH, reduce).always())
     assert all_deals(account) == ids(desk.scan())
     assert frozenset() == desk.client.scopes
+
+
+def test_clients_that_renew_at_the_same_time_use_each_refresh_token_once(
+    account: Account, connect: Open, app: OAuthApp
+) -> None:
+    """Each client has its own lock and takes the stored access token for an old one."""
+    account.oauth.rotates = True
+    start = Barrier(4)
+
+    def renew_often(number: int) -> None:
+        start.wait()
+        for round_ in range(5):
+            hours = 2 * (1 + 4 * round_ + number)
+            client = connect(now=lambda hours=hours: NOON + timedelta(hours=hours))
+            client.object("v1/users/me", cost=2)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(renew_often, range(4)))
+
+    assert [] == [line for line in account.log if line.status != 200]
+    assert {held(app)["refresh_token"]} == set(account.oauth._refresh)
+    assert account.oauth.renewals > 5
+
+
+PROCESS = """
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from pipedrive_assets.api import Client, OAuthApp
+url, client_id, client_secret, refresh_token, token_file, number = sys.argv[1:]
+app = OAuthApp(client_id=client_id, client_secret=client_secret, refresh_token=refresh_token,
+               token_file=Path(token_file))
+for round_ in range(6):
+    now = datetime.now(timezone.utc) + timedelta(hours=2 * (1 + 4 * round_ + int(number)))
+    Client(base_url=url, oauth=app, now=lambda: now).object("v1/users/me", cost=2)
+"""
+
+
+@pytest.mark.e2e
+def test_processes_that_renew_at_the_same_time_use_each_refresh_token_once(
+    account: Account, app: OAuthApp
+) -> None:
+    account.oauth.rotates = True
+    facts = (app.client_id, app.client_secret, app.refresh_token, str(app.token_file))
+    with serve(account) as server:
+        running = [
+            subprocess.Popen([sys.executable, "-c", PROCESS, server.url, *facts, str(number)])
+            for number in range(3)
+        ]
+        assert [0, 0, 0] == [process.wait(timeout=120) for process in running]
+
+    assert [] == [line for line in account.log if line.status != 200]
+    assert {held(app)["refresh_token"]} == set(account.oauth._refresh)
+    assert account.oauth.renewals > 3
