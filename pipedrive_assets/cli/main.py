@@ -137,6 +137,26 @@ def doctor(accounts: str | None, *, quick: bool) -> int:
 
 
 @commands.group()
+def dlt() -> None:
+    """Complete the files of a dlt project."""
+
+
+@dlt.command()
+@click.argument("file", type=FILE, default="requirements.txt")
+@click.option("--from", "source", metavar="SOURCE", help="A folder, a wheel, or a git URL.")
+def requirements(file: Path, source: str | None) -> None:
+    """Have a requirements file install this package from where it came from.
+
+    `dlt init` writes the name pipedrive-assets into requirements.txt, which is on no package index
+    yet. This command replaces it by the folder, the wheel or the git commit that the package was
+    installed from, or by SOURCE.
+    """
+    from pipedrive_assets.cli.requirements import requirements
+
+    requirements(file, source)
+
+
+@commands.group()
 def dbt() -> None:
     """Generate files for a dbt project."""
 

@@ -12,7 +12,7 @@ from pipedrive_assets.cli.main import commands
 from pipedrive_assets.cli.output import print_table
 from pipedrive_assets.doctor import Finding, Level
 
-NAMES = ["try", "load", "plan", "reconcile", "purge", "entities", "sandbox", "doctor", "dbt"]
+NAMES = ["try", "load", "plan", "reconcile", "purge", "entities", "sandbox", "doctor", "dlt", "dbt"]
 NAMES += ["login", "singer"]
 SLOW = {"dagster", "dlt", "duckdb", "pydantic", "requests", "rich"}
 

@@ -16,6 +16,8 @@ from pipedrive_assets.windows import utc_now
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+INDEX_VARIABLES = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "PIP_CERT", "SSL_CERT_FILE"}
+"""How this machine reaches the package index."""
 
 
 def pytest_collection_modifyitems(items):

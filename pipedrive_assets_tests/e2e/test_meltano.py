@@ -9,12 +9,9 @@ import sys
 import pytest
 
 from pipedrive_assets.singer.stream import OPTIONAL_STREAMS
-from pipedrive_assets_tests.e2e.conftest import ROOT
+from pipedrive_assets_tests.e2e.conftest import INDEX_VARIABLES, ROOT
 
 MELTANO = "meltano==4.4.1"
-OF_INDEX = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "PIP_CERT", "SSL_CERT_FILE"}
-"""How this machine reaches the package index."""
-
 JOB = "dev:tap-pipedrive-to-target-jsonl"
 
 
@@ -38,7 +35,7 @@ def example(project, meltano):
     project.folder = clone / "examples" / "meltano"
     shutil.copytree(ROOT / "examples" / "meltano", project.folder)
     project.environment.pop("PYTHONPATH", None)
-    project.environment |= {name: os.environ[name] for name in OF_INDEX & os.environ.keys()}
+    project.environment |= {name: os.environ[name] for name in INDEX_VARIABLES & os.environ.keys()}
     project.environment["PATH"] = f"{meltano}{os.pathsep}/usr/bin:/bin"
     return project
 

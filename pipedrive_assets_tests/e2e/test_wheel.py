@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipedrive_assets.windows import utc_now
-from pipedrive_assets_tests.e2e.conftest import ROOT
+from pipedrive_assets_tests.e2e.conftest import INDEX_VARIABLES, ROOT
 
 OF_PIP = {"pip", "setuptools", "pkg_resources", "_distutils_hack", "wheel"}
 MOST_MEGABYTES = 60
@@ -143,6 +144,39 @@ def test_the_dlt_source_and_a_load_run_with_the_extra_dlt(installed, project, ac
     assert 0 == plain.returncode, plain.stdout
     assert "dataset crm" in plain.stdout
     assert [] == list(site.glob("dagster*"))
+
+
+def test_the_requirements_of_dlt_init_install_as_printed_in_a_fresh_environment(
+    installed, project, account, tmp_path
+):
+    sandbox, environment = account
+    installed("[dlt]")
+    origin = tmp_path / "origin"
+    shutil.copytree(ROOT / "sources", origin / "sources")
+    commit = "git add -A && git -c user.name=n -c user.email=e@example.com commit -qm sources"
+    subprocess.run(f"git init -q . && {commit}", shell=True, cwd=origin, check=True)
+    for path in project.folder.iterdir():
+        path.unlink()
+    project.environment |= {name: os.environ[name] for name in INDEX_VARIABLES & os.environ.keys()}
+
+    made = project.run(f"dlt --non-interactive init pipedrive duckdb --location {origin}")
+    ours = project.run("pipedrive-assets dlt requirements")
+    (printed,) = re.findall(r"^pip3 install .*$", made.stdout, re.MULTILINE)
+    project.environment["PATH"] = "/usr/bin:/bin"
+    project.run(f"{sys.executable} -m venv fresh")
+    done = project.run(f". fresh/bin/activate && {printed}")
+    loaded = project.run(
+        ". fresh/bin/activate && python pipedrive_pipeline.py selected",
+        DLT_DATA_DIR=str(tmp_path / "dlt"),
+        **environment,
+    )
+
+    assert (0, 0) == (made.returncode, ours.returncode), made.stdout + ours.stdout
+    assert "pipedrive-assets[dlt] @ file:///" in ours.stdout
+    assert 0 == done.returncode, done.stdout
+    assert 0 == loaded.returncode, loaded.stdout
+    names = {row[0] for row in project.query("SELECT title FROM deals", "pipedrive.duckdb")}
+    assert {sandbox.world.row("deals", key)["title"] for key in sandbox.world.ids("deals")} <= names
 
 
 def test_the_assets_run_with_the_extra_dagster_and_without_dagster_embedded_elt(
