@@ -34,8 +34,8 @@ MOST_DAILY_TOKENS = 10**12
 """A daily limit above this is not plausible and is ignored."""
 
 
-SCOPE_MISMATCH = "Scope and URL mismatch"
-"""Pipedrive's error text if the OAuth app does not have the scope of an endpoint."""
+SCOPE_MISMATCH = "scope and url mismatch"
+"""Pipedrive's error text, in lower case, if the OAuth app lacks the scope of an endpoint."""
 
 
 class Action(Enum):
@@ -181,7 +181,7 @@ def judge(
         return replace(found, quote=quote)
     if reply.status in _STOPS or (400 <= reply.status < 500 and reply.status != 408):
         error = _refusal(reply.status, is_json=isinstance(body, dict), paged_on=paged_on)
-        if error is errors.Forbidden and SCOPE_MISMATCH in quote:
+        if error is errors.Forbidden and SCOPE_MISMATCH in quote.casefold():
             error = errors.ScopeMissing
         return Verdict(action=Action.STOP, error=error, quote=quote)
     error = _PASSES.get(reply.status, errors.TransientApiError)

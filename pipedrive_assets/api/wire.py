@@ -179,7 +179,7 @@ UNTRUSTED = {"SSLCertVerificationError", "CertificateError"}
 """Exceptions of the libraries for a certificate that is not trusted; retrying cannot help."""
 
 _UNTRUSTED = (
-    "The certificate of {url} is not trusted, so the API token was not sent. Check "
+    "The certificate of {url} is not trusted, so no token was sent. Check "
     "PIPEDRIVE_BASE_URL and this machine's clock. Where a proxy inspects TLS, set "
     "REQUESTS_CA_BUNDLE to a file that includes the proxy's root certificate. Then run again."
 )

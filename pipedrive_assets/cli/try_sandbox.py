@@ -11,7 +11,7 @@ import duckdb
 from pipedrive_assets.cli.output import print_table
 from pipedrive_assets.cli.progress import displayed
 from pipedrive_assets.config import SANDBOX_WAREHOUSE, Settings
-from pipedrive_assets.config.files import API_TOKEN, found_in
+from pipedrive_assets.config.files import API_TOKEN, env_name, found_in
 from pipedrive_assets.connect import SANDBOX_NOTICE
 from pipedrive_assets.definitions import build
 from pipedrive_assets.load.progress import OnProgress
@@ -55,14 +55,16 @@ def try_sandbox() -> None:
 
 
 def _ignored_token(root: Path) -> str:
-    """Return a note if an API token is set, because `try` does not use it; otherwise ''."""
+    """Return a note if an API token or an OAuth app is set, which `try` does not use; else ''."""
     values = found_in(os.environ, root)
-    if API_TOKEN not in values:
+    name = next((name for name in (API_TOKEN, env_name("client_id")) if name in values), None)
+    if name is None:
         return ""
-    _, place = values[API_TOKEN]
+    _, place = values[name]
+    what = "An API token" if name == API_TOKEN else "An OAuth app"
     where = "in the environment" if place == "environment" else f"in {place}"
     return (
-        f"An API token is set {where}, but `try` does not use it: it loads INVENTED data from the "
+        f"{what} is set {where}, but `try` does not use it: it loads INVENTED data from the "
         f"sandbox into {SANDBOX_WAREHOUSE}. Your account and its warehouse are not touched. "
         "To load your account: .venv/bin/python -m pipedrive_assets load"
     )

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event, Lock
 from typing import Any
 
 import filelock
@@ -183,6 +183,52 @@ def test_eight_threads_share_one_renewal(account: Account, connect: Open) -> Non
         account.oauth.expire_access()
         assert first == list(pool.map(read, range(8)))
     assert 2 == account.oauth.renewals
+
+
+class CountedLock:
+    """A lock that knows when so many threads have asked for it."""
+
+    def __init__(self, threads: int) -> None:
+        self._lock, self._guard, self._left = Lock(), Lock(), threads
+        self.all_wait = Event()
+
+    def __enter__(self) -> None:
+        with self._guard:
+            self._left -= 1
+            if not self._left:
+                self.all_wait.set()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_threads_that_wait_for_a_renewal_that_fails_do_not_try_it_again(
+    account: Account, connect: Open
+) -> None:
+    class Paused(Exception):
+        """The thread would wait for its next attempt."""
+
+    def pause(_: float) -> None:
+        raise Paused
+
+    client, lock = connect(sleep=pause), CountedLock(8)
+    client._authentication._lock = lock  # type: ignore[attr-defined]
+
+    def refuse_when_all_wait(*_: object) -> Reply:
+        assert lock.all_wait.wait(5)
+        return Reply(status=503, body=b"")
+
+    account.inject(faults.Fault(on=OAUTH, act=refuse_when_all_wait))
+
+    def read(_: int) -> bool:
+        with pytest.raises(Paused):
+            client.object("v1/users/me", cost=2)
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(read, range(8)))
+    assert 1 == len(account.log)
 
 
 def test_two_clients_share_a_file_and_lose_no_replaced_token(

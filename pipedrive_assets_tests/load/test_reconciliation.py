@@ -9,13 +9,14 @@ from pipedrive_assets.errors import (
     ConfigurationError,
     ImplausibleLoss,
     LoadFailed,
+    ScopeMissing,
     TransientApiError,
 )
 from pipedrive_assets.extract.plan import Watermark
 from pipedrive_assets.load.reconciliation.run import Reconciliation, children_to_read_again
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Kind
 from pipedrive_assets.sandbox import faults
-from pipedrive_assets.sandbox.exchange import json_reply
+from pipedrive_assets.sandbox.exchange import gateway_reply, json_reply
 from pipedrive_assets.warehouse import ledger
 
 WINDOWED = tuple(entity.name for entity in ENTITIES if entity.kind is Kind.WINDOWED)
@@ -619,3 +620,18 @@ def test_a_resumed_reconciliation_says_so_and_an_old_one_begins_anew(office):
         report = office.reconcile("persons")["persons"]
 
         assert (hours == 0) == (begun in report.what)
+
+
+def test_a_scope_that_is_missing_for_one_look_up_marks_no_row_and_fails_the_table(office):
+    """A row that is listed is answered, so only the text says that this 403 proves nothing."""
+    office.load("persons")
+    key = office.world.ids("persons")[3]
+    office.world.purge("persons", key)
+    office.sandbox.inject(
+        faults.reply("api/v2/persons/*", gateway_reply(403, "Scope and URL mismatch"))
+    )
+    with pytest.raises(LoadFailed) as caught:
+        office.reconcile("persons")
+
+    assert isinstance(caught.value.failures["persons"], ScopeMissing)
+    assert (None, None) == mark_of(office, "persons", key)

@@ -12,6 +12,7 @@ from pipedrive_assets.api.access import Access, AccessUnavailable
 from pipedrive_assets.api.oauth.app import OAuthApp, Tokens, api_host
 from pipedrive_assets.api.oauth.endpoint import request_tokens
 from pipedrive_assets.api.oauth.token_file import TokenFile
+from pipedrive_assets.api.verdict import Action, Verdict
 from pipedrive_assets.api.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class OAuthAccess:
         self._access = Access(base_url=wire.base_url, headers={})
         self._ends = -math.inf
         self._refused = ""
+        self._failures, self._failure = 0, Verdict(action=Action.RETRY)
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -64,8 +66,12 @@ class OAuthAccess:
             AccessUnavailable: The token could not be renewed.
             ConfigurationError: The token file is not usable.
         """
+        failures = self._failures
         with self._lock:
             if self._monotonic() >= self._ends:
+                if self._failures != failures:
+                    # Another thread has just tried, while this one waited for the lock.
+                    raise AccessUnavailable(self._failure)
                 self._renew()
             return self._access
 
@@ -83,7 +89,11 @@ class OAuthAccess:
                 self._use(stored)
                 return
             with self._file.replacing() as write:
-                tokens = self._request(stored)
+                try:
+                    tokens = self._request(stored)
+                except AccessUnavailable as failed:
+                    self._failures, self._failure = self._failures + 1, failed.verdict
+                    raise
                 write(tokens)
         log.info("The OAuth access token was renewed")
         self._use(tokens)

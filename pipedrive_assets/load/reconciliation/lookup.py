@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipedrive_assets.api import Client, RequestStats
-from pipedrive_assets.errors import ApiError, BadRequest, PipedrivePaymentRequiredError, Refused
+from pipedrive_assets.errors import (
+    ApiError,
+    BadRequest,
+    PipedrivePaymentRequiredError,
+    Refused,
+    ScopeMissing,
+)
 from pipedrive_assets.extract.coerce import coerced_row
 from pipedrive_assets.extract.omitted_fields import Names, fewer_fields
 from pipedrive_assets.load.soft_delete import Reason
@@ -53,16 +59,16 @@ def look_up_record(
         The row, the reason why it is gone, or the refusal.
 
     Raises:
-        PipedriveError: The reply concerns more than this row: the account (402), the token budget,
-            or an endpoint that does not answer.
+        PipedriveError: The reply concerns more than this row: the account (402), the scopes of
+            an OAuth app, the token budget, or an endpoint that does not answer.
     """
     cost = 2 if entity.path.startswith("v1/") else 1
     all_params = entity.without_fields(omitted).params
     params = tuple((name, value) for name, value in all_params if name == "include_fields")
     try:
         row, _ = client.object(f"{entity.path}/{key}", cost=cost, params=params, stats=stats)
-    except PipedrivePaymentRequiredError:
-        raise  # 402 concerns the account, not this row.
+    except (PipedrivePaymentRequiredError, ScopeMissing):
+        raise  # 402 concerns the account, a missing scope the table; neither concerns this row.
     except Refused as refusal:
         reason = _BY_STATUS.get(refusal.status)
         return Lookup(reason=reason, refusal=refusal, omitted=omitted)
