@@ -4,36 +4,31 @@ Everything comes from the registry, the column files and the settings, as in doc
 the warehouse was loaded, only tables that it has are listed, with the columns of custom fields.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
-from pipedrive_assets.config import FILE_DESTINATION, Settings
-from pipedrive_assets.config.freshness import DAILY_TOLERANCE, tolerance_of
+from pipedrive_assets.config import Settings
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.views.comments import comments, descriptions
+from pipedrive_assets.views.dbt_tests import DbtTests, Node
+from pipedrive_assets.views.readable_columns import VIEW_COLUMNS
+from pipedrive_assets.views.readable_queries import VIEWS
+from pipedrive_assets.views.sql import DERIVED_TABLES
 from pipedrive_assets.warehouse import Warehouse
-from pipedrive_assets.warehouse.checks import (
-    ORPHANED_ROWS,
-    ORPHANED_SHARE,
-    POINTS_TO,
-    references,
-)
 from pipedrive_assets.warehouse.ledger import all_columns
+from pipedrive_assets.warehouse.statements import Sql
 
 OWN = "pipedrive"
 """Name of the source of a single account."""
 
 ROW_COLUMNS = ("_dlt_load_id", "_dlt_id")
 ITEM_COLUMNS = ("_dlt_root_id", "_dlt_parent_id", "_dlt_list_idx", "_dlt_id")
-NOT_DELETED = "_deleted_at is null"
 
 Columns = Mapping[str, Sequence[str]]
 Texts = Mapping[tuple[str, str], str]
-Node = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +41,7 @@ class DbtSource:
         key_prefix: Prefix of the Dagster asset keys of the tables.
         columns: The columns of each table.
         texts: Descriptions by table and column; the column is empty for the table itself.
+        views: The columns of each readable view and derived table.
         exists: Whether `columns` was read from the warehouse.
     """
 
@@ -54,34 +50,38 @@ class DbtSource:
     key_prefix: tuple[str, ...] = ()
     columns: Columns = field(default_factory=dict)
     texts: Texts = field(default_factory=dict)
+    views: Columns = field(default_factory=dict)
     exists: bool = False
 
     def node(self) -> Node:
         """Return the source as an entry of `sources`."""
-        is_file = self.settings.destination == FILE_DESTINATION
+        database = self.tests.database
         return {
             "name": self.name,
             "description": "A Pipedrive account, loaded by pipedrive_assets.",
-            **({"database": self.name} if is_file else {}),
+            **({"database": database} if database else {}),
             "schema": self.settings.dataset,
-            "tables": [self._table(name) for name in self.columns],
+            "tables": [*map(self._table, self.columns), *map(self._view, self.views)],
         }
 
-    def relation(self, table: str) -> str:
-        """Return the name of a table in SQL."""
-        schema = f"{self.settings.dataset}.{table}"
-        is_file = self.settings.destination == FILE_DESTINATION
-        return f"{self.name}.{schema}" if is_file else schema
+    @property
+    def tests(self) -> DbtTests:
+        """The tests of the tables."""
+        return DbtTests(source=self.name, settings=self.settings, columns=self.columns)
 
     def _table(self, name: str) -> Node:
-        entity, is_list = _entity_of(name)
-        tests = self._item_tests(name, entity) if is_list else self._tests(entity)
+        root, _, nested = name.partition("__")
+        entity = BY_NAME[root]
+        if not nested:
+            tests, config = self.tests.of_table(entity), self.tests.freshness(entity)
+        else:
+            # Without a warehouse, a list table may not exist: no row may have an item.
+            tests, config = self.tests.of_list(name, entity) if self.exists else {}, {}
         own = tests.pop("", [])
-        meta = {"dagster": {"asset_key": [*self.key_prefix, entity.name]}}
         return {
             "name": name,
             "description": self.texts[name, ""],
-            "config": {**({} if is_list else self._freshness(entity)), "meta": meta},
+            "config": {**config, "meta": self._meta(root)},
             **({"data_tests": own} if own else {}),
             "columns": [
                 {
@@ -93,65 +93,23 @@ class DbtSource:
             ],
         }
 
-    def _freshness(self, entity: Entity) -> Node:
-        """Return the thresholds, and the query for the time up to which a table is complete."""
-        warn, error = thresholds(entity, self.settings)
-        ledger = self.relation("_pipedrive_coverage")
+    def _view(self, name: str) -> Node:
+        """Return a view; what it shows is tested in its tables."""
+        base, description, own = _described_view(name)
+        columns = [
+            (each, own.get(each) or self.texts.get((base, each))) for each in self.views[name]
+        ]
         return {
-            "freshness": {
-                "warn_after": _period(warn),
-                **({"error_after": _period(error)} if error else {}),
-            },
-            "loaded_at_query": (
-                f"select complete_until from {ledger} where entity = '{entity.name}'"
-            ),
+            "name": name,
+            "description": description,
+            "config": {"meta": self._meta(base)},
+            "columns": [
+                {"name": column, **_filled("description", text)} for column, text in columns
+            ],
         }
 
-    def _tests(self, entity: Entity) -> dict[str, list[Any]]:
-        """Return the tests of a table by column; those of the table itself under an empty name."""
-        tests: dict[str, list[Any]] = {column: ["not_null"] for column in entity.key}
-        if len(entity.key) == 1:
-            tests[entity.key[0]].insert(0, "unique")
-        else:
-            expression = " || '-' || ".join(entity.key)
-            name = f"unique_{self.name}_{entity.name}_key"
-            tests[""] = [{"unique": {"name": name, "arguments": {"column_name": expression}}}]
-        for column, target, key in relationships(entity):
-            if target in self.columns and column in self.columns[entity.name]:
-                is_parent = target == entity.parent and column in entity.key
-                tests.setdefault(column, []).append(
-                    self._relationship(entity.name, column, target, key, is_certain=is_parent)
-                )
-        return tests
-
-    def _relationship(
-        self, table: str, column: str, target: str, key: str, *, is_certain: bool
-    ) -> Node:
-        """Return a test of a reference; only the reference of a child row to its parent can fail.
-
-        For the others, as many references without a row are normal as in Dagster's check
-        `references`: records that were deleted or hidden leave them behind.
-        """
-        total = f"select count({column}) from {self.relation(table)} where {NOT_DELETED}"
-        unusual = f"count(*) > greatest({ORPHANED_ROWS}, {ORPHANED_SHARE} * ({total}))"
-        tolerant = {
-            "severity": "warn",
-            "fail_calc": f"case when {unusual} then count(*) else 0 end",
-        }
-        arguments = {"to": f"source('{self.name}', '{target}')", "field": key}
-        config = {"where": NOT_DELETED, **({} if is_certain else tolerant)}
-        return {"relationships": {"arguments": arguments, "config": config}}
-
-    def _item_tests(self, name: str, entity: Entity) -> dict[str, list[Any]]:
-        """Return the tests of a list table; without a warehouse it may not exist."""
-        if not self.exists:
-            return {}
-        link = "_dlt_root_id" if "_dlt_root_id" in self.columns[name] else "_dlt_parent_id"
-        arguments = {"to": f"source('{self.name}', '{entity.name}')", "field": "_dlt_id"}
-        return {
-            "_dlt_id": ["unique", "not_null"],
-            link: ["not_null", {"relationships": {"arguments": arguments}}],
-        }
+    def _meta(self, asset: str) -> Node:
+        return {"dagster": {"asset_key": [*self.key_prefix, asset]}}
 
 
 def of_settings(settings: Settings, name: str = OWN, key_prefix: Sequence[str] = ()) -> DbtSource:
@@ -192,6 +150,7 @@ def of_warehouse(
     with warehouse.sql() as sql:
         held = all_columns(sql)
         texts = comments(sql, {table: list(columns) for table, columns in held.items()})
+        views = _view_columns(sql, {*held} & {*selected})
     columns = {
         table: list(held[table])
         for entity in selected
@@ -206,6 +165,7 @@ def of_warehouse(
         key_prefix=tuple(key_prefix),
         columns=columns,
         texts=texts,
+        views=views,
         exists=True,
     )
 
@@ -228,51 +188,31 @@ def declared_columns(entities: Iterable[Entity]) -> dict[str, list[str]]:
     return found
 
 
-def relationships(entity: Entity) -> Iterator[tuple[str, str, str]]:
-    """Yield column, other table, and key of the other table, for each tested reference.
-
-    References between leads and deals are left out: Pipedrive removes a lead that was converted.
-    """
-    if entity.name == "activities":
-        yield "type", "activity_types", "key_string"
-    owner = entity.parent or entity.list_per
-    if owner and entity.key[0] not in POINTS_TO:
-        yield entity.key[0], owner, BY_NAME[owner].key[0]
-    for column, target in references(entity).items():
-        yield column, target, "id"
-
-
-def thresholds(entity: Entity, settings: Settings) -> tuple[timedelta, timedelta | None]:
-    """Return the ages at which a table is reported as stale: as a warning, and as an error.
-
-    Args:
-        entity: The table.
-        settings: The settings; with the sensor switched off, the daily schedule loads all tables.
-
-    Returns:
-        Twice and three times the freshness tolerance, but an error not before two days: the daily
-        schedule loads every table as well. No error for a table that Pipedrive may refuse or whose
-        rows may wait for tokens.
-    """
-    tolerance = tolerance_of(entity, settings.freshness) or DAILY_TOLERANCE
-    if not settings.sensor:
-        tolerance = max(tolerance, DAILY_TOLERANCE)
-    may_wait = bool(entity.parent) or entity.capped
-    if may_wait or entity.feature_gated or entity.rights_vary:
-        return 2 * tolerance, None
-    return 2 * tolerance, max(3 * tolerance, 2 * DAILY_TOLERANCE)
+def _view_columns(sql: Sql, listed: Collection[str]) -> dict[str, list[str]]:
+    """Return the columns of the readable views and derived tables whose tables are listed."""
+    wanted = [view.name for view in VIEWS if view.base in listed]
+    wanted += [each.name for each in DERIVED_TABLES if {*each.needs} <= {*listed}]
+    rows = sql.execute_sql(
+        "SELECT table_name, column_name FROM information_schema.columns "
+        "WHERE table_schema = %s ORDER BY table_name, ordinal_position",
+        sql.dataset_name,
+    )
+    found: dict[str, list[str]] = {}
+    for name, column in rows or ():
+        if name in wanted:
+            found.setdefault(name, []).append(column)
+    return found
 
 
-def _entity_of(table: str) -> tuple[Entity, bool]:
-    root, _, nested = table.partition("__")
-    return BY_NAME[root], bool(nested)
-
-
-def _period(age: timedelta) -> Node:
-    minutes = round(age.total_seconds() / 60)
-    if minutes % 60:
-        return {"count": minutes, "period": "minute"}
-    return {"count": minutes // 60, "period": "hour"}
+def _described_view(name: str) -> tuple[str, str, Mapping[str, str]]:
+    """Return the asset that a view belongs to, its description, and those of its own columns."""
+    for view in VIEWS:
+        if view.name == name:
+            own = {column: text for column, (_, text) in VIEW_COLUMNS.items()}
+            return view.base, view.description, own
+    derived = next(each for each in DERIVED_TABLES if each.name == name)
+    texts = {column: each.description or "" for column, each in derived.columns.items()}
+    return name, derived.description, texts
 
 
 def _filled(name: str, value: Any) -> Node:

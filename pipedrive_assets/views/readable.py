@@ -38,8 +38,8 @@ def rebuild(sql: Sql) -> None:
         _create(own, name, query)
     for view in VIEWS:
         if view.base in columns:
-            text = f"{view.base} with names and labels in addition to ids. Has deleted rows too."
-            _create(own, view.name, dialect.translate(sql, _query(sql, view, columns)), text)
+            query = dialect.translate(sql, _query(sql, view, columns))
+            _create(own, view.name, query, view.description)
     make_views(sql, columns)
     if "deals_flow" in columns:
         taken = {*columns, *(view.name for view in VIEWS)}

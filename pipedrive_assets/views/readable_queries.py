@@ -57,6 +57,11 @@ class View:
     replaced: frozenset[str] = frozenset()
     options: tuple[str, ...] = ()
 
+    @property
+    def description(self) -> str:
+        """What the view contains, for its comment."""
+        return f"{self.base} with names and labels in addition to ids. Has deleted rows too."
+
 
 def row_alias(view: View) -> str:
     """Return the alias of the view's table, which its query begins with: `SELECT d.*`."""

@@ -15,6 +15,7 @@ from random import Random
 import dlt
 import pytest
 
+from pipedrive_assets.config import Settings
 from pipedrive_assets.dlt_source.dataset import refuse_shared_dataset
 from pipedrive_assets.errors import ConfigurationError, WarehouseError
 from pipedrive_assets.load import LoadRequest, load, purge_person
@@ -22,6 +23,7 @@ from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES
 from pipedrive_assets.sandbox import serve
 from pipedrive_assets.views import derive, overview
 from pipedrive_assets.views.comments import comments
+from pipedrive_assets.views.dbt_sources import of_warehouse
 from pipedrive_assets.views.report.charts import CHARTS
 from pipedrive_assets.views.sql import DERIVED_TABLES
 from pipedrive_assets.warehouse import DatabaseServer, Warehouse, run_checks, statements
@@ -31,6 +33,7 @@ from pipedrive_assets.warehouse.ledger import all_columns
 from pipedrive_assets.windows import Window, utc_now
 from pipedrive_assets_tests import erased_person, month
 from pipedrive_assets_tests.conftest import Office
+from pipedrive_assets_tests.dbt_queries import as_sql, every_test, tables
 from pipedrive_assets_tests.e2e import postgres
 
 ROOT = Path(__file__).parents[2]
@@ -532,3 +535,23 @@ def test_events_of_layout_2_get_their_keys_in_place(make_office):
 
     assert 0 == report.stats.requests
     assert [] == office.differences("deals_flow")
+
+
+def test_the_tests_and_the_freshness_of_dbt_sources_hold(make_office):
+    office = make_office(deals=6)
+    office.load(*DEFAULT)
+    settings = Settings(found={}, destination="postgres", dataset="pipedrive_data")
+    source = of_warehouse(settings, office.warehouse)
+    every = every_test(source)
+
+    failed = [each for each in every if office.query(as_sql(source, *each)) != [(0,)]]
+    late = [
+        name
+        for name in DEFAULT
+        if office.query(tables(source)[name]["config"]["loaded_at_query"])[0][0] is None
+    ]
+
+    assert len(every) > 150
+    assert [] == failed
+    assert [] == late
+    assert "owner_name" in source.views["deals_readable"]
