@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from pipedrive_assets.config.files import OAUTH, env_name
+from pipedrive_assets.config.files import API_TOKEN, OAUTH, env_name
 from pipedrive_assets.config.values import Unusable, may_hold_secrets
 from pipedrive_assets.errors import ConfigurationError
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 ACCESS = ("api_token", *OAUTH)
 """What authenticates requests: an API token, or an OAuth app."""
+
+EMPTY = "the empty "
+"""Begins what points to an account if a field of `ACCESS` was given in code without a value."""
 
 ACCOUNT_WAREHOUSE = "data/warehouse.duckdb"
 
@@ -56,15 +59,35 @@ def pointers(given: Mapping[str, Any], blank: Iterable[str] = ()) -> tuple[str, 
         given: The values that are not blank.
         blank: The fields that were given in code without a value.
     """
-    found = [env_name(name) for name in ("base_url", "warehouse", "destination") if name in given]
+    found = [f"{EMPTY}{name}" for name in ACCESS if name in blank]
+    found += [env_name(name) for name in ("base_url", "warehouse", "destination") if name in given]
     if str(given.get("destination", "")).strip() == "duckdb":
         found.remove(env_name("destination"))
     if str(given.get("sandbox", "")).strip() == "never":
         found.append("PIPEDRIVE_SANDBOX=never")
-    found += [f"the empty {name}" for name in ACCESS if name in blank]
     if (given["root"] / ACCOUNT_WAREHOUSE).exists():
         found.append(f"the warehouse {ACCOUNT_WAREHOUSE}")
     return tuple(found)
+
+
+def no_access(pointer: str, token_variable: str) -> str:
+    """Return the message for settings that point to an account, but have no access to it.
+
+    Args:
+        pointer: What points to an account.
+        token_variable: The environment variable that has the API token.
+    """
+    if pointer.startswith(EMPTY):
+        return (
+            f"{pointer.removeprefix(EMPTY)} is given, but it is empty, so no request was sent. "
+            "Set the environment variable that it comes from."
+        )
+    secrets = " or .dlt/secrets.toml" if token_variable == API_TOKEN else ""
+    return (
+        f"No API token was found, but {pointer} points to an account. "
+        f"Set {token_variable} (environment, .env{secrets}), use an OAuth app "
+        "(docs/oauth.md), or remove what points there to use the sandbox's invented data."
+    )
 
 
 def without_other_access(names: Iterable[str], given: Mapping[str, Any]) -> list[str]:

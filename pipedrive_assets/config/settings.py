@@ -104,7 +104,9 @@ class Settings(SettingsTable):
         filled = {name: value for name, value in given.items() if str(value).strip()}
         if filled.get("sandbox_instant"):
             return {**filled, **dict.fromkeys(rules.ACCESS, ""), "points_to_account": ()}
-        return {**filled, "points_to_account": rules.pointers(filled, given.keys() - filled.keys())}
+        # Blank access stays a field that is set, so that `replace` keeps it.
+        blank = {name: "" for name in rules.ACCESS if name in given and name not in filled}
+        return {**filled, **blank, "points_to_account": rules.pointers(filled, blank)}
 
     @field_validator("warehouse", "read_copy", "token_file")
     @classmethod
@@ -137,12 +139,7 @@ class Settings(SettingsTable):
         if self.has_access:
             return False
         if self.points_to_account:
-            secrets = " or .dlt/secrets.toml" if self.token_variable == API_TOKEN else ""
-            raise MissingTokenError(
-                f"No API token was found, but {self.points_to_account[0]} points to an account. "
-                f"Set {self.token_variable} (environment, .env{secrets}), use an OAuth app "
-                "(docs/oauth.md), or remove what points there to use the sandbox's invented data."
-            )
+            raise MissingTokenError(rules.no_access(self.points_to_account[0], self.token_variable))
         return True
 
     @cached_property

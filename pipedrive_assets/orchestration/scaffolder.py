@@ -6,12 +6,16 @@ from pydantic import BaseModel, Field
 
 from pipedrive_assets.config.files import API_TOKEN
 
-PREFIX_HINT = "  # key_prefix: crm  # crm/deals; for a project that has assets named like tables\n"
+PREFIX_HINT = (
+    "# key_prefix: crm  # needed if the project has an asset named like a table, such as users"
+)
 DEFS_YAML = """\
 type: {type_name}
 
 attributes:
-{prefix}  tables: default
+  {prefix}
+  warehouse_key: pipedrive_warehouse  # resource key; often the project has a duckdb
+  tables: default
   settings:
     api_token: "{{{{ env.{variable} }}}}"
     warehouse: data/warehouse.duckdb
@@ -45,7 +49,7 @@ class PipedriveScaffolder(dg.Scaffolder[ScaffoldParams]):
             dg.scaffold_component(request)
             return
         given = request.params
-        prefix = f"  key_prefix: {given.key_prefix}\n" if given.key_prefix else PREFIX_HINT
+        prefix = f"key_prefix: {given.key_prefix}" if given.key_prefix else PREFIX_HINT
         text = DEFS_YAML.format(
             type_name=request.type_name, prefix=prefix, variable=given.token_variable
         )

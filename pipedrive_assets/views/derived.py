@@ -130,10 +130,7 @@ def _unmet(derived: DerivedTable, columns: Columns, missing: Mapping[str, str]) 
         if missing.get(name):
             return f"It reads {name}, which does not exist. {missing[name]}"
     if lacking := [name for name in derived.needs if name not in columns]:
-        return (
-            f"It needs {', '.join(lacking)}, which is not loaded yet. "
-            f"Run: dagster asset materialize --select {','.join(lacking)}"
-        )
+        return f"It needs tables that are not loaded yet. Load them first: {', '.join(lacking)}."
     return ""
 
 

@@ -1,6 +1,7 @@
 """`PipedriveComponent` without the command dg: attributes, templates, secrets and errors."""
 
 import inspect
+import re
 import sys
 import traceback
 from datetime import date, timedelta
@@ -19,7 +20,9 @@ from pipedrive_assets.orchestration.code_location import FIELDS, pipedrive_defin
 from pipedrive_assets.orchestration.component import PipedriveComponent
 from pipedrive_assets.orchestration.scaffolder import PipedriveScaffolder, ScaffoldParams
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "dg_project"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "in-your-dagster.md"
+NAME = PipedriveComponent.__name__
 SECRET = "0123456789abcdef0123456789abcdef01234567"
 NOT_IN_YAML = {"executor"}
 
@@ -87,7 +90,7 @@ def test_the_settings_in_yaml_are_all_settings_with_their_descriptions():
 
 def test_dg_finds_the_component_and_its_scaffolder():
     tomllib = pytest.importorskip("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    text = (EXAMPLE.parents[1] / "pyproject.toml").read_text("utf-8")
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
     registered = tomllib.loads(text)["project"]["entry-points"]["dagster_dg_cli.registry_modules"]
 
     assert {"pipedrive_assets"} == set(registered.values())
@@ -178,10 +181,10 @@ def test_an_unset_variable_means_neither_the_sandbox_nor_another_account(
     for name in others:
         monkeypatch.setenv(name, "of-another-account")
 
-    found = settings_of_resource(load(f"settings:\n  {attributes}"))
+    found = settings_of_resource(load(f"tables: deals\nsettings:\n  {attributes}"))
 
     assert not found.has_access
-    with pytest.raises(MissingTokenError, match=f"the empty {field}"):
+    with pytest.raises(MissingTokenError, match=f"^{field} is given, but it is empty"):
         _ = found.uses_sandbox
 
 
@@ -241,6 +244,27 @@ def test_a_wrong_setting_of_the_environment_keeps_its_name(load, monkeypatch):
         load("tables: deals")
 
     assert "PIPEDRIVE_DAILY_AT" in wrong(caught.value)
+
+
+def test_the_documented_files_load(project, monkeypatch):
+    monkeypatch.setenv("GLOBEX_TOKEN", SECRET)
+    texts = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+
+    assert 2 == len(texts)
+    for text in texts:
+        given = text if text.startswith("type:") else f"type: pipedrive_assets.{NAME}\n{text}"
+        (project / "defs.yaml").write_text(given, "utf-8")
+        dg.Definitions.validate_loadable(dg.load_from_defs_folder(path_within_project=Path.cwd()))
+
+
+def test_the_documented_merge_loads(project):
+    (text, *_) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    found = {"__name__": "theirs"}
+
+    exec(text, found)  # noqa: S102 - our own document
+
+    dg.Definitions.validate_loadable(found["defs"])
+    assert {"duckdb", "crm", "crm_warehouse"} == set(found["defs"].resources)
 
 
 def test_secrets_are_in_no_text_of_the_component(monkeypatch):

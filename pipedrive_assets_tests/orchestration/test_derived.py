@@ -124,10 +124,7 @@ def test_deriving_before_any_load_makes_no_warehouse(run, office):
     result = run(["sales_activity"])
 
     assert result.success
-    assert (
-        "dagster asset materialize --select activities"
-        in (facts(result, "sales_activity")["skipped"])
-    )
+    assert "Load them first: activities" in facts(result, "sales_activity")["skipped"]
     assert not office.warehouse.path.exists()
 
 
