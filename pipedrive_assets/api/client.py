@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from pipedrive_assets.api.access import ApiToken
+from pipedrive_assets.api.access import ApiToken, Authentication
 from pipedrive_assets.api.budget import RequestStats
 from pipedrive_assets.api.calls import ApiCall, Caller
 from pipedrive_assets.api.oauth import OAuthAccess, OAuthApp
@@ -81,12 +81,10 @@ class Client(Caller):
             read_seconds=read_seconds,
             monotonic=monotonic,
         )
+        authentication: Authentication = ApiToken(api_token, wire.base_url)
+        if oauth:
+            authentication = OAuthAccess(oauth, wire, monotonic=monotonic, now=now)
         wire.hide(api_token)
-        authentication = (
-            OAuthAccess(oauth, wire, monotonic=monotonic, now=now)
-            if oauth
-            else ApiToken(api_token, wire.base_url)
-        )
         super().__init__(
             wire, authentication, sleep=sleep, monotonic=monotonic, now=now, jitter=jitter
         )

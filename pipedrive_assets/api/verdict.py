@@ -4,20 +4,17 @@ This is the only place that decides whether to retry, wait or stop. Source: offi
 status codes and rate limiting.
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
 
-import orjson
-
 from pipedrive_assets import errors
+from pipedrive_assets.api.json_body import UNREADABLE, decode
 
 BURST_SECONDS = 2.0
 """Length of the rolling window in which the burst limit counts requests."""
@@ -167,7 +164,7 @@ def judge(
     Returns:
         The verdict: continue, wait, retry or stop, with the error to raise.
     """
-    body = _decode(reply.content)
+    body = decode(reply.content)
     quote = _quote(reply, body)
     if 200 <= reply.status < 300:
         return _judge_success(reply, body, quote)
@@ -268,47 +265,6 @@ def budget_reset_at(
     return moment.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
-_UNREADABLE = object()
-_DIGITS, _LONG_NUMBER = bytes.maketrans(b"123456789", b"0" * 9), b"0" * 19
-HALF_SIGN = re.compile(r"\\u[dD]")
-
-
-def _decode(content: bytes) -> Any:
-    """Decode a JSON body with orjson, or with the standard library where orjson differs.
-
-    orjson turns very long integers into floats and refuses some bodies that `json` accepts.
-    """
-    if _LONG_NUMBER not in content.translate(_DIGITS):
-        with suppress(ValueError):
-            return orjson.loads(content)
-    return _decode_anything(content)
-
-
-def _decode_anything(content: bytes) -> Any:
-    try:
-        text = content.decode(json.detect_encoding(content))
-        body = json.loads(text, parse_constant=_refuse_constant, parse_int=_whole)
-        return _mended(body) if HALF_SIGN.search(text) else body
-    except (ValueError, RecursionError):
-        return _UNREADABLE
-
-
-def _whole(digits: str) -> int | str:
-    """Parse an integer; return it as text if it exceeds 64 bits, because no column can store it."""
-    number = int(digits)
-    return number if -(2**63) <= number < 2**63 else digits
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not valid JSON")
-
-
-def _mended(body: Any) -> Any:
-    """Replace each unpaired surrogate (half an emoji), which is invalid UTF-8, by U+FFFD."""
-    text = json.dumps(body, ensure_ascii=False)
-    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-
-
 def _quote(reply: ApiReply, body: Any) -> str:
     """Return Pipedrive's error text, or a description of a body that has none."""
     if isinstance(body, dict):
@@ -316,7 +272,7 @@ def _quote(reply: ApiReply, body: Any) -> str:
         return " - ".join(text for value in values for text in _texts(value))
     if not reply.content:
         return "an empty body"
-    if body is not _UNREADABLE:
+    if body is not UNREADABLE:
         return f"a JSON body of type {type(body).__name__}, expected an object"
     kind = reply.headers.get("content-type", "no content type")
     title = re.search(rb"<title[^>]*>([^<]+)<", reply.content[:4096], re.IGNORECASE)

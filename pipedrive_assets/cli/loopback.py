@@ -98,8 +98,10 @@ class _Handler(BaseHTTPRequestHandler):
         if parts.path != CALLBACK or not is_ours or not given.keys() & {"code", "error"}:
             self._write(400, UNKNOWN)
             return
-        self._write(200, RECEIVED)
-        self.answers.put(given)
+        try:
+            self._write(200, RECEIVED)
+        finally:
+            self.answers.put(given)
 
     def _write(self, status: int, text: str) -> None:
         body = text.encode()

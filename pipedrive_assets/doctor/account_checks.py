@@ -25,7 +25,7 @@ def check_user(me: dict[str, Any], by: str = "API token") -> Iterator[Finding]:
         One finding on the account and one on the user's rights.
     """
     company = f"{me.get('company_name')} ({me.get('company_domain')}, {me.get('company_id')})"
-    yield ok("account", f"the {by} belongs to {me.get('name')} at {company}")
+    yield ok("account", f"the {by} reads as {me.get('name')} at {company}")
     access = me.get("access")
     grants = access if isinstance(access, list) else []
     if any(_is_global_admin(one) for one in grants):

@@ -5,17 +5,13 @@ no settings.
 """
 
 from pipedrive_assets.registry.entities import (
-    BULK_PARENTS,
     BY_NAME,
     DEFAULT_ENTITIES,
     ENTITIES,
-    PAGE_ROWS,
-    Endpoint,
-    Entity,
-    Kind,
     children_of,
     histories_of,
 )
+from pipedrive_assets.registry.entity import BULK_PARENTS, PAGE_ROWS, Endpoint, Entity, Kind
 
 __all__ = [
     "BULK_PARENTS",

@@ -7,22 +7,9 @@ add an entry here and create its column file with `make columns`.
 
 from collections.abc import Iterator
 
-from pipedrive_assets.registry.entity import BULK_PARENTS, PAGE_ROWS, Endpoint, Entity, Kind
+from pipedrive_assets.registry.entity import Endpoint, Entity
 from pipedrive_assets.registry.extra_columns import DEAL_EXTRAS, ORGANIZATION_EXTRAS, PERSON_EXTRAS
 from pipedrive_assets.registry.optional import OPTIONAL_ENTITIES
-
-__all__ = [
-    "BULK_PARENTS",
-    "BY_NAME",
-    "DEFAULT_ENTITIES",
-    "ENTITIES",
-    "PAGE_ROWS",
-    "Endpoint",
-    "Entity",
-    "Kind",
-    "children_of",
-    "histories_of",
-]
 
 _MORE_FIELDS = tuple(
     Endpoint(path=f"api/v2/{name}", tokens_per_page=10, scopes=scopes)

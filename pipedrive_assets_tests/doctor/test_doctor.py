@@ -399,7 +399,7 @@ def test_a_missing_scope_is_named_per_table_with_what_a_load_does(office, tmp_pa
     )
     assert {3} == {line.exit_code for line in found if line.level is Level.FAIL}
     assert [] == [line for line in office.sandbox.log if line.status == 403]
-    assert "OAuth app belongs to" in told(found)
+    assert "OAuth app reads as" in told(found)
     assert "s3cret" not in told(found)
 
 

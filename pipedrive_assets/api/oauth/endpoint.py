@@ -4,7 +4,6 @@ Source: official docs, OAuth authorization; RFC 6749, section 5.
 """
 
 import base64
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 from pipedrive_assets import errors
 from pipedrive_assets.api.access import AccessUnavailable
+from pipedrive_assets.api.json_body import decode
 from pipedrive_assets.api.oauth.app import OAuthApp, Tokens, oauth_url
 from pipedrive_assets.api.verdict import BURST_SECONDS, Action, ApiReply, Verdict
 from pipedrive_assets.api.wire import NoReply, Wire
@@ -45,14 +45,16 @@ def request_tokens(wire: Wire, app: OAuthApp, form: Mapping[str, str], now: date
     """
     client = f"{app.client_id}:{app.client_secret}".encode()
     headers = {"authorization": f"Basic {base64.b64encode(client).decode()}"}
-    wire.hide(app.client_secret, headers["authorization"].split()[1], *form.values())
+    given = (form.get(name, "") for name in ("code", "refresh_token"))
+    wire.hide(app.client_secret, headers["authorization"].removeprefix("Basic "), *given)
     try:
         reply = wire.post(f"{oauth_url(wire.base_url)}/oauth/token", form, headers)
     except NoReply as trouble:
         raise AccessUnavailable(
             Verdict(action=Action.RETRY, quote=f"no access token: {trouble}")
         ) from None
-    body = _decode(reply)
+    found = decode(reply.content)
+    body = found if isinstance(found, dict) else {}
     refresh_token = body.get("refresh_token") or form.get("refresh_token")
     access_token = body.get("access_token")
     if not (reply.status == 200 and _is_token(access_token) and _is_token(refresh_token)):
@@ -82,14 +84,6 @@ def _refusal(reply: ApiReply, body: Mapping[str, Any], wire: Wire) -> Verdict:
     unknown = errors.OAuthAppUnknown if reply.status == 401 else errors.OAuthRefused
     kind = _REFUSALS.get(str(body.get("error")), unknown)
     return Verdict(action=Action.STOP, error=kind, quote=quote)
-
-
-def _decode(reply: ApiReply) -> Mapping[str, Any]:
-    try:
-        body = json.loads(reply.content)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _is_token(text: object) -> bool:

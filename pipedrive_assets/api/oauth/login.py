@@ -14,6 +14,12 @@ from pipedrive_assets.api.wire import Wire
 from pipedrive_assets.errors import LoginFailed
 from pipedrive_assets.windows import utc_now
 
+NO_TOKENS = (
+    "The OAuth server issued no tokens («{quote}»). The token file was not changed. Compare the "
+    "client ID, the client secret and the callback URL with Developer Hub > your app, then run "
+    "`pipedrive-assets login` again."
+)
+
 
 def consent_url(app: OAuthApp, base_url: str, redirect_uri: str, state: str) -> str:
     """Return the address of the page where the user allows the app.
@@ -65,8 +71,4 @@ def exchange_code(
             api_host(found.api_domain, base_url)
             write(replace(found, origin=app.origin))
             return found
-    raise LoginFailed(
-        f"The OAuth server issued no tokens («{quote}»). The token file was not changed. Compare "
-        "the client ID, the client secret and the callback URL with Developer Hub > your app, "
-        "then run `pipedrive-assets login` again."
-    )
+    raise LoginFailed(NO_TOKENS.format(quote=quote))

@@ -59,8 +59,8 @@ def look_up_record(
         The row, the reason why it is gone, or the refusal.
 
     Raises:
-        PipedriveError: The reply concerns more than this row: the account (402), the scopes of
-            an OAuth app, the token budget, or an endpoint that does not answer.
+        PipedriveError: The reply concerns more than this row, for example the account (402), the
+            token budget or an endpoint that does not answer.
     """
     cost = 2 if entity.path.startswith("v1/") else 1
     all_params = entity.without_fields(omitted).params
