@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipedrive_assets import errors
+from pipedrive_assets.api.json_body import _decode_anything, decode
 from pipedrive_assets.api.verdict import (
     Action,
     ApiReply,
-    _decode,
-    _decode_anything,
     budget_reset_at,
     judge,
 )
@@ -311,5 +310,5 @@ def test_a_refusal_without_numbers_is_the_days_where_too_little_was_left(
 )  # fmt: skip
 def test_the_fast_parser_reads_what_pythons_reads(text: str) -> None:
     content = f'{{"data": [{text}]}}'.encode()
-    assert _decode_anything(content) == _decode(content)
-    assert repr(_decode_anything(content)) == repr(_decode(content))
+    assert _decode_anything(content) == decode(content)
+    assert repr(_decode_anything(content)) == repr(decode(content))
