@@ -26,9 +26,11 @@ def test_the_documentation_has_the_entry_of_the_example():
     assert example() == extractor(documented)
 
 
-def test_the_entry_has_every_config_key_and_hides_the_token():
+def test_the_entry_has_every_config_key_and_hides_secrets():
     settings = {setting["name"]: setting for setting in example()["settings"]}
 
     assert {*DEFAULTS, *SETTINGS_KEYS, "start_date", OPTIONAL} == settings.keys()
-    assert ["api_token"] == [name for name, each in settings.items() if each.get("sensitive")]
+    assert ["api_token", "client_secret", "refresh_token"] == [
+        name for name, each in settings.items() if each.get("sensitive")
+    ]
     assert all(setting["kind"] for setting in settings.values())
