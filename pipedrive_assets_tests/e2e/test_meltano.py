@@ -12,6 +12,9 @@ from pipedrive_assets.singer.stream import OPTIONAL_STREAMS
 from pipedrive_assets_tests.e2e.conftest import INDEX_VARIABLES, ROOT
 
 MELTANO = "meltano==4.4.1"
+SANDBOX = ".meltano/extractors/tap-pipedrive/venv/bin/pipedrive-assets"
+"""The command that the documentation names for the sandbox."""
+
 JOB = "dev:tap-pipedrive-to-target-jsonl"
 
 
@@ -68,6 +71,9 @@ def test_the_example_syncs_with_every_stream_selected_for_few_tokens(example, ac
     assert len(more["deals"]) < len(rows["deals"]) + 10
     assert more["deals_participants"]
     assert {"deals", "deals_participants"} <= state["singer_state"]["bookmarks"].keys()
+    assert (example.folder / SANDBOX).exists()
+    written = (ROOT / "examples" / "meltano" / "meltano.yml").read_text("utf-8")
+    assert written == (example.folder / "meltano.yml").read_text("utf-8")
     assert sandbox.api_token not in first.stdout + second.stdout + json.dumps(state)
 
 
