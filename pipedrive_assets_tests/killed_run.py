@@ -20,15 +20,17 @@ from pipedrive_assets.load.reconciliation import seen_ids
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.warehouse import DatabaseServer, Warehouse, ledger
-from pipedrive_assets.warehouse.duckdb import destination
+from pipedrive_assets.warehouse.duckdb import write
 from pipedrive_assets.windows import Window, parse_stamp
 
 PLACES: dict[str, tuple[Any, str]] = {
     "request": (Wire, "get"),
     "commit": (TableLoad, "commit"),
     "note": (TableLoad, "_note"),
-    "copy": (destination.TypedCopyJob, "run"),
-    "merge": (destination.TypedDuckDbClient, "complete_load"),
+    "define": (write, "_store_schema"),
+    "replace": (write, "_delete_previous"),
+    "insert": (write, "changed_rows"),
+    "merge": (write, "_record_load"),
     "load": (SqlJobClientBase, "complete_load"),
     "coverage": (ledger, "record_watermark"),
     "children": (ledger, "record_children"),

@@ -75,11 +75,6 @@ class ChunkQueue(Generic[Table]):
             self._changed.notify_all()
             return event
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether `take` would have to wait."""
-        return not (self._priority or self._others)
-
     def stop(self) -> None:
         """Close the queue and release readers that wait in `put`."""
         with self._changed:

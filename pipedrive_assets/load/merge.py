@@ -19,11 +19,11 @@ from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.rows.custom_fields.map_fields import map_custom_fields
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.rows.normalize import normalize_row
-from pipedrive_assets.warehouse.dlt.write import DltRun, load_rows, make_table
 from pipedrive_assets.warehouse.held_columns import with_held
 from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
 from pipedrive_assets.warehouse.statements import Sql, columns_in, in_clause, table, table_exists
 from pipedrive_assets.warehouse.warehouse import Warehouse
+from pipedrive_assets.warehouse.write import load_rows
 from pipedrive_assets.windows import parse_stamp
 
 Row = dict[str, Any]
@@ -44,7 +44,7 @@ class Written:
         marked_deleted: Rows that got a `_deleted_at`.
         custom: The custom fields of the entity; None if it has none.
         redaction: Removes erased persons from rows.
-        last_run: The last load by dlt.
+        load_id: The `_dlt_load_id` of the rows of the last commit; None: no row was written.
         watch: Seconds per phase.
     """
 
@@ -57,7 +57,7 @@ class Written:
     marked_deleted: int = 0
     custom: FieldSet | None = None
     redaction: Redaction = field(default_factory=Redaction)
-    last_run: DltRun | None = None
+    load_id: str | None = None
     watch: Stopwatch = field(default_factory=Stopwatch)
 
 
@@ -155,7 +155,7 @@ def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None
     Args:
         warehouse: Where the table is.
         entity: The table's entity.
-        written: Has the custom fields; receives the load by dlt.
+        written: Has the custom fields.
 
     Raises:
         WarehouseError: The warehouse refused the table.
@@ -167,7 +167,7 @@ def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None
         exists = table_exists(sql, entity.name)
         complete = exists and wanted <= columns_in(sql, entity.name)
     if not complete:
-        written.last_run = make_table(warehouse, entity, written.custom)
+        load_rows(warehouse, entity, [], written.custom)
 
 
 def table_stats(sql: Sql, entity: Entity) -> TableStats:
@@ -306,7 +306,7 @@ def _delete_children(warehouse: Warehouse, entity: Entity, parents: Sequence[int
 
 def _load(warehouse: Warehouse, entity: Entity, rows: list[Row], written: Written) -> None:
     if rows:
-        written.last_run = load_rows(warehouse, entity, rows, written.custom)
+        written.load_id = load_rows(warehouse, entity, rows, written.custom)
         _check_arrival(warehouse, entity, rows)
         written.loaded += len(rows)
 

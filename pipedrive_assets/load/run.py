@@ -6,6 +6,7 @@ the rows of other tables.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -34,6 +35,12 @@ from pipedrive_assets.warehouse import ledger
 from pipedrive_assets.warehouse.cleanup import cleaned_up, drop_staged
 from pipedrive_assets.warehouse.warehouse import Warehouse
 from pipedrive_assets.windows import Window, utc_now
+
+BRIEF_SECONDS = 0.05
+"""How long a run waits for the next chunk with the warehouse open, in seconds."""
+
+MAX_HOLD_SECONDS = 1.0
+"""After this time other runs get the warehouse as soon as there is no chunk, in seconds."""
 
 
 def load(connection: Connection, warehouse: Warehouse, request: LoadRequest) -> list[TableReport]:
@@ -174,6 +181,7 @@ class _Load:
         self.running: dict[str, TableWork] = {}
         self.pending = list(context.request.entities)
         self._headroom: bool | None = None
+        self._released_at = time.monotonic()
 
     def tables(self) -> Iterator[TableReport]:
         """Run all tables and yield their reports.
@@ -238,9 +246,16 @@ class _Load:
         self._start_reader(table, chunks)
 
     def _next(self) -> Event[TableWork]:
-        """Return the next event of a reader; release the warehouse while there is none."""
-        if self.events.is_empty:
-            self.context.warehouse.release()
+        """Return the next event of a reader; release the warehouse while there is none.
+
+        Opening the warehouse again takes as long as some events, so a short wait comes first,
+        unless other runs have waited for a second.
+        """
+        held_briefly = time.monotonic() - self._released_at < MAX_HOLD_SECONDS
+        if event := self.events.take(BRIEF_SECONDS if held_briefly else 0):
+            return event
+        self.context.warehouse.release()
+        self._released_at = time.monotonic()
         while (event := self.events.take(self.tracker.seconds)) is None:
             self.tracker.report()
         return event

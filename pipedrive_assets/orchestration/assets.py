@@ -104,7 +104,6 @@ def _materialize(
                         {
                             "metadata": partial(notes.on, report),
                             "preview": partial(sample_facts, warehouse, report, settings.preview),
-                            "dlt metadata": partial(pipedrive.dlt_metadata, context, report),
                             "table schema": partial(schema_facts, report),
                         },
                     ),

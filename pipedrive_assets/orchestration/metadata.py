@@ -99,6 +99,7 @@ def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[s
         "rows_in_table": report.total if report.rows_total is None else report.rows_total,
         **({} if report.rows_total is None else {"dagster/row_count": report.rows_total}),
         "dagster/table_name": f"{report.warehouse.rpartition(':')[2]}.{report.entity.name}",
+        **({"dlt_load_id": report.written.load_id} if report.written.load_id else {}),
         "marked_deleted": report.written.marked_deleted,
         "misfit_values": report.written.coercion_failures,
         "window": report.what,

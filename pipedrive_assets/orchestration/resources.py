@@ -5,11 +5,9 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
-import dlt
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
@@ -17,7 +15,6 @@ from pipedrive_assets.config import FILE_DESTINATION, Settings
 from pipedrive_assets.config.files import is_filled_in
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.load import TableReport
 from pipedrive_assets.load.progress import OnProgress, ProgressLines
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltResource
 from pipedrive_assets.orchestration.names import Names
@@ -62,25 +59,6 @@ class PipedriveResource(DagsterDltResource):
         """Return a callback that logs the progress of a run every 30 seconds."""
         return ProgressLines(log.info, time.monotonic)
 
-    def dlt_metadata(
-        self, context: dg.AssetExecutionContext, report: TableReport
-    ) -> dict[str, Any]:
-        """Return what Dagster's dlt integration reports of the table's last dlt run.
-
-        Keys for which this project has better values are left out. Empty if no row was new.
-        """
-        run = report.written.last_run
-        if run is None:
-            return {}
-        pipeline: Any = _Loaded(run.pipeline)
-        found = dict(self.extract_resource_metadata(context, run.resource, run.info, pipeline))
-        ours = {"jobs", "rows_loaded", "dagster/column_schema", "dagster/table_name"}
-        return {
-            name: value
-            for name, value in found.items()
-            if name not in ours and not isinstance(value, dg.TableSchema)
-        }
-
 
 def account_of(settings: Settings) -> PipedriveResource:
     """Return the resource of an account whose settings were given in code.
@@ -97,17 +75,6 @@ def account_of(settings: Settings) -> PipedriveResource:
             return settings
 
     return _AccountInCode()
-
-
-class _Loaded:
-    """Replacement for `dlt.Pipeline`: our load packages skip dlt's normalize step, so there are no
-    row counts to report.
-    """
-
-    last_trace = SimpleNamespace(last_normalize_info=SimpleNamespace(row_counts={}))
-
-    def __init__(self, pipeline: dlt.Pipeline) -> None:
-        self.default_schema = pipeline.default_schema
 
 
 class WarehouseResource(DuckDBResource):

@@ -1,4 +1,4 @@
-"""The warehouse: a DuckDB file or a PostgreSQL database, written with dlt, and its ledger.
+"""The warehouse: a DuckDB file or a PostgreSQL database in dlt's layout, and its ledger.
 
 Decisions on what to read and when belong in `load`; views belong in `views`.
 """

@@ -57,10 +57,6 @@ class Backend(Protocol):
         """Name of the dlt destination whose credentials the user configures; None for a file."""
 
     @property
-    def file_format(self) -> Any:
-        """The file format of dlt's load jobs; None: dlt's default for the destination."""
-
-    @property
     def stores_nul(self) -> bool:
         """Whether texts and JSON may contain the NUL character."""
 

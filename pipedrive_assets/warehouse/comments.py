@@ -60,6 +60,7 @@ def write_comments(sql: Sql, wanted: Comments) -> None:
 
 def _execute(sql: Sql, name: str, statements: Sequence[str]) -> None:
     try:
-        sql.execute_sql("; ".join(statements))
+        with sql.begin_transaction():  # a commit per comment takes longer than the comment
+            sql.execute_sql("; ".join(statements))
     except DatabaseException as error:
         log.info("The table %s has no comments: %s.", name, type(error).__name__)

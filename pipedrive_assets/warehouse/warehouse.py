@@ -5,20 +5,18 @@ never while a run waits for Pipedrive.
 """
 
 import contextlib
-import json
 import shutil
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 import dlt
 from dlt.common.schema import Schema
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.warehouse.backend import Backend
 from pipedrive_assets.warehouse.dialect import Sql
+from pipedrive_assets.warehouse.dlt.schema import stored_schema
 from pipedrive_assets.warehouse.dlt.settings import dlt_settings
 from pipedrive_assets.warehouse.duckdb.file import DuckDbFile
 from pipedrive_assets.warehouse.duckdb.file_lock import WAREHOUSE_FAULTS
@@ -65,6 +63,7 @@ class Warehouse:
         self.dataset = dataset
         self._work = working_folder()
         self._pipelines: dict[str, dlt.Pipeline] = {}
+        self._schemas: dict[str, Schema | None] = {}
         self._ledger: Sql | None = None
         self._connection: Sql | None = None
         self._locks = self.backend.locks(dataset, self._new_client, lock_seconds)
@@ -85,11 +84,6 @@ class Warehouse:
             raise TypeError(f"{self.backend} is not a file")
         return self.backend.path
 
-    @property
-    def file_format(self) -> Any:
-        """The file format of dlt's load jobs; None: dlt's default for the destination."""
-        return self.backend.file_format
-
     def translate_error(self, error: BaseException) -> WarehouseError:
         """Convert an exception of a library to a `WarehouseError` with cause and remedy."""
         if not Path(self._work.name).is_dir():
@@ -108,6 +102,7 @@ class Warehouse:
     def close(self) -> None:
         """Release all locks and remove the working files."""
         self._pipelines.clear()
+        self._schemas.clear()
         self._locks.close()
         self._work.cleanup()
 
@@ -247,9 +242,7 @@ class Warehouse:
                 client.close_connection()
 
     def pipeline(self, name: str) -> dlt.Pipeline:
-        """Return the dlt pipeline of a table, with the schema stored in the warehouse.
-
-        The caller holds the warehouse lock.
+        """Return the dlt pipeline of a table, for a warehouse on a server.
 
         Args:
             name: The name of the pipeline and its schema, for example `pipedrive_deals`.
@@ -258,22 +251,44 @@ class Warehouse:
             The pipeline; it is created once.
         """
         if name not in self._pipelines:
-            pipeline = self._new_pipeline(name)
-            with self.sql() as sql:
-                if _has_schema(sql, name):
-                    _restore_schema(pipeline, name)
-            self._pipelines[name] = pipeline
+            self._pipelines[name] = self._new_pipeline(name)
         return self._pipelines[name]
 
-    def forget(self, name: str) -> None:
-        """Remove a pipeline and its working files.
+    def schema(self, name: str) -> Schema | None:
+        """Return the dlt schema of a table, as stored in the warehouse; it is read once.
 
-        The next use reads its schema from the warehouse, so files that a full disk truncated are
+        The caller holds the warehouse lock.
+
+        Args:
+            name: The name of the schema, for example `pipedrive_deals`.
+
+        Returns:
+            The schema, which callers must not change; None if the warehouse does not have it.
+        """
+        if name not in self._schemas:
+            with self.sql() as sql:
+                self._schemas[name] = stored_schema(sql, name)
+        return self._schemas[name]
+
+    def remember(self, name: str, schema: Schema) -> None:
+        """Keep the schema that has just been stored in the warehouse; see `schema`."""
+        self._schemas[name] = schema
+
+    @property
+    def folder(self) -> Path:
+        """A private folder for files that are deleted before the end of the run."""
+        return Path(self._work.name)
+
+    def forget(self, name: str) -> None:
+        """Remove what is known of a table: its schema, its pipeline and the working files.
+
+        The next use reads the schema from the warehouse, so files that a full disk truncated are
         never used.
 
         Args:
-            name: The name of the pipeline.
+            name: The name of the pipeline and its schema.
         """
+        self._schemas.pop(name, None)
         self._pipelines.pop(name, None)
         shutil.rmtree(Path(self._work.name, name), ignore_errors=True)
 
@@ -322,21 +337,3 @@ class Warehouse:
         except Exception:
             self.forget(name)
             raise
-
-
-def _has_schema(sql: Sql, name: str) -> bool:
-    """Whether the warehouse has a dlt schema; dlt logs a warning if it reads a missing one."""
-    try:
-        versions = sql.make_qualified_table_name("_dlt_version")
-        found = sql.execute_sql(f"SELECT 1 FROM {versions} WHERE schema_name = %s LIMIT 1", name)
-    except DatabaseUndefinedRelation:
-        return False
-    return bool(found)
-
-
-def _restore_schema(pipeline: dlt.Pipeline, name: str) -> None:
-    client: Any = pipeline.destination_client()
-    with client:
-        stored = client.get_stored_schema(name)
-    # dlt's public way also restores state, with three queries.
-    pipeline._inject_schema(Schema.from_dict(json.loads(stored.schema)))  # noqa: SLF001

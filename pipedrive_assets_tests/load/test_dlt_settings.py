@@ -115,7 +115,7 @@ def test_no_setting_of_dlt_on_the_machine_changes_where_and_how_rows_land(
 
     assert [] == office.differences("persons", "stages")
     assert first["persons"].rows_total == second["persons"].rows_total > 0
-    assert [("pipedrive_data",), ("pipedrive_data_staging",)] == office.query(
+    assert [("pipedrive_data",)] == office.query(
         "SELECT DISTINCT schema_name FROM duckdb_schemas() WHERE NOT internal "
         "AND schema_name <> 'main' ORDER BY 1"
     )

@@ -13,7 +13,7 @@ def test_the_urgent_are_taken_first_each_line_in_its_order():
         line.put(Event(name), priority=True)
 
     assert ["c", "d", "a", "b"] == [line.take().table for _ in range(4)]
-    assert line.is_empty
+    assert line.take(0) is None
 
 
 def test_a_full_line_makes_its_own_readers_wait_and_nobody_else():

@@ -1,68 +1,151 @@
-"""Rows that are written straight into a load package arrive as those that pass through dlt."""
+"""Rows are written as a dlt pipeline would write them."""
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
+import dlt
+import duckdb
 import pytest
 
 from pipedrive_assets.load import merge
-from pipedrive_assets.registry import BY_NAME
-from pipedrive_assets.warehouse import Warehouse, ledger
-from pipedrive_assets.warehouse.dlt import write
+from pipedrive_assets.registry import BY_NAME, ENTITIES
+from pipedrive_assets.warehouse import Warehouse
+from pipedrive_assets.warehouse.dlt.hints import table_source
+from pipedrive_assets.warehouse.dlt.infer import ITEM_COLUMNS, ROW_COLUMNS
 from pipedrive_assets.warehouse.dlt.schema import typed_schema
-from pipedrive_assets_tests.conftest import Office
 
 TABLES = ("deals", "persons", "activities", "products", "leads", "deals_participants")
+MADE_UP = ("_dlt_id", "_dlt_load_id", "_dlt_parent_id", "_dlt_root_id", "load_id")
+CHANGING = (
+    *MADE_UP,
+    "_deleted_at",
+    "_deleted_reason",
+    "inserted_at",
+    "version",
+    "version_hash",
+    "schema_version_hash",
+    "schema",
+)
+
+STRANGE = [
+    {"id": 1, "title": "plain", "label_ids": [1, 2]},
+    {"id": 2, "new_number": 5, "new_text": "a", "new_time": "2026-03-10T12:00:00Z", "yes": True},
+    {"id": 3, "new_number": 1.5, "new_text": 7, "new_time": "the other day", "yes": "no"},
+    {"id": 4, "title": {"an": "object"}, "stage_id": "no number", "value": "12.5"},
+    {"id": 5, "new_list": [1, 2], "new_object": {"a": 1, "B c": {"d": "x"}}},
+    {"id": 6, "new_list": [[1], [2, [3]]], "label_ids": ["x"], "new_object": {"a": None}},
+    {"id": 7, "new_items": [{"x": 1, "deep": [{"y": 2}]}, {"x": "text"}], "new_list": []},
+    {"id": 8, "NewName": "shouted", "new_object": [1]},
+]
 
 
-def contents(office: Office) -> dict[str, list[str]]:
-    """Every table without what dlt makes up by chance; rows as text, sorted."""
-    with office.warehouse.sql() as sql:
-        columns = ledger.all_columns(sql)
+def contents(path: Path) -> dict[str, object]:
+    """Every table of a file: its columns with their types, and its rows without chance values."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        connection.execute("SET schema = 'pipedrive_data'; SET TimeZone = 'UTC'")
+        columns = connection.execute(
+            "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
+            "JOIN duckdb_tables() USING (database_name, schema_name, table_name) "
+            "WHERE schema_name = 'pipedrive_data' "
+            "AND NOT starts_with(table_name, '_pipedrive') AND table_name != '_dlt_pipeline_state' "
+            "ORDER BY ALL"
+        ).fetchall()
+        found: dict[str, object] = {}
+        for name in {column[0] for column in columns}:
+            kept = [c[1] for c in columns if c[0] == name and c[1] not in CHANGING]
+            listed = ", ".join(f'"{column}"' for column in kept) or "count(*)"
+            rows = connection.execute(f'SELECT {listed} FROM "{name}"').fetchall()
+            found[name] = sorted(map(str, rows))
+        return {**found, "": columns}
+
+
+def differing(dlts: dict[str, object], ours: dict[str, object]) -> dict[str, object]:
+    """What only one of two has, by name."""
     return {
-        name: sorted(
-            str(row) for row in office.query(f"SELECT {', '.join(_quoted(held))} FROM {name}")
-        )
-        for name, held in columns.items()
-        if not name.startswith("_") and _quoted(held)
+        name: (dlts.get(name), ours.get(name))
+        for name in {*dlts, *ours}
+        if dlts.get(name) != ours.get(name)
     }
 
 
-def _quoted(held: dict[str, str]) -> list[str]:
-    return [f'"{column}"' for column in sorted(held) if column not in MADE_UP]
+def schemas(path: Path) -> dict[str, object]:
+    """The newest version of every schema that dlt has of a file, for tables with rows."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        stored = connection.execute(
+            "SELECT arg_max(schema, inserted_at) FROM pipedrive_data._dlt_version "
+            "GROUP BY schema_name ORDER BY schema_name"
+        ).fetchall()
+    found = {}
+    for schema in (json.loads(text) for (text,) in stored):
+        for name, table in schema["tables"].items():
+            if "seen-data" in table.get("x-normalizer", {}) and not name.startswith("_dlt"):
+                columns = {key: plain(column) for key, column in table["columns"].items()}
+                found[name] = {**table, "columns": columns, "file_format": None}
+        found[schema["name"]] = schema["normalizers"], schema["settings"]
+    return found
 
 
-def known(office: Office) -> dict[str, object]:
-    """What dlt knows of every table, as kept in the warehouse."""
-    stored = office.query(
-        "SELECT arg_max(schema, inserted_at) FROM _dlt_version "
-        "WHERE schema_name NOT IN ('pipedrive_ledger') GROUP BY schema_name ORDER BY schema_name"
+def plain(column: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in column.items() if key != "description"}
+
+
+def run_by_dlt(path: Path, entity, batches, custom) -> None:
+    """Load batches of rows with a dlt pipeline."""
+    pipeline = dlt.pipeline(
+        f"pipedrive_{entity.name}",
+        pipelines_dir=str(path.parent / "pipelines"),
+        destination=dlt.destinations.duckdb(str(path)),
+        dataset_name="pipedrive_data",
     )
-    schemas = [json.loads(text) for (text,) in stored]
-    tables = {
-        name: {**table, "file_format": None}
-        for schema in schemas
-        for name, table in schema["tables"].items()
-        if not name.startswith("_dlt") and "seen-data" in table.get("x-normalizer", {})
-    }
-    return {"tables": tables, "normalizers": [schema["normalizers"] for schema in schemas]}
+    for rows in batches:
+        pipeline.run(table_source(entity, rows, custom))
 
 
-MADE_UP = {"_dlt_id", "_dlt_load_id", "_dlt_parent_id", "_dlt_root_id"}
+@pytest.fixture
+def both(office, monkeypatch, tmp_path):
+    """Returns the two files after rows were written here and by dlt."""
+    batches = []
+    write = merge.load_rows
+
+    def noted(warehouse, entity, rows, custom):
+        batches.append((entity, [json.loads(json.dumps(row)) for row in rows], custom))
+        return write(warehouse, entity, rows, custom)
+
+    monkeypatch.setattr(merge, "load_rows", noted)
+
+    def files():
+        for entity, rows, custom in batches:
+            if rows:
+                run_by_dlt(tmp_path / "dlt.duckdb", entity, [rows], custom)
+        office.warehouse.close()
+        return office.warehouse.path, tmp_path / "dlt.duckdb"
+
+    return files
 
 
 @pytest.mark.slow
-def test_both_ways_load_the_same(make_office, monkeypatch):
-    monkeypatch.setattr(write, "SCHEMA_SAMPLE_ROWS", 3)
-    monkeypatch.setattr(write, "WORTH_ROWS", 4)
-    fast, whole = make_office(deals=60), make_office(deals=60)
-    fast.load(*TABLES)
-    monkeypatch.setattr(
-        write, "load_plain", lambda _pipeline, _entity, groups, _custom: (groups, None)
-    )
-    whole.load(*TABLES)
-    assert contents(whole) == contents(fast)
-    assert known(whole) == known(fast)
+def test_a_load_writes_what_dlt_writes(office, both):
+    office.load(*TABLES)
+    office.advance(hours=30)
+    office.load(*TABLES[1:-1])  # deals would mark and delete participants, which is no writing
+
+    ours, dlts = both()
+
+    assert {} == differing(contents(dlts), contents(ours))
+    assert {} == differing(schemas(dlts), schemas(ours))
+
+
+def test_rows_that_the_schema_does_not_fit_are_written_as_by_dlt(office, both):
+    deals = BY_NAME["deals"]
+    with office.warehouse.exclusive():
+        for rows in (STRANGE, [*STRANGE[4:], {"id": 1, "new_text": "b"}]):
+            merge.commit_rows(office.warehouse, deals, rows, merge.Written())
+
+    ours, dlts = both()
+
+    assert {} == differing(contents(dlts), contents(ours))
+    assert {} == differing(schemas(dlts), schemas(ours))
 
 
 @pytest.mark.slow
@@ -77,11 +160,10 @@ def test_lists_hang_on_their_rows(office):
 
 
 @pytest.mark.slow
-def test_a_row_read_again_leaves_no_items_of_its_lists_behind(office, monkeypatch):
+def test_a_row_read_again_leaves_no_items_of_its_lists_behind(office):
     office.load("persons")
     office.warehouse.close()
     office.warehouse = Warehouse(office.warehouse.path, "pipedrive_data")
-    monkeypatch.setattr(write, "_run", None)  # from here on all is plain
     key = office.world.ids("persons")[3]
     office.advance(minutes=10)
     office.world.edit(
@@ -96,11 +178,10 @@ def test_a_row_read_again_leaves_no_items_of_its_lists_behind(office, monkeypatc
 
 
 @pytest.mark.slow
-def test_a_field_defined_later_needs_no_look_by_dlt(office, monkeypatch):
+def test_a_field_defined_later_gets_its_column(office):
     office.load("deals")
     office.warehouse.close()
     office.warehouse = Warehouse(office.warehouse.path, "pipedrive_data")
-    monkeypatch.setattr(write, "_run", None)  # from here on all is plain
     code = office.world.add_field("deals", "Born late", "varchar")
     key = office.world.ids("deals")[3]
     office.advance(minutes=10)
@@ -117,7 +198,7 @@ def test_a_field_defined_later_needs_no_look_by_dlt(office, monkeypatch):
         ({"id": 7, "stage_id": "no number"}, "stage_id__v_text", "no number"),
     ],
 )
-def test_what_dlt_does_not_know_yet_is_left_to_dlt(office, value, column, expected):
+def test_what_the_schema_lacks_gets_a_column(office, value, column, expected):
     deals = BY_NAME["deals"]
     plain = [{"id": n, "title": "plain", "label_ids": [1]} for n in (1, 2, 3)]
     with office.warehouse.exclusive():
@@ -138,9 +219,7 @@ def test_an_unknown_moment_is_looked_at_before_it_is_believed(office):
     assert [(1, None), (2, None), (3, "the other day")] == found
 
 
-def test_a_parents_children_are_never_parted(office, monkeypatch):
-    monkeypatch.setattr(write, "SCHEMA_SAMPLE_ROWS", 1)
-    monkeypatch.setattr(write, "WORTH_ROWS", 2)
+def test_a_parents_children_are_never_parted(office):
     participants = BY_NAME["deals_participants"]
     rows = [(deal, {"id": deal * 10 + n, "person_id": n}) for deal in (1, 2) for n in (1, 2, 3)]
     rows[1] = (1, {"id": 12, "person_id": 2, "strange": [["list", "in", "list"]]})
@@ -152,7 +231,7 @@ def test_a_parents_children_are_never_parted(office, monkeypatch):
 
 
 @pytest.mark.slow
-def test_what_dlt_learned_is_known_to_the_next_process(office):
+def test_new_columns_are_known_to_the_next_process(office):
     deals = BY_NAME["deals"]
     with office.warehouse.exclusive():
         merge.commit_rows(
@@ -170,8 +249,27 @@ def test_what_dlt_learned_is_known_to_the_next_process(office):
     assert ("_dlt_pipeline_state",) not in tables
 
 
-def test_a_table_whose_key_was_another_is_left_to_dlt():
+def test_a_table_whose_key_was_another_gets_the_new_one():
     deals = BY_NAME["deals"]
     held = typed_schema(None, deals, None)
-    assert typed_schema(held, deals, None) is not None
-    assert typed_schema(held, replace(deals, key=("id", "title")), None) is None
+    rekeyed = typed_schema(held, replace(deals, key=("id", "title")), None)
+    columns = rekeyed.tables["deals"]["columns"]
+    assert {"id", "title"} == {
+        name for name, column in columns.items() if column.get("primary_key")
+    }
+    again = typed_schema(rekeyed, deals, None).tables["deals"]["columns"]
+    assert {"id"} == {name for name, column in again.items() if column.get("primary_key")}
+
+
+@pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
+def test_the_schema_is_the_one_that_dlt_makes_of_the_hints(entity):
+    source = table_source(entity, None, None)
+    dlts, ours = source.discover_schema().to_dict(), typed_schema(None, entity, None).to_dict()
+
+    for table in ours["tables"].values():
+        for name in {*ITEM_COLUMNS, *ROW_COLUMNS}:
+            if not table["name"].startswith("_dlt"):
+                table["columns"].pop(name, None)  # dlt adds them with the first row
+    assert dlts["tables"] == ours["tables"]
+    assert dlts["settings"] == ours["settings"]
+    assert [*dlts["tables"]] == [*ours["tables"]]

@@ -3,14 +3,13 @@
 import logging
 from pathlib import Path
 
-import dlt
 import duckdb
 import pytest
 
 from pipedrive_assets.errors import InternalError, LoadFailed, WarehouseError
 from pipedrive_assets.extract.unexpected import foreseen, only_foreseen
 from pipedrive_assets.warehouse.dlt.settings import dlt_settings
-from pipedrive_assets.warehouse.duckdb.destination import TypedCopyJob, TypedDuckDbClient
+from pipedrive_assets.warehouse.duckdb import write
 from pipedrive_assets_tests.row_content import everything_of, files_with, logged
 
 __all__ = ["logged"]
@@ -25,17 +24,15 @@ def refuse(*_, **__):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("owner", "name"), [(TypedCopyJob, "run"), (TypedDuckDbClient, "complete_load")]
+    "name", ["_store_schema", "_delete_previous", "changed_rows", "_record_load"]
 )
-def test_a_row_that_the_database_refuses_is_quoted_nowhere(
-    office, monkeypatch, logged, owner, name
-):
+def test_a_row_that_the_database_refuses_is_quoted_nowhere(office, monkeypatch, logged, name):
     office.load("persons")
     office.world.add("persons", name=SECRET)
     office.advance(minutes=5)
     logged.text = ""
     with monkeypatch.context() as patched:
-        patched.setattr(owner, name, refuse)
+        patched.setattr(write, name, refuse)
         with pytest.raises(LoadFailed) as caught:
             office.load("persons")
 
@@ -57,7 +54,7 @@ def test_a_run_that_is_interrupted_leaves_no_package_behind(office, monkeypatch)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(dlt.Pipeline, "load", interrupt)
+        patched.setattr(write, "_record_load", interrupt)
         with pytest.raises(KeyboardInterrupt):
             office.load("persons")
 

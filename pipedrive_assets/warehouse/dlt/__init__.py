@@ -1,1 +1,1 @@
-"""Writes rows with dlt: hints, schemas, load packages, and dlt's settings."""
+"""dlt's layout and pipelines: hints, schemas, rows as lines, and dlt's settings."""

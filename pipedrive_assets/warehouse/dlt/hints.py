@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import dlt
+from dlt.common.schema import Schema
 from dlt.extract import DltResource, DltSource
 
 from pipedrive_assets.registry import Entity, Kind
@@ -79,7 +80,10 @@ def _hint(name: str, column: Column) -> dict[str, Any]:
 
 
 def table_source(
-    entity: Entity, rows: Iterable[dict[str, Any]] | None, custom: FieldSet | None = None
+    entity: Entity,
+    rows: Iterable[dict[str, Any]] | None,
+    custom: FieldSet | None = None,
+    schema: Schema | None = None,
 ) -> DltSource:
     """Return the resource of a table in a dlt source of its own, so that it has its own schema.
 
@@ -87,13 +91,15 @@ def table_source(
         entity: The table.
         rows: Normalized rows; None: create the empty table with its columns.
         custom: The custom fields of the table; None if it has none.
+        schema: The table's current schema; None if it has none.
 
     Returns:
         A source with one resource.
     """
-    source = dlt.source(
-        lambda: table_resource(entity, rows, custom),
-        name=f"pipedrive_{entity.name}",
-        max_table_nesting=NESTING,
+    name = f"pipedrive_{entity.name}"
+    identity: Any = {"schema": schema.clone()} if schema else {"name": name}
+    source: Any = dlt.source(
+        lambda: table_resource(entity, rows, custom), max_table_nesting=NESTING, **identity
     )
-    return source()
+    made: DltSource = source()
+    return made

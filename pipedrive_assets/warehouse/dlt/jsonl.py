@@ -2,10 +2,11 @@
 
 dlt's normalizer checks the column and the type of each value, which takes most of the time of a
 load. Rows are already normalized to the types of their columns here, so one look at the schema is
-enough. Rows that dlt has to normalize are rejected: rows with a column or a list that the schema
-does not have yet, with a value of another type, or with a list within a list.
+enough. Other rows take the slow way (`infer.py`): rows with a column or a list that the schema does
+not have yet, with a value of another type, or with a list within a list.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from dlt.common.normalizers.utils import generate_dlt_id
 from dlt.common.schema import Schema
 
 from pipedrive_assets.rows.coercion import Coercer, coerce_date, coerce_timestamp
+from pipedrive_assets.warehouse.dlt.infer import normalized
 
 Row = Mapping[str, Any]
 
@@ -44,7 +46,7 @@ _ALSO = {(float, int), (_JSON, dict), (_JSON, list)}
 
 
 class NeedsNormalizer(Exception):
-    """A row that dlt's own normalizer has to process."""
+    """A row that has what the schema lacks."""
 
 
 class JsonlTable:
@@ -160,28 +162,40 @@ def _is_checked(kind: type, value: Any) -> bool:
 
 
 class JsonlEncoder:
-    """Encodes the rows of a table and of its list tables."""
+    """Encodes the rows of a table and of its list tables.
+
+    Attributes:
+        written: The encoded rows by table.
+    """
 
     def __init__(self, schema: Schema, name: str, trusted: Trusted, load_id: str) -> None:
-        self._root, self._load_id = JsonlTable(schema, name, trusted), load_id
+        """Begin without rows.
+
+        Args:
+            schema: dlt's schema of the table; receives columns and tables that it lacks.
+            name: The table.
+            trusted: The columns whose texts have the type of the column.
+            load_id: dlt's id of the load.
+        """
+        self._schema, self._name, self._trusted, self._load_id = schema, name, trusted, load_id
+        self._root = JsonlTable(schema, name, trusted)
         self.written: dict[str, list[bytes]] = defaultdict(list)
 
-    def add(self, rows: Iterable[Row]) -> bool:
+    def add(self, rows: Iterable[Row]) -> None:
         """Encode rows and their lists.
 
         Args:
             rows: Normalized rows.
-
-        Returns:
-            False if dlt has to normalize one of the rows; then none of them is encoded.
         """
-        try:
-            lines = [line for row in rows for line in self._lines(row)]
-        except (NeedsNormalizer, TypeError):  # orjson raises TypeError for invalid UTF-8
-            return False
-        for name, line in lines:
-            self.written[name].append(line)
-        return True
+        for row in rows:
+            try:
+                lines = list(self._lines(row))
+            except (NeedsNormalizer, TypeError):  # orjson raises TypeError for long integers
+                parts = normalized(self._schema, self._name, dict(row), self._load_id)
+                lines = [(name, _any_line(part)) for name, part in parts]
+                self._root = JsonlTable(self._schema, self._name, self._trusted)
+            for name, line in lines:
+                self.written[name].append(line)
 
     def _lines(self, row: Row) -> Iterable[tuple[str, bytes]]:
         lists: dict[str, list[Any]] = {}
@@ -201,3 +215,8 @@ class JsonlEncoder:
                 }
                 line = orjson.dumps({**table.item(item), **place}, option=_OPTIONS)
                 yield table.name, line
+
+
+def _any_line(row: Row) -> bytes:
+    """Encode a row with values of any type; json accepts integers of any length."""
+    return json.dumps(row, default=str).encode() + b"\n"

@@ -1,1 +1,1 @@
-"""A warehouse in a DuckDB file: its locks, its dlt destination, and its read copy."""
+"""A warehouse in a DuckDB file: its locks, its transactions, and its read copy."""

@@ -10,31 +10,38 @@ import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
+import dlt
 import duckdb
 import filelock
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.warehouse.backend import Locks
 from pipedrive_assets.warehouse.dialect import Sql
 from pipedrive_assets.warehouse.duckdb import read_copy
-from pipedrive_assets.warehouse.duckdb.destination import typed_duckdb
 from pipedrive_assets.warehouse.duckdb.file_lock import acquire, is_locked, translate_error
 from pipedrive_assets.warehouse.private_files import FILE_MODE, private_folder
 from pipedrive_assets.warehouse.replace_file import real_path, replace_file
+
+STATEMENTS = (
+    # Size of the write-ahead log at which DuckDB writes a checkpoint. Until then it keeps committed
+    # rows in memory. dlt's default is 1 GB.
+    "SET GLOBAL checkpoint_threshold = '64MB'",
+    # DuckDB must not read a variable of the process in place of a missing table.
+    "SET GLOBAL python_enable_replacements = false",
+)
+"""Run by dlt each time that it opens the file."""
 
 
 class DuckDbFile:
     """A backend in one DuckDB file, with an optional read copy.
 
     Attributes:
-        file_format: The file format of dlt's load jobs.
         server: None: a file has no credentials.
         stores_nul: Whether texts and JSON may contain the NUL character.
     """
 
-    file_format: Any = "jsonl"
     server: str | None = None
     stores_nul = True
 
@@ -54,9 +61,11 @@ class DuckDbFile:
         """Return the path."""
         return str(self.path)
 
-    def destination(self) -> typed_duckdb:
-        """Create the dlt destination."""
-        return typed_duckdb(str(self.path), destination_name="duckdb")
+    def destination(self) -> dlt.destinations.duckdb:
+        """Create the dlt destination, whose SQL client reads and writes the file."""
+        credentials = DuckDbCredentials(str(self.path))
+        credentials.statements = [*STATEMENTS]
+        return dlt.destinations.duckdb(credentials, destination_name="duckdb")
 
     def locks(self, dataset: str, connect: Callable[[], Sql], seconds: float) -> Locks:
         """Create the locks, which are files next to the warehouse.

@@ -27,11 +27,9 @@ class DatabaseServer:
         has_copy: False: a server has no read copy.
         megabytes: None: the size is not known without a query.
         stores_nul: False: PostgreSQL refuses the NUL character in texts and JSON.
-        file_format: The file format of dlt's load jobs; None: dlt's default.
     """
 
     has_copy, megabytes, stores_nul = False, None, False
-    file_format: Any = None
 
     def __init__(self, name: str) -> None:
         """Look up the credentials.
