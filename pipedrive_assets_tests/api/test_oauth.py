@@ -432,8 +432,9 @@ def test_a_file_with_other_content_is_not_overwritten(
     app.token_file.write_bytes(content.encode("utf-8", "surrogateescape"))
     app.token_file.chmod(0o600)
 
-    with pytest.raises(errors.ConfigurationError, match="not a token file"):
+    with pytest.raises(errors.ConfigurationError, match="not a token file") as caught:
         connect().object("v1/users/me", cost=2)
+    assert caught.value.__context__ is None
     assert (0, content) == (
         account.oauth.renewals,
         app.token_file.read_bytes().decode("utf-8", "surrogateescape"),

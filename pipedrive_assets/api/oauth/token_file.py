@@ -74,13 +74,13 @@ class TokenFile:
                 f"The token file {self.path} can be read by other users (permissions "
                 f"{mode & 0o777:04o}). Nothing was requested. Run: chmod 600 {self.path}"
             )
-        try:
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
             return _tokens_in(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ConfigurationError(
-                f"{self.path} is not a token file. Nothing was requested. Remove it, then run: "
-                "pipedrive-assets login"
-            ) from None
+        # Raised out here: the error of the JSON parser holds the whole text, with the tokens.
+        raise ConfigurationError(
+            f"{self.path} is not a token file. Nothing was requested. Remove it, then run "
+            "`pipedrive-assets login`."
+        )
 
     @contextlib.contextmanager
     def replacing(self) -> Iterator[Callable[[Tokens], None]]:
