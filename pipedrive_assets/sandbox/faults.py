@@ -229,7 +229,21 @@ def uninstalled(on: str = "*") -> Fault:
     return _with_oauth(on, lambda oauth: oauth.revoke())
 
 
-def _with_oauth(on: str, act: Callable[[OAuthServer], None]) -> Fault:
+def replaced(on: str = "/oauth/token") -> Fault:
+    """Replace all refresh tokens before the call is answered, as another program does."""
+    return _with_oauth(on, lambda oauth: oauth.replace_refresh_tokens())
+
+
+def skewed(seconds: int, on: str = "/oauth/token") -> Fault:
+    """End access tokens so many seconds before the end that their reply names."""
+
+    def end_early(oauth: OAuthServer) -> None:
+        oauth.early_seconds = seconds
+
+    return _with_oauth(on, end_early)
+
+
+def _with_oauth(on: str, act: Callable[[OAuthServer], object]) -> Fault:
     def act_first(sandbox: Sandbox, _call: Call, serve: Serve) -> Reply:
         act(sandbox.oauth)
         return serve()

@@ -94,6 +94,11 @@ class OAuthServer:
         """End all access tokens."""
         self._access.clear()
 
+    def replace_refresh_tokens(self) -> list[str]:
+        """Replace all refresh tokens, as renewals by another program do; return the new ones."""
+        self._refresh = {self._new("refresh"): grant for grant in self._refresh.values()}
+        return list(self._refresh)
+
     def revoke(self) -> None:
         """End all tokens, as if the user had uninstalled the app."""
         self._access.clear()

@@ -139,7 +139,7 @@ def test_a_401_between_pages_loses_no_row_and_repeats_none(
 
 
 def test_a_clock_that_disagrees_with_pipedrives_costs_one_401(desk: Desk, account: Account) -> None:
-    account.oauth.early_seconds = 3000
+    account.inject(faults.skewed(3000))
     desk.scan()
     desk.clock.moment += 700
     desk.scan()
@@ -288,14 +288,13 @@ def test_a_token_that_another_program_stored_meanwhile_is_tried(
 ) -> None:
     connect().object("v1/users/me", cost=2)
     clock.moment += 7200
-    newer = account.oauth.refresh_token(NOON)
+    newer = account.oauth.replace_refresh_tokens()
 
     def store_newer() -> None:
-        content = {**held(app), "refresh_token": newer}
+        content = {**held(app), "refresh_token": newer[-1]}
         app.token_file.write_text(json.dumps(content), "utf-8")
 
     account.inject(faults.after(OAUTH, store_newer))
-    account.oauth._refresh.pop(app.refresh_token)
     connect().object("v1/users/me", cost=2)
     assert 2 == account.oauth.renewals
 
@@ -313,6 +312,15 @@ def test_a_revoked_consent_ends_all_requests_with_the_next_step(
     assert ("invalid_grant" in caught.value.quote, 10) == (True, len(rows))
     assert not isinstance(caught.value, errors.Refused)
     assert 2 == len(account.calls(OAUTH))
+
+
+def test_a_refresh_token_that_another_program_replaced_asks_for_a_login(
+    account: Account, connect: Open
+) -> None:
+    account.inject(faults.replaced())
+
+    with pytest.raises(errors.ConsentEnded, match="another login replaced it"):
+        connect().object("v1/users/me", cost=2)
 
 
 def test_a_wrong_client_secret_is_named(account: Account, connect: Open, app: OAuthApp) -> None:
