@@ -221,6 +221,12 @@ class SettingsTable(BaseSettings):
         "default the owner and the group can read them.",
         "Use permissions such as 0640, 0660 or 0644; the owner needs to read and write.",
     )
+    duckdb_memory: Annotated[str, parsed_by(values.memory)] = setting(
+        "1GB",
+        "Memory that DuckDB may use while a load writes the file. Larger intermediate results go "
+        "to temporary files.",
+        "Use a number with a unit, such as 512MB or 4GB.",
+    )
     alert_webhook: Annotated[SecretStr, parsed_by(values.webhook)] = setting(
         "",
         'Secret URL that receives `{"text": …}` when a run fails (Slack, Teams, Mattermost).',

@@ -128,6 +128,18 @@ def dataset(name: str) -> str:
     return name
 
 
+def memory(given: str) -> str:
+    """Return an amount of memory for DuckDB, for example `512MB`; at least 100 MB.
+
+    Raises:
+        ValueError: The value is not usable.
+    """
+    found = re.fullmatch(r"(\d+)\s*(MB|GB|MiB|GiB)", given.strip(), re.IGNORECASE)
+    if not found or int(found[1]) * (1000 if found[2][0] in "gG" else 1) < 100:
+        raise ValueError
+    return f"{found[1]}{found[2]}"
+
+
 def file_mode(given: str | int) -> int:
     """Return permissions as in `chmod`, for example `0640`; the owner can read and write.
 

@@ -142,6 +142,7 @@ def build(
             dataset=settings.dataset,
             read_copy=str(settings.read_copy or ""),
             file_mode=settings.file_mode,
+            memory=settings.duckdb_memory,
         ),
     }
     return dg.Definitions(

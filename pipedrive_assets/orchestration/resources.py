@@ -19,6 +19,7 @@ from pipedrive_assets.load.progress import OnProgress, ProgressLines
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltResource
 from pipedrive_assets.orchestration.names import Names
 from pipedrive_assets.warehouse import DatabaseServer, Warehouse
+from pipedrive_assets.warehouse.duckdb.file import MEMORY, DuckDbFile
 from pipedrive_assets.warehouse.private_files import FILE_MODE
 from pipedrive_assets.windows import parse_stamp
 
@@ -90,15 +91,19 @@ class WarehouseResource(DuckDBResource):
     dataset: str = Field(description="The schema that holds the tables.")
     read_copy: str = Field(default="", description="The read copy, renewed after each good run.")
     file_mode: int = Field(default=FILE_MODE, description="Permissions of new files.")
+    memory: str = Field(default=MEMORY, description="Memory that DuckDB may use in a load.")
 
     def warehouse(self) -> Warehouse:
         """Return the warehouse as loads use it."""
         if self.destination != FILE_DESTINATION:
             return Warehouse(DatabaseServer(self.destination), self.dataset)
-        copy = Path(self.read_copy) if self.read_copy else None
-        return Warehouse(
-            Path(self.database), self.dataset, read_copy=copy, file_mode=self.file_mode
+        file = DuckDbFile(
+            Path(self.database),
+            read_copy=Path(self.read_copy) if self.read_copy else None,
+            file_mode=self.file_mode,
+            memory=self.memory,
         )
+        return Warehouse(file, self.dataset)
 
     @contextlib.contextmanager
     def get_connection(self) -> Iterator[Any]:

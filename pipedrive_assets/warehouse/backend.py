@@ -5,6 +5,7 @@ It has only what differs between the two. The SQL of a warehouse is the same for
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 from pipedrive_assets.errors import WarehouseError
@@ -97,6 +98,14 @@ class Backend(Protocol):
 
     def opening(self) -> AbstractContextManager[None]:
         """Wrap the opening of a connection, and clean up if it fails."""
+
+    def use_folder(self, sql: Sql, folder: Path) -> None:
+        """Write temporary files of the database to a private folder.
+
+        Args:
+            sql: A client that was just opened.
+            folder: The folder; it is removed at the end of the run.
+        """
 
     def after_write(self) -> None:
         """Clean up after the warehouse was written."""

@@ -4,6 +4,7 @@ import contextlib
 
 from pipedrive_assets.config import FILE_DESTINATION, Settings
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.warehouse.duckdb.file import DuckDbFile
 from pipedrive_assets.warehouse.server.database import DatabaseServer
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
@@ -21,12 +22,13 @@ def warehouse_of(settings: Settings) -> Warehouse:
         ConfigurationError: A setting or a credential of the destination is missing or invalid.
     """
     if settings.destination == FILE_DESTINATION:
-        return Warehouse(
+        file = DuckDbFile(
             settings.warehouse,
-            settings.dataset,
             read_copy=settings.read_copy,
             file_mode=settings.file_mode,
+            memory=settings.duckdb_memory,
         )
+        return Warehouse(file, settings.dataset)
     return Warehouse(DatabaseServer(settings.destination), settings.dataset)
 
 

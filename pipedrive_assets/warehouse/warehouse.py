@@ -300,6 +300,7 @@ class Warehouse:
                 client = self._client()
                 try:
                     client.open_connection()
+                    self.backend.use_folder(client, self.folder)
                     if not client.has_dataset():
                         client.create_dataset()
                 except Exception as error:  # noqa: BLE001 - translated to a WarehouseError

@@ -144,12 +144,23 @@ def test_a_working_file_that_was_cut_short_spoils_no_later_load(office, monkeypa
     assert [] == office.differences("stages", "persons")
 
 
-def test_what_is_committed_is_not_held_in_memory_for_long(office):
-    """dlt sets a limit of its own each time that it opens the file."""
+def test_duckdb_has_limits_of_ours_and_a_private_folder(office):
+    """dlt and DuckDB have their own, which are larger."""
+    names = ("checkpoint_threshold", "memory_limit", "temp_directory")
+    settings = ", ".join(f"current_setting('{name}')" for name in names)
     with office.warehouse.sql() as sql:
         office.load("stages")
-        limit = sql.execute_sql("SELECT current_setting('checkpoint_threshold')")
-    assert [("61.0 MiB",)] == list(limit)
+        ((checkpoint, memory, folder),) = sql.execute_sql(f"SELECT {settings}")
+    assert ("61.0 MiB", "953.6 MiB") == (checkpoint, memory)
+    assert office.warehouse.folder in Path(folder).parents
+
+
+def test_too_little_memory_names_the_setting(tmp_path):
+    backend = DuckDbFile(tmp_path / "warehouse.duckdb", memory="100MB")
+    warehouse = Warehouse(backend, "pipedrive_data")
+    with raises(WarehouseError, "PIPEDRIVE_DUCKDB_MEMORY"), warehouse.sql() as sql:
+        sql.execute_sql("SELECT list(i) FROM range(100000000) t(i)")
+    warehouse.close()
 
 
 @pytest.mark.slow

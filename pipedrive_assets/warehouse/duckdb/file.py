@@ -24,6 +24,9 @@ from pipedrive_assets.warehouse.duckdb.file_lock import acquire, is_locked, tran
 from pipedrive_assets.warehouse.private_files import FILE_MODE, private_folder
 from pipedrive_assets.warehouse.replace_file import real_path, replace_file
 
+MEMORY = "1GB"
+"""The memory that DuckDB may use by default; its own default is 80 % of the machine's."""
+
 STATEMENTS = (
     # Size of the write-ahead log at which DuckDB writes a checkpoint. Until then it keeps committed
     # rows in memory. dlt's default is 1 GB.
@@ -46,7 +49,12 @@ class DuckDbFile:
     stores_nul = True
 
     def __init__(
-        self, path: Path, *, read_copy: Path | None = None, file_mode: int = FILE_MODE
+        self,
+        path: Path,
+        *,
+        read_copy: Path | None = None,
+        file_mode: int = FILE_MODE,
+        memory: str = MEMORY,
     ) -> None:
         """Define the file without opening it.
 
@@ -54,8 +62,10 @@ class DuckDbFile:
             path: The absolute path. Its folder is created when it is first written.
             read_copy: The path of the read copy; None: no copy.
             file_mode: The permissions of new files.
+            memory: The memory that DuckDB may use, for example `1GB`.
         """
         self.path, self._read_copy, self._mode = path, read_copy, file_mode
+        self._memory = memory
 
     def __str__(self) -> str:
         """Return the path."""
@@ -64,7 +74,7 @@ class DuckDbFile:
     def destination(self) -> dlt.destinations.duckdb:
         """Create the dlt destination, whose SQL client reads and writes the file."""
         credentials = DuckDbCredentials(str(self.path))
-        credentials.statements = [*STATEMENTS]
+        credentials.statements = [*STATEMENTS, f"SET GLOBAL memory_limit = '{self._memory}'"]
         return dlt.destinations.duckdb(credentials, destination_name="duckdb")
 
     def locks(self, dataset: str, connect: Callable[[], Sql], seconds: float) -> Locks:
@@ -125,6 +135,15 @@ class DuckDbFile:
             duckdb.connect(str(fresh)).close()
             fresh.chmod(self._mode)
             fresh.replace(target)
+
+    def use_folder(self, sql: Sql, folder: Path) -> None:
+        """Write DuckDB's temporary files to a private folder; by default they are next to the file.
+
+        Args:
+            sql: A client that was just opened.
+            folder: The folder.
+        """
+        sql.execute_sql(f"SET GLOBAL temp_directory = '{_quoted(folder / 'duckdb')}'")
 
     def after_write(self) -> None:
         """Give DuckDB's write-ahead log the permissions of the file."""

@@ -175,6 +175,14 @@ _BY_NUMBER = {
 }
 _BY_MESSAGE: tuple[tuple[type[duckdb.Error], str, str], ...] = (
     (
+        duckdb.OutOfMemoryException,
+        r"Out of Memory Error",
+        (
+            "DuckDB needs more memory for {path} than PIPEDRIVE_DUCKDB_MEMORY allows. No row was "
+            "lost. Increase it, for example to 4GB, and run again."
+        ),
+    ),
+    (
         duckdb.IOException,
         r"IO Error: The file .*is not a valid DuckDB database file!",
         "{path} is not a DuckDB file. Set PIPEDRIVE_WAREHOUSE to another path.",

@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -123,6 +124,9 @@ class DatabaseServer:
             Once, to open a connection.
         """
         yield
+
+    def use_folder(self, sql: Sql, folder: Path) -> None:
+        """Do nothing: a server writes its own temporary files."""
 
     def after_write(self) -> None:
         """Do nothing: a server needs no cleanup."""
