@@ -34,8 +34,13 @@ class Translator(DagsterDbtTranslator):
         return spec.replace_attributes(automation_condition=AFTER_LOADS)
 
 
-# A list or a view of a table, such as deals_readable, has the asset key of the table.
-translator = Translator(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+# Lists and views of a table, such as deals_readable, have the asset key of the table. A model may
+# read several of them: without metadata, their dependencies are equal.
+translator = Translator(
+    DagsterDbtTranslatorSettings(
+        enable_duplicate_source_asset_keys=True, enable_source_metadata=False
+    )
+)
 
 
 # The assets of the tables have checks of their own, so the tests of sources are left to CI.

@@ -10,6 +10,7 @@ import pytest
 
 from pipedrive_assets.config import Settings
 from pipedrive_assets.registry import BY_NAME, ENTITIES
+from pipedrive_assets.sandbox import faults
 from pipedrive_assets.views.dbt_sources import document, of_settings, of_warehouse
 from pipedrive_assets.views.dbt_tests import thresholds
 from pipedrive_assets.views.readable_queries import VIEWS
@@ -224,8 +225,9 @@ def test_the_query_of_the_freshness_returns_up_to_when_each_table_is_complete(lo
         assert [(held[name],)] == connection.execute(query).fetchall()
 
 
-def test_a_table_that_the_warehouse_lacks_is_not_listed(office):
-    office.load("stages", "pipelines")
+def test_a_table_that_pipedrive_refuses_or_that_was_not_loaded_is_not_listed(office):
+    office.sandbox.inject(faults.refused("v1/users", 403))
+    office.load("stages", "pipelines", "users")
 
     source = of_warehouse(settings(), office.warehouse)
 
