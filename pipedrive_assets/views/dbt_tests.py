@@ -72,17 +72,21 @@ class DbtTests:
         }
 
     def freshness(self, entity: Entity) -> Node:
-        """Return the thresholds, and the query for the time up to which a table is complete."""
+        """Return the thresholds, and the query for the time up to which a table is complete.
+
+        After its first load, a child table is only complete up to the oldest parent without
+        children, because an empty reply counts if the next load gets it as well. Until then, the
+        end of the first load applies.
+        """
         warn, error = thresholds(entity, self.settings)
         ledger = self.relation("_pipedrive_coverage")
+        reached = "greatest(complete_until, baseline_at)" if entity.parent else "complete_until"
         return {
             "freshness": {
                 "warn_after": _period(warn),
                 **({"error_after": _period(error)} if error else {}),
             },
-            "loaded_at_query": (
-                f"select complete_until from {ledger} where entity = '{entity.name}'"
-            ),
+            "loaded_at_query": (f"select {reached} from {ledger} where entity = '{entity.name}'"),
         }
 
     def _relationship(self, target: str, key: str, config: Node | None = None) -> Node:

@@ -14,6 +14,7 @@ from pipedrive_assets.sandbox import faults
 from pipedrive_assets.views.dbt_sources import document, of_settings, of_warehouse
 from pipedrive_assets.views.dbt_tests import thresholds
 from pipedrive_assets.views.readable_queries import VIEWS
+from pipedrive_assets_tests.conftest import NOON
 from pipedrive_assets_tests.dbt_queries import as_sql, asserted, every_test, tables
 
 EVERY_TABLE = "default," + ",".join(f"+{each.name}" for each in ENTITIES if each.optional)
@@ -213,16 +214,20 @@ def test_many_references_without_a_row_are_reported_and_a_few_are_not(loaded):
 
 def test_the_query_of_the_freshness_returns_up_to_when_each_table_is_complete(loaded):
     source, connection = loaded
-    held = dict(
-        connection.execute(
-            "SELECT entity, complete_until FROM pipedrive.pipedrive_data._pipedrive_coverage"
+    held = {
+        name: (complete_until, max(filter(None, (complete_until, first_load))))
+        for name, complete_until, first_load in connection.execute(
+            "SELECT entity, complete_until, baseline_at "
+            "FROM pipedrive.pipedrive_data._pipedrive_coverage"
         ).fetchall()
-    )
+    }
 
-    assert held.keys() >= BY_NAME.keys()
-    for name in BY_NAME:
+    until, reached = held["deals_installments"]
+    assert until < NOON - DAY < reached
+    for name, entity in BY_NAME.items():
         query = tables(source)[name]["config"]["loaded_at_query"]
-        assert [(held[name],)] == connection.execute(query).fetchall()
+        expected = held[name][1 if entity.parent else 0]
+        assert [(expected,)] == connection.execute(query).fetchall()
 
 
 def test_a_table_that_pipedrive_refuses_or_that_was_not_loaded_is_not_listed(office):
