@@ -65,5 +65,6 @@ defs = dg.Definitions.merge(
     dg.Definitions(
         assets=[dbt_models, won_deals],
         resources={"dbt": DbtCliResource(project_dir=project)},
+        executor=dg.in_process_executor,
     ),
 )
