@@ -14,10 +14,13 @@ from typing import Any
 
 from bench.least import Calls, of_lists
 from bench.table import Line, write
+from pipedrive_assets.extract.child_scans import CHILD_THREADS
+from pipedrive_assets.registry import DEFAULT_ENTITIES, Kind
 
 ROOT = Path(__file__).parents[1]
 SIZES = {"1k": 1_000, "10k": 10_000, "100k": 100_000}
 PLAIN_UP_TO = 10_000
+LISTS = sum(entity.kind is Kind.WINDOWED for entity in DEFAULT_ENTITIES)
 FIRST = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 LATER, NEXT_DAY = FIRST + timedelta(hours=1), FIRST + timedelta(days=1)
 
@@ -78,14 +81,16 @@ class Bench:
     def run(self) -> None:
         """Run and measure all phases."""
         facts = self.account.order("first", FIRST, scan=True)
-        self._measure("first load, tables with windows", "windowed", "first", of_lists(facts))
+        windowed = "first load, tables with windows"
+        self._measure(windowed, "windowed", "first", of_lists(facts), parallel=LISTS)
         if self.deals <= PLAIN_UP_TO:
             self.account.order("plain", FIRST)
             self._plain()
         since = {"since": f"{FIRST:%Y-%m-%dT%H:%M:%SZ}"}
         unchanged = self.account.order("rest", FIRST, **since)["listed"]
         rest = of_lists({**facts, "listed": unchanged}, default=True)
-        self._measure("the rest of a first load: children of every deal", "default", None, rest)
+        children = "the rest of a first load: children of every deal"
+        self._measure(children, "default", None, rest, parallel=CHILD_THREADS)
         facts = self.account.order("unchanged", LATER, **since)
         least = of_lists(facts, default=True)
         self._measure("no change, all default tables", "default", "unchanged", least, rehearse=True)
@@ -101,8 +106,15 @@ class Bench:
         self._start("start: the code location", "-c", CODE_LOCATION)
         self._start("start: `--help`", "-m", "pipedrive_assets", "--help")
 
-    def _measure(
-        self, name: str, work: str, phase: str | None, least: Calls, *, rehearse: bool = False
+    def _measure(  # noqa: PLR0913 - one measurement
+        self,
+        name: str,
+        work: str,
+        phase: str | None,
+        least: Calls,
+        *,
+        rehearse: bool = False,
+        parallel: int = 0,
     ) -> None:
         """Measure a phase; `rehearse` first runs it on a copy, so that all replies exist."""
         instant = _instant_of(phase or work)
@@ -113,7 +125,7 @@ class Bench:
             shutil.move(kept, self.warehouse)
         found = self._work(work, instant)
         duckdb = self._duckdb(phase) if phase else None
-        self._add(Line(name=name, found=found, least=least, duckdb=duckdb))
+        self._add(Line(name=name, found=found, least=least, duckdb=duckdb, parallel=parallel))
 
     def _start(self, name: str, *words: str) -> None:
         """Measure a process from start to end."""

@@ -14,6 +14,12 @@ COLUMNS = (
     *("", "rows", "requests (least)", "tokens (least)"),
     *("wall s (DuckDB)", "CPU s (DuckDB)", "peak MB", "rows/s"),
 )
+PLANS = {"Lite": 10.0, "Growth": 20.0, "Premium": 50.0, "Ultimate": 60.0}
+"""Calls per second with an API token (official docs, Rate limiting)."""
+
+LATENCIES = (0.15, 0.4)
+"""Seconds from a request to its reply: a host nearby, and one on another continent."""
+
 HEAD = (f"| {' | '.join(COLUMNS)} |", f"|---{'|--:' * (len(COLUMNS) - 1)}|")
 
 
@@ -26,12 +32,15 @@ class Line:
         found: The measurements by name.
         least: Fewest calls that are possible.
         duckdb: Measurements of DuckDB alone on the same replies.
+        parallel: The most calls that a load has in flight; 0: leave the line out of the table of
+            the network.
     """
 
     name: str
     found: dict[str, Any]
     least: Calls | None = None
     duckdb: dict[str, Any] | None = None
+    parallel: int = 0
 
     def row(self) -> str:
         """Format the line as a row of the table."""
@@ -49,6 +58,25 @@ class Line:
             _number(rows / found["wall"] if rows else None),
         ]
         return f"| {' | '.join(cells)} |"
+
+    def network_row(self) -> str:
+        """Format what a plan can deliver at each latency, beside what this machine writes."""
+        per_call = self.found["rows"] / self.found["requests"]
+        cells = [self.name, f"{per_call:.0f}", str(self.parallel)]
+        for calls in PLANS.values():
+            most = [per_call * min(calls, self.parallel / seconds) for seconds in LATENCIES]
+            cells.append(" / ".join(map(_number, most)))
+        return f"| {' | '.join([*cells, _number(self.found['rows'] / self.found['wall'])])} |"
+
+
+def network(lines: Sequence[Line]) -> list[str]:
+    """Return the table of what the network delivers; empty without measured loads."""
+    rows = [line.network_row() for line in lines if line.parallel]
+    titles = ("rows/s at most, 150 / 400 ms a call", "rows per call", "calls in flight")
+    head = [*titles, *PLANS, "this machine"]
+    return (
+        ["", f"| {' | '.join(head)} |", f"|---{'|--:' * (len(head) - 1)}|", *rows] if rows else []
+    )
 
 
 def _number(value: float | None) -> str:
@@ -86,5 +114,5 @@ def write(path: Path, size: str, lines: Sequence[Line], seconds: float) -> None:
         f"{platform.machine()} (load {os.getloadavg()[0]:.1f} at the end), "
         f"Python {platform.python_version()}; the benchmark took {seconds:.0f} s."
     )
-    table = "\n".join([heading, "", *HEAD, *(line.row() for line in lines)])
+    table = "\n".join([heading, "", *HEAD, *(line.row() for line in lines), *network(lines)])
     path.write_text(f"{before}{begin}{table}\n{end}{after}", "utf-8")

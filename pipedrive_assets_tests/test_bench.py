@@ -7,7 +7,7 @@ import pytest
 from bench.account import Recorder, facts, live_a_day, read_lists
 from bench.least import Calls, of_lists
 from bench.replies import statements
-from bench.table import Line, write
+from bench.table import Line, network, write
 from pipedrive_assets.registry import DEFAULT_ENTITIES, ENTITIES, Kind
 from pipedrive_assets_tests.conftest import Office
 
@@ -53,6 +53,16 @@ def test_duckdb_alone_reads_every_recorded_row(office: Office, tmp_path) -> None
     assert len(WINDOWED) == len(counts)
     assert isinstance(title, str)
     assert min(counts) > 0
+
+
+def test_a_plan_delivers_no_more_than_its_burst_limit_and_its_calls_in_flight_allow() -> None:
+    found = {"rows": 1000, "requests": 10, "tokens": 30, "wall": 2.0, "cpu": 1.5, "peak": 99}
+    (row,) = network([Line(name="first", found=found, parallel=3), Line(name="no", found=found)])[
+        3:
+    ]
+    assert (
+        "| first | 100 | 3 | 1,000 / 750 | 2,000 / 750 | 2,000 / 750 | 2,000 / 750 | 500 |" == row
+    )
 
 
 def test_the_table_takes_the_place_of_the_one_before(tmp_path) -> None:
