@@ -106,7 +106,8 @@ def read_again(sql: Sql, entity: Entity, fresh: Sequence[MappingRow]) -> None:
 
     Pipedrive may refuse the custom field definitions or return none by mistake, while it returns
     the rows. The values are then stored under `custom_fields`, and no incremental load returns
-    these rows again.
+    these rows again. If settings exclude that column, nothing shows which rows have values of a
+    new field, so all rows are read again.
 
     Args:
         sql: The warehouse.
@@ -115,7 +116,9 @@ def read_again(sql: Sql, entity: Entity, fresh: Sequence[MappingRow]) -> None:
     """
     if not fresh or entity.kind is not Kind.WINDOWED or not table_exists(sql, entity.name):
         return
+    paths = [endpoint.path for endpoint in entity.endpoints]
     if NESTED not in columns_in(sql, entity.name):
+        read_from_start(LedgerMemory(sql, entity), paths)
         return
     column = f"CAST({sql.escape_column_name(NESTED)} AS VARCHAR)"
     held = " OR ".join([f"strpos({column}, %s) > 0"] * len(fresh))
@@ -124,7 +127,6 @@ def read_again(sql: Sql, entity: Entity, fresh: Sequence[MappingRow]) -> None:
         *(row.hash_string for row in fresh),
     )
     if rows and rows[0][0]:
-        paths = [endpoint.path for endpoint in entity.endpoints]
         read_from_start(LedgerMemory(sql, entity), paths)
 
 

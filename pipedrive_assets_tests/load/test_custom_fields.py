@@ -1,6 +1,7 @@
 """Custom fields end to end: names and labels a person can read, kept for ever, nothing lost."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -347,3 +348,23 @@ def test_names_that_another_run_has_stored_meanwhile_are_used_while_definitions_
 
     assert found.knows(rows)
     assert other.fields_of(deals) == found
+
+
+@pytest.mark.parametrize("refused", ["api/v2/dealFields", "api/v2/personFields"])
+def test_refused_definitions_leave_no_gap_where_the_column_custom_fields_is_excluded(
+    make_office, monkeypatch, refused
+):
+    office = make_office(deals=8)
+    excluded = {
+        name: replace(BY_NAME[name], excluded=frozenset({"custom_fields"}))
+        for name in ("deals", "persons")
+    }
+    monkeypatch.setattr(
+        "pipedrive_assets_tests.conftest.chosen", lambda names: tuple(excluded[n] for n in names)
+    )
+    office.sandbox.inject(faults.refused(refused, 403).at(1))
+    office.load("deals", "persons")
+
+    office.load("deals", "persons")
+
+    assert [] == office.differences("deals", "persons")
