@@ -70,9 +70,18 @@ class State:
         """Note that a stream is being read."""
         self._current = stream.tap_stream_id
 
-    def finish(self) -> None:
-        """Note that every stream was read."""
-        self._current = None
+    def finish(self, first: Stream | None, capped: Sequence[Stream]) -> None:
+        """Note that every stream was read, as far as the token caps allow.
+
+        The next sync begins with a stream that a cap ended, if possible another than this sync, so
+        that each of them is the first in turn.
+
+        Args:
+            first: The stream that this sync began with.
+            capped: The streams that a cap ended, in the order in which they were read.
+        """
+        turn = [stream for stream in capped if stream is not first] or capped
+        self._current = turn[0].tap_stream_id if turn else None
 
     def progress(self, stream: Stream, start: datetime | None) -> StreamProgress:
         """Return how far the scan of a stream, or of its parents, has come; `start` is UTC."""

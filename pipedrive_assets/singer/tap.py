@@ -121,27 +121,35 @@ class PipedriveTap:
         _log_left_out([stream for stream, _ in found if not self._is_read(stream)])
         pending = ((stream, self._pending(stream)) for stream in selected)
         log.info(least_cost(pending, run.budget.left))
+        failures = self._read(run, selected)
+        log.info("The sync cost %s tokens.", f"{run.client.stats.tokens:,}")
+        if failures:
+            raise _failure(failures)
+
+    def _read(
+        self, run: Sync, selected: Mapping[Stream, CatalogEntry]
+    ) -> dict[str, PipedriveError]:
+        """Read the streams; return the errors of those that failed, by name."""
+        capped: list[Stream] = []
         failures: dict[str, PipedriveError] = {}
         skipped: dict[str, PipedriveError] = {}
-        for stream in self._state.rotated(list(selected)):
+        order = self._state.rotated(list(selected))
+        for stream in order:
             self._state.begin(stream)
             run.write_state()
             if error := _synced(StreamSync(run=run, stream=stream, entry=selected[stream])):
                 if isinstance(error, CapReached):
                     _log_cap(stream, error, run)
+                    capped.append(stream)
                     continue
                 log.warning("%s was skipped: %s", stream.tap_stream_id, error)
                 if is_about_the_user(stream.entity, error):
                     continue
                 is_lacking = skips(stream.entity, error)
                 (skipped if is_lacking else failures)[stream.tap_stream_id] = error
-        self._state.finish()
+        self._state.finish(next(iter(order), None), capped)
         run.write_state()
-        log.info("The sync cost %s tokens.", f"{run.client.stats.tokens:,}")
-        if len(failures) + len(skipped) == len(selected):
-            failures |= skipped
-        if failures:
-            raise _failure(failures)
+        return failures | skipped if len(failures) + len(skipped) == len(selected) else failures
 
     def _all(self) -> list[Stream]:
         return [*self.streams, *self.further_streams]

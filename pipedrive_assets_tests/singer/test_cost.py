@@ -95,6 +95,17 @@ def test_a_cap_per_run_ends_the_capped_streams_alone_and_later_syncs_send_the_re
     assert "tokens_per_run" in caplog.text
 
 
+def test_each_capped_stream_has_its_turn(bench):
+    streams = (*FLOWS, "deals_participants")
+    catalog = bench.catalog("deals", *streams)
+    bench.config["tokens_per_run"] = 200
+
+    for _ in range(4):
+        bench.sync(catalog)
+
+    assert {"deals", *streams} == bench.target.rows.keys()
+
+
 def test_the_cap_per_day_counts_over_syncs_and_from_zero_on_the_next_day(bench):
     catalog = bench.catalog("dealflow")
     bench.config["tokens_per_day"] = 1_000
