@@ -14,6 +14,7 @@ from pipedrive_assets_tests.conftest import Office
 WINDOWED = [entity.name for entity in ENTITIES if entity.kind is Kind.WINDOWED]
 
 
+@pytest.mark.slow
 def test_a_first_load_asks_for_little_more_than_the_least(office: Office) -> None:
     least = of_lists(facts(office.world, None))
     office.load(*WINDOWED)

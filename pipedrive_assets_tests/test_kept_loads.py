@@ -81,6 +81,7 @@ def test_a_warehouse_that_was_changed_by_hand_is_loaded_into(store, loaded, make
     assert [] == office.differences(*TABLES)
 
 
+@pytest.mark.slow
 def test_the_copies_that_were_not_used_for_longest_go_first(
     store, loaded, make_office, monkeypatch
 ):
@@ -92,6 +93,7 @@ def test_the_copies_that_were_not_used_for_longest_go_first(
     assert [] == list(store.folder.iterdir())
 
 
+@pytest.mark.slow
 def test_from_the_first_patch_on_every_load_runs(store, loaded, make_office, monkeypatch):
     make_office(deals=3).load(*TABLES)
     monkeypatch.setenv("ANY", "thing")

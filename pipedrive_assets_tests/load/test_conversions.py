@@ -58,6 +58,7 @@ def test_a_lead_is_converted_as_soon_as_its_deal_is_loaded(office):
     assert 1 == others
 
 
+@pytest.mark.slow
 def test_a_load_of_leads_marks_what_is_converted_too(office):
     office.load("leads", "deals")
     lead, deal = convert(office)

@@ -135,6 +135,7 @@ def test_a_machine_that_starts_dlt_from_scratch_each_time_leaves_our_tables_alon
     assert report.written.loaded == report.rows_total > 0
 
 
+@pytest.mark.slow
 def test_a_load_changes_nothing_of_the_process(tmp_path):
     """In a process of its own, since any import before would hide it."""
     script = """

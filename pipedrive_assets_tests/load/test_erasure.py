@@ -144,6 +144,7 @@ def test_the_values_of_a_person_whose_row_is_gone_come_from_what_is_still_there(
     assert [("About ***",)] == office.query("SELECT content FROM notes WHERE content LIKE 'About%'")
 
 
+@pytest.mark.slow
 def test_a_person_whom_no_table_has_is_not_put_on_the_list(make_office):
     office = make_office(deals=6)
     office.load("persons")

@@ -111,6 +111,7 @@ def test_an_endpoint_that_refuses_every_record_marks_nothing(office, status):
     assert [] == office.differences("persons")
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("status", [400, 415])
 def test_a_refusal_that_says_nothing_of_the_row_does_not_mark_it(office, status):
     office.load("persons")
@@ -126,6 +127,7 @@ def test_a_refusal_that_says_nothing_of_the_row_does_not_mark_it(office, status)
     assert str(status) in report.warnings[0]
 
 
+@pytest.mark.slow
 def test_a_call_by_id_that_fails_marks_nothing(office):
     office.load("persons")
     before, keys = reasons(office, "persons"), alive_of(office, "persons")[2:5]

@@ -105,6 +105,7 @@ def test_a_users_table_with_the_name_of_a_table_to_be_loaded_is_refused(office):
     assert [(1, "mine")] == office.query("SELECT * FROM users")
 
 
+@pytest.mark.slow
 def test_views_of_an_earlier_version_are_known_as_ours(office):
     office.load("persons", "stages")
     run(

@@ -98,6 +98,7 @@ def test_different_events_of_one_id_are_kept_and_their_deal_is_read_again(office
     assert [] == office.differences("deals", "deals_flow")
 
 
+@pytest.mark.slow
 def test_events_without_the_columns_of_their_identity_keep_their_keys(office):
     office.load("deals", "deals_flow")
     old_keys(office)

@@ -219,6 +219,7 @@ def test_an_unknown_moment_is_looked_at_before_it_is_believed(office):
     assert [(1, None), (2, None), (3, "the other day")] == found
 
 
+@pytest.mark.slow
 def test_a_parents_children_are_never_parted(office):
     participants = BY_NAME["deals_participants"]
     rows = [(deal, {"id": deal * 10 + n, "person_id": n}) for deal in (1, 2) for n in (1, 2, 3)]

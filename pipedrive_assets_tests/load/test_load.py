@@ -176,7 +176,7 @@ def test_rows_without_a_change_date_are_loaded_the_first_time_and_when_new(offic
     assert [("Quiet Newcomer",)] == office.query(f"SELECT name FROM persons WHERE id = {new}")
 
 
-@pytest.mark.samples(3)
+@pytest.mark.samples(2)
 @pytest.mark.parametrize(
     ("table", "page"),
     [("deals", 1), ("deals", 2), ("products", 2), ("leads", 2), ("notes", 1), ("files", 2)],
@@ -479,6 +479,7 @@ def test_an_endpoint_that_refuses_every_deal_is_a_failure_and_is_not_asked_for_a
     assert len(office.sandbox.calls("/flow")) < 25
 
 
+@pytest.mark.slow
 def test_one_deal_that_fails_for_good_hinders_no_other(office):
     office.sandbox.inject(
         faults.null_body("v1/deals/7/flow").always(), faults.refused("v1/deals/8/flow", 403)
@@ -716,6 +717,7 @@ def test_a_first_load_killed_between_commits_goes_on_where_it_stood(
     assert len(walked) <= pages - 10 * killed_after + 1
 
 
+@pytest.mark.slow
 def test_an_expired_page_marker_restarts_the_walk(make_office):
     office = make_office(deals=12)
     office.sandbox.inject(faults.expired_marker("api/v2/persons").at(3))

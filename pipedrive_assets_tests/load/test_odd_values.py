@@ -115,6 +115,7 @@ def test_a_key_that_does_not_fit_names_its_table_and_endpoint(office):
     assert [] == office.differences("pipelines")
 
 
+@pytest.mark.slow
 def test_a_record_requested_by_id_is_coerced_too(office):
     """A flag of deletion may come as a number or as text."""
     office.load("notes")

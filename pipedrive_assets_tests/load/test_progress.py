@@ -90,6 +90,7 @@ def test_a_table_that_fails_counts_as_done(make_office):
     assert 1 == told[-1].tables_done
 
 
+@pytest.mark.slow
 def test_a_reconciliation_tells_how_far_it_is(make_office):
     office = make_office(deals=6)
     office.load("persons", "products")

@@ -43,6 +43,7 @@ def test_a_deal_is_weighted_the_same_everywhere(probabilities):
     assert one == {currency: pytest.approx(value) for currency, value in other.items()}
 
 
+@pytest.mark.slow
 def test_a_deal_without_a_probability_has_no_weighted_value(probabilities):
     rows = probabilities.query(
         "SELECT d.probability, p.is_deal_probability_enabled, s.deal_probability, d.value, "
@@ -158,6 +159,7 @@ def test_the_earliest_open_activity_is_next_and_the_latest_done_is_last(office):
     assert {new} == {row[3] for row in seen}
 
 
+@pytest.mark.slow
 def test_without_the_activities_the_deals_own_counters_are_shown(office):
     office.load("deals")
 

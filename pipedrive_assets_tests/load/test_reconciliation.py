@@ -554,6 +554,7 @@ def test_a_full_load_of_children_that_was_stopped_is_finished_by_the_next_run(ma
 # The ledger under fire
 
 
+@pytest.mark.slow
 def test_a_kill_between_two_statements_does_not_forget_what_is_held(office):
     office.load("persons")
     before = office.query("SELECT * FROM _pipedrive_coverage")

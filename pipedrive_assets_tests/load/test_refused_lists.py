@@ -154,6 +154,7 @@ def test_a_refused_first_list_refuses_the_table(office):
     assert [] == office.differences("deals", "leads")
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("table", ARCHIVES)
 def test_nothing_is_marked_as_deleted_while_a_list_is_refused(office, table):
     office.load(table)

@@ -59,6 +59,7 @@ def test_purging_a_person_takes_one_row_whatever_the_file_is_called(named, tmp_p
     office.load("persons")
 
 
+@pytest.mark.slow
 def test_permissions_and_links_stay(named, tmp_path):
     real = tmp_path / "elsewhere" / "real.duckdb"
     real.parent.mkdir()

@@ -67,6 +67,7 @@ def test_an_empty_reply_empties_no_table(office, table, data, purge):
     assert before == alive(office, table)
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("data", [None, []])
 def test_one_empty_reply_is_asked_for_again(office, data):
     office.load("users")
@@ -139,6 +140,7 @@ def test_an_implausible_loss_still_loads_what_is_listed_and_can_be_accepted(offi
     assert [] == office.differences("filters")
 
 
+@pytest.mark.slow
 def test_the_share_that_may_vanish_is_the_settings(office):
     office.load("filters")
     ids = office.world.ids("filters")

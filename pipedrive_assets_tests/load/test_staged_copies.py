@@ -42,6 +42,7 @@ def test_no_staged_copy_outlives_a_load_or_a_reconciliation(office):
     assert [] == office.differences("persons", "deals")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("owner", "name"), [(TableLoad, "finish"), (readable, "rebuild"), (TableLoad, "_note")]
 )
@@ -91,6 +92,7 @@ def test_a_failure_to_drop_hides_no_other(office, monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
+@pytest.mark.slow
 def test_tables_of_others_in_the_staging_schema_stay(office):
     office.load("stages")
     with office.warehouse.sql() as sql:
@@ -139,6 +141,7 @@ def copies(office):
     )
 
 
+@pytest.mark.slow
 def test_no_byte_of_a_purged_row_stays_in_the_file_or_in_the_read_copy(purging):
     assert ["copy.duckdb", "warehouse.duckdb"] == copies(purging)
 
@@ -160,6 +163,7 @@ def test_the_file_is_written_anew_only_where_rows_were_purged(purging, monkeypat
     purging.load("persons", "notes", purge_deleted=True)
 
 
+@pytest.mark.slow
 def test_after_a_failure_the_next_load_writes_the_file_anew(purging, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(DuckDbFile, "rewrite", fail)
@@ -172,6 +176,7 @@ def test_after_a_failure_the_next_load_writes_the_file_anew(purging, monkeypatch
     assert [] == copies(purging)
 
 
+@pytest.mark.slow
 def test_purged_rows_go_from_the_file_although_another_table_fails(purging):
     purging.sandbox.inject(faults.server_error("v1/notes").always())
     with pytest.raises(LoadFailed):

@@ -99,6 +99,7 @@ def test_children_without_deals_fail_with_one_sentence(run):
     assert "Load deals first" in failure.step_failure_data.user_failure_data.description
 
 
+@pytest.mark.slow
 def test_one_failing_table_fails_the_run_and_leaves_the_others_materialized(run, office):
     office.sandbox.inject(faults.refused("api/v2/pipelines", 403).always())
 

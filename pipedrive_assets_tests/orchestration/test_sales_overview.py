@@ -151,6 +151,7 @@ def test_before_any_load_there_is_no_page(make_office):
     assert not office.warehouse.path.with_name("sales_overview_sandbox.html").exists()
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_is_one_sentence(make_office):
     office = make_office(deals=10)
     office.load("deals")
@@ -163,6 +164,7 @@ def test_a_page_that_cannot_be_written_is_one_sentence(make_office):
     assert re.match(mentions("WarehouseError", "sales_overview_sandbox.html"), said)
 
 
+@pytest.mark.slow
 def test_the_page_of_the_sandbox_never_replaces_the_accounts(office):
     account = office.warehouse.path.with_name("sales_overview.html")
     account.write_text("of the account", "utf-8")

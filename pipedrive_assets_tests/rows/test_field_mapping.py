@@ -238,6 +238,7 @@ def test_a_field_listed_twice_is_one_field_in_any_order(listing, rng):
     assert expected == update([], *listing)
 
 
+@pytest.mark.slow
 @given(endpoints)
 def test_an_update_repeated_changes_nothing(listing):
     known = update([], *listing)

@@ -46,6 +46,7 @@ def test_killed_at_any_call_a_sync_goes_on_and_loses_no_row(make_bench, small_pa
     assert calls >= 1
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("stream", NAMED)
 def test_killed_at_any_call_an_incremental_sync_loses_no_row(make_bench, small_pages, stream):
     account = make_bench(deals=3)

@@ -50,6 +50,7 @@ def test_tables_have_their_description_and_views_one_of_their_own(loaded):
     )
 
 
+@pytest.mark.slow
 def test_a_custom_field_has_its_name_in_pipedrive_also_after_a_renaming(make_office):
     office = make_office(deals=4)
     field = next(each for each in office.world.fields["deals"].values() if each["options"])
@@ -78,6 +79,7 @@ def test_a_load_without_changes_writes_no_comment_on_a_table(make_office, monkey
     assert [] == said
 
 
+@pytest.mark.slow
 def test_a_missing_comment_comes_back_and_a_new_column_gets_one(make_office):
     office = make_office(deals=4)
     office.load(*TABLES)
@@ -90,6 +92,7 @@ def test_a_missing_comment_comes_back_and_a_new_column_gets_one(make_office):
     assert "The value of value as text" in comment(office, "deals", "value__v_text")
 
 
+@pytest.mark.slow
 def test_a_table_whose_comments_are_refused_ends_no_load(make_office, caplog):
     office = make_office(deals=4)
     office.load(*TABLES)
@@ -101,6 +104,7 @@ def test_a_table_whose_comments_are_refused_ends_no_load(make_office, caplog):
     assert "The table deals has no comments" in caplog.text
 
 
+@pytest.mark.slow
 def test_comments_do_not_need_the_mapping_of_custom_fields(make_office):
     office = make_office(deals=4)
     office.load(*TABLES)
