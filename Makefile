@@ -26,7 +26,7 @@ slow: .venv/installed ## rare situations and further cases, which make test leav
 	@$(BIN)/python -m pytest -m "slow and not e2e and not soak" $(PARALLEL)
 
 e2e: .venv/installed ## subprocesses, real ports, a browser
-	@$(BIN)/python -m pytest -m "e2e and not soak" -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -m "e2e and not soak" -n 2 --dist loadfile --no-loadscope-reorder pipedrive_assets_tests/e2e
 
 soak: .venv/installed ## every case of every table, fault and place, and a simulated month with many seeds (SOAK_SEEDS=20): hours
 	@$(BIN)/python -m pytest -m soak $(PARALLEL)
@@ -57,7 +57,7 @@ openapi: .venv/installed ## write tools/openapi.json from Pipedrive's official d
 	@$(BIN)/python tools/openapi.py "$(FROM)"
 
 screenshots: .venv/installed ## update the pictures in docs (needs Debian's chromium)
-	@SCREENSHOTS=docs/pictures $(BIN)/python -m pytest -n 0 -m e2e pipedrive_assets_tests/e2e/test_browser.py
+	@SCREENSHOTS=docs/pictures $(BIN)/python -m pytest -n 0 -m e2e pipedrive_assets_tests/e2e/test_dagster_dev.py
 
 docs: .venv/installed ## update the generated parts of README and docs
 	@$(BIN)/python tools/docs.py

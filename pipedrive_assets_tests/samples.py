@@ -9,7 +9,7 @@ import pytest
 def apply(items: list[pytest.Item]) -> None:
     """Mark as slow as many other cases as `samples` keeps, and all that are left as soak.
 
-    Where the test itself is slow, the kept cases are slow and all others soak.
+    Where the test itself is slow or e2e, the kept cases are that and all others soak.
     """
     cases: dict[str, list[pytest.Function]] = defaultdict(list)
     for item in items:
@@ -19,7 +19,7 @@ def apply(items: list[pytest.Item]) -> None:
         group.sort(key=lambda item: sorted(item.callspec.indices.items()))
         marker = group[0].get_closest_marker("samples")
         assert marker
-        is_slow = group[0].get_closest_marker("slow") is not None
+        is_slow = any(group[0].get_closest_marker(name) for name in ("slow", "e2e"))
         slow, soak = left_out(group, *marker.args, is_slow=is_slow)
         for item in slow:
             item.add_marker(pytest.mark.slow)

@@ -1,5 +1,4 @@
-"""A project folder as a stranger has it: this repository's files, an empty home, nothing
-exported."""
+"""Fixtures of the end-to-end tests, and the order in which they run."""
 
 import os
 import shutil
@@ -13,6 +12,7 @@ import pytest
 
 from pipedrive_assets.sandbox import Limits, Sandbox, World, serve
 from pipedrive_assets.windows import utc_now
+from pipedrive_assets_tests.e2e import postgres
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -20,10 +20,50 @@ INDEX_VARIABLES = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "PIP_CERT", "SSL_CE
 """How this machine reaches the package index."""
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.e2e)
+LONGEST_FIRST = (
+    "test_wheel",
+    "test_dbt",
+    "test_postgres",
+)
+"""Modules that take longest. They start first: each runs in one process, and a long module that
+starts last keeps one core busy while the other has nothing to do."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker(pytest.mark.e2e)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
+def new_environment(folder: Path) -> Path:
+    """The bin folder of a new virtual environment. `pip_install` installs into it."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    return folder / "bin"
+
+
+def pip_install(bin_folder: Path, *arguments: str | Path) -> str:
+    """Install packages with the pip of these tests; return its errors, empty after a success.
+
+    Modules are compiled when they are imported: most never are.
+    """
+    pip = (sys.executable, "-m", "pip", "--python", bin_folder / "python")
+    done = subprocess.run(
+        [*pip, "install", "--quiet", "--disable-pip-version-check", "--no-compile", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stderr if done.returncode else ""
+
+
+def has_package_index(folder: Path) -> bool:
+    """Whether packages can be downloaded, into a folder."""
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps")
+    command = [*pip, "--no-cache-dir", "--dest", str(folder), "click"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 class Project:
@@ -84,11 +124,23 @@ def project(tmp_path: Path) -> Project:
     return Project(folder)
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server; each test has databases of its own in it."""
+    if reason := postgres.reason_to_skip():
+        pytest.skip(reason)
+    with postgres.running() as found:
+        yield found
+
+
 @pytest.fixture
-def account() -> Iterator[tuple[Sandbox, dict[str, str]]]:
-    """An account on a real port, and the environment that points to it."""
+def account(request: pytest.FixtureRequest) -> Iterator[tuple[Sandbox, dict[str, str]]]:
+    """An account on a real port, and the environment that points to it.
+
+    It has 12 deals, or as many as a test passes as indirect parameter.
+    """
     sandbox = Sandbox(
-        World(deals=60, instant=utc_now()),
+        World(deals=getattr(request, "param", 12), instant=utc_now()),
         api_token="t0ps3cret-0123456789-abcdef",
         limits=Limits(burst=120),
     )

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.windows import utc_now
-from pipedrive_assets_tests.e2e.test_dagster_dev import ask, dagster_dev, until
+from pipedrive_assets_tests.e2e.dev import ask, dagster_dev, until
 
 FRESH = """{ assetNodes(assetKeys: [{path: ["deals"]}]) {
   freshnessStatusInfo { freshnessStatus } } }"""

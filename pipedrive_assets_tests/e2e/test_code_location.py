@@ -9,7 +9,6 @@ import pytest
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import Limits, Sandbox, World, serve
 from pipedrive_assets.windows import utc_now
-from pipedrive_assets_tests.e2e import postgres
 from pipedrive_assets_tests.truth import account_rows
 
 LOCATION = """
@@ -67,9 +66,7 @@ def rows(connection, schema):
 
 
 @pytest.mark.parametrize("destination", ["duckdb", "postgres"])
-def test_two_accounts_load_side_by_side_in_processes_of_their_own(project, destination):
-    if destination == "postgres" and (reason := postgres.reason_to_skip()):
-        pytest.skip(reason)
+def test_two_accounts_load_side_by_side_in_processes_of_their_own(project, destination, request):
     (project.folder / "location.py").write_text(LOCATION)
     (project.folder / "dagster.yaml").unlink()
     (project.folder / "workspace.yaml").unlink()
@@ -85,7 +82,7 @@ def test_two_accounts_load_side_by_side_in_processes_of_their_own(project, desti
     (project.folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     with ExitStack() as stack:
         if destination == "postgres":
-            url = stack.enter_context(postgres.running()).new_database()
+            url = request.getfixturevalue("server").new_database()
             environment["DESTINATION__POSTGRES__CREDENTIALS"] = url
             environment["PIPEDRIVE_DESTINATION"] = "postgres"
         for name, sandbox in accounts.items():

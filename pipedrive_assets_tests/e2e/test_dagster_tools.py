@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from pipedrive_assets.windows import utc_now
-from pipedrive_assets_tests.e2e.conftest import BIN, ROOT
+from pipedrive_assets_tests.e2e.conftest import BIN, ROOT, new_environment, pip_install
 
 COMPONENT = "pipedrive_assets.PipedriveComponent"
 
@@ -20,19 +20,13 @@ COMPONENT = "pipedrive_assets.PipedriveComponent"
 def bin_of_dg(tmp_path_factory):
     """An environment with dg that also sees the packages of this one."""
     folder = tmp_path_factory.mktemp("dg")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    programs = new_environment(folder)
     (site,) = folder.glob("lib/python*/site-packages")
     (site / "these.pth").write_text("\n".join(each for each in sys.path if Path(each).is_dir()))
     package = f"dagster-dg-cli=={dg.__version__}"
-    done = subprocess.run(
-        [folder / "bin" / "python", "-m", "pip", "install", "--quiet", package],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip(f"{package} cannot be installed: {done.stderr[-200:]}")
-    return folder / "bin"
+    if failed := pip_install(programs, package):
+        pytest.skip(f"{package} cannot be installed: {failed[-200:]}")
+    return programs
 
 
 def test_the_example_is_checked_listed_launched_and_scaffolded(bin_of_dg, project, account):
@@ -59,7 +53,7 @@ def test_the_example_is_checked_listed_launched_and_scaffolded(bin_of_dg, projec
     assert "crm" == assets["deals"]
     assert 0 == launched.returncode, launched.stdout[-3000:]
     (held,) = project.query("SELECT count(*) FROM deals", "data/warehouse.duckdb")[0]
-    assert held > 60
+    assert held >= len(sandbox.world.ids("deals"))
     assert 0 == scaffolded.returncode, scaffolded.stdout
     assert refused.returncode
     assert "src/dg_project/defs/second/defs.yaml: attributes.tables: 'nothing'" in refused.stdout

@@ -22,7 +22,6 @@ def still(office):
     return office
 
 
-@pytest.mark.e2e
 @pytest.mark.parametrize("per_day", [0, DAILY_TOKENS])
 def test_a_load_bigger_than_a_day_completes_in_as_many_days_as_it_costs(make_office, per_day):
     office = still(make_office(deals=300))

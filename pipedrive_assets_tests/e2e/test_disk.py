@@ -44,6 +44,7 @@ def refusal(office: Office) -> str:
     return str(caught.value)
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("size", ["4k", "300k", "1m"])
 def test_a_full_disk_under_the_warehouse_loses_nothing(disk, size):
     folder, mount = disk
@@ -58,6 +59,7 @@ def test_a_full_disk_under_the_warehouse_loses_nothing(disk, size):
     office.warehouse.close()
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("size", ["4k", "200k", "300k", "400k"])
 def test_a_full_disk_under_the_working_files_loses_nothing(disk, tmp_path, monkeypatch, size):
     folder, mount = disk

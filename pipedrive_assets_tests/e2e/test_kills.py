@@ -32,6 +32,15 @@ POINTS = [
 ]
 """Phase, place, and at which call of it."""
 
+IN_E2E = {
+    ("initial load", "insert", 3),
+    ("initial load", "note", 1),
+    ("window", "replace", 1),
+    ("children", "children", 1),
+    ("reconciliation", "mark", 1),
+}
+"""Points that `make e2e` tries; the others are for `make soak`."""
+
 
 def prepared(office: Office, phase: str) -> tuple[str, ...]:
     """What is there before the run that is killed, and its tables."""
@@ -53,8 +62,10 @@ def prepared(office: Office, phase: str) -> tuple[str, ...]:
     return tables
 
 
-@pytest.mark.e2e
-@pytest.mark.parametrize(("phase", "place", "nth"), POINTS)
+@pytest.mark.parametrize(
+    ("phase", "place", "nth"),
+    [pytest.param(*each, marks=() if each in IN_E2E else pytest.mark.soak) for each in POINTS],
+)
 def test_after_a_kill_one_more_run_leaves_what_a_clean_load_would_have(
     make_office, phase, place, nth
 ):

@@ -21,7 +21,14 @@ from pipedrive_assets.windows import Window, utc_now
 from pipedrive_assets_tests.dlt_source.conftest import Plain, source_module
 
 FOLDER = Path(__file__).parents[3] / "shared" / "pipedrive" / "live_account"
-MODES = ("plain,nulls,noinst", "bigflow,volatile", "bigflow,pinned", "gonestage", "reallike")
+MODES = (
+    "reallike",
+    "bigflow,volatile",
+    *(
+        pytest.param(mode, marks=pytest.mark.soak)
+        for mode in ("plain,nulls,noinst", "bigflow,pinned", "gonestage")
+    ),
+)
 SERVE = (
     "import serve\n"
     "server = serve.ThreadingHTTPServer(('127.0.0.1', 0), serve.S)\n"
@@ -30,7 +37,6 @@ SERVE = (
 )
 
 pytestmark = [
-    pytest.mark.e2e,
     pytest.mark.skipif(not FOLDER.is_dir(), reason=f"{FOLDER} with the server is not there"),
 ]
 

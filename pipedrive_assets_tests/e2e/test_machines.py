@@ -16,7 +16,6 @@ from pipedrive_assets_tests.truth import account_rows, differences
 TABLES = ("deals", "persons", "stages")
 
 pytestmark = [
-    pytest.mark.e2e,
     pytest.mark.skipif(bool(postgres.reason_to_skip()), reason=postgres.reason_to_skip()),
 ]
 
@@ -36,56 +35,55 @@ def environment(server: postgres.Server) -> dict[str, str]:
     }
 
 
-def test_steps_that_share_no_disk_go_on_where_others_stopped(project, account, tmp_path):
+def test_steps_that_share_no_disk_go_on_where_others_stopped(project, account, server, tmp_path):
     sandbox, of_account = account
     machines = tmp_path / "machines"
     machines.mkdir()
     shutil.copy(ROOT / "deploy" / "postgres" / "dagster.yaml", project.folder / "dagster.yaml")
-    with postgres.running() as server:
-        project.environment |= {**of_account, **environment(server)}
-        project.environment |= {
-            "DAGSTER_HOME": str(project.folder),
-            "MACHINES": str(machines),
-            "PYTHONPATH": str(ROOT),
-        }
-        url = project.environment["DESTINATION__POSTGRES__CREDENTIALS"]
+    project.environment |= {**of_account, **environment(server)}
+    project.environment |= {
+        "DAGSTER_HOME": str(project.folder),
+        "MACHINES": str(machines),
+        "PYTHONPATH": str(ROOT),
+    }
+    url = project.environment["DESTINATION__POSTGRES__CREDENTIALS"]
 
-        def materialize(selection: str) -> str:
-            today = f"{utc_now():%Y-%m-%d}"
-            location = "-m pipedrive_assets_tests.e2e.machine"
-            done = project.run(
-                f"dagster asset materialize {location} --select '{selection}' --partition {today}"
+    def materialize(selection: str) -> str:
+        today = f"{utc_now():%Y-%m-%d}"
+        location = "-m pipedrive_assets_tests.e2e.machine"
+        done = project.run(
+            f"dagster asset materialize {location} --select '{selection}' --partition {today}"
+        )
+        assert 0 == done.returncode, done.stdout
+        assert server.password not in done.stdout
+        return done.stdout
+
+    def wrong() -> list[str]:
+        return [
+            each
+            for name in TABLES
+            for each in differences(
+                lambda: postgres.Reader(url),
+                "pipedrive_data",
+                BY_NAME[name],
+                account_rows(sandbox, BY_NAME[name]),
             )
-            assert 0 == done.returncode, done.stdout
-            assert server.password not in done.stdout
-            return done.stdout
+        ]
 
-        def wrong() -> list[str]:
-            return [
-                each
-                for name in TABLES
-                for each in differences(
-                    lambda: postgres.Reader(url),
-                    "pipedrive_data",
-                    BY_NAME[name],
-                    account_rows(sandbox, BY_NAME[name]),
-                )
-            ]
+    first = materialize("deals,persons,stages,open_pipeline")
+    assert [] == wrong()
+    person = sandbox.world.ids("persons")[0]
+    sandbox.world.advance(utc_now())
+    sandbox.world.edit("persons", person, name="Edited in between")
+    second = materialize("persons")
 
-        first = materialize("deals,persons,stages,open_pipeline")
-        assert [] == wrong()
-        person = sandbox.world.ids("persons")[0]
-        sandbox.world.advance(utc_now())
-        sandbox.world.edit("persons", person, name="Edited in between")
-        second = materialize("persons")
-
-        assert [] == wrong()
-        assert "open_pipeline: " in first
-        assert "persons: 0 rows" not in second
-        history = postgres.Reader(server.url(project.environment["DAGSTER_POSTGRES_DB"]))
-        with history:
-            runs = history.execute("SELECT status FROM runs").fetchall()
-            tags = history.execute("SELECT DISTINCT key FROM run_tags").fetchall()
+    assert [] == wrong()
+    assert "open_pipeline: " in first
+    assert "persons: 0 rows" not in second
+    history = postgres.Reader(server.url(project.environment["DAGSTER_POSTGRES_DB"]))
+    with history:
+        runs = history.execute("SELECT status FROM runs").fetchall()
+        tags = history.execute("SELECT DISTINCT key FROM run_tags").fetchall()
     places = list(machines.iterdir())
     assert [("SUCCESS",), ("SUCCESS",)] == runs
     assert {("pipedrive/warehouse",)} == {tag for tag in tags if tag[0].startswith("pipedrive/")}

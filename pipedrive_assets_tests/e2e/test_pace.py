@@ -66,8 +66,9 @@ def first_load(tmp_path, burst, deals, page_rows):
     return arrivals
 
 
-@pytest.mark.e2e
-@pytest.mark.parametrize(("burst", "most"), [(20, 1.15), (80, 1.3)])
+@pytest.mark.parametrize(
+    ("burst", "most"), [pytest.param(20, 1.15, marks=pytest.mark.soak), (80, 1.3)]
+)
 def test_a_first_load_uses_the_burst_limit_up_and_is_never_refused(tmp_path, burst, most):
     if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
         pytest.skip("other programs keep this machine too busy to measure a pace")

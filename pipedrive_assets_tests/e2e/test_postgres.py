@@ -42,15 +42,8 @@ CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
 Make = Callable[..., postgres.PostgresOffice]
 
 pytestmark = [
-    pytest.mark.e2e,
     pytest.mark.skipif(bool(postgres.reason_to_skip()), reason=postgres.reason_to_skip()),
 ]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[postgres.Server]:
-    with postgres.running() as found:
-        yield found
 
 
 @pytest.fixture
@@ -66,6 +59,22 @@ def make_office(server, tmp_path, monkeypatch) -> Iterator[Make]:
     yield make
     for one in made:
         one.warehouse.close()
+
+
+@pytest.fixture(scope="module")
+def twins(server, tmp_path_factory) -> Iterator[tuple[postgres.PostgresOffice, Office]]:
+    """The default tables of the same account in PostgreSQL and in DuckDB. Tests change no row."""
+    folder = tmp_path_factory.mktemp("twins")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CREDENTIALS, url := server.new_database())
+        there = postgres.PostgresOffice(folder / "postgres", url, deals=12)
+        here = Office(folder / "duckdb", deals=12)
+        for office in (there, here):
+            with office.warehouse.exclusive():
+                office.load(*DEFAULT)
+        yield there, here
+        for office in (there, here):
+            office.warehouse.close()
 
 
 READABLE = (
@@ -86,11 +95,8 @@ VIEWS = (
 )
 
 
-def test_all_tables_and_views_say_the_same_as_on_duckdb(make_office, tmp_path):
-    there, here = make_office(deals=4), Office(tmp_path / "duckdb", deals=4)
-    there.load(*DEFAULT)
-    with here.warehouse.exclusive():
-        here.load(*DEFAULT)
+def test_all_tables_and_views_say_the_same_as_on_duckdb(twins):
+    there, here = twins
 
     assert [] == there.differences(*DEFAULT)
     for query in (VIEWS, READABLE, WORTH):
@@ -140,9 +146,8 @@ COMMENTS = (
 )
 
 
-def test_tables_columns_and_views_have_comments(make_office):
-    office = make_office(deals=4)
-    office.load("deals", "stages", "pipelines", "custom_fields_mapping")
+def test_tables_columns_and_views_have_comments(twins):
+    office, _ = twins
     with office.warehouse.sql() as sql:
         held = held_comments(sql)
         columns = {name: list(each) for name, each in all_columns(sql).items()}
@@ -195,11 +200,8 @@ def _plain(value):
     return round(float(value), 6) if isinstance(value, float | Decimal) else value
 
 
-def test_what_is_derived_says_the_same_as_on_duckdb(make_office, tmp_path):
-    there, here = make_office(deals=12), Office(tmp_path / "duckdb", deals=12)
-    for office in (there, here):
-        office.load("deals", "deals_flow", "stages", "pipelines", "activities", "users")
-
+def test_what_is_derived_says_the_same_as_on_duckdb(twins):
+    there, here = twins
     for one, other in zip(
         derive(there.warehouse, DERIVED_TABLES), derive(here.warehouse, DERIVED_TABLES), strict=True
     ):
@@ -242,6 +244,7 @@ def test_an_erased_person_is_gone_and_stays_out(make_office):
     assert [] == office.query(f"SELECT id FROM activities WHERE person_id = {person}")
 
 
+@pytest.mark.soak
 def test_no_table_names_an_erased_person_after_any_later_load(make_office):
     office = make_office(deals=6)
     person = erased_person.occurring(office)
@@ -263,7 +266,9 @@ def test_no_table_names_an_erased_person_after_any_later_load(make_office):
     assert [] == found
 
 
-@pytest.mark.parametrize(("place", "nth"), [("load", 2), ("note", 3)])
+@pytest.mark.parametrize(
+    ("place", "nth"), [("load", 2), pytest.param("note", 3, marks=pytest.mark.soak)]
+)
 def test_after_a_kill_one_more_run_leaves_what_a_clean_load_would_have(make_office, place, nth):
     tables = ("persons", "notes", "stages")
     office = make_office(deals=5)
@@ -537,9 +542,8 @@ def test_events_of_layout_2_get_their_keys_in_place(make_office):
     assert [] == office.differences("deals_flow")
 
 
-def test_the_tests_and_the_freshness_of_dbt_sources_hold(make_office):
-    office = make_office(deals=6)
-    office.load(*DEFAULT)
+def test_the_tests_and_the_freshness_of_dbt_sources_hold(twins):
+    office, _ = twins
     settings = Settings(found={}, destination="postgres", dataset="pipedrive_data")
     source = of_warehouse(settings, office.warehouse)
     every = every_test(source)

@@ -18,13 +18,13 @@ from pipedrive_assets.orchestration.resources import WarehouseResource
 from pipedrive_assets.registry import DEFAULT_ENTITIES
 from pipedrive_assets_tests.conftest import Office
 from pipedrive_assets_tests.e2e import postgres
-from pipedrive_assets_tests.e2e.test_postgres import make_office, server
+from pipedrive_assets_tests.e2e.test_postgres import make_office
 from pipedrive_assets_tests.load.test_staged_copies import SECRET, fail, staged
 from pipedrive_assets_tests.nul_replies import with_nul
 from pipedrive_assets_tests.row_content import everything_of, files_with, logged
 from pipedrive_assets_tests.test_unforeseen import OFFICES, OfficeResource
 
-__all__ = ["logged", "make_office", "server"]
+__all__ = ["logged", "make_office"]
 
 pytestmark = [
     pytest.mark.skipif(bool(postgres.reason_to_skip()), reason=postgres.reason_to_skip()),

@@ -3,7 +3,6 @@ account: what arrives is the same."""
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -16,7 +15,7 @@ import pytest
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.singer.stream import NAMED, Stream
 from pipedrive_assets.windows import parse_stamp
-from pipedrive_assets_tests.e2e.conftest import ROOT, Project
+from pipedrive_assets_tests.e2e.conftest import ROOT, Project, new_environment, pip_install
 
 Row = dict[str, Any]
 
@@ -32,11 +31,10 @@ print(sorted({type(message).__name__ for message in messages}), len(messages))
 
 def installed(folder: Path, *packages: str) -> Path:
     """The bin folder of a new virtual environment with these packages."""
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [folder / "bin" / "pip", "install", "--quiet", *packages]
-    if subprocess.run(pip, check=False, capture_output=True).returncode:
+    programs = new_environment(folder)
+    if pip_install(programs, *packages):
         pytest.skip(f"the package index does not give {packages}")
-    return folder / "bin"
+    return programs
 
 
 @pytest.fixture(scope="module")
@@ -78,15 +76,19 @@ class Pipe:
         assert 0 == done.returncode, done.stdout
         return done.stdout
 
-    def sync(self, target: str, state: str) -> None:
-        """Sync into a target, from and to a file with the last state."""
+    def sync(self, target: str, copy: str) -> None:
+        """Sync into a target and into a copy of the messages, from and to the last state."""
         folder = self.project.folder
-        known = f"--state {state}" if (folder / state).exists() else ""
+        known = "--state state.json" if (folder / "state.json").exists() else ""
         tap = f"python -m pipedrive_assets singer -c config.json --catalog catalog.json {known}"
-        self.run(f"{tap} | {target} > states.out")
-        last = (folder / "states.out").read_text().splitlines()[-1]
-        (folder / state).write_text(last)
+        self.run(f"{tap} | tee {copy} | {target} > states.out")
+        (folder / "state.json").write_text(self.last_state())
+
+    def last_state(self) -> str:
+        """The last state that a target wrote."""
+        last = (self.project.folder / "states.out").read_text().splitlines()[-1]
         assert self.sandbox.api_token not in last
+        return last
 
     def load(self) -> None:
         self.run("python -m pipedrive_assets load")
@@ -156,44 +158,44 @@ def live_on(pipe: Pipe) -> None:
     world.advance(world.instant + timedelta(days=2))
 
 
-def test_target_jsonl_holds_what_a_load_holds_first_and_incremental(pipe: Pipe, jsonl: Path):
-    def rows_of(name: str) -> list[Row]:
-        files = sorted((pipe.project.folder / "out").glob(f"{name}-*.jsonl"))
-        return [json.loads(line) for path in files for line in path.read_text().splitlines()]
-
-    pipe.write("target.json", {"destination_path": "out"})
+def test_targets_hold_what_a_load_holds_first_and_incremental(pipe: Pipe, jsonl: Path, duck: Path):
+    path = pipe.project.folder / "target.duckdb"
+    pipe.write("jsonl.json", {"destination_path": "out"})
+    target = {"path": str(path), "default_target_schema": "main", "data_flattening_max_level": 0}
+    pipe.write("duckdb.json", {**target, "validate_records": True})
     (pipe.project.folder / "out").mkdir()
     for _ in range(2):
-        pipe.sync(f"{jsonl}/target-jsonl --config target.json", "state.json")
+        pipe.sync(f"{jsonl}/target-jsonl --config jsonl.json", "messages.jsonl")
+        state = json.loads(pipe.last_state())
+        pipe.run(f"{duck}/target-duckdb --config duckdb.json < messages.jsonl > states.out")
+        assert state == json.loads(pipe.last_state())
         pipe.load()
-        assert [] == list(pipe.differences(rows_of))
+        assert [] == list(pipe.differences(lambda name: in_jsonl(pipe, name)))
+        in_duckdb = tables_of(duck / "python", path)
+        assert [] == list(pipe.differences(in_duckdb.__getitem__))
         live_on(pipe)
 
 
-def test_target_duckdb_holds_what_a_load_holds_first_and_incremental(pipe: Pipe, duck: Path):
-    path = pipe.project.folder / "target.duckdb"
+def in_jsonl(pipe: Pipe, name: str) -> list[Row]:
+    files = sorted((pipe.project.folder / "out").glob(f"{name}-*.jsonl"))
+    return [json.loads(line) for path in files for line in path.read_text().splitlines()]
 
-    def rows_of(name: str) -> list[Row]:
-        program = (
-            "import duckdb, json, sys\n"
-            f"rows = duckdb.connect({str(path)!r}).execute('SELECT * FROM main.{name}')\n"
-            "names = [column[0] for column in rows.description]\n"
-            "found = [dict(zip(names, row)) for row in rows.fetchall()]\n"
-            "print(json.dumps(found, default=lambda value: value.isoformat() + 'Z' "
-            "if hasattr(value, 'hour') else str(value)))"
-        )
-        done = subprocess.run(
-            [duck / "python", "-c", program], check=True, capture_output=True, text=True
-        )
-        return json.loads(done.stdout)
 
-    target = {"path": str(path), "default_target_schema": "main", "data_flattening_max_level": 0}
-    pipe.write("target.json", {**target, "validate_records": True})
-    for _ in range(2):
-        pipe.sync(f"{duck}/target-duckdb --config target.json", "state.json")
-        pipe.load()
-        assert [] == list(pipe.differences(rows_of))
-        live_on(pipe)
+def tables_of(python: Path, path: Path) -> dict[str, list[Row]]:
+    """Rows by table; the target's own version of DuckDB reads them."""
+    program = (
+        "import duckdb, json, sys\n"
+        "def rows(name):\n"
+        f"    found = duckdb.connect({str(path)!r}).execute(f'SELECT * FROM main.{{name}}')\n"
+        "    names = [column[0] for column in found.description]\n"
+        "    return [dict(zip(names, row)) for row in found.fetchall()]\n"
+        "print(json.dumps({name: rows(name) for name in sys.argv[1:]}, "
+        "default=lambda value: value.isoformat() + 'Z' "
+        "if hasattr(value, 'hour') else str(value)))"
+    )
+    names = [stream.tap_stream_id for stream in NAMED]
+    done = subprocess.run([python, "-c", program, *names], check=True, capture_output=True)
+    return json.loads(done.stdout)
 
 
 def test_a_singer_library_reads_catalog_and_messages(pipe: Pipe, library: Path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipedrive_assets_tests.e2e.conftest import BIN, ROOT, Project
-from pipedrive_assets_tests.e2e.test_dagster_dev import until, with_group_gone
+from pipedrive_assets_tests.e2e.dev import until, with_group_gone
 
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
 FENCE = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -6,13 +6,18 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from pipedrive_assets.windows import utc_now
-from pipedrive_assets_tests.e2e.conftest import INDEX_VARIABLES, ROOT
+from pipedrive_assets_tests.e2e.conftest import (
+    INDEX_VARIABLES,
+    ROOT,
+    has_package_index,
+    new_environment,
+    pip_install,
+)
 
 OF_PIP = {"pip", "setuptools", "pkg_resources", "_distutils_hack", "wheel"}
 MOST_MEGABYTES = 60
@@ -27,22 +32,16 @@ print(pipeline.run(pipedrive_source().with_resources("stages")))
 """
 
 
-def pip(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """The wheel of this repository; without a package index there is nothing to install it with."""
     folder = tmp_path_factory.mktemp("wheel")
-    if pip("download", "--no-deps", "--no-cache-dir", "--dest", str(folder), "click").returncode:
+    if not has_package_index(folder):
         pytest.skip("no package index can be reached")
-    made = pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(copy(folder)))
+    build = (sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation")
+    made = subprocess.run(
+        [*build, "-w", str(folder), str(copy(folder))], capture_output=True, text=True, check=False
+    )
     assert 0 == made.returncode, made.stderr
     (path,) = folder.glob("pipedrive_assets-*.whl")
     return path
@@ -57,38 +56,21 @@ def copy(folder):
     return source
 
 
-@pytest.fixture(scope="module")
-def environments(wheel, tmp_path_factory):
-    """Makes an environment for an extra, once, in the versions of the lock."""
+@pytest.fixture
+def installed(wheel, tmp_path, project):
+    """Gives the project an environment; installs an extra there, in the versions of the lock."""
     lock = (ROOT / "requirements.lock").read_text("utf-8")
-    pins = wheel.parent / "pins.txt"
+    pins = tmp_path / "pins.txt"
     pins.write_text("\n".join(name + rest for name, rest in PIN.findall(lock)), "utf-8")
 
-    @cache
-    def environment(extra):
-        folder = tmp_path_factory.mktemp("environment")
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        done = subprocess.run(
-            [folder / "bin" / "pip", "install", "-q", "-c", pins, f"{wheel}{extra}"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert 0 == done.returncode, done.stderr
-        return folder
-
-    return environment
-
-
-@pytest.fixture
-def installed(environments, project):
-    """Gives the project an environment with an extra; returns its site-packages."""
+    programs = new_environment(tmp_path / "environment")
     project.environment.pop("PYTHONPATH", None)
+    project.environment["PATH"] = f"{programs}{os.pathsep}/usr/bin:/bin"
 
     def install(extra=""):
-        folder = environments(extra)
-        project.environment["PATH"] = f"{folder / 'bin'}{os.pathsep}/usr/bin:/bin"
-        (site,) = folder.glob("lib/python*/site-packages")
+        failed = pip_install(programs, "--constraint", pins, f"{wheel}{extra}")
+        assert not failed, failed
+        (site,) = programs.parent.glob("lib/python*/site-packages")
         return site
 
     return install
@@ -100,9 +82,22 @@ def megabytes(site: Path):
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-def test_the_tap_runs_without_dagster_and_dlt_and_is_small(installed, project, account):
-    sandbox, environment = account
+def test_each_front_end_runs_with_its_extra_and_nothing_else(installed, project, account):
+    _, environment = account
     site = installed()
+    the_tap_runs_without_dagster_and_dlt_and_is_small(site, project, account)
+    commands_without_their_extra_name_it(project)
+
+    installed("[dlt]")
+    the_dlt_source_and_a_load_run(site, project, environment)
+
+    shutil.rmtree(project.folder / "data")
+    installed("[dagster]")
+    the_assets_run_also_without_dagster_embedded_elt(project, environment)
+
+
+def the_tap_runs_without_dagster_and_dlt_and_is_small(site, project, account):
+    sandbox, environment = account
     config = {"api_token": sandbox.api_token, "base_url": environment["PIPEDRIVE_BASE_URL"]}
     (project.folder / "config.json").write_text(json.dumps(config), "utf-8")
 
@@ -118,9 +113,7 @@ def test_the_tap_runs_without_dagster_and_dlt_and_is_small(installed, project, a
     assert MOST_MEGABYTES > megabytes(site)
 
 
-def test_commands_without_their_extra_name_it(installed, project):
-    installed()
-
+def commands_without_their_extra_name_it(project):
     load, tried = project.run("pipedrive-assets load"), project.run("pipedrive-assets try")
 
     assert (2, 2) == (load.returncode, tried.returncode)
@@ -130,9 +123,7 @@ def test_commands_without_their_extra_name_it(installed, project):
     assert 0 == project.run("pipedrive-assets entities").returncode
 
 
-def test_the_dlt_source_and_a_load_run_with_the_extra_dlt(installed, project, account):
-    _, environment = account
-    site = installed("[dlt]")
+def the_dlt_source_and_a_load_run(site, project, environment):
     (project.folder / "pipeline.py").write_text(PIPELINE, "utf-8")
 
     load = project.run("pipedrive-assets load stages deals", **environment)
@@ -144,6 +135,25 @@ def test_the_dlt_source_and_a_load_run_with_the_extra_dlt(installed, project, ac
     assert 0 == plain.returncode, plain.stdout
     assert "dataset crm" in plain.stdout
     assert [] == list(site.glob("dagster*"))
+
+
+def the_assets_run_also_without_dagster_embedded_elt(project, environment):
+    command = (
+        "dagster asset materialize -m pipedrive_assets --select stages,sales_overview "
+        f"--partition {utc_now().date().isoformat()}"
+    )
+
+    done = project.run(command, **environment)
+    removed = project.run(
+        f"{sys.executable} -m pip --python $(which python) uninstall --yes dagster-embedded-elt"
+    )
+    without = project.run(command, **environment)
+
+    assert 0 == done.returncode, done.stdout
+    assert project.query("SELECT count(*) FROM stages", "data/warehouse.duckdb") > [(0,)]
+    assert "needs pip install 'pipedrive-assets[charts]'" in done.stdout
+    assert "Successfully uninstalled dagster-embedded-elt" in removed.stdout
+    assert 0 == without.returncode, without.stdout
 
 
 def test_the_requirements_of_dlt_init_install_as_printed_in_a_fresh_environment(
@@ -163,6 +173,7 @@ def test_the_requirements_of_dlt_init_install_as_printed_in_a_fresh_environment(
     ours = project.run("pipedrive-assets dlt requirements")
     (printed,) = re.findall(r"^pip3 install .*$", made.stdout, re.MULTILINE)
     project.environment["PATH"] = "/usr/bin:/bin"
+    project.environment["PIP_NO_COMPILE"] = "0"  # pip compiles nothing: it reads this as False
     project.run(f"{sys.executable} -m venv fresh")
     done = project.run(f". fresh/bin/activate && {printed}")
     loaded = project.run(
@@ -177,24 +188,3 @@ def test_the_requirements_of_dlt_init_install_as_printed_in_a_fresh_environment(
     assert 0 == loaded.returncode, loaded.stdout
     names = {row[0] for row in project.query("SELECT title FROM deals", "pipedrive.duckdb")}
     assert {sandbox.world.row("deals", key)["title"] for key in sandbox.world.ids("deals")} <= names
-
-
-def test_the_assets_run_with_the_extra_dagster_and_without_dagster_embedded_elt(
-    installed, project, account
-):
-    _, environment = account
-    installed("[dagster]")
-    command = (
-        "dagster asset materialize -m pipedrive_assets --select stages,sales_overview "
-        f"--partition {utc_now().date().isoformat()}"
-    )
-
-    done = project.run(command, **environment)
-    removed = project.run("pip uninstall --yes dagster-embedded-elt")
-    without = project.run(command, **environment)
-
-    assert 0 == done.returncode, done.stdout
-    assert project.query("SELECT count(*) FROM stages", "data/warehouse.duckdb") > [(0,)]
-    assert "needs pip install 'pipedrive-assets[charts]'" in done.stdout
-    assert "Successfully uninstalled dagster-embedded-elt" in removed.stdout
-    assert 0 == without.returncode, without.stdout
