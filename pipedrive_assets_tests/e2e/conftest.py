@@ -21,9 +21,18 @@ INDEX_VARIABLES = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "PIP_CERT", "SSL_CE
 
 
 LONGEST_FIRST = (
-    "test_wheel",
     "test_dbt",
+    "test_commands",
+    "test_wheel",
+    "test_dagster_dev",
     "test_postgres",
+    "test_tutorial",
+    "test_automation",
+    "test_meltano",
+    "test_plain_dlt",
+    "test_days",
+    "test_code_location",
+    "test_month",
 )
 """Modules that take longest. They start first: each runs in one process, and a long module that
 starts last keeps one core busy while the other has nothing to do."""

@@ -7,6 +7,8 @@ import sys
 import time
 from datetime import timedelta
 
+import pytest
+
 from pipedrive_assets.extract.custom_fields import OWN_SHAPES
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES
 from pipedrive_assets.windows import utc_now
@@ -42,6 +44,7 @@ def day(ago):
     return (utc_now() - timedelta(days=ago)).date().isoformat()
 
 
+@pytest.mark.soak  # test_tutorial.py runs it twice, too
 def test_try_loads_an_invented_company_and_the_second_time_a_day_more(project):
     first = project.run("python -m pipedrive_assets try")
     deals = project.query("SELECT count(*) FROM deals")

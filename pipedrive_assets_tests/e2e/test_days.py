@@ -12,7 +12,7 @@ from pipedrive_assets.registry import DEFAULT_ENTITIES
 from pipedrive_assets.sandbox import Limits
 from pipedrive_assets.sandbox.limits import Quota
 
-DAILY_TOKENS = 3_000
+DAILY_TOKENS = 1_500
 TABLES = tuple(entity.name for entity in DEFAULT_ENTITIES)
 
 
@@ -24,13 +24,13 @@ def still(office):
 
 @pytest.mark.parametrize("per_day", [0, DAILY_TOKENS])
 def test_a_load_bigger_than_a_day_completes_in_as_many_days_as_it_costs(make_office, per_day):
-    office = still(make_office(deals=300))
+    office = still(make_office(deals=120))
     office.load(*TABLES, caps=Caps(per_day=0))
     total = office.sandbox.tokens_spent
     ((deals,),) = office.query("SELECT count(*) FROM deals")
-    assert 300 <= deals
+    assert 120 <= deals
 
-    office = still(make_office(deals=300))
+    office = still(make_office(deals=120))
     office.sandbox.allowance = Quota(Limits(burst=1_000_000, daily_tokens=DAILY_TOKENS))
     days = 1
     while not is_complete(office, Caps(per_day=per_day)):
