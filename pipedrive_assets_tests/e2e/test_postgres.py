@@ -67,8 +67,8 @@ def twins(server, tmp_path_factory) -> Iterator[tuple[postgres.PostgresOffice, O
     folder = tmp_path_factory.mktemp("twins")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CREDENTIALS, url := server.new_database())
-        there = postgres.PostgresOffice(folder / "postgres", url, deals=12)
-        here = Office(folder / "duckdb", deals=12)
+        there = postgres.PostgresOffice(folder / "postgres", url, deals=6)
+        here = Office(folder / "duckdb", deals=6)
         for office in (there, here):
             with office.warehouse.exclusive():
                 office.load(*DEFAULT)
