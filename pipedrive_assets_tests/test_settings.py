@@ -489,6 +489,49 @@ def test_accounts_have_token_files_of_their_own(tmp_path):
         settings_of_accounts({"acme": app(refresh_token="x"), "beta": app(refresh_token="x")})
 
 
+def test_an_account_of_the_wrong_kind_is_refused_with_its_name():
+    for given in (None, {"api_token": "x"}):
+        with raises(ConfigurationError, "acme", type(given).__name__):
+            settings_of_accounts({"acme": given})
+
+
+def test_an_api_token_in_place_of_its_variable_is_refused_and_not_shown():
+    for token in ("0123456789" * 4, "abcdef0123" * 4, "abc def"):
+        with raises(ConfigurationError, "environment variable") as error:
+            settings_of_accounts({"acme": token})
+        assert token not in str(error.value)
+
+
+def test_a_missing_token_of_an_account_names_its_variable(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = settings_of_accounts({"acme": "ACME_TOKEN"})["acme"]
+    with pytest.raises(MissingTokenError) as error:
+        _ = found.uses_sandbox
+    assert "ACME_TOKEN" in str(error.value)
+    assert "PIPEDRIVE_WAREHOUSE" not in str(error.value)
+
+
+def test_two_accounts_in_one_schema_of_postgres_are_refused(tmp_path):
+    def one(token):
+        return Settings(
+            root=tmp_path, found={}, api_token=token, destination="postgres", dataset="crm"
+        )
+
+    with raises(ConfigurationError, "acme", "beta", "schema"):
+        settings_of_accounts({"acme": one("a"), "beta": one("b")})
+
+
+def test_a_secret_that_is_none_counts_as_blank(tmp_path):
+    def given(**more):
+        return Settings(root=tmp_path, found={}, **more)
+
+    assert not given(alert_webhook=None).alert_webhook
+    with pytest.raises(MissingTokenError):
+        _ = given(api_token=None).uses_sandbox
+    with raises(ConfigurationError, "PIPEDRIVE_CLIENT_SECRET", "not set"):
+        given(client_id="id", client_secret=None)
+
+
 def test_the_config_of_the_tap_can_have_an_oauth_app(tmp_path):
     now = datetime(2026, 3, 10, tzinfo=timezone.utc)
     app = {"client_id": "id", "client_secret": "s3cret", "refresh_token": "r3fresh"}

@@ -115,11 +115,17 @@ def entities() -> None:
 
 @commands.command()
 @click.option("--port", type=int, default=8123, show_default=True, help="TCP port.")
-def sandbox(*, port: int) -> None:
+@click.option(
+    "--token",
+    default="sandbox",
+    show_default=True,
+    help="API token of the account. Give each of several accounts another one.",
+)
+def sandbox(*, port: int, token: str) -> None:
     """Serve the invented company at http://127.0.0.1."""
     from pipedrive_assets.cli.sandbox import sandbox
 
-    sandbox(port)
+    sandbox(port, token)
 
 
 @commands.command()

@@ -1,19 +1,23 @@
 """`sandbox`: the invented company on a local port."""
 
-from pipedrive_assets.connect import SANDBOX_DEALS, SANDBOX_TOKEN
+from pipedrive_assets.connect import SANDBOX_DEALS
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox, World, serve
 from pipedrive_assets.windows import utc_now
 
 
-def sandbox(port: int) -> None:
+def sandbox(port: int, token: str) -> None:
     """Serve the invented company until interrupted.
+
+    Args:
+        port: TCP port.
+        token: API token that requests need.
 
     Raises:
         ConfigurationError: The port cannot be opened.
     """
     world = World(deals=SANDBOX_DEALS, instant=utc_now())
-    company = Sandbox(world, api_token=SANDBOX_TOKEN, clock=utc_now)
+    company = Sandbox(world, api_token=token, clock=utc_now)
     try:
         server = serve(company, port)
     except OSError as error:
@@ -22,8 +26,8 @@ def sandbox(port: int) -> None:
         ) from error
     with server:
         print(
-            f"The invented company is at {server.url}, API token {SANDBOX_TOKEN}. Press Ctrl-C to "
-            f"stop.\nPIPEDRIVE_BASE_URL={server.url} PIPEDRIVE_API_TOKEN={SANDBOX_TOKEN}\n"
+            f"The invented company is at {server.url}, API token {token}. Press Ctrl-C to "
+            f"stop.\nPIPEDRIVE_BASE_URL={server.url} PIPEDRIVE_API_TOKEN={token}\n"
             f"With an OAuth app: PIPEDRIVE_BASE_URL={server.url} PIPEDRIVE_CLIENT_ID={CLIENT_ID} "
             f"PIPEDRIVE_CLIENT_SECRET={CLIENT_SECRET}, then: pipedrive-assets login",
             flush=True,

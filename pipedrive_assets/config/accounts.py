@@ -21,7 +21,7 @@ def settings_of_accounts(
 
     Raises:
         ConfigurationError: A name or a setting is wrong, or two accounts share an API token, a
-            refresh token, a token file, a DuckDB file or a schema.
+            refresh token, a token file, a DuckDB file or a schema of PostgreSQL.
     """
     found = {name: _settings_of(name, given, changes) for name, given in accounts.items()}
     seen: dict[tuple[str, str], str] = {}
@@ -46,6 +46,11 @@ def _settings_of(name: str, given: Settings | str, changes: Mapping[str, Any]) -
             f"{name!r} is not usable as the name of an account. Use up to 40 lower-case letters, "
             "digits and underscores."
         )
+    if not isinstance(given, Settings | str):
+        raise ConfigurationError(
+            f"The account {name} needs Settings(…) or the name of the environment variable that "
+            f"has its API token, not a value of type {type(given).__name__}."
+        )
     own: dict[str, Any] = {
         "warehouse": f"data/{name}.duckdb",
         "dataset": f"pipedrive_{name}",
@@ -66,6 +71,7 @@ def _owned(settings: Settings) -> list[tuple[str, str]]:
         ("API token", settings.api_token.get_secret_value()),
         ("refresh token", settings.refresh_token.get_secret_value()),
         ("token file", str(settings.token_file.resolve()) if settings.client_id else ""),
-        ("warehouse", str(settings.warehouse.resolve()) if is_file else schema),
+        ("warehouse", str(settings.warehouse.resolve()) if is_file else ""),
+        ("schema (dataset)", "" if is_file else schema),
         ("warehouse", str(settings.read_copy.resolve()) if settings.read_copy else ""),
     ]

@@ -1,5 +1,6 @@
 """What depends on several settings, and the sentence for each setting that is wrong."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,6 +21,9 @@ ACCESS = ("api_token", *OAUTH)
 
 EMPTY = "the empty "
 """Begins what points to an account if a field of `ACCESS` was given in code without a value."""
+
+VARIABLE = re.compile(r"(?![0-9a-f]{40}$)[A-Za-z_][A-Za-z0-9_]*")
+"""A name of an environment variable; 40 hexadecimal digits are an API token."""
 
 ACCOUNT_WAREHOUSE = "data/warehouse.duckdb"
 
@@ -52,6 +56,31 @@ def _reason(name: str, detail: Mapping[str, Any], fields: Mapping[str, FieldInfo
     return f"{shown} is not usable. {remedy}".strip()
 
 
+def without_none(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with blank text for each secret that is None.
+
+    `os.environ.get` and `EnvVar.get_value` return None if the variable is not set.
+    """
+    secrets = (*ACCESS, "alert_webhook")
+    return {
+        name: "" if value is None and name in secrets else value for name, value in given.items()
+    }
+
+
+def check_variable(name: str | None) -> None:
+    """Check the name of the environment variable that has the API token.
+
+    Raises:
+        ConfigurationError: It is not a name. It may be the token itself, so it is left out.
+    """
+    if name is not None and not VARIABLE.fullmatch(name):
+        raise ConfigurationError(
+            "The name of the environment variable with the API token is wrong. Use a name like "
+            "ACME_PIPEDRIVE_TOKEN, and put the API token into that variable. The value given is "
+            "not shown, because it may be an API token."
+        )
+
+
 def pointers(given: Mapping[str, Any], blank: Iterable[str] = ()) -> tuple[str, ...]:
     """Return what says that an account is meant, so that sandbox data must not be loaded.
 
@@ -82,10 +111,14 @@ def no_access(pointer: str, token_variable: str) -> str:
             f"{pointer.removeprefix(EMPTY)} is given, but it is empty, so no request was sent. "
             "Set the environment variable that it comes from."
         )
-    secrets = " or .dlt/secrets.toml" if token_variable == API_TOKEN else ""
+    if token_variable != API_TOKEN:
+        return (
+            f"{token_variable} has no API token, so no request was sent. Set it in the environment "
+            "or in .env, or use an OAuth app (docs/oauth.md)."
+        )
     return (
         f"No API token was found, but {pointer} points to an account. "
-        f"Set {token_variable} (environment, .env{secrets}), use an OAuth app "
+        f"Set {token_variable} (environment, .env or .dlt/secrets.toml), use an OAuth app "
         "(docs/oauth.md), or remove what points there to use the sandbox's invented data."
     )
 

@@ -44,6 +44,8 @@ class Settings(SettingsTable):
         Raises:
             ConfigurationError: One sentence with the setting, its value and the remedy.
         """
+        given = rules.without_none(given)
+        rules.check_variable(given.get("token_variable"))
         root = Path(given.get("root") or Path.cwd()).absolute()
         if found is None:
             found = found_in(os.environ, root, given.get("token_variable") or API_TOKEN)

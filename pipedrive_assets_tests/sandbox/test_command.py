@@ -12,17 +12,17 @@ def test_the_account_answers_while_the_command_waits(monkeypatch, capsys):
     answered = []
 
     def interrupted(server):
-        call = urllib.request.Request(
-            f"{server.url}/v1/users/me", headers={"x-api-token": "sandbox"}
-        )
+        call = urllib.request.Request(f"{server.url}/v1/users/me", headers={"x-api-token": "acme"})
         with urllib.request.urlopen(call) as reply:
             answered.append(reply.status)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Server, "wait", interrupted)
-    assert 130 == main(["sandbox", "--port", "0"])
+    assert 130 == main(["sandbox", "--port", "0", "--token", "acme"])
     assert [200] == answered
-    assert "PIPEDRIVE_BASE_URL=http://127.0.0.1:" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "PIPEDRIVE_BASE_URL=http://127.0.0.1:" in printed
+    assert "PIPEDRIVE_API_TOKEN=acme" in printed
 
 
 def test_a_port_that_is_taken_is_told_in_one_sentence(monkeypatch, capsys):
