@@ -126,7 +126,9 @@ def echo(on: str) -> faults.Fault:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("given_as", ["setting", "oauth", "EnvVar"])
+@pytest.mark.parametrize(
+    "given_as", ["setting", "oauth", pytest.param("EnvVar", marks=pytest.mark.soak)]
+)
 def test_the_api_token_is_in_no_log_event_file_or_message(  # noqa: PLR0913, PLR0917 - fixtures
     tmp_path, account, said, monkeypatch, capfd, given_as
 ):

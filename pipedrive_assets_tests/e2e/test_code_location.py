@@ -65,8 +65,13 @@ def rows(connection, schema):
     return {name for where, name in every if where == schema}, deals, {where for where, _ in every}
 
 
-@pytest.mark.parametrize("destination", ["duckdb", "postgres"])
-def test_two_accounts_load_side_by_side_in_processes_of_their_own(project, destination, request):
+@pytest.mark.parametrize(
+    ("destination", "selection"),
+    [("duckdb", "*"), ("postgres", "*users,acme/stages,globex/stages")],
+)
+def test_two_accounts_load_side_by_side_in_processes_of_their_own(
+    project, destination, selection, request
+):
     (project.folder / "location.py").write_text(LOCATION)
     (project.folder / "dagster.yaml").unlink()
     (project.folder / "workspace.yaml").unlink()
@@ -89,7 +94,7 @@ def test_two_accounts_load_side_by_side_in_processes_of_their_own(project, desti
             environment[f"{name.upper()}_TOKEN"] = sandbox.api_token
             environment[f"{name.upper()}_URL"] = stack.enter_context(serve(sandbox)).url
         done = project.run(
-            f"dagster asset materialize --select '*' --partition {utc_now():%Y-%m-%d} "
+            f"dagster asset materialize --select '{selection}' --partition {utc_now():%Y-%m-%d} "
             "-f location.py",
             timeout=600,
             **environment,

@@ -82,7 +82,7 @@ def test_without_the_line_in_dagster_yaml_all_else_works(project):
     path.write_text("\n".join(kept))
 
     bare = project.run(STAGES)
-    spelled_out = project.run(f"{BARE} -m pipedrive_assets --partition {day(0)}")
+    spelled_out = project.run(f"{STAGES} -m pipedrive_assets --partition {day(0)}")
     valid = project.run("dagster definitions validate")
 
     assert 0 != bare.returncode

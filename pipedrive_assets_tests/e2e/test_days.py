@@ -22,7 +22,7 @@ def still(office):
     return office
 
 
-@pytest.mark.parametrize("per_day", [0, DAILY_TOKENS])
+@pytest.mark.parametrize("per_day", [0, pytest.param(DAILY_TOKENS, marks=pytest.mark.soak)])
 def test_a_load_bigger_than_a_day_completes_in_as_many_days_as_it_costs(make_office, per_day):
     office = still(make_office(deals=120))
     office.load(*TABLES, caps=Caps(per_day=0))
