@@ -13,6 +13,7 @@ import dagster as dg
 import duckdb
 import pytest
 
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import Limits, Sandbox, World, serve
 from pipedrive_assets.windows import utc_now
 from pipedrive_assets_tests.e2e.conftest import (
@@ -22,6 +23,7 @@ from pipedrive_assets_tests.e2e.conftest import (
     new_environment,
     pip_install,
 )
+from pipedrive_assets_tests.truth import account_rows
 
 pytestmark = pytest.mark.skipif(
     sys.version_info >= (3, 14), reason="dagster-dbt does not support Python 3.14"
@@ -119,6 +121,7 @@ def dbt(environment, tmp_path_factory):
         made = Dbt(project, sandbox, gate)
         made.run("python -m pipedrive_assets load")
         made.run("python -m pipedrive_assets dbt sources --output models/sources.yml")
+        made.run("dbt parse")
         yield made
 
 
@@ -159,8 +162,8 @@ def test_dbt_builds_while_a_load_writes_and_its_tests_hold_afterwards(dbt, tmp_p
 
 
 def test_deals_with_an_asset_of_your_own_and_dbt_models_materialize_in_one_run(dbt):
-    ((before,),) = dbt.query("SELECT count(*) FROM stg_deals")
-    dbt.sandbox.world.delete("deals", dbt.sandbox.world.ids("deals")[-1])
+    deleted = dbt.sandbox.world.ids("deals")[-1]
+    dbt.sandbox.world.delete("deals", deleted)
 
     # By lineage, this selects the tables that the models read.
     done = dbt.run(
@@ -175,4 +178,7 @@ def test_deals_with_an_asset_of_your_own_and_dbt_models_materialize_in_one_run(d
             event = instance.get_latest_materialization_event(dg.AssetKey(name))
             assert event, name
             assert run == event.run_id
-    assert [(before - 1,)] == dbt.query("SELECT count(*) FROM stg_deals")
+    held = account_rows(dbt.sandbox, BY_NAME["deals"])
+    alive = {row["id"] for row in held if not row["is_deleted"]}
+    assert deleted not in alive
+    assert alive == {deal for (deal,) in dbt.query("SELECT deal_id FROM stg_deals")}
