@@ -61,6 +61,7 @@ def test_errors_of_this_project_and_of_dagster_stay_what_they_are(caplog):
     assert [] == caplog.records
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("place", ["commit", "read", "plan"])
 def test_in_a_load_it_costs_one_table_and_quotes_no_row(office, monkeypatch, caplog, place):
     wrong = {
@@ -94,6 +95,7 @@ class OfficeResource(PipedriveResource):
         return OFFICES["one"].connection
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize(
     "place",
     [

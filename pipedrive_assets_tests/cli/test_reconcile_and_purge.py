@@ -43,6 +43,7 @@ def test_reconcile_reads_children_again_where_that_is_asked_for(capsys, monkeypa
     assert "deals_flow" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_loaded")
 def test_a_person_whom_no_table_knows_is_not_called_erased(capsys):
     assert 2 == main(["purge", "--person", "999999"])

@@ -176,6 +176,7 @@ def test_a_row_without_update_time_is_found_by_its_id(loaded):
     assert [] == loaded.differences("deals", "deals_flow")
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_loads_nothing_and_remembers_nothing(loaded):
     loaded.office.advance(days=2)
     before = loaded.office.query("SELECT id, update_time FROM deals ORDER BY 1")
@@ -467,6 +468,7 @@ def test_a_plain_pipeline_refuses_the_dataset_of_the_dagster_project(plain):
     assert isinstance(cause(failure), ConfigurationError)
 
 
+@pytest.mark.slow
 def test_the_dagster_load_refuses_the_dataset_of_a_plain_pipeline(plain):
     plain.run("stages")
 

@@ -48,7 +48,7 @@ def test_children_of_rows_that_only_a_refused_list_returns_are_read_once_it_answ
     assert [] == plain.differences("deals", "deals_flow")
 
 
-@pytest.mark.samples(2)
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("path", [*ARCHIVES.values(), "api/v2/deals", "v1/leads"])
 def test_a_list_that_was_empty_by_mistake_is_read_whole_by_the_next_run(plain, path):
     table = "leads" if "leads" in path else "deals"
@@ -61,6 +61,7 @@ def test_a_list_that_was_empty_by_mistake_is_read_whole_by_the_next_run(plain, p
     assert [] == plain.differences(table)
 
 
+@pytest.mark.slow
 def test_children_of_a_snapshot_that_was_empty_by_mistake_are_read_by_the_next_run(plain):
     tables = ("mail_threads", "mail_messages")
     plain.office.sandbox.inject(empty("v1/mailbox/mailThreads").always())
@@ -124,7 +125,7 @@ def test_a_resource_that_this_user_may_not_read_is_skipped(plain):
     assert [] == plain.differences("stages")
 
 
-@pytest.mark.samples(2)
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("folder", ["inbox", "drafts", "sent", "archive"])
 def test_messages_of_a_mail_folder_that_was_empty_by_mistake_are_read_by_the_next_run(
     plain, folder

@@ -75,7 +75,7 @@ def test_an_edited_record_is_shown_in_its_deals_history(settled, table):
     assert [] == flows(settled)
 
 
-@pytest.mark.samples(2)
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("table", CHANGES)
 def test_a_record_that_moves_to_another_deal_leaves_the_history_of_the_first(settled, table):
     deal, key = deal_of(settled, table)
@@ -90,6 +90,7 @@ def test_a_record_that_moves_to_another_deal_leaves_the_history_of_the_first(set
     assert [] == settled.differences("deals_flow")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("purge_deleted", [False, True])
 @pytest.mark.parametrize("table", CHANGES)
@@ -118,6 +119,7 @@ def test_a_record_with_a_change_time_in_the_future_is_not_read_for_again_and_aga
     assert [] == flows(settled)
 
 
+@pytest.mark.slow
 def test_changes_are_found_with_some_of_the_tables_only_and_in_a_later_run(settled):
     deal, key = deal_of(settled, "notes")
     settled.world.edit("notes", key, content="Edited")
@@ -165,6 +167,7 @@ def test_where_only_field_changes_are_kept_no_record_matters(settled):
     assert ([deal], []) == ([parent.id for parent in whole], changes)
 
 
+@pytest.mark.slow
 def test_a_warehouse_without_the_records_columns_reads_by_the_deals_alone(make_office, monkeypatch):
     office = make_office(deals=6)
     excluded = replace(BY_NAME["notes"], excluded=frozenset({"deal_id"}))

@@ -52,6 +52,7 @@ def test_an_empty_page_in_mid_walk_is_not_the_end(office, nth, times):
     assert [] == office.differences("persons")
 
 
+@pytest.mark.slow
 def test_a_list_that_a_killed_run_left_and_that_ends_empty_is_read_again(office):
     office.sandbox.inject(faults.server_error("api/v2/persons").at(12, times=None))
     with pytest.raises(LoadFailed):
@@ -64,6 +65,7 @@ def test_a_list_that_a_killed_run_left_and_that_ends_empty_is_read_again(office)
     assert [] == office.differences("persons")
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("table", ["deals", "persons", "stages"])
 def test_an_account_that_ends_its_lists_with_an_empty_page_is_read(office, table):
     office.sandbox.inject(really_ends_empty(f"api/v2/{table}"))

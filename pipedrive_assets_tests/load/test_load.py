@@ -250,6 +250,7 @@ def test_a_past_day_can_be_loaded_after_newer_ones_and_changes_nothing_newer(off
         assert changed >= reports[table].written.read
 
 
+@pytest.mark.slow
 def test_an_old_row_never_replaces_a_newer_one(office):
     office.load("stages", "deals")
     stored = office.query("SELECT title, update_time FROM deals WHERE id = 7")

@@ -65,6 +65,7 @@ def tells_of(office, person):
     return found
 
 
+@pytest.mark.slow
 def test_an_erased_person_is_in_no_table_nor_in_the_file(make_office):
     office = make_office(deals=8)
     person = prominent(office)

@@ -95,6 +95,7 @@ def test_fields_refused_in_the_middle_of_a_load_lose_no_row(office):
     assert [] == office.differences("deals")
 
 
+@pytest.mark.slow
 def test_fields_refused_in_a_load_that_was_killed_are_completed_too(office):
     refuse(office, "persons")
     office.sandbox.inject(faults.server_error("api/v2/persons").at(6, times=None))
@@ -140,6 +141,7 @@ def test_a_counter_that_is_refused_spares_no_deal_its_children(office):
     assert office.query(f"SELECT 1 FROM deals_products WHERE deal_id = {deal}")
 
 
+@pytest.mark.slow
 def test_a_row_asked_for_by_its_id_is_asked_for_without_refused_fields(office):
     office.load("persons")
     key = office.world.ids("persons")[3]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import dagster as dg
+import pytest
 
 from pipedrive_assets.config import Settings
 from pipedrive_assets.definitions import build
@@ -22,6 +23,7 @@ class AccountResource(OfficeResource):
         return replace(super().connect(), is_sandbox=False)
 
 
+@pytest.mark.slow
 def test_no_byte_of_a_person_is_in_the_storage_of_dagster(make_office, tmp_path):
     office = make_office(deals=8)
     tables = office.world.tables

@@ -135,6 +135,7 @@ def test_a_masked_preview_has_nothing_that_tells_of_a_person(office, table):
     ]
 
 
+@pytest.mark.slow
 def test_the_preview_can_be_turned_off_and_the_newest_change_stays(office):
     said = told(office, office.load("persons")["persons"], "off")
 
@@ -203,6 +204,7 @@ def test_custom_fields_and_lists_are_in_the_schema_of_a_materialization(office):
     ]
 
 
+@pytest.mark.slow
 def test_moments_in_a_preview_are_utc(office):
     rows = cells(told(office, office.load("deals")["deals"])["preview"].value)
 

@@ -222,6 +222,7 @@ def test_a_page_of_no_rows_says_so():
     assert "INVENTED" not in text
 
 
+@pytest.mark.slow
 def test_without_the_extra_charts_the_asset_is_skipped_with_the_command_to_install_it(
     office, monkeypatch
 ):

@@ -120,6 +120,7 @@ def test_after_an_outage_all_missed_days_are_one_run():
     assert "dagster/partition" not in request.run.tags
 
 
+@pytest.mark.slow
 def test_the_days_of_a_failed_run_are_asked_for_with_the_next():
     plant = loaded()
     plant.failing = frozenset({"*"})
@@ -131,6 +132,7 @@ def test_the_days_of_a_failed_run_are_asked_for_with_the_next():
     assert [("10", "10", 5), ("10", "11", 5), ("10", "12", 5), ("13", "13", 5)] == spans(plant)
 
 
+@pytest.mark.slow
 def test_a_table_that_keeps_failing_does_not_make_the_others_read_its_days_again():
     plant = loaded()
     plant.failing = frozenset({"files"})
@@ -146,6 +148,7 @@ def test_a_table_that_keeps_failing_does_not_make_the_others_read_its_days_again
     ] == (spans(plant))
 
 
+@pytest.mark.slow
 def test_a_day_that_a_person_closed_is_not_asked_for_again():
     plant = loaded()
     plant.now = NOON + timedelta(days=1, hours=-11)

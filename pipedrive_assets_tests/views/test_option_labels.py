@@ -109,6 +109,7 @@ def test_without_definitions_ids_are_shown(make_office):
     )
 
 
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("odd", [None, "x", {"id": 52}, [None, 7, "x", {"id": 52}], []])
 def test_odd_options_leave_the_view_readable(make_office, odd):
     office = make_office(deals=12)
@@ -123,6 +124,7 @@ def test_odd_options_leave_the_view_readable(make_office, odd):
     assert [("52",)] == office.query("SELECT channel_label FROM deals_readable WHERE id = 7")
 
 
+@pytest.mark.slow
 def test_two_options_with_one_id_do_not_double_rows(make_office):
     office = make_office(deals=12)
 
@@ -136,6 +138,7 @@ def test_two_options_with_one_id_do_not_double_rows(make_office):
     )
 
 
+@pytest.mark.slow
 def test_labels_under_the_older_code_are_found(make_office):
     office = make_office(deals=12)
 
@@ -148,6 +151,7 @@ def test_labels_under_the_older_code_are_found(make_office):
     assert [(0,)] == office.query("SELECT count(*) FROM deals_readable WHERE labels LIKE '%1%'")
 
 
+@pytest.mark.slow
 def test_a_custom_field_of_that_name_keeps_its_column(make_office):
     office = make_office(deals=12)
     field = next(iter(office.world.fields["deals"].values()))
