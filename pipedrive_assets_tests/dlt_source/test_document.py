@@ -56,6 +56,7 @@ def test_the_source_is_printed_with_its_resources_and_no_call_is_made(plain, pip
     assert [] == plain.office.sandbox.log
 
 
+@pytest.mark.slow
 def test_all_the_data_is_loaded(plain, pipeline, monkeypatch):
     """Every row of every table, the optional ones too."""
     monkeypatch.setenv("PIPEDRIVE_TABLES", ",".join(f"+{entity.name}" for entity in ENTITIES))

@@ -127,7 +127,7 @@ def expected(office: Office, entity: Entity) -> set[str]:
     return {json.dumps(row, sort_keys=True) for row in rows}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(damages=st.lists(DAMAGES, max_size=14), read=st.sampled_from(READS))
 def test_a_read_of_damaged_replies_is_whole_or_an_error(office, damages, read):
     table, by, page_rows = read
