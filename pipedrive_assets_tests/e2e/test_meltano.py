@@ -35,6 +35,8 @@ def example(project, meltano):
     shutil.copytree(ROOT / "examples" / "meltano", project.folder)
     project.environment.pop("PYTHONPATH", None)
     project.environment |= {name: os.environ[name] for name in INDEX_VARIABLES & os.environ.keys()}
+    # pip has the machine's index and certificates; uv, Meltano's default, has its own settings.
+    project.environment["MELTANO_VENV_BACKEND"] = "virtualenv"
     project.environment["PATH"] = f"{meltano}{os.pathsep}/usr/bin:/bin"
     return project
 
