@@ -199,7 +199,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Office, Any]]:
     """An office of which every table was loaded once, with the reports; not to be changed."""
-    made = Office(tmp_path_factory.mktemp("whole"))
+    made = Office(tmp_path_factory.mktemp("whole"), deals=15)
     yield made, made.load()
     made.warehouse.close()
 
