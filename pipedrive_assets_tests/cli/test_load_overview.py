@@ -10,6 +10,7 @@ from pipedrive_assets.views import overview_page
 PAGE = "data/sales_overview_sandbox.html"
 
 
+@pytest.mark.slow
 def test_a_load_draws_the_sales_overview(tmp_path, capsys):
     assert 0 == main(["load", "deals", "stages", "pipelines"])
 

@@ -74,6 +74,7 @@ def test_a_record_that_is_loaded_without_the_histories_is_remembered_for_them(
     assert [] == settled.differences("deals_flow")
 
 
+@pytest.mark.slow
 def test_a_history_that_was_never_loaded_is_owed_nothing(plain):
     plain.run("deals", "notes")
     plain.office.world.instant += timedelta(minutes=10)

@@ -43,6 +43,7 @@ def mark_of(office, lead):
     return row
 
 
+@pytest.mark.slow
 def test_a_lead_is_converted_as_soon_as_its_deal_is_loaded(office):
     office.load("leads", "deals")
     lead, deal = convert(office)

@@ -75,6 +75,7 @@ def test_an_edited_record_is_shown_in_its_deals_history(settled, table):
     assert [] == flows(settled)
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("table", CHANGES)
 def test_a_record_that_moves_to_another_deal_leaves_the_history_of_the_first(settled, table):

@@ -165,6 +165,7 @@ def test_an_empty_list_of_a_small_table_is_not_believed_by_itself(office, refuse
 # Rows that still answer by id
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize(
     ("table", "paths"), [("leads", ["v1/leads"]), ("persons", ["api/v2/persons"])]

@@ -27,6 +27,7 @@ def execute(office, *statements):
             connection.execute(statement)
 
 
+@pytest.mark.slow
 def test_a_warehouse_of_layout_1_is_loaded_into_without_reading_it_all_again(make_office):
     office = make_office(deals=3, seed=1)
     tables = ("pipelines", "persons", "deals", "deals_participants")

@@ -129,6 +129,7 @@ def test_a_list_refused_whatever_it_is_asked_takes_no_field_with_it(office):
     assert [] == office.differences("deals")
 
 
+@pytest.mark.slow
 def test_a_counter_that_is_refused_spares_no_deal_its_children(office):
     office.load("deals", "deals_products")
     ((deal,),) = office.query("SELECT min(id) FROM deals WHERE products_count = 0")

@@ -31,6 +31,7 @@ def fail(*_, **__):
     raise WarehouseError("The disk is full.")
 
 
+@pytest.mark.slow
 def test_no_staged_copy_outlives_a_load_or_a_reconciliation(office):
     office.load("persons", "deals", "deals_flow")
     after_load = staged(office)
@@ -66,6 +67,7 @@ def test_no_staged_copy_outlives_a_load_that_nobody_reads_to_its_end(office):
     assert [] == staged(office)
 
 
+@pytest.mark.slow
 def test_the_next_load_drops_what_a_killed_one_left(office):
     """Version 0.1.0 staged rows in DuckDB as well."""
     office.load("persons", "stages")

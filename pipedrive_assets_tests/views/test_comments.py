@@ -68,6 +68,7 @@ def test_a_custom_field_has_its_name_in_pipedrive_also_after_a_renaming(make_off
     assert "Custom field: Renamed" == comment(office, "deals", column)
 
 
+@pytest.mark.slow
 def test_a_load_without_changes_writes_no_comment_on_a_table(make_office, monkeypatch):
     office = make_office(deals=4)
     office.load(*TABLES)
