@@ -82,6 +82,8 @@ def schemas(path: Path) -> dict[str, object]:
             if "seen-data" in table.get("x-normalizer", {}) and not name.startswith("_dlt"):
                 columns = {key: plain(column) for key, column in table["columns"].items()}
                 found[name] = {**table, "columns": columns, "file_format": None}
+        # Whether it is there for a table without lists depends on dlt's active destination.
+        schema["normalizers"]["json"]["config"].pop("propagation", None)
         found[schema["name"]] = schema["normalizers"], schema["settings"]
     return found
 
