@@ -155,6 +155,7 @@ def test_charts_are_missing_where_nothing_draws(monkeypatch):
     assert "pip install 'pipedrive-assets[charts]'" in charts_missing()
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize(
     ("hidden", "package"),

@@ -40,6 +40,7 @@ def test_a_reader_stays_connected_and_the_next_one_sees_the_new_rows(copied):
     assert ["copy.duckdb"] == [path.name for path in copy.parent.iterdir()]
 
 
+@pytest.mark.slow
 def test_the_copy_equals_the_account_views_included(copied):
     office, copy = copied
     tables = ("deals", "persons", "deals_flow", "stages")

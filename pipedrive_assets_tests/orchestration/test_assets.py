@@ -205,6 +205,7 @@ def test_a_missing_token_fails_with_one_sentence(assets, monkeypatch, tmp_path):
     assert not (tmp_path / "w.duckdb").exists()
 
 
+@pytest.mark.slow
 def test_a_refused_table_that_an_account_may_lack_is_skipped_with_a_warning(run, office):
     office.sandbox.inject(faults.refused("v1/leads", 402, "Feature not available").always())
 

@@ -83,6 +83,7 @@ def test_what_was_deleted_is_marked_and_each_table_observed(run, office):
     assert {"deals", "organizations", "notes"} <= set(observed)
 
 
+@pytest.mark.slow
 def test_a_failing_table_fails_the_run_with_its_sentence(run, office):
     office.load("persons", "deals")
     office.sandbox.inject(faults.refused("api/v2/persons", 403).always())

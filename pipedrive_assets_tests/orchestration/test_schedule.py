@@ -108,6 +108,7 @@ def test_a_day_before_the_first_partition_is_never_asked_for():
     assert re.match(mentions("2025-12-31", "partition"), tick.skip_message)
 
 
+@pytest.mark.slow
 def test_after_an_outage_all_missed_days_are_one_run():
     plant = loaded()
     plant.until(NOON + timedelta(days=2), SLOWLY)

@@ -283,6 +283,7 @@ def rows_as_dicts(office, name):
     return [dict(zip(found.table.columns, row, strict=True)) for row in found.content]
 
 
+@pytest.mark.slow
 def test_no_time_is_negative(tmp_path):
     """Of a deal won before it was created, and one that moved while histories were read."""
     office = Office(tmp_path, deals=10)
