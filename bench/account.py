@@ -127,7 +127,7 @@ def _rows(world: World, entity: Entity) -> Iterator[Any]:
 
 
 def _is_on(entity: Entity, endpoint: Endpoint, row: Any, since: str | None) -> bool:
-    if entity.archived and bool(row["is_archived"]) is not (endpoint is entity.archived):
+    if entity.archived and bool(row["is_archived"]) is not (endpoint.path == entity.archived.path):
         return False
     if row.get("is_deleted") and entity.name != "deals":
         return False

@@ -15,7 +15,7 @@ def resources() -> list[Any]:
     """Configure one resource per windowed table and list, merged by key."""
     return [
         {
-            "name": f"{entity.name}{'_archived' if listing is entity.archived else ''}",
+            "name": f"{entity.name}{'_archived' if number else ''}",
             "table_name": entity.name,
             "primary_key": list(entity.key),
             "write_disposition": "merge",
@@ -28,7 +28,7 @@ def resources() -> list[Any]:
         }
         for entity in ENTITIES
         if entity.kind is Kind.WINDOWED
-        for listing in entity.endpoints
+        for number, listing in enumerate(entity.endpoints)
     ]
 
 

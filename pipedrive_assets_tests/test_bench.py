@@ -6,6 +6,7 @@ import pytest
 
 from bench.account import Recorder, facts, live_a_day, read_lists
 from bench.least import Calls, of_lists
+from bench.plain import resources
 from bench.replies import statements
 from bench.table import Line, network, write
 from pipedrive_assets.registry import DEFAULT_ENTITIES, ENTITIES, Kind
@@ -64,6 +65,12 @@ def test_a_plan_delivers_no_more_than_its_burst_limit_and_its_calls_in_flight_al
     assert (
         "| first | 100 | 3 | 1,000 / 750 | 2,000 / 750 | 2,000 / 750 | 2,000 / 750 | 500 |" == row
     )
+
+
+def test_the_minimal_pipeline_reads_each_list_under_a_name_of_its_own() -> None:
+    names = [each["name"] for each in resources()]
+    assert len(set(names)) == len(names)
+    assert {"deals", "deals_archived"} <= set(names)
 
 
 def test_the_table_takes_the_place_of_the_one_before(tmp_path) -> None:
