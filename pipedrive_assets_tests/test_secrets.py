@@ -210,6 +210,7 @@ def failing_then_fine(sandbox: Sandbox, act: Callable[[], object]) -> list[str]:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("access", ["api_token", "oauth"])
 def test_no_token_is_in_a_state_trace_or_file_of_a_plain_dlt_pipeline(  # noqa: PLR0913, PLR0917 - fixtures

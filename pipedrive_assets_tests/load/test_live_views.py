@@ -29,6 +29,7 @@ def test_live_views_hide_marked_rows_their_children_and_their_lists(make_office)
     assert 0 == hidden
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("view", ["deals_live", "deals_readable", "deal_stage_history"])
 def test_a_new_column_breaks_no_view(make_office, view):

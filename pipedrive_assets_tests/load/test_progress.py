@@ -64,6 +64,7 @@ def watched(office, *names, **how):
     return told, reports
 
 
+@pytest.mark.slow
 def test_a_load_tells_how_far_it_is_and_at_last_what_it_reports(make_office):
     office = make_office(deals=6)
     told, reports = watched(office, "deals", "stages", "deals_flow")

@@ -256,6 +256,7 @@ def test_a_deleted_deal_whose_children_were_refused_is_asked_once_more(office):
     assert [] == [each for each in office.differences(FLOW) if "(7," in each]
 
 
+@pytest.mark.slow
 def test_a_record_that_shows_another_deal_is_not_the_one_that_was_asked_for(office):
     office.load("deals")
     merged = faults.changed(

@@ -118,6 +118,7 @@ def test_a_refusal_that_names_nothing_and_persists_fails_as_before(office):
     assert 3 == len(office.sandbox.calls("api/v2/deals"))
 
 
+@pytest.mark.slow
 def test_a_list_refused_whatever_it_is_asked_takes_no_field_with_it(office):
     office.sandbox.inject(faults.refused("api/v2/deals/archived", 400))
 

@@ -118,6 +118,7 @@ def test_a_refusal_of_the_second_look_marks_nothing(office):
     assert 0 == marked(office, "stages")[0]
 
 
+@pytest.mark.slow
 def test_an_implausible_loss_still_loads_what_is_listed_and_can_be_accepted(office):
     office.load("filters")
     ids = office.world.ids("filters")

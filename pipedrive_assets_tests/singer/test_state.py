@@ -91,6 +91,7 @@ def state(make_bench, small_pages):
     return bench, positions_apart(found)
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("does_sync", [False, True])
 def test_whatever_stands_in_a_state_it_works_or_is_refused_in_one_sentence(state, does_sync):
