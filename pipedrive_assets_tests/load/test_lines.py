@@ -8,12 +8,15 @@ import dlt
 import duckdb
 import pytest
 
+from pipedrive_assets.errors import LoadFailed
 from pipedrive_assets.load import merge
 from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets.warehouse.dlt.hints import table_source
 from pipedrive_assets.warehouse.dlt.infer import ITEM_COLUMNS, ROW_COLUMNS
 from pipedrive_assets.warehouse.dlt.schema import typed_schema
+from pipedrive_assets.warehouse.duckdb import write
+from pipedrive_assets_tests.facts import raises
 
 TABLES = ("deals", "persons", "activities", "products", "leads", "deals_participants")
 MADE_UP = ("_dlt_id", "_dlt_load_id", "_dlt_parent_id", "_dlt_root_id", "load_id")
@@ -276,3 +279,41 @@ def test_the_schema_is_the_one_that_dlt_makes_of_the_hints(entity):
     assert dlts["tables"] == ours["tables"]
     assert dlts["settings"] == ours["settings"]
     assert [*dlts["tables"]] == [*ours["tables"]]
+
+
+def test_an_infinite_number_in_a_new_column_stops_no_load(office):
+    deals = BY_NAME["deals"]
+    rows = [{"id": 7, "new_column": float("inf")}, {"id": 8, "new_list": [[2**70]]}]
+    with office.warehouse.exclusive():
+        merge.commit_rows(office.warehouse, deals, rows, merge.Written())
+    assert [(7,), (8,)] == office.query("SELECT id FROM deals ORDER BY id")
+    assert [(str([2**70]),)] == office.query("SELECT list FROM deals__new_list")
+
+
+def test_an_interrupted_commit_is_undone_before_the_connection_is_used_again(office, monkeypatch):
+    deals = BY_NAME["deals"]
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with office.warehouse.keep_open():
+        merge.commit_rows(office.warehouse, deals, [{"id": 1}], merge.Written())
+        with monkeypatch.context() as patched:
+            patched.setattr(write, "_record_load", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                merge.commit_rows(office.warehouse, deals, [{"id": 2}], merge.Written())
+        merge.commit_rows(office.warehouse, deals, [{"id": 3}], merge.Written())
+
+    assert [(1,), (3,)] == office.query("SELECT id FROM deals ORDER BY id")
+
+
+def test_fewer_rows_than_were_written_are_an_error_and_none_is_kept(office, monkeypatch):
+    insert = write.changed_rows
+    with monkeypatch.context() as patched:
+        patched.setattr(write, "changed_rows", lambda *given: insert(*given) - 1)
+        with raises(LoadFailed, "stages"):
+            office.load("stages")
+
+    assert [(0,)] == office.query("SELECT count(*) FROM stages")
+    office.load("stages")
+    assert [] == office.differences("stages")
