@@ -112,7 +112,7 @@ class OAuthServer:
             return self._token(call, now)
         return json_reply(404, {"error": "not_found"})
 
-    def knows(self, call: Call, now: datetime) -> bool:
+    def accepts(self, call: Call, now: datetime) -> bool:
         """Whether the call has a valid access token."""
         grant = self._access.get(_bearer(call))
         return grant is not None and now < grant.until

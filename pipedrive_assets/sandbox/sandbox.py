@@ -184,7 +184,7 @@ class Sandbox:
         )
 
     def _is_known(self, call: Call, now: datetime) -> bool:
-        if self.oauth.knows(call, now):
+        if self.oauth.accepts(call, now):
             return True
         bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
         return self.api_token in {call.headers.get("x-api-token"), bearer}

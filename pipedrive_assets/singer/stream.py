@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 DELETED_AT = "_sdc_deleted_at"
-"""When a record was found to be deleted. Targets of Singer know this name."""
+"""When a record was found to be deleted. Singer targets use this name."""
 
 SINGER_NAMES = {"_deleted_at": DELETED_AT}
 """Singer's names of columns that this project adds to every table."""
