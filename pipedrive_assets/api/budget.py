@@ -101,6 +101,18 @@ class RequestStats:
             self.asking += asking
             self.waiting += waiting
 
+    def include(self, other: "RequestStats") -> None:
+        """Add the statistics of requests that are finished."""
+        self.add(
+            requests=other.requests,
+            tokens=other.tokens,
+            burst_waits=other.burst_waits,
+            retries=other.retries,
+            replies_429=other.replies_429,
+            asking=other.asking,
+            waiting=other.waiting,
+        )
+
 
 class RateLimiter:
     """Limits how many requests start per burst window, over all threads.

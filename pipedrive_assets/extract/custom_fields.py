@@ -6,6 +6,8 @@ the Singer state.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
@@ -91,6 +93,15 @@ class StateMapping:
         return mappings
 
 
+@dataclass(slots=True)
+class _Early:
+    """Definitions that were requested before their first table."""
+
+    definitions: list[FieldDefinition] | None = None
+    error: Exception | None = None
+    stats: RequestStats = field(default_factory=RequestStats)
+
+
 class FieldMemory:
     """Definitions and mappings of custom fields during one load.
 
@@ -113,6 +124,30 @@ class FieldMemory:
         self._definitions: dict[str, list[FieldDefinition] | None] = {}
         self._mappings: dict[str, list[MappingRow]] = {}
         self._asked_again: set[str] = set()
+        self._early: dict[str, _Early] = {}
+
+    def ask_early(self, entities: Iterable[Entity]) -> None:
+        """Request the definitions that several tables need, all at once.
+
+        `ask` then returns them, or raises the error of their request. Tables with a token cap are
+        left out, because the cap may stop them before their first request.
+
+        Args:
+            entities: The tables that will be loaded.
+        """
+        tables = [entity for entity in entities if not entity.capped]
+        needed = dict.fromkeys(endpoint for entity in tables for endpoint in _endpoints_of(entity))
+        asked = {endpoint: _Early() for endpoint in needed}
+        if asked:
+            with ThreadPoolExecutor(len(asked), "definitions") as pool:
+                list(pool.map(self._read_early, asked, asked.values()))
+        self._early = asked
+
+    def _read_early(self, endpoint: str, early: _Early) -> None:
+        try:
+            early.definitions = self._read(endpoint, early.stats)
+        except Exception as error:  # noqa: BLE001 - raised to the table that needs the definitions
+            early.error = error
 
     def ask(self, entity: Entity, stats: RequestStats) -> None:
         """Request the definitions that an entity needs, unless this load already has them.
@@ -121,13 +156,15 @@ class FieldMemory:
             entity: The table that is loaded.
             stats: Statistics that the requests are added to.
         """
-        needed = (
-            [endpoint for endpoint in FIELD_LISTS if endpoint not in ON_REQUEST]
-            if entity.shape in OWN_SHAPES
-            else [ENDPOINT_OF.get(entity.fields or "")]
-        )
-        for endpoint in needed:
-            if endpoint and endpoint not in self._definitions:
+        for endpoint in _endpoints_of(entity):
+            if endpoint in self._definitions:
+                continue
+            if early := self._early.pop(endpoint, None):
+                stats.include(early.stats)
+                if early.error:
+                    raise early.error
+                self._definitions[endpoint] = early.definitions
+            else:
                 self._definitions[endpoint] = self._defined(endpoint, stats)
 
     def fields_of(self, entity: Entity) -> FieldSet | None:
@@ -239,6 +276,14 @@ def stored_record(row: MappingRow) -> Row:
         name: stamp(value) if isinstance(value, datetime) else value
         for name, value in mapping_record(row).items()
     }
+
+
+def _endpoints_of(entity: Entity) -> list[str]:
+    """Return the entities whose field definitions a table needs."""
+    if entity.shape in OWN_SHAPES:
+        return [endpoint for endpoint in FIELD_LISTS if endpoint not in ON_REQUEST]
+    endpoint = ENDPOINT_OF.get(entity.fields or "")
+    return [endpoint] if endpoint else []
 
 
 def entities_with(endpoint: str) -> Iterator[Entity]:

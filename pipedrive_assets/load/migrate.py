@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from dlt.common.destination.exceptions import DestinationException as DatabaseException
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.registry import ENTITIES, Entity, Kind
@@ -177,25 +178,27 @@ def missing_parts(sql: Sql, entity: Entity) -> list[str]:
     Returns:
         Names like `deals__labels` and `deals.title`; empty if nothing was dropped.
     """
-    if not table_exists(sql, "_dlt_version"):
-        return []
-    rows = sql.execute_sql(
-        f"SELECT schema FROM {table(sql, '_dlt_version')} WHERE schema_name = %s "
-        "ORDER BY inserted_at DESC LIMIT 1",
-        f"pipedrive_{entity.name}",
-    )
-    if not rows:
+    try:
+        rows = sql.execute_sql(
+            f"SELECT schema FROM {table(sql, '_dlt_version')} WHERE schema_name = %s "
+            "ORDER BY inserted_at DESC LIMIT 1",
+            f"pipedrive_{entity.name}",
+        )
+    except DatabaseUndefinedRelation:
         return []
     missing = []
-    for name, made in json.loads(rows[0][0])["tables"].items():
+    made_tables = json.loads(rows[0][0])["tables"] if rows else {}
+    for name, made in made_tables.items():
         is_loaded = made.get("x-normalizer", {}).get("seen-data")
         if name.partition("__")[0] != entity.name or not is_loaded:
             continue
-        if not table_exists(sql, name):
+        try:
+            columns = columns_in(sql, name)
+        except DatabaseUndefinedRelation:
             missing.append(name)
             continue
         typed = {column for column, hint in made["columns"].items() if "data_type" in hint}
-        missing += [f"{name}.{column}" for column in sorted(typed - columns_in(sql, name))]
+        missing += [f"{name}.{column}" for column in sorted(typed - columns)]
     return missing
 
 

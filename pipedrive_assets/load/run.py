@@ -114,35 +114,36 @@ def run_tables(
     warehouse.check_copy()
     connection.client.removes_nul = not warehouse.backend.stores_nul
     account, now = connection.account()
-    _prepare(warehouse, request, account, now)
-    with warehouse.sql() as sql:
-        spending = Spending(sql, connection.client, request.caps, request.run_id)
-    if any(entity.capped for entity in request.entities):
-        warn_of_unknown_limit(request.caps, connection.client.daily.limit)
-    context = Context(
-        client=connection.client,
-        warehouse=warehouse,
-        fields=FieldMemory(
-            connection.client,
-            WarehouseMapping(warehouse),
-            now,
-            normalize=NamingConvention().normalize_identifier,
-        ),
-        request=replace(request, window=_reachable(request.window, now)),
-        spending=spending,
-        account=account,
-        now=now,
+    fields = FieldMemory(
+        connection.client,
+        WarehouseMapping(warehouse),
+        now,
+        normalize=NamingConvention().normalize_identifier,
     )
+    fields.ask_early(request.entities)
     with warehouse.keep_open():
+        _prepare(warehouse, request, account, now)
+        with warehouse.sql() as sql:
+            spending = Spending(sql, connection.client, request.caps, request.run_id)
+        if any(entity.capped for entity in request.entities):
+            warn_of_unknown_limit(request.caps, connection.client.daily.limit)
+        context = Context(
+            client=connection.client,
+            warehouse=warehouse,
+            fields=fields,
+            request=replace(request, window=_reachable(request.window, now)),
+            spending=spending,
+            account=account,
+            now=now,
+        )
+        tracker = ProgressTracker(len(request.entities), on_progress)
         good = True
         with cleaned_up(warehouse):
-            for report in resolve_skips(
-                _Load(context, make, ProgressTracker(len(request.entities), on_progress)).tables()
-            ):
+            for report in resolve_skips(_Load(context, make, tracker).tables()):
                 good = good and not report.error
                 yield report
             with warehouse.sql() as sql:
-                readable.rebuild(sql)
+                readable.refresh(sql)
         if good:
             warehouse.renew_copy()
 

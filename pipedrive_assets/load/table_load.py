@@ -99,21 +99,22 @@ class TableLoad:
         custom = self.context.fields.fields_of(self.entity)
         if self.entity.excluded:
             check_excluded(self.entity, {*custom.columns, *custom.lists} if custom else ())
-        omitted = self._fields_to_omit()
+        omitted = self._fields_to_omit() if self.entity.include_fields else ()
         with self.context.warehouse.sql() as sql:
-            self.watermark = self._held(sql)
+            memory = self._memory(sql)
+            self.watermark = memory.watermark()
             if self.entity.kind is Kind.CHILD:
                 self.children.planned = self._parents(sql)
                 witness = stale_parents.control_parents(sql, self.entity, self.context.request)
                 return self.children.read(self.context, self.entity, self.stats, witness)
             if self.entity.kind is Kind.WINDOWED:
-                return self._windowed(sql, omitted)
+                return self._windowed(memory, omitted)
         self.what = self.snapshot.what
         return self.snapshot.read(self.stats)
 
     def _fields_to_omit(self) -> tuple[str, ...]:
         with self.context.warehouse.sql() as sql:
-            known = self._held(sql).omitted
+            known = self._memory(sql).watermark().omitted
         if not known:
             return ()
         self.context.warehouse.release()
@@ -125,20 +126,20 @@ class TableLoad:
         A partly read list is discarded, so it would only waste tokens.
         """
         with self.context.warehouse.sql() as sql:
-            self.watermark = self._held(sql)
+            self.watermark = self._memory(sql).watermark()
             self.context.spending.allowance.require(tokens_to_begin(sql, self.entity))
 
-    def _held(self, sql: statements.Sql) -> Watermark:
-        """Return the table's watermark from the ledger; remember the first one of this load."""
-        held = ledger.watermark(sql, self.entity)
+    def _memory(self, sql: statements.Sql) -> LedgerMemory:
+        """Return what the ledger has of the table; remember the first watermark of this load."""
+        memory = LedgerMemory(sql, self.entity)
         if self._before is None:
-            self._before = held
-        return held
+            self._before = memory.watermark()
+        return memory
 
-    def _windowed(self, sql: statements.Sql, omitted: tuple[str, ...]) -> Iterator[Chunk]:
+    def _windowed(self, memory: LedgerMemory, omitted: tuple[str, ...]) -> Iterator[Chunk]:
         request = self.context.request
         scan = next_scan(
-            LedgerMemory(sql, self.entity),
+            memory,
             request.window,
             overlap=request.overlap,
             since=request.since,
@@ -341,20 +342,18 @@ class TableLoad:
         if isinstance(error, CapReached):
             noted.waiting = self._waiting(sql, error)
         noted.rows = merge.count_rows(sql, self.entity.name)
-        ledger.record_load(
-            sql,
-            utc_now(),
-            ledger.LoadLine(
-                entity=self.entity.name,
-                what=self.what,
-                rows_loaded=self.written.loaded,
-                requests=self.stats.requests,
-                tokens=self.stats.tokens,
-                seconds=seconds,
-            ),
+        line = ledger.LoadLine(
+            entity=self.entity.name,
+            what=self.what,
+            rows_loaded=self.written.loaded,
+            requests=self.stats.requests,
+            tokens=self.stats.tokens,
+            seconds=seconds,
         )
-        self.context.spending.note(sql, self.entity.name, self.stats)
-        noted.tokens = self.context.spending.spent(sql)
+        with sql.begin_transaction():
+            ledger.record_load(sql, utc_now(), line)
+            self.context.spending.note(sql, self.entity.name, self.stats)
+        noted.tokens = self.context.spending.spent()
 
     def _waiting(self, sql: statements.Sql, reached: CapReached) -> Waiting:
         """Return what a token cap has left for later.

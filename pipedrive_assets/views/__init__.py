@@ -1,6 +1,7 @@
 """Views: readable names, live rows, derived tables, and the sales overview.
 
-They are created again after every load and store no rows. Writing rows belongs in `load`.
+A load that changes something creates them again; they store no rows. Writing rows belongs in
+`load`.
 """
 
 from pipedrive_assets.views.derived import Derivation, derive

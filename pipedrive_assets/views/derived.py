@@ -1,7 +1,7 @@
 """Creates and reads the derived tables, which are views in the warehouse.
 
-They are created again after every load. As views they are as current as the tables that they read,
-contain no rows that a purge would have to remove, and are in the read copy.
+A load that changes something creates them again. As views they are as current as the tables that
+they read, contain no rows that a purge would have to remove, and are in the read copy.
 """
 
 import logging

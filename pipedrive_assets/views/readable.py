@@ -1,7 +1,7 @@
 """Creates the readable views, which show names instead of ids, and all other views.
 
-They are created again after every load. A view replaces tables that were never loaded by empty
-ones, and shows the id if it finds no name.
+A load that changes something creates them again. A view replaces tables that were never loaded by
+empty ones, and shows the id if it finds no name.
 """
 
 import logging
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
+from pipedrive_assets.views import fingerprint
 from pipedrive_assets.views.comments import comments
 from pipedrive_assets.views.derived import make_views
 from pipedrive_assets.views.linked_activities import linked_activities
@@ -28,6 +29,14 @@ NAMING = NamingConvention()
 
 READABLE_THEN = ("deals_readable", "activities_readable", "leads_readable", "deals_flow_readable")
 """The readable views of versions that had no list of views in the ledger."""
+
+
+def refresh(sql: Sql) -> None:
+    """Create or replace all views whose table exists, unless they are current."""
+    typed = all_columns(sql)
+    if not fingerprint.are_current(sql, typed):
+        rebuild(sql)
+        fingerprint.record(sql, typed)
 
 
 def rebuild(sql: Sql) -> None:

@@ -43,7 +43,7 @@ DLT_TABLES = ("_dlt_version", "_dlt_loads", "_dlt_pipeline_state")
 TABLES = {
     "_pipedrive_account": (
         "company_id BIGINT, company_name VARCHAR, is_sandbox BOOLEAN, "
-        "first_seen_at TIMESTAMP WITH TIME ZONE, layout BIGINT"
+        "first_seen_at TIMESTAMP WITH TIME ZONE, layout BIGINT, views VARCHAR"
     ),
     "_pipedrive_coverage": (
         "entity VARCHAR, baseline_at TIMESTAMP WITH TIME ZONE, "
@@ -126,7 +126,9 @@ def claim(sql: Sql, account: Account, now: datetime) -> None:
     if not rows:
         _refuse_plain(sql)
         sql.execute_sql(
-            f"INSERT INTO {table(sql, '_pipedrive_account')} VALUES (%s, %s, %s, %s, %s)",
+            f"INSERT INTO {table(sql, '_pipedrive_account')} "
+            "(company_id, company_name, is_sandbox, first_seen_at, layout) "
+            "VALUES (%s, %s, %s, %s, %s)",
             account.company_id,
             account.company_name,
             account.is_sandbox,

@@ -31,10 +31,17 @@ ACCOUNT = "(account)"
 
 @dataclass(slots=True)
 class _Counted:
-    """Requests and tokens of a table in this run: before the current day began, and in total."""
+    """Requests and tokens of a table in this run.
+
+    Attributes:
+        before: Before the account's current day began.
+        now: In total.
+        written: The day and the total that the ledger has; None: nothing yet.
+    """
 
     before: tuple[int, int] = (0, 0)
     now: tuple[int, int] = (0, 0)
+    written: tuple[QuotaWindow, int, int] | None = None
 
 
 class Spending:
@@ -52,11 +59,10 @@ class Spending:
         self._run_id, self._client, self._now = run_id, client, client.now
         day = current_day(last_note(sql), client.daily, client.now())
         client.daily.ends_at = day.end
-        others = tokens_since(sql, day, self._run_id, CAPPED)
-        self.allowance = TokenBudget(caps, client.daily, day=day, now=client.now, others=others)
+        self.allowance = TokenBudget(caps, client.daily, day=day, now=client.now)
         """The token budget of capped tables."""
 
-        self._day, self._before_day = day, 0
+        self._day, self._before_day, self._others = day, 0, 0
         self._counted: dict[str, _Counted] = {}
         self.note(sql, ACCOUNT, client.stats)
 
@@ -77,10 +83,12 @@ class Spending:
             self._day, self._before_day = day, self._client.stats.tokens
             for counted in self._counted.values():
                 counted.before = counted.now
-        counted = self._counted.setdefault(name, _Counted())
-        counted.now = stats.requests, stats.tokens
+        counted, now = self._counted.setdefault(name, _Counted()), (stats.requests, stats.tokens)
+        if counted.written == (day, *now):
+            return
+        counted.now, counted.written = now, (day, *now)
         self._write(sql, name, counted)
-        self.allowance.others = tokens_since(sql, day, self._run_id, CAPPED)
+        self._others, self.allowance.others = _tokens_of_others(sql, day, self._run_id)
 
     def _write(self, sql: Sql, name: str, counted: _Counted) -> None:
         notes, daily = table(sql, "_pipedrive_tokens"), self._client.daily
@@ -97,11 +105,14 @@ class Spending:
             *(daily.limit, daily.left, self._day.end, self._now()),
         )
 
-    def spent(self, sql: Sql) -> TokensSpent:
-        """Return the token usage up to now, including tables that have not committed yet."""
+    def spent(self) -> TokensSpent:
+        """Return the token usage up to now, including tables that have not committed yet.
+
+        The usage of other runs is that of the last `note`.
+        """
         daily, own = self._client.daily, self._client.stats.tokens - self._before_day
-        others = tokens_since(sql, self._day, self._run_id)
-        today = max(tokens_since(sql, self._day), others + own)
+        noted = sum(each.now[1] - each.before[1] for each in self._counted.values())
+        today = self._others + max(noted, own)
         counted = max(0, daily.limit - today) if daily.limit is not None else None
         return TokensSpent(
             by_run=self._client.stats.tokens,
@@ -140,28 +151,31 @@ def last_note(sql: Sql) -> DayNote | None:
     return DayNote(day=QuotaWindow(start=start.astimezone(timezone.utc)), limit=limit, left=left)
 
 
-def tokens_since(
-    sql: Sql, day: QuotaWindow, but_run: str | None = None, names: tuple[str, ...] = ()
-) -> int:
-    """Sum up the tokens that runs into this warehouse have used since a day began.
+def tokens_since(sql: Sql, day: QuotaWindow) -> int:
+    """Return the tokens that all runs into this warehouse have used since a day began."""
+    return _tokens_of_others(sql, day, None)[0]
+
+
+def _tokens_of_others(sql: Sql, day: QuotaWindow, run_id: str | None) -> tuple[int, int]:
+    """Sum up the tokens that other runs have used since a day began.
 
     Args:
         sql: The warehouse.
         day: The account's day.
-        but_run: The id of a run to leave out; None: include all.
-        names: The tables to include; empty: all.
+        run_id: The id of the run to leave out; None: include all.
 
     Returns:
-        The number of tokens.
+        The tokens of all tables, and those of capped tables.
     """
-    these, values = in_clause(names)
-    only = f" AND entity IN ({these})" if names else ""
+    capped, values = in_clause(CAPPED)
     rows = sql.execute_sql(
-        f"SELECT sum(tokens) FROM {table(sql, '_pipedrive_tokens')} "
-        f"WHERE day_started_at >= %s AND run_id IS DISTINCT FROM %s{only}",
-        *(day.start, but_run, *values),
+        f"SELECT sum(tokens), sum(tokens) FILTER (WHERE entity IN ({capped})) "
+        f"FROM {table(sql, '_pipedrive_tokens')} "
+        "WHERE day_started_at >= %s AND run_id IS DISTINCT FROM %s",
+        *(*values, day.start, run_id),
     )
-    return int(rows[0][0] or 0) if rows else 0
+    every, of_capped = (rows or [(0, 0)])[0]
+    return int(every or 0), int(of_capped or 0)
 
 
 def largest_load(sql: Sql, entity: Entity) -> int:

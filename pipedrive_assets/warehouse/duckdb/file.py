@@ -278,7 +278,9 @@ class FileLocks:
         Raises:
             WarehouseError: Another run, which is named, has not released it in time.
         """
-        with acquire(self._whole, self._path, f"the warehouse {self._path}", file_mode=self._mode):
+        what = f"the warehouse {self._path}"
+        nested = self._whole.acquire(timeout=0) if self.depth else None
+        with nested or acquire(self._whole, self._path, what, file_mode=self._mode):
             yield
 
     @contextlib.contextmanager
