@@ -4,7 +4,7 @@ COMPILE := uv pip compile --quiet --universal --python-version=3.10 --no-strip-e
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help try test slow e2e soak check lint format columns openapi docs bench screenshots snapshot audit lock wheel lowest newest clean
+.PHONY: help try test slow e2e soak check lint format columns openapi docs bench bench-check screenshots snapshot audit lock wheel lowest newest clean
 
 help: ## list the commands
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,9 @@ docs: .venv/installed ## update the generated parts of README and docs
 bench: .venv/installed ## run the benchmark (SIZE=1k|10k|100k deals) and update docs/performance.md
 	@$(BIN)/python -m bench --size $(or $(SIZE),1k)
 
+bench-check: .venv/installed ## fail if a load takes 25 % more CPU per CPU second of DuckDB than bench/ratios.json
+	@$(BIN)/python -m bench --check
+
 snapshot: .venv/installed ## update the snapshot of assets, checks, jobs, schedules and sensors
 	@$(BIN)/python tools/snapshot.py
 
@@ -103,4 +106,4 @@ newest: .uv/bin/uv ## run the tests with the newest Dagster 1.13 (without dagste
 	@.newest/bin/python -m pytest $(PARALLEL) $(TESTS)
 
 clean: ## remove installed packages, caches and loaded data
-	@rm -rf .venv .audit .uv .lowest .newest .dagster build dist data .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .audit .uv .lowest .newest .rivals .dagster build dist data .mypy_cache .ruff_cache .pytest_cache

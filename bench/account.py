@@ -7,20 +7,23 @@ answers each with a line of JSON: the numbers of rows in the account.
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from random import Random
 from threading import Lock
 from typing import Any
 
+from bench.wide import widen
 from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.extract.scans import read_windowed
 from pipedrive_assets.registry import ENTITIES, Endpoint, Entity, Kind
 from pipedrive_assets.sandbox import Limits, Sandbox, SandboxAdapter, World, serve
-from pipedrive_assets.sandbox.exchange import Call, Reply
+from pipedrive_assets.sandbox.exchange import Call, Reply, json_reply
 
 NO_LIMIT = Limits(burst=10**9, daily_tokens=10**12)
 CHANGED = 0.02
@@ -37,6 +40,8 @@ EDITED = {
     "files": "description",
 }
 """The column that an edit changes."""
+
+OLD_FIELDS = re.compile(r"/v1/(deal|person|organization|product|activity|note)Fields")
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -56,6 +61,9 @@ class Recorder:
 
     def answer(self, call: Call) -> Reply:
         """Return the stored reply to a call, or make and store it."""
+        if old_fields := OLD_FIELDS.fullmatch(call.path):
+            return self._old_definitions(call, old_fields[1])
+        call = as_of_today(call)
         key = call.path, tuple(sorted(call.params))
         known = self._known.get(key)
         if known is None:
@@ -64,6 +72,20 @@ class Recorder:
         reply, file = known
         return Reply(status=reply.status, headers=reply.headers, body=file.read_bytes())
 
+    def _old_definitions(self, call: Call, entity: str) -> Reply:
+        """Answer a list of field definitions of API v1, which the old Singer tap requests."""
+        today = replace(as_of_today(call), path=f"/api/v2/{entity}Fields", params=())
+        reply = self.sandbox.answer(today)
+        fields = [
+            {"id": number, "key": each["field_code"], "field_type": each["field_type"]}
+            for number, each in enumerate(reply.json()["data"] if reply.status == 200 else ())
+        ]
+        return json_reply(200, {"success": True, "data": fields, "additional_data": None})
+
+    def stored_bytes(self) -> int:
+        """Return the size of the stored replies of this phase."""
+        return sum(file.stat().st_size for _, file in self._known.values())
+
     def _record(self, call: Call) -> tuple[Reply, Path]:
         reply = self.sandbox.answer(call)
         file = self.folder / self.phase / call.path.strip("/").replace("/", ".")
@@ -71,6 +93,18 @@ class Recorder:
         file /= f"{len(self._known)}.json"
         file.write_bytes(reply.body)
         return Reply(status=reply.status, headers=reply.headers, body=b""), file
+
+
+def as_of_today(call: Call) -> Call:
+    """Turn a call of the old Singer tap, which has its token as a parameter, into a current one."""
+    params = dict(call.params)
+    token = params.pop("api_token", None)
+    if token is None:
+        return call
+    headers = {**call.headers, "x-api-token": token}
+    if "sort" in params:
+        params["sort"] = params["sort"].replace(" desc", " DESC")
+    return replace(call, params=tuple(params.items()), headers=headers)
 
 
 def read_lists(recorder: Recorder) -> None:
@@ -157,20 +191,23 @@ def begin_phase(recorder: Recorder, order: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         recorder: The account.
-        order: `phase` and `instant`; optionally `changes` (edit rows for a day first), `scan` (make
-            the pages of all lists) and `since` (count rows changed since then only).
+        order: `phase` and `instant`; optionally `changes` (edit rows for a day first), `wide` (give
+            deals many custom fields first), `scan` (make the pages of all lists) and `since` (count
+            rows changed since then only).
 
     Returns:
-        Number of rows in the account; see `facts`.
+        Number of rows in the account, see `facts`, and the `bytes` of the replies made so far.
     """
     world, instant = recorder.sandbox.world, datetime.fromisoformat(order["instant"])
     if order.get("changes"):
         live_a_day(world, instant)
+    if order.get("wide"):
+        widen(world)
     world.advance(instant)
     recorder.begin(order["phase"])
     if order.get("scan"):
         read_lists(recorder)
-    return facts(world, order.get("since"))
+    return {**facts(world, order.get("since")), "bytes": recorder.stored_bytes()}
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -60,13 +60,35 @@ class Line:
         return f"| {' | '.join(cells)} |"
 
     def network_row(self) -> str:
-        """Format what a plan can deliver at each latency, beside what this machine writes."""
+        """Format what a plan can deliver at each latency, and which limit is the lower one."""
         per_call = self.found["rows"] / self.found["requests"]
+        here = self.found["rows"] / self.found["wall"]
         cells = [self.name, f"{per_call:.0f}", str(self.parallel)]
         for calls in PLANS.values():
             most = [per_call * min(calls, self.parallel / seconds) for seconds in LATENCIES]
-            cells.append(" / ".join(map(_number, most)))
-        return f"| {' | '.join([*cells, _number(self.found['rows'] / self.found['wall'])])} |"
+            limits = dict.fromkeys(_limit(calls, self.parallel, per_call, here))
+            cells.append(f"{' / '.join(map(_number, most))} ({' / '.join(limits)})")
+        return f"| {' | '.join([*cells, _number(here)])} |"
+
+
+def _limit(calls: float, parallel: int, per_call: float, here: float) -> Iterator[str]:
+    """Yield what limits a load at each latency: the plan, the latency, or this machine.
+
+    Args:
+        calls: Calls per second that the plan allows.
+        parallel: The most calls in flight.
+        per_call: Rows per call.
+        here: Rows per second that this machine writes.
+
+    Yields:
+        `plan`, `latency` or `machine`.
+    """
+    for seconds in LATENCIES:
+        by_latency = parallel / seconds
+        if here < per_call * min(calls, by_latency):
+            yield "machine"
+        else:
+            yield "plan" if calls <= by_latency else "latency"
 
 
 def network(lines: Sequence[Line]) -> list[str]:
@@ -91,7 +113,31 @@ def _beside(text: str, reference: str) -> str:
     return f"{text} ({reference})" if reference else text
 
 
-def write(path: Path, size: str, lines: Sequence[Line], seconds: float) -> None:
+def wide_note(
+    normal: dict[str, Any], normal_bytes: int, wide: dict[str, Any], wide_bytes: int
+) -> str:
+    """Compare the CPU time of a wide account with that of the same bytes in the normal one.
+
+    Args:
+        normal: Measurements of a first load of the normal account.
+        normal_bytes: Size of its replies.
+        wide: Measurements of a first load of the wide account.
+        wide_bytes: Size of its replies.
+
+    Returns:
+        The sentence below the table.
+    """
+    same = normal["cpu"] * wide_bytes / normal_bytes
+    return (
+        f"The replies of the wide account have {wide_bytes / 1e6:,.0f} MB, those of the normal "
+        f"one {normal_bytes / 1e6:,.0f} MB. The same bytes of the normal account would take "
+        f"{same:.1f} s of CPU: the wide one takes {wide['cpu'] / same:.1f} times as long."
+    )
+
+
+def write(
+    path: Path, size: str, lines: Sequence[Line], seconds: float, notes: Sequence[str] = ()
+) -> None:
     """Replace the table of one size in a file.
 
     Args:
@@ -99,6 +145,7 @@ def write(path: Path, size: str, lines: Sequence[Line], seconds: float) -> None:
         size: Name of the size.
         lines: Lines of the table.
         seconds: Duration of the benchmark.
+        notes: Sentences below the table.
 
     Raises:
         SystemExit: If the file has no marks for the size.
@@ -115,4 +162,5 @@ def write(path: Path, size: str, lines: Sequence[Line], seconds: float) -> None:
         f"Python {platform.python_version()}; the benchmark took {seconds:.0f} s."
     )
     table = "\n".join([heading, "", *HEAD, *(line.row() for line in lines), *network(lines)])
+    table = "\n\n".join([table, *notes])
     path.write_text(f"{before}{begin}{table}\n{end}{after}", "utf-8")

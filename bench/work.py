@@ -4,6 +4,7 @@ Each task function imports and prepares what it needs, and returns the function 
 """
 
 import argparse
+import io
 import json
 import os
 import resource
@@ -129,6 +130,42 @@ def plain(arguments: argparse.Namespace) -> Callable[[], Counts]:
     return work
 
 
+def tap(arguments: argparse.Namespace) -> Callable[[], Counts]:
+    """Prepare a first sync of the Singer tap; it discards its messages.
+
+    The streams are those of `bench.old_tap`.
+    """
+    from pipedrive_assets.registry import DEFAULT_ENTITIES, Kind
+    from pipedrive_assets.singer import PipedriveTap
+
+    connection = _account(arguments)
+    out = RecordCount()
+    singer = PipedriveTap({"api_token": API_TOKEN}, connection=connection, out=out)
+    windowed = {each.name for each in DEFAULT_ENTITIES if each.kind is Kind.WINDOWED}
+
+    def work() -> Counts:
+        catalog = singer.do_discover()
+        for entry in catalog.streams:
+            entry.of()["selected"] = entry.tap_stream_id in windowed - {"leads"}
+        singer.do_sync(catalog)
+        stats = connection.client.stats
+        return {"requests": stats.requests, "tokens": stats.tokens, "rows": out.records}
+
+    return work
+
+
+class RecordCount(io.TextIOBase):
+    """A text file that discards Singer messages and counts the records."""
+
+    def __init__(self) -> None:
+        self.records = 0
+
+    def write(self, text: str) -> int:
+        """Count the records of a text."""
+        self.records += text[:40].count('"RECORD"')
+        return len(text)
+
+
 def replies(arguments: argparse.Namespace) -> Callable[[], Counts]:
     """Prepare the load of stored replies into typed tables by DuckDB alone."""
     import duckdb
@@ -170,6 +207,7 @@ WORK: dict[str, Callable[[argparse.Namespace], Callable[[], Counts]]] = {
     "job": job,
     "reconcile": reconcile,
     "plain": plain,
+    "tap": tap,
     "replies": replies,
 }
 
@@ -179,7 +217,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("work", choices=WORK)
     parser.add_argument("--url", default="")
-    parser.add_argument("--warehouse", type=Path, required=True)
+    parser.add_argument("--warehouse", type=Path)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--instant", type=datetime.fromisoformat)
     arguments = parser.parse_args()

@@ -1,15 +1,20 @@
 """`make bench`: what it counts as the least, and where its table goes."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from bench import ratios
 from bench.account import Recorder, facts, live_a_day, read_lists
 from bench.least import Calls, of_lists
 from bench.plain import resources
+from bench.ratios import Phase, best, slower
 from bench.replies import statements
 from bench.table import Line, network, write
+from bench.wide import FIELDS, LONG_TEXT, OPTIONS, widen
 from pipedrive_assets.registry import DEFAULT_ENTITIES, ENTITIES, Kind
+from pipedrive_assets.sandbox.exchange import call
 from pipedrive_assets_tests.conftest import Office
 
 WINDOWED = [entity.name for entity in ENTITIES if entity.kind is Kind.WINDOWED]
@@ -62,9 +67,74 @@ def test_a_plan_delivers_no_more_than_its_burst_limit_and_its_calls_in_flight_al
     (row,) = network([Line(name="first", found=found, parallel=3), Line(name="no", found=found)])[
         3:
     ]
-    assert (
-        "| first | 100 | 3 | 1,000 / 750 | 2,000 / 750 | 2,000 / 750 | 2,000 / 750 | 500 |" == row
+    growth = "2,000 / 750 (machine)"
+    assert f"| first | 100 | 3 | 1,000 / 750 (machine) | {' | '.join([growth] * 3)} | 500 |" == row
+
+
+def test_the_limit_is_the_lowest_of_plan_latency_and_machine() -> None:
+    found = {"rows": 1000, "requests": 100, "tokens": 30, "wall": 2.5, "cpu": 1.5, "peak": 99}
+    lines = [Line(name="slow machine", found=found, parallel=30)]
+    lines.append(Line(name="fast machine", found={**found, "wall": 0.1}, parallel=10))
+    slow, fast = network(lines)[3:]
+    assert "| 100 / 100 (plan) | 200 / 200 (plan) | 500 / 500 (machine) |" in slow
+    assert "| 500 / 250 (plan / latency) | 600 / 250 (plan / latency) | 10,000 |" in fast
+
+
+def test_a_ratio_that_is_a_quarter_above_the_committed_one_is_too_slow() -> None:
+    committed = {"first load": 4.0, "no change": 3.0}
+    assert slower(committed, {"first load": 4.9, "no change": 3.7, "new": 99.0}) == []
+    (line,) = slower(committed, {"first load": 5.1, "no change": 1.0})
+    assert "first load" in line
+    assert "5.1" in line
+
+
+@pytest.mark.parametrize("found", [{}, {"first load": float("nan")}])
+def test_a_ratio_that_was_not_measured_is_too_slow(found) -> None:
+    assert len(slower({"first load": 4.0}, found)) == 1
+
+
+@pytest.mark.parametrize(("cpu", "runs"), [(8.0, ratios.RUNS), (8.2, ratios.MOST_RUNS)])
+def test_a_ratio_that_is_too_slow_is_measured_again(monkeypatch, cpu, runs) -> None:
+    done = []
+    monkeypatch.setattr(
+        Phase, "_once", lambda _self: (done.append(1), ({"cpu": cpu}, {"cpu": 2.0}))[1]
     )
+    phase = Phase(None, None, "windowed", "first", None)
+    assert phase.ratio(4.0) == cpu / 2
+    assert len(done) == runs + 1
+
+
+def test_the_best_of_several_runs_counts() -> None:
+    assert best([{"cpu": 2.0}, {"cpu": 1.5}, {"cpu": 9.0}]) == 1.5
+
+
+def test_a_slower_result_fails_the_check_and_an_equal_one_does_not(monkeypatch) -> None:
+    committed = json.loads(ratios.FILE.read_text())
+    monkeypatch.setattr(ratios, "measure", lambda *_: dict(committed))
+    assert ratios.check() == 0
+    name = next(iter(committed))
+    monkeypatch.setattr(ratios, "measure", lambda *_: {**committed, name: committed[name] * 1.3})
+    assert ratios.check() == 1
+
+
+def test_deals_of_the_wide_account_have_300_custom_fields_and_long_values(office: Office) -> None:
+    widen(office.world)
+    fields, deals = office.world.fields["deals"], office.world.tables["deals"].rows.values()
+    assert len(fields) == FIELDS
+    assert max(len(field["options"] or ()) for field in fields.values()) == OPTIONS
+    longest = max(len(str(value)) for row in deals for value in row["custom_fields"].values())
+    assert longest == LONG_TEXT
+
+
+def test_calls_of_the_old_singer_tap_get_replies(office: Office, tmp_path) -> None:
+    recorder = Recorder(office.sandbox, tmp_path)
+    recorder.begin("old")
+    key = {"api_token": office.sandbox.api_token}
+    fields = recorder.answer(call("/v1/dealFields", {**key, "start": 0})).json()["data"]
+    assert set(office.world.fields["deals"]) < {each["key"] for each in fields}
+    notes = recorder.answer(call("/v1/notes", {**key, "sort": "update_time desc"}))
+    assert notes.status == 200
+    assert notes.json()["data"]
 
 
 def test_the_minimal_pipeline_reads_each_list_under_a_name_of_its_own() -> None:
