@@ -155,6 +155,9 @@ class FieldMemory:
         Args:
             entity: The table that is loaded.
             stats: Statistics that the requests are added to.
+
+        Raises:
+            PipedriveError: The definitions cannot be read. A refusal is not an error.
         """
         for endpoint in _endpoints_of(entity):
             if endpoint in self._definitions:

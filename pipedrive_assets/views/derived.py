@@ -13,10 +13,11 @@ from typing import Any
 
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.views import fingerprint
 from pipedrive_assets.views.sql import DERIVED_TABLES, DerivedTable, loaded_tables
 from pipedrive_assets.warehouse import dialect
 from pipedrive_assets.warehouse.ledger import all_columns, prepare, watermark
-from pipedrive_assets.warehouse.own_views import OwnViews
+from pipedrive_assets.warehouse.own_views import OwnViews, own_views
 from pipedrive_assets.warehouse.statements import Sql, table
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
@@ -88,6 +89,22 @@ def make_views(sql: Sql, columns: Columns) -> dict[str, str]:
     return missing
 
 
+def ensure_views(sql: Sql, columns: fingerprint.Columns) -> dict[str, str]:
+    """Create or replace the derived views, unless all of them exist and are current.
+
+    Args:
+        sql: The warehouse.
+        columns: The columns of each table that exists.
+
+    Returns:
+        By view that could not be created: the reason.
+    """
+    wanted = {derived.name for derived in DERIVED_TABLES}
+    if wanted <= own_views(sql) and fingerprint.are_current(sql, columns):
+        return {}
+    return make_views(sql, {name: list(held) for name, held in columns.items()})
+
+
 def derive(
     warehouse: Warehouse, tables: Sequence[DerivedTable], *, most_rows: int | None = None
 ) -> Iterator[Derivation]:
@@ -109,8 +126,7 @@ def derive(
         return
     with warehouse.sql() as sql:
         prepare(sql)
-        held = {name: list(columns) for name, columns in all_columns(sql).items()}
-        missing = make_views(sql, held)
+        missing = ensure_views(sql, all_columns(sql))
         found = [_read(sql, each, missing.get(each.name, ""), most_rows) for each in tables]
     yield from found
 

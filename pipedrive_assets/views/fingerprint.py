@@ -41,7 +41,8 @@ def fingerprint(sql: Sql, columns: Columns) -> str:
 def are_current(sql: Sql, columns: Columns) -> bool:
     """Whether nothing that the views depend on has changed since `record`."""
     rows = sql.execute_sql(f"SELECT views FROM {table(sql, '_pipedrive_account')}")
-    return [fingerprint(sql, columns)] in [[*row] for row in rows or ()]
+    recorded = rows[0][0] if rows else None
+    return bool(recorded == fingerprint(sql, columns))
 
 
 def record(sql: Sql, columns: Columns) -> None:

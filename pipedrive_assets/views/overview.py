@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from pipedrive_assets.registry import BY_NAME
-from pipedrive_assets.views.derived import make_views
+from pipedrive_assets.views.derived import ensure_views
 from pipedrive_assets.views.report.charts import CHARTS
 from pipedrive_assets.views.sql import DERIVED_BY_NAME, loaded_tables
 from pipedrive_assets.warehouse import dialect
@@ -63,8 +63,8 @@ def overview(warehouse: Warehouse) -> Overview | None:
         )
         if not owner:
             return None
-        held = {name: list(columns) for name, columns in all_columns(sql).items()}
-        absent = make_views(sql, held)
+        held = all_columns(sql)
+        absent = ensure_views(sql, held)
         return Overview(
             account=str(owner[0][0]),
             invented=bool(owner[0][1]),
