@@ -18,6 +18,7 @@ from pipedrive_assets.views.overview_page import (
     FILE,
     SANDBOX_FILE,
     charts_missing,
+    page_path,
     pictures_of,
     write_page,
 )
@@ -67,14 +68,10 @@ def _materialize(context: dg.AssetExecutionContext, names: Names) -> dg.Material
             seen = overview(warehouse)
             if seen is None:
                 return dg.MaterializeResult(metadata={"skipped": "Nothing has been loaded yet."})
-            pictures = pictures_of(seen)
-            path = write_page(
-                Path(duckdb.database).parent,
-                pictures,
-                seen,
-                file_mode=duckdb.file_mode,
-                prefix="" if names.prefix == OWN else f"{names.prefix}_",
-            )
+            prefix = "" if names.prefix == OWN else f"{names.prefix}_"
+            path = page_path(Path(duckdb.database).parent, seen, prefix)
+            pictures = pictures_of(seen, path)
+            write_page(path, pictures, seen, file_mode=duckdb.file_mode)
     finally:
         warehouse.close()
     context.log.info("%s: %s", OVERVIEW, path)

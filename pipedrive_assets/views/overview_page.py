@@ -1,13 +1,19 @@
 """Writes the sales overview: draws the charts and saves them as one HTML page."""
 
-from collections.abc import Iterable
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from pipedrive_assets import __version__
 from pipedrive_assets.errors import WarehouseError, missing_extra
 from pipedrive_assets.views.overview import Overview, overview
 from pipedrive_assets.views.report.charts import CHARTS, Chart
-from pipedrive_assets.views.report.page import Picture, page
+from pipedrive_assets.views.report.drawings import Spec
+from pipedrive_assets.views.report.page import Picture, drawings_in, inline, page
 from pipedrive_assets.views.sql import loaded_tables
 from pipedrive_assets.views.sql.table import DERIVED_BY_NAME
 from pipedrive_assets.warehouse.private_files import make_file, make_folder
@@ -29,42 +35,68 @@ def charts_missing() -> str:
     return str(missing_extra(ModuleNotFoundError(name=DRAWING), "the sales overview"))
 
 
-def pictures_of(seen: Overview) -> list[Picture]:
-    """Draw every chart that has rows."""
-    return [_picture(chart, seen) for chart in CHARTS]
+def page_path(folder: Path, seen: Overview, prefix: str = "") -> Path:
+    """Return the path of the page. Invented sandbox data has a file of its own.
+
+    Args:
+        folder: The folder of the page.
+        seen: The data of the charts.
+        prefix: Prefix of the file's name, if several accounts share the folder.
+    """
+    return folder / f"{prefix}{SANDBOX_FILE if seen.invented else FILE}"
 
 
-def _picture(chart: Chart, seen: Overview) -> Picture:
+def pictures_of(seen: Overview, path: Path) -> list[Picture]:
+    """Draw every chart that has rows.
+
+    Args:
+        seen: The data of the charts.
+        path: The page of an earlier run, whose drawings are used if they show the same; it may not
+            exist.
+    """
+    drawn: dict[str, str] = {}
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        drawn = drawings_in(path.read_text("utf-8"))
+    return [_picture(chart, seen, drawn) for chart in CHARTS]
+
+
+def _picture(chart: Chart, seen: Overview, drawn: Mapping[str, str]) -> Picture:
     if chart.name in seen.missing:
         return Picture(chart=chart, missing=seen.missing[chart.name])
     if not (rows := seen.rows[chart.name]):
         return Picture(chart=chart)
-    import vl_convert  # noqa: PLC0415 - 90 MB that nothing else needs
-
     until = seen.days.get(chart.name)
-    svg = vl_convert.vegalite_to_svg(chart.spec(rows, until))
-    return Picture(chart=chart, rows=rows, svg=svg, note=chart.note(rows, until))
+    spec = chart.spec(rows, until)
+    digest = _digest(chart, spec)
+    svg = drawn.get(digest) or inline(chart, _draw(spec))
+    return Picture(chart=chart, rows=rows, svg=svg, drawn_from=digest, note=chart.note(rows, until))
 
 
-def write_page(
-    folder: Path, pictures: list[Picture], seen: Overview, *, file_mode: int, prefix: str = ""
-) -> Path:
+def _digest(chart: Chart, spec: Spec) -> str:
+    """Return a digest of what a drawing shows and of what draws it."""
+    facts = [chart.name, spec, version("vl-convert-python"), __version__]
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
+
+
+def _draw(spec: Spec) -> str:
+    import vl_convert  # noqa: PLC0415 - 90 MB and 0.5 s that nothing else needs
+
+    return str(vl_convert.vegalite_to_svg(spec))
+
+
+def write_page(path: Path, pictures: list[Picture], seen: Overview, *, file_mode: int) -> None:
     """Write the page atomically: a program that reads it meanwhile gets the complete old page.
 
     Args:
-        folder: The folder of the page.
+        path: The page.
         pictures: The drawn charts.
         seen: The data of the charts.
         file_mode: The permissions of a new file.
-        prefix: Prefix of the file's name, if several accounts share the folder.
-
-    Returns:
-        The page's path. Invented sandbox data has a file of its own.
 
     Raises:
         WarehouseError: The file cannot be written.
     """
-    path = folder / f"{prefix}{SANDBOX_FILE if seen.invented else FILE}"
+    folder = path.parent
     text = page(
         seen.account,
         pictures,
@@ -84,7 +116,6 @@ def write_page(
             f"The sales overview could not be written to {path} ({error}). All tables are loaded. "
             "Free up disk space or let this user write the folder; the next load writes the page."
         ) from error
-    return path
 
 
 def draw_page(
@@ -108,7 +139,9 @@ def draw_page(
     shown = {name for chart in CHARTS for name in loaded_tables(DERIVED_BY_NAME[chart.table])}
     if charts_missing() or shown.isdisjoint(loaded) or not (seen := overview(warehouse)):
         return None
-    pictures = pictures_of(seen)
+    path = page_path(folder, seen)
+    pictures = pictures_of(seen, path)
     if not any(picture.svg for picture in pictures):
         return None
-    return write_page(folder, pictures, seen, file_mode=file_mode)
+    write_page(path, pictures, seen, file_mode=file_mode)
+    return path

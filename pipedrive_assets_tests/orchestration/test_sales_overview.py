@@ -13,7 +13,7 @@ from pipedrive_assets.definitions import build
 from pipedrive_assets.orchestration.resources import WarehouseResource
 from pipedrive_assets.orchestration.sales_overview import _charts_in_markdown
 from pipedrive_assets.views import overview
-from pipedrive_assets.views.overview_page import pictures_of, write_page
+from pipedrive_assets.views.overview_page import page_path, pictures_of, write_page
 from pipedrive_assets.views.report.charts import CHARTS
 from pipedrive_assets.views.report.page import Picture, page
 from pipedrive_assets_tests.conftest import Office
@@ -179,9 +179,28 @@ def test_the_page_of_the_sandbox_never_replaces_the_accounts(office):
 def test_the_page_of_an_account_has_the_plain_name(office, tmp_path):
     seen = replace(overview(office.warehouse), invented=False)
 
-    path = write_page(tmp_path, pictures_of(seen), seen, file_mode=0o640)
+    path = page_path(tmp_path, seen)
+    write_page(path, pictures_of(seen, path), seen, file_mode=0o640)
 
     assert tmp_path / "sales_overview.html" == path
+    assert path.exists()
+
+
+def test_only_charts_whose_data_has_changed_are_drawn_again(office, tmp_path, monkeypatch):
+    seen = overview(office.warehouse)
+    path = page_path(tmp_path, seen)
+    first = pictures_of(seen, path)
+    write_page(path, first, seen, file_mode=0o640)
+    name, rows = next((name, rows) for name, rows in seen.rows.items() if len(rows) > 1)
+    drawn = []
+    monkeypatch.setattr(
+        "vl_convert.vegalite_to_svg", lambda spec: drawn.append(spec) or "<svg>new</svg>"
+    )
+
+    assert pictures_of(seen, path) == first
+    assert drawn == []
+    pictures_of(replace(seen, rows={**seen.rows, name: rows[:1]}), path)
+    assert len(drawn) == 1
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ table { border-collapse: collapse; font-size: .85rem } th { text-align: left }
 td, th { border-bottom: 1px solid #ddd; padding: .15rem .8rem .15rem 0 }
 """
 LABEL = re.compile(r'(<path aria-label="([^"]*)"[^>]*?)/>')
+DRAWING = re.compile(r"<!--([0-9a-f]{64})-->(.*?)<!--end-->", re.DOTALL)
 NAMES = re.compile(r'(\bid="|url\(#|href="#)')
 
 
@@ -30,7 +31,9 @@ class Picture:
     Attributes:
         chart: The chart.
         rows: The rows that it shows.
-        svg: The drawing as SVG; empty if there is none.
+        svg: The drawing as SVG, with tooltips and ids that are unique on the page; empty if there
+            is none.
+        drawn_from: A digest of what the drawing shows, by which the next run recognizes it.
         missing: Why there is no drawing.
         note: What the drawing omits; empty if nothing.
     """
@@ -38,6 +41,7 @@ class Picture:
     chart: Chart
     rows: Sequence[Row] = ()
     svg: str = ""
+    drawn_from: str = ""
     missing: str = "No data yet."
     note: str = ""
 
@@ -95,17 +99,23 @@ def _section(picture: Picture) -> str:
     shown = f"<p>{escape(picture.missing)}</p>"
     if picture.svg:
         note = f"<p>{escape(picture.note)}</p>\n" if picture.note else ""
-        shown = f"{_inline(picture)}\n{note}{_figures(picture)}"
+        drawing = f"<!--{picture.drawn_from}-->{picture.svg}<!--end-->"
+        shown = f"{drawing}\n{note}{_figures(picture)}"
     return (
         f'<section id="{chart.name}"><h2>{escape(chart.title)}</h2>\n'
         f"<p>{escape(chart.description)} From <code>{chart.table}</code>.</p>\n{shown}</section>"
     )
 
 
-def _inline(picture: Picture) -> str:
-    """Return the SVG for the page, with tooltips, and with ids that are unique on the page."""
-    with_tooltips = LABEL.sub(r"\1><title>\2</title></path>", picture.svg)
-    return NAMES.sub(rf"\g<1>{picture.chart.name}-", with_tooltips)
+def inline(chart: Chart, svg: str) -> str:
+    """Add tooltips to a drawing, and make its ids unique on the page."""
+    with_tooltips = LABEL.sub(r"\1><title>\2</title></path>", svg)
+    return NAMES.sub(rf"\g<1>{chart.name}-", with_tooltips)
+
+
+def drawings_in(text: str) -> dict[str, str]:
+    """Return the drawings of an earlier page by the digest of what they show."""
+    return dict(DRAWING.findall(text))
 
 
 def _figures(picture: Picture) -> str:
