@@ -46,13 +46,16 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
         f"({request.full} OR {_changed(request)} "
         f"OR {has_changed_records(sql, child, request.overlap, now)})"
     )
+    # The inner query evaluates each condition once, however often the outer one names it.
     rows = sql.execute_sql(
-        f"SELECT p.id, p.update_time, {counter}, {again}, {changed}, {HELD} > 0, "
-        "c.parent_id IS NOT NULL AND c.read_at IS NULL AS doubted, p._deleted_at IS NOT NULL "
-        f"{_joined(sql, child)} WHERE {changed} OR {due} "
-        f"ORDER BY CASE WHEN {changed} THEN 0 ELSE 1 END, doubted, "
-        f"CASE WHEN {changed} THEN NULL ELSE c.read_at END, "
-        "p.update_time DESC NULLS LAST, p.id DESC",
+        "SELECT id, update_time, counter, is_asked, has_changed, has_rows, doubted, is_deleted "
+        f"FROM (SELECT p.id, p.update_time, {counter} AS counter, {again} AS is_asked, "
+        f"{changed} AS has_changed, {due} AS is_due, {HELD} > 0 AS has_rows, "
+        "c.parent_id IS NOT NULL AND c.read_at IS NULL AS doubted, "
+        "p._deleted_at IS NOT NULL AS is_deleted, c.read_at "
+        f"{_joined(sql, child)}) AS parents WHERE has_changed OR is_due "
+        "ORDER BY CASE WHEN has_changed THEN 0 ELSE 1 END, doubted, "
+        "CASE WHEN has_changed THEN NULL ELSE read_at END, update_time DESC NULLS LAST, id DESC",
         child.name,
     )
     return [

@@ -20,9 +20,9 @@ Columns = Mapping[str, Mapping[str, str]]
 def fingerprint(sql: Sql, columns: Columns) -> str:
     """Return a digest of everything that the views depend on.
 
-    These are the columns of all tables, the tables and views that exist, the commits, and the
-    definitions in this package. The commits stand for the rows: for example, each kind of event has
-    a view.
+    These are the columns of all tables, the tables and views that exist, the commits, the tables
+    whose initial load is finished, and the definitions in this package. The commits stand for the
+    rows: for example, each kind of event has a view.
 
     Args:
         sql: The warehouse.
@@ -34,8 +34,13 @@ def fingerprint(sql: Sql, columns: Columns) -> str:
     )
     query = f"SELECT count(*), max(load_id) FROM {table(sql, '_dlt_loads')}"
     commits = sql.execute_sql(query) if "_dlt_loads" in columns else ()
-    facts = [_definitions(), {**columns}, [*map(list, names or ())], [*map(list, commits or ())]]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    loaded = sql.execute_sql(
+        f"SELECT entity FROM {table(sql, '_pipedrive_coverage')} "
+        "WHERE baseline_at IS NOT NULL ORDER BY 1"
+    )
+    rows = [[list(row) for row in found or ()] for found in (names, commits, loaded)]
+    facts = json.dumps([_definitions(), dict(columns), rows], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def are_current(sql: Sql, columns: Columns) -> bool:

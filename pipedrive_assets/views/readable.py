@@ -5,7 +5,7 @@ empty ones, and shows the id if it finds no name.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
@@ -52,8 +52,8 @@ def rebuild(sql: Sql) -> None:
     make_views(sql, columns)
     if "deals_flow" in columns:
         taken = {*columns, *(view.name for view in VIEWS)}
-        for kind in _flow_kinds(sql):
-            name, query = _flow_view(sql, kind)
+        for kind, keys in _flow_keys(sql).items():
+            name, query = _flow_view(sql, kind, keys)
             if name not in taken:
                 _create(own, name, query, "Events of one kind in the history of deals.")
     write_comments(sql, comments(sql, columns))
@@ -143,18 +143,26 @@ def _flow_kinds(sql: Sql) -> list[str]:
     return [row[0] for row in rows or ()]
 
 
-def _flow_view(sql: Sql, kind: str) -> tuple[str, str]:
+def _flow_keys(sql: Sql) -> Mapping[str, list[str]]:
+    """Return the keys of the events by their kind, both in order."""
+    query = dialect.json_keys(
+        *(sql, table(sql, "deals_flow"), sql.escape_column_name("object")),
+        *(sql.escape_column_name("event"), "data"),
+    )
+    found: dict[str, list[str]] = {kind: [] for kind in _flow_kinds(sql)}
+    for kind, key in sql.execute_sql(query) or ():
+        if kind is not None:
+            found[kind].append(key)
+    return {kind: sorted(keys) for kind, keys in found.items()}
+
+
+def _flow_view(sql: Sql, kind: str, event_keys: Iterable[str]) -> tuple[str, str]:
     """Return name and query of a view of the events of one kind, with a column per key.
 
     The names are those that dlt's first Pipedrive source used.
     """
-    rows = sql.execute_sql(
-        f"SELECT DISTINCT {dialect.json_keys(sql, 'event', 'data')} "
-        f"FROM {table(sql, 'deals_flow')} WHERE object = %s ORDER BY 1",
-        kind,
-    )
     literal = sql.capabilities.escape_literal
-    keys = {_name(row[0]): row[0] for row in rows or ()}
+    keys = {_name(key): key for key in event_keys}
     columns = "".join(
         f", {dialect.json_text(sql, 'event', 'data', key)} AS {sql.escape_column_name(name)}"
         for name, key in keys.items()

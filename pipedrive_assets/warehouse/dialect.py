@@ -225,18 +225,20 @@ def indexes_on(sql: Sql, name: str) -> list[str]:
     return [f"index {row[0]} depends on table {name}" for row in rows or ()]
 
 
-def json_keys(sql: Sql, column: str, key: str) -> str:
-    """Return SQL for the keys of an object within a JSON column, one row per key.
+def json_keys(sql: Sql, source: str, by: str, column: str, key: str) -> str:
+    """Return a query of the keys that an object within a JSON column has, by another column.
 
     Args:
         sql: The client.
-        column: The column, quoted.
+        source: The table, qualified.
+        by: The other column, quoted.
+        column: The JSON column, quoted.
         key: The key of the object.
 
     Returns:
-        A set-returning expression.
+        A query of the other column and a key, without duplicates.
     """
-    return _JSON_KEYS[speaks(sql)].format(column=column, key=key)
+    return _JSON_KEYS[speaks(sql)].format(source=source, by=by, column=column, key=key)
 
 
 def json_text(sql: Sql, column: str, outer: str, inner: str) -> str:
@@ -293,10 +295,14 @@ def options(sql: Sql, column: str, source: str) -> str:
 
 
 _JSON_KEYS: Mapping[str, str] = {
-    DUCKDB: "unnest(json_keys({column}, '$.{key}'))",
+    # Most events of a kind have the same keys: unnesting each of them would take longer.
+    DUCKDB: (
+        "SELECT DISTINCT {by}, unnest(keys) FROM "
+        "(SELECT DISTINCT {by}, json_keys({column}, '$.{key}') AS keys FROM {source})"
+    ),
     POSTGRES: (
-        "jsonb_object_keys(CASE WHEN jsonb_typeof({column} -> '{key}') = 'object' "
-        "THEN {column} -> '{key}' END)"
+        "SELECT DISTINCT {by}, jsonb_object_keys(CASE WHEN jsonb_typeof({column} -> '{key}') = "
+        "'object' THEN {column} -> '{key}' END) FROM {source}"
     ),
 }
 _LABELS: Mapping[str, str] = {

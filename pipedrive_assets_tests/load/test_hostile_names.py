@@ -84,7 +84,7 @@ def test_events_of_any_kind_with_any_keys_are_a_view_of_their_own(flow, kind, ke
             *(7, kind, event),
         )
         readable.rebuild(sql)
-        name, _ = readable._flow_view(sql, kind)
+        name, _ = readable._flow_view(sql, kind, keys)
         if name != "deals_flow_readable":
             ((deal, _, *values),) = sql.execute_sql(f"SELECT * FROM {readable.table(sql, name)}")
             assert 7 == deal
