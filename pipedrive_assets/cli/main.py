@@ -183,6 +183,49 @@ def sources(output: Path | None, accounts: str | None, key_prefix: str) -> None:
 
 
 @commands.command()
+@click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with .env and the warehouse; by default the current one.",
+)
+@click.option(
+    "--show",
+    multiple=True,
+    metavar="TABLE.COLUMN",
+    help="Do not mask this column with personal data; may be repeated.",
+)
+@click.option("--show-personal", is_flag=True, help="Mask nothing.")
+@click.option(
+    "--rows",
+    type=click.IntRange(1, 100_000),
+    default=500,
+    show_default=True,
+    help="Most rows of a reply.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=20,
+    show_default=True,
+    help="Longest time that a query may run.",
+)
+def mcp(
+    project: Path | None, show: tuple[str, ...], *, show_personal: bool, rows: int, seconds: float
+) -> None:
+    """Serve the warehouse to an AI assistant, read-only.
+
+    A server of the Model Context Protocol on standard input and output: it lists and describes
+    tables, runs SELECT statements, and shows freshness and token costs. Personal data is masked.
+    """
+    from pipedrive_assets.errors import extra_needed
+
+    with extra_needed("the MCP server"):
+        from pipedrive_assets.cli.mcp import mcp
+
+    mcp(project, show, show_personal=show_personal, rows=rows, seconds=seconds)
+
+
+@commands.command()
 @click.option("--port", type=int, default=8124, show_default=True, help="Port of the callback URL.")
 @click.option("--timeout", type=float, default=300, show_default=True, help="Seconds to wait.")
 @click.option("--no-browser", is_flag=True, help="Only print the address of the consent page.")

@@ -6,6 +6,7 @@
         MissingExtraError      install an extra of this package
         WrongAccountError      the warehouse belongs to another company
       WarehouseError           the warehouse cannot be opened or written             exit 2
+      QueryRefused             a query is not allowed, or failed                     exit 2
       ApiError                 Pipedrive refused a request                           exit 3
         BadRequest             400, 405, 422, 501: update this project
         AuthenticationError    401: check the API token and the company host
@@ -75,6 +76,7 @@ from pipedrive_assets.errors.base import (
     ConfigurationError,
     MissingTokenError,
     PipedriveError,
+    QueryRefused,
     WarehouseError,
     WrongAccountError,
     raise_alone,
@@ -141,6 +143,7 @@ __all__ = [
     "PipedriveUnauthorizedError",
     "PipedriveUnprocessableEntityError",
     "PipedriveUnsupportedMediaError",
+    "QueryRefused",
     "Redirected",
     "Refused",
     "ScopeMissing",

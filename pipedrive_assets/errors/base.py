@@ -50,6 +50,12 @@ class WarehouseError(PipedriveError):
     exit_code = 2
 
 
+class QueryRefused(PipedriveError):
+    """A query of a client is not allowed, or failed; nothing was changed."""
+
+    exit_code = 2
+
+
 def raise_alone(error: BaseException) -> NoReturn:
     """Raise an error without a reference to the exception that is being handled.
 

@@ -95,7 +95,7 @@ class DbtSource:
 
     def _view(self, name: str) -> Node:
         """Return a view; what it shows is tested in its tables."""
-        base, description, own = _described_view(name)
+        base, description, own = described_view(name)
         columns = [
             (each, own.get(each) or self.texts.get((base, each))) for each in self.views[name]
         ]
@@ -204,7 +204,7 @@ def _view_columns(sql: Sql, listed: Collection[str]) -> dict[str, list[str]]:
     return found
 
 
-def _described_view(name: str) -> tuple[str, str, Mapping[str, str]]:
+def described_view(name: str) -> tuple[str, str, Mapping[str, str]]:
     """Return the asset that a view belongs to, its description, and those of its own columns."""
     for view in VIEWS:
         if view.name == name:

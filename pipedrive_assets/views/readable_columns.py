@@ -36,3 +36,12 @@ VIEW_COLUMNS: Mapping[str, tuple[str, str]] = {
     "category_label": ("text", "Name of the category, or the option's id."),
 }
 """Type and description of the columns that a readable view adds to those of its table."""
+
+PERSONAL_VIEW_COLUMNS = frozenset(
+    {
+        *("owner_name", "person_name", "user_name", "deal_title"),
+        *("next_activity_subject", "last_activity_subject"),
+        *("old_value_readable", "new_value_readable"),
+    }
+)
+"""Columns of `VIEW_COLUMNS` with personal data."""

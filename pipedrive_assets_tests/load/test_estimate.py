@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from pipedrive_assets.api import Caps
-from pipedrive_assets.cli.plan import sentences
 from pipedrive_assets.load import LoadRequest
 from pipedrive_assets.load.tokens.estimate import account_note, estimate
+from pipedrive_assets.load.tokens.explain import sentences
 from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.windows import Window
 from pipedrive_assets_tests.facts import mentions

@@ -36,6 +36,11 @@ class Estimate:
     is_least: bool
     why: str
 
+    @property
+    def shown_tokens(self) -> str:
+        """The token cost for people; `+` marks a minimum."""
+        return f"{self.tokens:,}{'+' if self.is_least else ''}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountNote:

@@ -55,6 +55,7 @@ class DuckDbFile:
         read_copy: Path | None = None,
         file_mode: int = FILE_MODE,
         memory: str = MEMORY,
+        read_only: bool = False,
     ) -> None:
         """Define the file without opening it.
 
@@ -63,9 +64,10 @@ class DuckDbFile:
             read_copy: The path of the read copy; None: no copy.
             file_mode: The permissions of new files.
             memory: The memory that DuckDB may use, for example `1GB`.
+            read_only: Whether clients open the file without the right to write.
         """
         self.path, self._read_copy, self._mode = path, read_copy, file_mode
-        self._memory = memory
+        self._memory, self._read_only = memory, read_only
 
     def __str__(self) -> str:
         """Return the path."""
@@ -74,6 +76,7 @@ class DuckDbFile:
     def destination(self) -> dlt.destinations.duckdb:
         """Create the dlt destination, whose SQL client reads and writes the file."""
         credentials = DuckDbCredentials(str(self.path))
+        credentials.read_only = self._read_only
         credentials.statements = [*STATEMENTS, f"SET GLOBAL memory_limit = '{self._memory}'"]
         return dlt.destinations.duckdb(credentials, destination_name="duckdb")
 
