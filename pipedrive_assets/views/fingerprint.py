@@ -27,6 +27,9 @@ def fingerprint(sql: Sql, columns: Columns) -> str:
     Args:
         sql: The warehouse.
         columns: The columns of this project's tables.
+
+    Returns:
+        The digest, in hexadecimal digits.
     """
     names = sql.execute_sql(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = %s ORDER BY 1",

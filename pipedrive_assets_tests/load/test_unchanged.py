@@ -52,6 +52,7 @@ def test_a_load_without_changes_opens_the_file_once_and_keeps_the_views(loaded, 
     assert columns(loaded, "deals_readable") == MARKED
 
 
+@pytest.mark.slow
 def test_a_view_that_someone_dropped_returns_with_the_next_load(loaded):
     before = columns(loaded, "deals_readable")
     run(loaded, "DROP VIEW deals_readable")
@@ -79,6 +80,7 @@ def _killed(sql):
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_definitions_are_requested_before_any_table_and_once(loaded):
     began = len(loaded.sandbox.calls())
 
@@ -90,6 +92,7 @@ def test_definitions_are_requested_before_any_table_and_once(loaded):
     assert set(paths[1:6]) == set(definitions)
 
 
+@pytest.mark.slow
 def test_a_table_whose_definitions_fail_does_not_stop_the_others(loaded):
     loaded.sandbox.inject(faults.server_error("api/v2/dealFields").at(1, times=None))
 

@@ -15,6 +15,8 @@ from pipedrive_assets_tests.conftest import Office
 from pipedrive_assets_tests.views.company_truth import seen
 from pipedrive_assets_tests.views.sql_answers import ANSWERS, KEY_COLUMNS, live_deals
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[2] / "docs" / "sql.md").read_text("utf-8")
 QUESTIONS = PAGE.partition("## Twelve questions")[2]
 QUERIES = dict(re.findall(r"^### (.+?)\n.+?```sql\n(.+?)```", QUESTIONS, re.MULTILINE | re.DOTALL))
