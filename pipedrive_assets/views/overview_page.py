@@ -53,6 +53,9 @@ def pictures_of(seen: Overview, path: Path) -> list[Picture]:
         seen: The data of the charts.
         path: The page of an earlier run, whose drawings are used if they show the same; it may not
             exist.
+
+    Returns:
+        One picture per chart, in order; without a drawing if the chart has no rows.
     """
     drawn: dict[str, str] = {}
     with contextlib.suppress(OSError, UnicodeDecodeError):
