@@ -5,6 +5,7 @@ What a command runs is imported when it runs, so that `--help` is quick.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -180,6 +181,37 @@ def sources(output: Path | None, accounts: str | None, key_prefix: str) -> None:
     from pipedrive_assets.cli.dbt import sources
 
     sources(output, accounts, key_prefix)
+
+
+@commands.command()
+@click.argument("a")
+@click.argument("b")
+@TABLES
+@click.option(
+    "--examples",
+    "most_examples",
+    type=click.IntRange(0, 1000),
+    default=3,
+    show_default=True,
+    help="Most rows of each kind to show per table.",
+)
+@click.option(
+    "--personal",
+    "shows_personal",
+    is_flag=True,
+    help="Show the values of columns with personal data.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def diff(a: str, b: str, tables: tuple[str, ...], *, as_json: bool, **how: Any) -> int:
+    """Compare two warehouses, or two copies of one.
+
+    A and B are DuckDB files, as PATH or PATH:DATASET. Shows per table the rows that only one has,
+    and the columns of rows that differ. The exit code is 0 if they are equal, 1 if they differ.
+    """
+    from pipedrive_assets.cli.diff import diff
+    from pipedrive_assets.compare import Comparison
+
+    return diff(a, b, Comparison(tables=tables, **how), as_json=as_json)
 
 
 @commands.command()

@@ -12,12 +12,10 @@ import duckdb
 
 from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.views.catalog import Relation
+from pipedrive_assets.views.personal import MASK
 from pipedrive_assets.warehouse import Warehouse
-from pipedrive_assets.warehouse.dialect import quoted
+from pipedrive_assets.warehouse.dialect import identifier, quoted
 from pipedrive_assets.warehouse.read_only import PATIENCE, Patience, opened
-
-MASK = "•••"
-"""What replaces personal texts."""
 
 LOCKED_DOWN = (
     "SET enable_external_access = false",
@@ -129,8 +127,3 @@ def _mask(name: str, kind: str) -> str:
         return f"CAST(NULL AS {kind})"
     text = quoted(MASK if kind.upper() == "VARCHAR" else f'"{MASK}"')
     return f"CAST(CASE WHEN {identifier(name)} IS NOT NULL THEN {text} END AS {kind})"
-
-
-def identifier(name: str) -> str:
-    """Quote a name for SQL."""
-    return '"' + name.replace('"', '""') + '"'

@@ -30,6 +30,9 @@ SUFFIXES = ("_live", "_history")
 FACTS = ("BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "DATE", "TIME", "DECIMAL", "NUMERIC", "HUGEINT")
 """How the names of types begin whose values are no text."""
 
+MASK = "•••"
+"""What replaces personal texts."""
+
 CustomTypes = Mapping[str, Mapping[str, str]]
 """The type of the custom field of each column, by entity of the fields."""
 

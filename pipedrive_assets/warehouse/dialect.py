@@ -280,6 +280,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("\0", "").replace("'", "''") + "'"
 
 
+def identifier(name: str) -> str:
+    """Quote a name for both databases."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def options(sql: Sql, column: str, source: str) -> str:
     """Return a query for the options in a column: `id` and `label` as text, without duplicates.
 

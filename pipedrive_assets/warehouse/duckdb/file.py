@@ -18,7 +18,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.warehouse.backend import Locks
-from pipedrive_assets.warehouse.dialect import Sql
+from pipedrive_assets.warehouse.dialect import Sql, identifier
 from pipedrive_assets.warehouse.duckdb import read_copy
 from pipedrive_assets.warehouse.duckdb.file_lock import acquire, is_locked, translate_error
 from pipedrive_assets.warehouse.private_files import FILE_MODE, private_folder
@@ -227,8 +227,8 @@ def _copy(connection: duckdb.DuckDBPyConnection, fresh: Path) -> list[str]:
     # DuckDB usually names a database after its file, but temp.duckdb becomes temp_db.
     ((name,),) = connection.execute("SELECT current_database()").fetchall()
     copy = f"fresh copy of {name}"
-    connection.execute(f"ATTACH '{_quoted(fresh)}' AS {_identifier(copy)}")
-    connection.execute(f"COPY FROM DATABASE {_identifier(name)} TO {_identifier(copy)}")
+    connection.execute(f"ATTACH '{_quoted(fresh)}' AS {identifier(copy)}")
+    connection.execute(f"COPY FROM DATABASE {identifier(name)} TO {identifier(copy)}")
     tables = connection.execute(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ?", [name]
     ).fetchall()
@@ -237,18 +237,14 @@ def _copy(connection: duckdb.DuckDBPyConnection, fresh: Path) -> list[str]:
         for schema, table in tables
         if len({_count(connection, each, schema, table) for each in (name, copy)}) > 1
     ]
-    connection.execute(f"DETACH {_identifier(copy)}")
+    connection.execute(f"DETACH {identifier(copy)}")
     return lost
 
 
 def _count(connection: duckdb.DuckDBPyConnection, *name: str) -> int:
-    table = ".".join(map(_identifier, name))
+    table = ".".join(map(identifier, name))
     ((rows,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
     return int(rows)
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 class FileLocks:

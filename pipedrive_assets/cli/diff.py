@@ -1,0 +1,137 @@
+"""`diff`: what differs between two warehouses."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from pipedrive_assets.cli.output import print_table
+from pipedrive_assets.compare import Changed, Comparison, Difference, Side, compare
+from pipedrive_assets.config import Settings
+from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.registry import BY_NAME
+
+VALUE_LETTERS = 60
+DIFFERENT = 1
+"""The exit code for differences, as in the command diff."""
+
+
+def diff(a: str, b: str, how: Comparison, *, as_json: bool) -> int:
+    """Print what differs.
+
+    Args:
+        a: The first DuckDB file, as `path` or `path:dataset`.
+        b: The second one.
+        how: What to compare and to print.
+        as_json: Whether to print JSON.
+
+    Returns:
+        The exit code: 0 if both are equal, 1 if they differ.
+
+    Raises:
+        ConfigurationError: A side is not a DuckDB file, or a table does not exist.
+    """
+    settings = Settings.from_env()
+    how = replace(how, memory=settings.duckdb_memory)
+    found = list(compare(_side(a, settings), _side(b, settings), how))
+    if as_json:
+        print(_json(found))
+    else:
+        _print(found)
+    return 0 if all(each.is_equal for each in found) else DIFFERENT
+
+
+def _side(text: str, settings: Settings) -> Side:
+    path, _, dataset = text.rpartition(":")
+    if not path or {"/", "\\"} & {*dataset} or dataset.endswith(".duckdb"):
+        path, dataset = text, settings.dataset
+    if "://" in path or path == "postgres":
+        raise ConfigurationError(
+            f"{path}: only DuckDB files can be compared. Load PostgreSQL's account into a DuckDB "
+            "file as well, and compare that file."
+        )
+    return Side(path=Path(path).expanduser(), dataset=dataset)
+
+
+def _print(found: Sequence[Difference]) -> None:
+    differing = [each for each in found if not each.is_equal]
+    if differing:
+        header = ("table", "only in A", "only in B", "changed", "changed columns")
+        print_table(header, [_line(each) for each in differing])
+        print()
+    for each in differing:
+        for line in _examples(each):
+            print(f"{each.table}: {line}")
+    for each in found:
+        for side, names in (("A", each.columns_only_in_a), ("B", each.columns_only_in_b)):
+            if names:
+                print(f"{each.table}: columns only in {side}: {', '.join(names)}")
+    print(f"{len(differing)} of {len(found)} tables differ.")
+
+
+def _line(each: Difference) -> tuple[str, ...]:
+    columns = ", ".join(f"{name} {rows:,}" for name, rows in each.columns.items())
+    counts = (each.only_in_a, each.only_in_b, each.changed)
+    return (each.table, *(f"{count:,}" for count in counts), columns)
+
+
+def _examples(each: Difference) -> Iterable[str]:
+    name = ", ".join(BY_NAME[each.table].key)
+    for side, keys, rows in (
+        ("A", each.keys_in_a, each.only_in_a),
+        ("B", each.keys_in_b, each.only_in_b),
+    ):
+        if keys:
+            more = f" and {rows - len(keys):,} more" if rows > len(keys) else ""
+            yield f"only in {side}: {name} {'; '.join(_key(key) for key in keys)}{more}"
+    for row in each.examples:
+        yield f"changed: {name} {_key(row.key)}: {_values(row)}"
+
+
+def _values(row: Changed) -> str:
+    return ", ".join(f"{name} {_text(a)} -> {_text(b)}" for name, (a, b) in row.values.items())
+
+
+def _key(key: Sequence[Any]) -> str:
+    return ", ".join(map(_text, key))
+
+
+def _text(value: Any) -> str:
+    text = " ".join(str("null" if value is None else _plain(value)).split())
+    return text if len(text) <= VALUE_LETTERS else f"{text[: VALUE_LETTERS - 1]}…"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo:
+        return f"{value.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    return value if isinstance(value, (bool, int, float)) or value is None else str(value)
+
+
+def _json(found: Sequence[Difference]) -> str:
+    tables = [
+        {
+            "table": each.table,
+            "only_in_a": each.only_in_a,
+            "only_in_b": each.only_in_b,
+            "changed": each.changed,
+            "changed_columns": each.columns,
+            "columns_only_in_a": each.columns_only_in_a,
+            "columns_only_in_b": each.columns_only_in_b,
+            "keys_only_in_a": [[_plain(value) for value in key] for key in each.keys_in_a],
+            "keys_only_in_b": [[_plain(value) for value in key] for key in each.keys_in_b],
+            "examples": [
+                {
+                    "key": [_plain(value) for value in row.key],
+                    "values": {
+                        name: [_plain(value) for value in pair] for name, pair in row.values.items()
+                    },
+                }
+                for row in each.examples
+            ],
+        }
+        for each in found
+    ]
+    equal = all(each.is_equal for each in found)
+    return json.dumps({"equal": equal, "tables": tables}, ensure_ascii=False, indent=2)

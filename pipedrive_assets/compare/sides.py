@@ -1,0 +1,152 @@
+"""Opens both sides of a comparison and compares their tables."""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipedrive_assets.compare.differences import Difference, difference
+from pipedrive_assets.compare.rows import TableRows, table_rows
+from pipedrive_assets.errors import ConfigurationError, raise_alone
+from pipedrive_assets.registry import ENTITIES
+from pipedrive_assets.views.catalog import Relation, catalog
+from pipedrive_assets.views.personal import MASK
+from pipedrive_assets.warehouse import Warehouse
+from pipedrive_assets.warehouse.dialect import identifier, quoted
+from pipedrive_assets.warehouse.duckdb.file import MEMORY, DuckDbFile
+from pipedrive_assets.warehouse.read_only import PATIENCE, Patience, opened, reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """A warehouse to compare.
+
+    Attributes:
+        path: The DuckDB file.
+        dataset: The schema of its tables.
+    """
+
+    path: Path
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What to compare, and what to return of it.
+
+    Attributes:
+        tables: The tables; empty: all that a side has.
+        most_examples: How many rows of each kind to return per table.
+        shows_personal: Whether examples have the values of personal columns.
+        memory: The memory that DuckDB may use.
+        patience: How long to wait while a load writes a file.
+    """
+
+    tables: Collection[str] = ()
+    most_examples: int = 3
+    shows_personal: bool = False
+    memory: str = MEMORY
+    patience: Patience = PATIENCE
+
+
+def compare(a: Side, b: Side, how: Comparison | None = None) -> Iterator[Difference]:
+    """Compare two warehouses, table by table.
+
+    Args:
+        a: The first warehouse.
+        b: The second warehouse.
+        how: What to compare; None: everything.
+
+    Yields:
+        The difference of each table that a side has, also of equal ones.
+
+    Raises:
+        ConfigurationError: Both sides are the same, or neither has a named table.
+        WarehouseError: A file does not exist, cannot be opened or is being written.
+    """
+    how = how or Comparison()
+    if (a.path.resolve(), a.dataset) == (b.path.resolve(), b.dataset):
+        raise ConfigurationError(f"Both sides are {a.path}. Name two different files or datasets.")
+    with _attached(a, b, how) as (connection, relations):
+        for name in _names(relations, how.tables):
+            one, other = (table_rows(name, held, place) for place, held in relations.items())
+            try:
+                found = difference(connection, one, other, most_examples=how.most_examples)
+            except duckdb.Error as error:
+                raise_alone(DuckDbFile(a.path).translate_error(error))
+            yield found if how.shows_personal else _masked(found, one, other)
+
+
+Relations = Mapping[str, Mapping[str, Relation]]
+"""The tables of each side, by its qualified and quoted schema."""
+
+
+@contextlib.contextmanager
+def _attached(
+    a: Side, b: Side, how: Comparison
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Relations]]:
+    """Attach both sides to a database in memory, and read which tables they have."""
+    with tempfile.TemporaryDirectory() as folder:
+        config: dict[str, Any] = {"memory_limit": how.memory, "temp_directory": folder}
+        with contextlib.closing(duckdb.connect(config=config)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            places: dict[Path, str] = {}
+            relations: dict[str, Mapping[str, Relation]] = {}
+            for side in (a, b):
+                file = DuckDbFile(side.path.absolute(), memory=how.memory, read_only=True)
+                with contextlib.closing(Warehouse(file, side.dataset)) as warehouse:
+                    with reading(warehouse, how.patience) as sql:
+                        held = catalog(sql)
+                    real = side.path.resolve()
+                    if real not in places:
+                        places[real] = f"side_{len(places)}"
+                        opened(warehouse, _attach(connection, places[real]), how.patience)
+                relations[f"{places[real]}.{identifier(side.dataset)}"] = held
+            yield connection, relations
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, name: str) -> Callable[[Warehouse], object]:
+    return lambda warehouse: connection.execute(
+        f"ATTACH {quoted(str(warehouse.path))} AS {name} (READ_ONLY)"
+    )
+
+
+def _names(relations: Relations, asked: Collection[str]) -> list[str]:
+    """Return the tables to compare, in the registry's order."""
+    held = {name for side in relations.values() for name in side}
+    if missing := [name for name in asked if name not in held]:
+        raise ConfigurationError(f"Neither side has the table {', '.join(missing)}.")
+    found = [
+        entity.name
+        for entity in ENTITIES
+        if entity.name in held and (not asked or entity.name in asked)
+    ]
+    if not found:
+        raise ConfigurationError(
+            "Neither side has a table of this project. Check the paths and the datasets."
+        )
+    return found
+
+
+def _masked(found: Difference, a: TableRows, b: TableRows) -> Difference:
+    """Return a difference without the values of personal columns."""
+    personal = a.personal | b.personal
+    examples = [
+        replace(
+            each,
+            values={
+                name: (_mask(pair[0]), _mask(pair[1])) if name in personal else pair
+                for name, pair in each.values.items()
+            },
+        )
+        for each in found.examples
+    ]
+    return replace(found, examples=examples)
+
+
+def _mask(value: Any) -> Any:
+    return None if value is None else MASK
