@@ -4,6 +4,7 @@ This is the only module outside `sandbox/` that uses the sandbox in production c
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ SANDBOX_NOTICE = (
     "Set PIPEDRIVE_API_TOKEN to load your own account."
 )
 ME_TOKENS = 2
+_IS_DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?", re.ASCII).fullmatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +34,15 @@ class Account:
     Attributes:
         company_id: Pipedrive's id of the company.
         company_name: Its name, or its domain or id if it has no name.
+        company_domain: Its part of `https://<domain>.pipedrive.com`; empty if Pipedrive returns
+            none.
         is_sandbox: Whether the data is invented by the sandbox.
     """
 
     company_id: int
     company_name: str
     is_sandbox: bool
+    company_domain: str = ""
 
     def __str__(self) -> str:
         """Return `Acme (123)`, with `, invented` added for the sandbox."""
@@ -73,8 +78,14 @@ class Connection:
                 me.get("company_name") or me.get("company_domain") or me["company_id"]
             ),
             is_sandbox=self.is_sandbox,
+            company_domain=_domain(me.get("company_domain")),
         )
         return account, read_at
+
+
+def _domain(sent: object) -> str:
+    """Return a company's domain, or an empty text if it cannot be a part of a web address."""
+    return sent if isinstance(sent, str) and _IS_DOMAIN(sent) else ""
 
 
 def caps_of(settings: Settings) -> Caps:

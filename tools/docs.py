@@ -21,6 +21,7 @@ from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.views.option_labels import option_column_name
 from pipedrive_assets.views.readable_columns import VIEW_COLUMNS
 from pipedrive_assets.views.readable_queries import VIEWS, View
+from pipedrive_assets.views.record_url import URL
 from pipedrive_assets.views.sql import DERIVED_TABLES, DerivedTable
 
 ROOT = Path(__file__).parents[1]
@@ -205,7 +206,7 @@ def added_columns(view: View) -> list[str]:
     query = view.query.format_map(_Placeholders())
     shown = parse_one(query, read="duckdb", into=exp.Select).expressions
     named = [each.alias for each in shown if each.alias]
-    return [*named, *map(option_column_name, view.options)]
+    return [URL, *named, *map(option_column_name, view.options)]
 
 
 class _Placeholders(dict[str, str]):

@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from pipedrive_assets.api import Client, RequestStats
-from pipedrive_assets.errors import Refused
-from pipedrive_assets.extract.list_pages import whole_list
+from pipedrive_assets.errors import BadRequest, Refused
+from pipedrive_assets.extract.list_pages import Params, whole_list
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Endpoint, Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
@@ -45,6 +45,10 @@ FIELD_LISTS = {
     "project": "projectFields",
 }
 """Endpoint of the field definitions by entity; leads use the fields of deals."""
+
+WITH_REQUIREMENTS = ("deal", "person", "organization")
+"""Entities whose definitions can have REQUIREMENTS (official docs, fields in API v2)."""
+REQUIREMENTS: Params = (("include_fields", "important_fields,required_fields"),)
 
 ON_REQUEST = ("project",)
 """Entities whose definitions are requested only if their table is loaded; few accounts have it."""
@@ -242,8 +246,9 @@ class FieldMemory:
     def _read(self, endpoint: str, stats: RequestStats) -> list[FieldDefinition] | None:
         """Request the definitions of an entity; return None if Pipedrive refuses them."""
         listing = Endpoint(path=f"api/v2/{FIELD_LISTS[endpoint]}", tokens_per_page=DEFINITION_COST)
+        extras = REQUIREMENTS if endpoint in WITH_REQUIREMENTS else ()
         try:
-            rows, _ = whole_list(self._client, BY_NAME["fields"], listing, stats, ())
+            rows = self._list(listing, extras, stats)
             return [parse_definition(row) for row in rows]
         except Refused as refusal:
             log.warning(
@@ -251,6 +256,16 @@ class FieldMemory:
                 *(endpoint, refusal),
             )
             return None
+
+    def _list(self, listing: Endpoint, extras: Params, stats: RequestStats) -> list[Row]:
+        """Read a list of definitions, without the extra keys if Pipedrive refuses these."""
+        try:
+            return whole_list(self._client, BY_NAME["fields"], listing, stats, extras)[0]
+        except BadRequest as error:
+            if not extras:
+                raise
+            log.warning("Field definitions are read without required_fields: %s", error)
+            return whole_list(self._client, BY_NAME["fields"], listing, stats, ())[0]
 
     def _learn(self) -> None:
         """Update the stored mappings of all definitions read so far, in one transaction."""

@@ -13,13 +13,17 @@ from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.orchestration.automation.partitions import beta_accepted
 from pipedrive_assets.orchestration.automation.runs import FAILED_TAG
 from pipedrive_assets.orchestration.failures import failure, of_ours, raise_as_failure
+from pipedrive_assets.orchestration.hygiene_checks import (
+    hygiene_check_results,
+    hygiene_check_specs,
+)
 from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.orchestration.preview import as_table
 from pipedrive_assets.orchestration.resources import resources_of
 from pipedrive_assets.orchestration.table_schema import table_schema
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.redaction import is_fixed
-from pipedrive_assets.views import Derivation, derive
+from pipedrive_assets.views import Derivation, derive, rule_results
 from pipedrive_assets.views.sql import DERIVED_TABLES, OVERVIEW, DerivedTable
 
 GROUP = "sales"
@@ -45,7 +49,9 @@ def build_derived(
         names: The names of the assets, the step and the resources.
     """
 
-    def make(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+    def make(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         yield from _materialize(context, names)
 
     with beta_accepted():
@@ -53,6 +59,7 @@ def build_derived(
             name=names.step("derived"),
             required_resource_keys=names.resource_keys,
             specs=[_spec(table, entities, destination, names) for table in DERIVED_TABLES],
+            check_specs=hygiene_check_specs(names),
             can_subset=True,
             backfill_policy=dg.BackfillPolicy.single_run(),
         )(make)
@@ -77,7 +84,7 @@ def _spec(
 
 def _materialize(
     context: dg.AssetExecutionContext, names: Names
-) -> Iterator[dg.MaterializeResult[Any]]:
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     pipedrive, duckdb = resources_of(context, names)
     wanted = {key.path[-1] for key in context.selected_asset_keys}
     preview = raise_as_failure(pipedrive.settings).preview
@@ -91,6 +98,8 @@ def _materialize(
                     asset_key=names.key(derivation.table.name),
                     metadata=metadata(derivation, str(warehouse), preview),
                 )
+            if asked := {key.name for key in context.selected_asset_check_keys}:
+                yield from hygiene_check_results(rule_results(warehouse), asked, names)
     finally:
         warehouse.close()
 

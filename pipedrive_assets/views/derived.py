@@ -14,11 +14,12 @@ from typing import Any
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.views import fingerprint
+from pipedrive_assets.views.hygiene import hygiene_queries
 from pipedrive_assets.views.sql import DERIVED_TABLES, DerivedTable, loaded_tables
 from pipedrive_assets.warehouse import dialect
 from pipedrive_assets.warehouse.ledger import all_columns, prepare, watermark
 from pipedrive_assets.warehouse.own_views import OwnViews, own_views
-from pipedrive_assets.warehouse.statements import Sql, table
+from pipedrive_assets.warehouse.statements import Sql, table, table_exists
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ STANDARD_TYPES = {
 """Standard SQL names for the types of the column files."""
 
 HISTORY = "deals_flow"
+HYGIENE = "hygiene"
 Columns = Mapping[str, Sequence[str]]
 
 
@@ -80,8 +82,12 @@ def make_views(sql: Sql, columns: Columns) -> dict[str, str]:
     """
     missing: dict[str, str] = {}
     own = OwnViews(sql)
+    names = _Tables(sql, columns)
     for derived in DERIVED_TABLES:
-        reason = _unmet(derived, columns, missing) or _make(sql, own, derived, columns)
+        if derived.name == HYGIENE:
+            there = {each.name for each in DERIVED_TABLES} - {*missing}
+            names.update(hygiene_queries(sql, columns, there))
+        reason = _unmet(derived, columns, missing) or _make(sql, own, derived, names, columns)
         if reason:
             missing[derived.name] = reason
             own.drop(derived.name)
@@ -142,7 +148,7 @@ def _nothing(derived: DerivedTable) -> Derivation:
 
 def _unmet(derived: DerivedTable, columns: Columns, missing: Mapping[str, str]) -> str:
     """Return why the view cannot be created from the tables that exist; empty if it can."""
-    for name in derived.reads_derived:
+    for name in derived.needs_derived:
         if missing.get(name):
             return f"It reads {name}, which does not exist. {missing[name]}"
     if lacking := [name for name in derived.needs if name not in columns]:
@@ -150,9 +156,11 @@ def _unmet(derived: DerivedTable, columns: Columns, missing: Mapping[str, str]) 
     return ""
 
 
-def _make(sql: Sql, own: OwnViews, derived: DerivedTable, columns: Columns) -> str:
+def _make(
+    sql: Sql, own: OwnViews, derived: DerivedTable, names: Mapping[str, str], columns: Columns
+) -> str:
     """Create a view; return why that failed, or an empty text."""
-    query = derived.query.format_map(_Tables(sql, columns))
+    query = derived.query.format_map(names)
     reason = own.replace(derived.name, dialect.translate(sql, query), derived.description)
     if reason and (absent := _absent_columns(derived, columns)):
         return (
@@ -221,6 +229,8 @@ def _is_sandbox(sql: Sql) -> bool:
 
 def _without_history(sql: Sql) -> int:
     """Return the number of deals, not marked as deleted, whose history was never read."""
+    if not table_exists(sql, HISTORY):
+        return 0
     rows = sql.execute_sql(
         f"SELECT count(*) FROM {table(sql, 'deals')} d WHERE d._deleted_at IS NULL AND d.id NOT IN "
         f"(SELECT parent_id FROM {table(sql, '_pipedrive_children')} "

@@ -5,7 +5,7 @@ empty ones, and shows the id if it finds no name.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
@@ -16,6 +16,7 @@ from pipedrive_assets.views.linked_activities import linked_activities
 from pipedrive_assets.views.live import live_views
 from pipedrive_assets.views.option_labels import option_columns
 from pipedrive_assets.views.readable_queries import EMPTY, VIEWS, View, row_alias
+from pipedrive_assets.views.record_url import URL, record_url
 from pipedrive_assets.views.sql import DERIVED_TABLES
 from pipedrive_assets.warehouse import dialect
 from pipedrive_assets.warehouse.comments import write_comments
@@ -84,14 +85,21 @@ def _query(sql: Sql, view: View, columns: Mapping[str, list[str]]) -> str:
 
     In DuckDB a view with `*` fails as soon as its table gets a column.
     """
-    query = view.query.format_map(_Names(sql, view, columns))
+    names = _Names(sql, view, columns)
+    query = view.query.format_map(names)
     row = row_alias(view)
     shown = ", ".join(
         f"{row}.{sql.escape_column_name(column)}"
         for column in columns[view.base]
         if column not in view.replaced
     )
-    return query.replace(f"{row}.*", shown, 1)
+    link = record_url(view.record, f"{row}.{view.record_id}").format_map(names)
+    return query.replace(f"{row}.*", f"{shown}, {link} AS {_url(columns[view.base])}", 1)
+
+
+def _url(held: Collection[str]) -> str:
+    """Return the column's name, or another if a custom field has it."""
+    return f"record_{URL}" if URL in held else URL
 
 
 class _Names(dict[str, str]):

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 
 VIEW_COLUMNS: Mapping[str, tuple[str, str]] = {
+    "pipedrive_url": (
+        "text",
+        "Address of the record in Pipedrive; empty if the company's domain is unknown.",
+    ),
     "owner_name": ("text", "Name of the owner, or the id if no name is known."),
     "organization_name": ("text", "Name of the organization, or its id if no name is known."),
     "person_name": ("text", "Name of the person, or the id if no name is known."),

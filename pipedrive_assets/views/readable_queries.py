@@ -47,6 +47,8 @@ class View:
         base: The table whose columns it has.
         query: Its SQL for DuckDB; `{name}` becomes a table.
         replaced: Columns of `base` that the query replaces.
+        of: The table of the records that its links open, if that is not `base`, and the column
+            with their ids.
         options: Built-in fields whose option labels it shows. `{option_labels}` and
             `{option_joins}` become their columns and joins.
     """
@@ -56,6 +58,17 @@ class View:
     query: str
     replaced: frozenset[str] = frozenset()
     options: tuple[str, ...] = ()
+    of: tuple[str, str] | None = None
+
+    @property
+    def record(self) -> str:
+        """The table of the records that the links open."""
+        return self.of[0] if self.of else self.base
+
+    @property
+    def record_id(self) -> str:
+        """The column with the ids of these records."""
+        return self.of[1] if self.of else "id"
 
     @property
     def description(self) -> str:
@@ -225,5 +238,5 @@ VIEWS: tuple[View, ...] = (
         query=_owned("projects"),
         options=("label_ids",),
     ),
-    View(name="deals_flow_readable", base="deals_flow", query=FLOW),
+    View(name="deals_flow_readable", base="deals_flow", query=FLOW, of=("deals", "deal_id")),
 )

@@ -43,7 +43,8 @@ DLT_TABLES = ("_dlt_version", "_dlt_loads", "_dlt_pipeline_state")
 TABLES = {
     "_pipedrive_account": (
         "company_id BIGINT, company_name VARCHAR, is_sandbox BOOLEAN, "
-        "first_seen_at TIMESTAMP WITH TIME ZONE, layout BIGINT, views VARCHAR"
+        "first_seen_at TIMESTAMP WITH TIME ZONE, layout BIGINT, views VARCHAR, "
+        "company_domain VARCHAR"
     ),
     "_pipedrive_coverage": (
         "entity VARCHAR, baseline_at TIMESTAMP WITH TIME ZONE, "
@@ -121,27 +122,34 @@ def claim(sql: Sql, account: Account, now: datetime) -> None:
         ConfigurationError: A plain dlt pipeline loads this dataset.
     """
     rows = sql.execute_sql(
-        f"SELECT company_id, company_name, is_sandbox FROM {table(sql, '_pipedrive_account')}"
+        "SELECT company_id, company_name, is_sandbox, company_domain "
+        f"FROM {table(sql, '_pipedrive_account')}"
     )
     if not rows:
         _refuse_plain(sql)
         sql.execute_sql(
             f"INSERT INTO {table(sql, '_pipedrive_account')} "
-            "(company_id, company_name, is_sandbox, first_seen_at, layout) "
-            "VALUES (%s, %s, %s, %s, %s)",
+            "(company_id, company_name, is_sandbox, first_seen_at, layout, company_domain) "
+            "VALUES (%s, %s, %s, %s, %s, %s)",
             account.company_id,
             account.company_name,
             account.is_sandbox,
             now,
             LAYOUT,
+            account.company_domain or None,
         )
         return
-    company_id, company_name, is_sandbox = rows[0]
+    company_id, company_name, is_sandbox, domain = rows[0]
     if (company_id, is_sandbox) != (account.company_id, account.is_sandbox):
         raise WrongAccountError(
             f"This warehouse has the data of {company_name} ({company_id}), but the API token "
             f"belongs to {account}. Nothing was written. Set PIPEDRIVE_WAREHOUSE to another file, "
             "or use the API token of that account."
+        )
+    if account.company_domain and account.company_domain != domain:
+        sql.execute_sql(
+            f"UPDATE {table(sql, '_pipedrive_account')} SET company_domain = %s",
+            account.company_domain,
         )
 
 

@@ -236,7 +236,7 @@ def test_a_table_that_pipedrive_refuses_or_that_was_not_loaded_is_not_listed(off
 
     source = of_warehouse(settings(), office.warehouse)
 
-    assert {"stages", "pipelines"} == tables(source).keys()
+    assert {"stages", "pipelines", "hygiene", "hygiene_rules"} == tables(source).keys()
     assert [("stages", "pipeline_id")] == [each[:2] for each in relationships(source)]
 
 

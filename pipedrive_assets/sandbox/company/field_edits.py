@@ -17,12 +17,16 @@ class FieldEdits:
     stamp: str
     """Current time of the world, UTC."""
 
+    required_fields: dict[str, dict[str, Row]]
+    """Requirements of fields as Pipedrive returns them, by table and code; others are optional."""
+
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.fields = {
             entity: custom_fields.initial_fields(seed, entity, FOUNDED)
             for entity in custom_fields.FIELD_OWNERS
         }
+        self.required_fields: dict[str, dict[str, Row]] = {}
         self._next_option = 10_000
         self._next_field = 1_000
 

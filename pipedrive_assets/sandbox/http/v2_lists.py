@@ -310,7 +310,14 @@ def fields(entity: str) -> Callable[[Ask], Body]:
     def answer(ask: Ask) -> Body:
         rows = [*field_definitions.built_in(entity), *ask.world.fields.get(entity, {}).values()]
         included = ask.params.get("include_fields", ())
-        extras = {name: field_definitions.EXTRAS[name] for name in included}
-        return body(listed_page(rows, ask.params), lambda row: {**row, **extras})
+        required = ask.world.required_fields.get(entity, {})
+
+        def shown(row: Row) -> Row:
+            extras = {name: field_definitions.EXTRAS[name] for name in included}
+            if "required_fields" in extras and row["field_code"] in required:
+                extras["required_fields"] = required[row["field_code"]]
+            return {**row, **extras}
+
+        return body(listed_page(rows, ask.params), shown)
 
     return answer

@@ -14,6 +14,7 @@ from string import Formatter
 
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.rows.columns import Column
+from pipedrive_assets.views.sql import hygiene_rules
 
 WEIGHTED_VALUE = (
     "d.value * coalesce(d.probability, CASE WHEN p.is_deal_probability_enabled "
@@ -24,6 +25,9 @@ WEIGHTED_VALUE = (
 It uses the deal's own probability, or that of its stage if the pipeline uses probabilities. Without
 either, the weighted value is null. `{_weighted_value}` is its placeholder in a query.
 """
+
+GENERATED = ("_hygiene_findings", "_hygiene_checked")
+"""Placeholders of queries that are made from the hygiene rules, which read further tables."""
 
 NEEDS = "needs:"
 COLUMN = re.compile(r"(\w+) (\w+)( personal)?: (.+)")
@@ -55,13 +59,19 @@ class DerivedTable:
     @cached_property
     def reads(self) -> tuple[str, ...]:
         """The names of the loaded and derived tables in the query, in its order."""
-        named = dict.fromkeys(name for _, name, _, _ in Formatter().parse(self.query) if name)
-        return tuple(name for name in named if not name.startswith("_"))
+        named = [name for _, name, _, _ in Formatter().parse(self.query) if name]
+        rules = hygiene_rules.READS if {*GENERATED} & {*named} else ()
+        return tuple(dict.fromkeys(each for each in (*rules, *named) if not each.startswith("_")))
 
     @property
     def reads_derived(self) -> tuple[str, ...]:
         """The names of the derived tables in the query."""
         return tuple(name for name in self.reads if name not in BY_NAME)
+
+    @property
+    def needs_derived(self) -> tuple[str, ...]:
+        """The names of the derived tables without which the view cannot exist."""
+        return tuple(name for name in self.reads_derived if f"{{{name}}}" in self.query)
 
 
 def parse(name: str, text: str) -> DerivedTable:

@@ -1,0 +1,83 @@
+"""What the hygiene rules found, with some of the records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipedrive_assets.views.sql.hygiene_rules import RULES
+from pipedrive_assets.warehouse.own_views import own_views
+from pipedrive_assets.warehouse.statements import Sql, table
+from pipedrive_assets.warehouse.warehouse import Warehouse
+
+SAMPLE = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleResult:
+    """What a rule found.
+
+    Attributes:
+        rule: The name of the rule.
+        meaning: What a finding is.
+        checked: The number of records that the rule applies to.
+        found: The number of records with a finding.
+        not_checked: Why the rule was not checked; empty if it was.
+        sample: Id and address of some of these records; the address may be empty.
+    """
+
+    rule: str
+    meaning: str
+    checked: int = 0
+    found: int = 0
+    not_checked: str = ""
+    sample: Sequence[tuple[str, str]] = ()
+
+    @property
+    def share(self) -> float:
+        """The share of records with a finding."""
+        return self.found / self.checked if self.checked else 0.0
+
+
+def rule_results(warehouse: Warehouse) -> list[RuleResult]:
+    """Return what each rule found; none is checked if nothing was loaded yet.
+
+    Args:
+        warehouse: The warehouse; it may not exist yet.
+    """
+    if not warehouse.exists():
+        return _nothing()
+    with warehouse.sql() as sql:
+        if not {"hygiene", "hygiene_rules"} <= own_views(sql):
+            return _nothing()
+        rows = sql.execute_sql(
+            "SELECT rule, meaning, checked, found, not_checked "
+            f"FROM {table(sql, 'hygiene_rules')} ORDER BY rule"
+        )
+        samples = _samples(sql)
+    return [
+        RuleResult(
+            rule=rule,
+            meaning=meaning,
+            checked=int(checked or 0),
+            found=int(found or 0),
+            not_checked=reason or "",
+            sample=samples.get(rule, ()),
+        )
+        for rule, meaning, checked, found, reason in rows or ()
+    ]
+
+
+def _nothing() -> list[RuleResult]:
+    reason = "Nothing has been loaded yet."
+    return [RuleResult(rule=each.name, meaning=each.meaning, not_checked=reason) for each in RULES]
+
+
+def _samples(sql: Sql) -> dict[str, list[tuple[str, str]]]:
+    rows = sql.execute_sql(
+        "SELECT n.rule, n.record_id, n.pipedrive_url FROM (SELECT h.rule, h.record_id, "
+        "h.pipedrive_url, row_number() OVER (PARTITION BY h.rule ORDER BY h.record_id) AS place "
+        f"FROM {table(sql, 'hygiene')} h) n WHERE n.place <= {SAMPLE} ORDER BY n.rule, n.place"
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    for rule, key, url in rows or ():
+        found.setdefault(rule, []).append((key, url or ""))
+    return found
