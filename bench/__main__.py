@@ -12,16 +12,24 @@ from pathlib import Path
 from bench import ratios, rivals
 from bench.least import Calls, of_lists
 from bench.process import FIRST, LATER, NEXT_DAY, ROOT, Account, Facts, children_cpu, measured
-from bench.table import Line, wide_note, write
+from bench.slow_network import BURST, SECONDS_PER_CALL, read_lists
+from bench.table import Line, slow_note, wide_note, write
 from bench.wide import FIELDS
 from pipedrive_assets.extract.child_scans import CHILD_THREADS
+from pipedrive_assets.extract.read_ahead import PAGES_AHEAD
 from pipedrive_assets.registry import DEFAULT_ENTITIES, Kind
 
 SIZES = {"1k": 1_000, "10k": 10_000, "100k": 100_000}
 SMALL = 10_000
 """Up to this number of deals, rivals and the wide account are measured too."""
 
-LISTS = sum(entity.kind is Kind.WINDOWED for entity in DEFAULT_ENTITIES)
+IN_FLIGHT = sum(
+    2 if entity.paging == "cursor" else 1 + PAGES_AHEAD
+    for entity in DEFAULT_ENTITIES
+    if entity.kind is Kind.WINDOWED
+)
+"""Calls that a first load of long lists has in flight."""
+
 CODE_LOCATION = "from pipedrive_assets.definitions import defs; defs.get_repository_def()"
 
 
@@ -40,10 +48,11 @@ class Bench:
         facts = self.account.order("first", FIRST, scan=True)
         normal_bytes = facts["bytes"]
         windowed = "first load, tables with windows"
-        self._measure(windowed, "windowed", "first", of_lists(facts), parallel=LISTS)
+        self._measure(windowed, "windowed", "first", of_lists(facts), parallel=IN_FLIGHT)
         if self.deals <= SMALL:
             self.account.order("plain", FIRST)
             self._rivals()
+            self._slow_network()
         since = {"since": f"{FIRST:%Y-%m-%dT%H:%M:%SZ}"}
         unchanged = self.account.order("rest", FIRST, **since)["listed"]
         rest = of_lists({**facts, "listed": unchanged}, default=True)
@@ -113,6 +122,12 @@ class Bench:
         if old := rivals.old_tap(self.account.url):
             name = f"the same with {rivals.OLD_TAP.replace('==', ' ')}, without archived deals"
             self._add(Line(name=name, found=old))
+
+    def _slow_network(self) -> None:
+        """Read the lists alone, with the latency of a host on another continent."""
+        slow = {"latency": SECONDS_PER_CALL, "burst": BURST}
+        self.account.order("slow", FIRST, scan=True, **slow)
+        self.notes.append(slow_note(read_lists(self.account.url, FIRST)))
 
     def _wide(self, normal_bytes: int) -> None:
         """Measure a first load of the account with wide deals."""

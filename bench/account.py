@@ -9,6 +9,7 @@ import argparse
 import json
 import re
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -51,6 +52,7 @@ class Recorder:
 
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self.sandbox, self.folder, self.phase = sandbox, folder, ""
+        self.latency, self.burst = 0.0, NO_LIMIT.burst
         self._known: dict[Key, tuple[Reply, Path]] = {}
         self._lock = Lock()
 
@@ -70,7 +72,10 @@ class Recorder:
             with self._lock:
                 known = self._known[key] = self._record(call)
         reply, file = known
-        return Reply(status=reply.status, headers=reply.headers, body=file.read_bytes())
+        if self.latency:
+            time.sleep(self.latency)
+        headers = {**reply.headers, "x-ratelimit-limit": str(self.burst)}
+        return Reply(status=reply.status, headers=headers, body=file.read_bytes())
 
     def _old_definitions(self, call: Call, entity: str) -> Reply:
         """Answer a list of field definitions of API v1, which the old Singer tap requests."""
@@ -192,8 +197,9 @@ def begin_phase(recorder: Recorder, order: dict[str, Any]) -> dict[str, Any]:
     Args:
         recorder: The account.
         order: `phase` and `instant`; optionally `changes` (edit rows for a day first), `wide` (give
-            deals many custom fields first), `scan` (make the pages of all lists) and `since` (count
-            rows changed since then only).
+            deals many custom fields first), `scan` (make the pages of all lists), `since` (count
+            rows changed since then only), and `latency` (seconds a reply takes) with `burst` (the
+            limit of calls in two seconds that replies report).
 
     Returns:
         Number of rows in the account, see `facts`, and the `bytes` of the replies made so far.
@@ -204,9 +210,11 @@ def begin_phase(recorder: Recorder, order: dict[str, Any]) -> dict[str, Any]:
     if order.get("wide"):
         widen(world)
     world.advance(instant)
+    recorder.latency = 0.0
     recorder.begin(order["phase"])
     if order.get("scan"):
         read_lists(recorder)
+    recorder.latency, recorder.burst = order.get("latency", 0.0), order.get("burst", NO_LIMIT.burst)
     return {**facts(world, order.get("since")), "bytes": recorder.stored_bytes()}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.least import Calls
+from bench.slow_network import BURST, SECONDS_PER_CALL
 
 COLUMNS = (
     *("", "rows", "requests (least)", "tokens (least)"),
@@ -132,6 +133,23 @@ def wide_note(
         f"The replies of the wide account have {wide_bytes / 1e6:,.0f} MB, those of the normal "
         f"one {normal_bytes / 1e6:,.0f} MB. The same bytes of the normal account would take "
         f"{same:.1f} s of CPU: the wide one takes {wide['cpu'] / same:.1f} times as long."
+    )
+
+
+def slow_note(found: dict[str, float]) -> str:
+    """Describe how a slow network is used.
+
+    Args:
+        found: The figures of `bench.slow_network.read_lists`.
+
+    Returns:
+        The sentences below the table.
+    """
+    return (
+        f"Reading the lists alone, at {SECONDS_PER_CALL * 1000:.0f} ms a call and {BURST} calls in "
+        f"two seconds: {found['requests']:.0f} calls in {found['wall']:.1f} s, of which the burst "
+        f"limit requires {found['least']:.1f} s. As long as requests had to wait for the limit, "
+        f"for {found['busy']:.1f} s, {found['share']:.0%} of the allowed calls were in flight."
     )
 
 

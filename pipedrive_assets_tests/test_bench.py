@@ -11,6 +11,7 @@ from bench.least import Calls, of_lists
 from bench.plain import resources
 from bench.ratios import Phase, best, slower
 from bench.replies import statements
+from bench.slow_network import ALLOWED, InFlight
 from bench.table import Line, network, write
 from bench.wide import FIELDS, LONG_TEXT, OPTIONS, widen
 from pipedrive_assets.registry import DEFAULT_ENTITIES, ENTITIES, Kind
@@ -102,6 +103,12 @@ def test_a_ratio_that_is_too_slow_is_measured_again(monkeypatch, cpu, runs) -> N
     phase = Phase(None, None, "windowed", "first", None)
     assert phase.ratio(4.0) == cpu / 2
     assert len(done) == runs + 1
+
+
+def test_calls_in_flight_are_a_share_of_those_that_the_limit_allows() -> None:
+    flights = InFlight(changes=[(0.0, 0), (1.0, 8), (2.0, 4), (3.0, 0)])
+    assert flights.share(2.0) == 0.5
+    assert flights.share(4.0) == pytest.approx(12 / 4 / ALLOWED)
 
 
 def test_the_best_of_several_runs_counts() -> None:

@@ -146,6 +146,12 @@ class RateLimiter:
         """Requests per burst window."""
         return self._limit
 
+    def has_room(self) -> bool:
+        """Return whether the burst limit allows a request now."""
+        with self._lock:
+            now = self._monotonic()
+            return self._opens_at(now) <= now
+
     def take(self) -> float:
         """Wait until the burst limit allows a request, and count it.
 

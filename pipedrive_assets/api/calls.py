@@ -50,6 +50,7 @@ class ApiCall:
         params: Query parameters.
         stats: Statistics that the request is counted in.
         paged_on: Whether the request continues a list at a page marker.
+        attempts: Attempts before a transient fault becomes an error.
     """
 
     path: str
@@ -57,6 +58,7 @@ class ApiCall:
     params: Params = ()
     stats: RequestStats
     paged_on: bool = False
+    attempts: int = ATTEMPTS
 
 
 class Caller:
@@ -134,7 +136,7 @@ class Caller:
                 continue
             attempts += 1
             patient = lasting < PATIENCE_SECONDS
-            if verdict.action is Action.RETRY and patient and attempts < ATTEMPTS:
+            if verdict.action is Action.RETRY and patient and attempts < call.attempts:
                 self._back_off(call, verdict, attempts)
                 continue
             raise self._stop(call, reply, verdict, attempts + waits)

@@ -16,7 +16,7 @@ import requests
 
 from pipedrive_assets.api.access import ApiToken, Authentication
 from pipedrive_assets.api.budget import RequestStats
-from pipedrive_assets.api.calls import ApiCall, Caller
+from pipedrive_assets.api.calls import ATTEMPTS, ApiCall, Caller
 from pipedrive_assets.api.oauth import OAuthAccess, OAuthApp
 from pipedrive_assets.api.paging import (
     Page,
@@ -133,6 +133,7 @@ class Client(Caller):
         stats: RequestStats | None = None,
         null_is_empty: bool = False,
         data_key: str | None = None,
+        attempts: int = ATTEMPTS,
     ) -> Iterator[Answer]:
         """Read a list endpoint page by page, up to its last page.
 
@@ -146,6 +147,7 @@ class Client(Caller):
             stats: Statistics that the requests are added to.
             null_is_empty: Whether a first page of API v2 is empty if `data` is null twice in a row.
             data_key: Key of the list of rows, if `data` is an object.
+            attempts: Attempts per page before a transient fault becomes an error.
 
         Yields:
             Each page in order.
@@ -155,7 +157,8 @@ class Client(Caller):
             CapReached: A token cap does not allow the next request.
             DataError: The pagination is looping.
         """
-        call = ApiCall(path=path, cost=cost, params=params, stats=stats or RequestStats())
+        stats = stats or RequestStats()
+        call = ApiCall(path=path, cost=cost, params=params, stats=stats, attempts=attempts)
         form = _ListForm(paging, page_rows, null_is_empty=null_is_empty, data_key=data_key)
         yield from self._follow(call, form, marker)
 

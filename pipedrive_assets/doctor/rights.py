@@ -18,7 +18,7 @@ from pipedrive_assets.errors import (
 )
 from pipedrive_assets.extract.omitted_fields import Names, fewer_fields
 from pipedrive_assets.extract.refusals import skips
-from pipedrive_assets.extract.scans import first_page
+from pipedrive_assets.extract.scan_steps import first_page
 from pipedrive_assets.registry import BY_NAME, Endpoint, Entity
 
 TOPIC = "rights"

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.errors import BadRequest, Refused
-from pipedrive_assets.extract.list_pages import Params, whole_list
+from pipedrive_assets.extract.list_pages import whole_list
+from pipedrive_assets.extract.offset_pages import Params
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Endpoint, Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet

@@ -20,6 +20,14 @@ _OPPOSITE = {"asc": "desc", "desc": "asc"}
 _WHAT = "the list ended with an empty page, and its last rows were not on the pages before"
 
 
+def reversed_order(params: Params) -> Params:
+    """Return the parameters of a list with cursors that request it in the opposite order."""
+    return tuple(
+        (name, _OPPOSITE.get(value, value) if name == "sort_direction" else value)
+        for name, value in params
+    )
+
+
 class EndCheck:
     """Checks the end of one list of a scan.
 
@@ -66,16 +74,12 @@ class EndCheck:
                 possible; read the list again from its start.
             TransientApiError: Rows are missing.
         """
-        opposite = tuple(
-            (name, _OPPOSITE.get(value, value) if name == "sort_direction" else value)
-            for name, value in params
-        )
         pages = client.pages(
             endpoint.path,
             cost=endpoint.tokens_per_page,
             paging=entity.paging,
             page_rows=entity.page_rows,
-            params=opposite,
+            params=reversed_order(params),
             stats=stats,
         )
         rows = coerced_rows(entity, endpoint.path, next(pages).page.rows)

@@ -9,25 +9,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
-from pipedrive_assets.api import Answer, Client, RequestStats, looping_pagination
-from pipedrive_assets.api.paging import Page
-from pipedrive_assets.errors import PageMarkerExpired, PipedriveNull200Error, TransientApiError
+from pipedrive_assets.api import Answer, Client, RequestStats
+from pipedrive_assets.errors import PageMarkerExpired, TransientApiError
 from pipedrive_assets.extract.coerce import coerced_rows
+from pipedrive_assets.extract.offset_pages import (
+    RESTARTS,
+    Params,
+    Row,
+    RowsMoved,
+    border_of,
+    next_marker,
+    overlapping_pages,
+    request_page,
+)
+from pipedrive_assets.extract.read_ahead import PAGES_AHEAD, ReadAhead
 from pipedrive_assets.registry import Endpoint, Entity
-from pipedrive_assets.rows.fingerprint import fingerprint
-from pipedrive_assets.rows.flow import event_key, separate_events
-
-RESTARTS = 5
-"""How often a list that changes while it is read is read from its start, before it is an error."""
-
-Row = dict[str, Any]
-Params = tuple[tuple[str, str], ...]
-
-
-class RowsMoved(Exception):
-    """The list changed between two pages, so rows may have been skipped."""
+from pipedrive_assets.rows.flow import separate_events
 
 
 def pages(  # noqa: PLR0913 - the properties of a list
@@ -39,6 +37,7 @@ def pages(  # noqa: PLR0913 - the properties of a list
     params: Params,
     marker: str | None = None,
     null_is_empty: bool = False,
+    is_by_id: bool = False,
 ) -> Iterator[Answer]:
     """Read the pages of a list, with the columns that scans depend on coerced to their types.
 
@@ -50,6 +49,8 @@ def pages(  # noqa: PLR0913 - the properties of a list
         params: Query parameters.
         marker: Where to start; None for the start of the list.
         null_is_empty: Whether a first page of API v2 is empty if `data` is null twice in a row.
+        is_by_id: Whether the list is sorted by id. If it has offsets, pages are then requested
+            before their turn.
 
     Yields:
         Each page in order.
@@ -60,7 +61,11 @@ def pages(  # noqa: PLR0913 - the properties of a list
         DataError: A row has no valid key, or the pagination is looping.
         ApiError: Pipedrive refused a request, or retries were exhausted.
     """
-    read = _pages(client, entity, endpoint, stats, params, marker, null_is_empty=null_is_empty)
+    read = _pages(
+        *(client, entity, endpoint, stats, params, marker),
+        null_is_empty=null_is_empty,
+        ahead=PAGES_AHEAD if is_by_id else 0,
+    )
     for answer in read:
         rows = coerced_rows(entity, endpoint.path, answer.page.rows)
         yield replace(answer, page=replace(answer.page, rows=rows))
@@ -75,6 +80,7 @@ def _pages(  # noqa: PLR0913, PLR0917 - the properties of a list
     marker: str | None,
     *,
     null_is_empty: bool,
+    ahead: int,
 ) -> Iterator[Answer]:
     """Yield pages as Pipedrive sent them.
 
@@ -82,17 +88,26 @@ def _pages(  # noqa: PLR0913, PLR0917 - the properties of a list
     its reply. An unexpected empty last page is requested twice (`Page.ends_empty`).
     """
     if entity.paging == "none":
-        first = _page(client, entity, endpoint, stats, params, "0", null_is_empty=null_is_empty)
+        first = request_page(
+            client, entity, endpoint, stats, params, "0", null_is_empty=null_is_empty
+        )
         marker = first.page.marker
         entity = replace(entity, paging=first.page.paging)
         if marker and entity.paging == "offset":
             shown = [border_of(entity, row) for row in first.page.rows]
-            marker = _following(entity, 0, shown, first.page)
+            marker = next_marker(entity, 0, shown, first.page)
         yield replace(first, page=replace(first.page, marker=marker))
         if marker is None:
             return
     if entity.paging == "offset":
-        yield from _overlapping(client, entity, endpoint, stats, params, marker)
+        at = partial(request_page, client, entity, endpoint, stats, params)
+        read_ahead = ReadAhead(
+            lambda offset: at(str(offset), attempts=1), most=ahead, has_room=client.pace.has_room
+        )
+        try:
+            yield from overlapping_pages(entity, endpoint, at, read_ahead, marker)
+        finally:
+            read_ahead.close()
         return
     ask = partial(
         client.pages,
@@ -244,103 +259,3 @@ def keeps_changing(endpoint: Endpoint, moved: RowsMoved | None) -> TransientApiE
         quote=f"the list changed while it was being paged, {RESTARTS} attempts in a row",
         attempts=RESTARTS,
     )
-
-
-def _overlapping(  # noqa: PLR0913, PLR0917 - the properties of a list
-    client: Client,
-    entity: Entity,
-    endpoint: Endpoint,
-    stats: RequestStats,
-    params: Params,
-    marker: str | None,
-) -> Iterator[Answer]:
-    """Read overlapping pages; a marker is an offset, followed by `@` and the row at that offset.
-
-    A page can be returned twice if rows were inserted before it. If it is returned again and again,
-    Pipedrive ignores the offset, and DataError is raised.
-    """
-    last_shown: list[str] = []
-    repeated = 0
-    while True:
-        start, _, border = (marker or "0").partition("@")
-        answer = _page(client, entity, endpoint, stats, params, start)
-        rows = answer.page.rows
-        shown = [border_of(entity, row) for row in rows]
-        if border and border not in shown:
-            raise RowsMoved
-        repeated = repeated + 1 if shown == last_shown != [] else 0
-        if repeated == RESTARTS:
-            raise looping_pagination(endpoint.path)
-        last_shown = shown
-        # Without an end flag, a page that has only the overlapping row is the last page.
-        over = bool(border) and len(rows) == 1 and not answer.page.has_end_flag
-        marker = None if over else _following(entity, int(start), shown, answer.page)
-        yield replace(answer, page=replace(answer.page, marker=marker))
-        if marker is None:
-            return
-
-
-def _page(  # noqa: PLR0913, PLR0917 - the properties of a list
-    client: Client,
-    entity: Entity,
-    endpoint: Endpoint,
-    stats: RequestStats,
-    params: Params,
-    start: str,
-    *,
-    null_is_empty: bool = False,
-) -> Answer:
-    try:
-        return next(
-            client.pages(
-                endpoint.path,
-                cost=endpoint.tokens_per_page,
-                paging=entity.paging,
-                page_rows=entity.page_rows,
-                params=params,
-                marker=start if start != "0" else None,
-                stats=stats,
-                null_is_empty=null_is_empty,
-                data_key=entity.data_key,
-            )
-        )
-    except PipedriveNull200Error as error:
-        # If the list has become shorter than the offset, v1 returns `data: null`.
-        if start != "0":
-            raise RowsMoved from error
-        raise
-
-
-def _following(entity: Entity, start: int, shown: list[str], page: Page) -> str | None:
-    """Return the marker of the next page, which starts with the last row of this page.
-
-    Pages of one row do not overlap, because the same page would be returned again; without an end
-    flag they do, and a page of one row is the end. A page can have more rows than its limit:
-    Pipedrive can repeat planned activities at the top of each page of a history. The offset is then
-    based on the limit.
-    """
-    if page.marker is None:
-        return None
-    following = min(int(page.marker), start + entity.page_rows)
-    if start + page.has_end_flag < following <= start + len(shown):
-        return f"{following - 1}@{shown[-1]}"
-    return str(following)
-
-
-def border_of(entity: Entity, row: Row) -> str:
-    """Return a text that identifies a row on two pages of one list.
-
-    The content of a row can change between two pages, so it is used only if there is no id or key.
-
-    Args:
-        entity: The entity that the list belongs to.
-        row: A row as Pipedrive sent it.
-
-    Returns:
-        The row's id, an event's kind and id, the key, or a hash of the row.
-    """
-    if entity.shape == "flow":
-        return event_key(row)
-    own = entity.key[1:] if entity.parent or entity.list_per else entity.key
-    values = [row.get("id")] if "id" in row else [row.get(name) for name in own]
-    return str(fingerprint(row)) if None in values else ":".join(map(str, values))

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from pipedrive_assets.extract.descent import Descent
 from pipedrive_assets.windows import Window, earlier, parse_stamp
 
 STORED_NAMES = {"initial_load": "baseline", "advances": "moves", "endpoint_index": "listing"}
@@ -24,6 +25,9 @@ class Scan:
         started_at: Pipedrive's clock at the first page (UTC); None before the first page.
         endpoint_index: Index of the list that is read next.
         marker: Marker of the next page; None for the start of the list.
+        descent: Progress of a second walk through the current list; None if there is none.
+        top_id: The lowest of the highest ids at which second walks began; rows above it may have
+            been created since. None without second walks.
         pages: Pages read so far.
         above_id: Rows above this id are read as well, because new rows without an `update_time` are
             in no window; None if that is not needed.
@@ -43,6 +47,8 @@ class Scan:
     started_at: datetime | None = None
     endpoint_index: int = 0
     marker: str | None = None
+    descent: Descent | None = None
+    top_id: int | None = None
     pages: int = 0
     above_id: int | None = None
     saw_ids: bool = False
@@ -81,6 +87,10 @@ class Scan:
     def saw_newest_ids(self) -> bool:
         """Whether the finished scan has read every row up to the highest id."""
         return self.initial_load or (self.saw_ids and self.until is None)
+
+    def ids_until(self, highest_id: int | None) -> int | None:
+        """Return up to which id the finished scan has read every row; `highest_id` is loaded."""
+        return min(filter(None, (highest_id, self.top_id)), default=None)
 
     def complete_until(self) -> datetime | None:
         """Return until when the table is complete after this scan (UTC); None if unchanged."""
@@ -159,6 +169,7 @@ class Scan:
             facts[name] = lists_from_json(facts.get(name, {}))
         for name in ("omitted", "doubtful"):
             facts[name] = tuple(facts.get(name, ()))
+        facts["descent"] = Descent.stored(facts.get("descent"))
         return cls(**facts)
 
 
@@ -210,7 +221,9 @@ class Watermark:
         """
         moments = [self.complete_until, scan.complete_until()]
         return Watermark(
-            ids_until=table_stats.highest_id if scan.saw_newest_ids else self.ids_until,
+            ids_until=scan.ids_until(table_stats.highest_id)
+            if scan.saw_newest_ids
+            else self.ids_until,
             lists=scan.lists_after(self.lists, paths),
             omitted=scan.omitted_after(self.omitted),
             initial_load_at=(self.initial_load_at or now)
@@ -329,6 +342,8 @@ def restarted(scan: Scan) -> Scan:
         started_at=None,
         endpoint_index=0,
         marker=None,
+        descent=None,
+        top_id=None,
         pages=0,
         saw_ids=False,
         newest={},

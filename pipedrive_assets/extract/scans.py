@@ -1,52 +1,27 @@
 """Read windowed tables: from a planned scan to chunks of rows that are committed one by one."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal
+from functools import partial
 
 from pipedrive_assets.api import Answer, Client, RequestStats
 from pipedrive_assets.errors import BadRequest, PageMarkerExpired, PipedriveError, Refused
+from pipedrive_assets.extract.both_ends import Part, read_from_both_ends
 from pipedrive_assets.extract.chunk import Chunk, Row
-from pipedrive_assets.extract.list_ends import EndCheck, moment_of
-from pipedrive_assets.extract.list_pages import (
-    RESTARTS,
-    Params,
-    RowsMoved,
-    check_not_gone,
-    keeps_changing,
-    pages,
-)
+from pipedrive_assets.extract.list_ends import EndCheck, reversed_order
+from pipedrive_assets.extract.list_pages import check_not_gone, keeps_changing, pages
+from pipedrive_assets.extract.offset_pages import RESTARTS, RowsMoved
 from pipedrive_assets.extract.omitted_fields import fewer_fields
 from pipedrive_assets.extract.plan import Scan, restarted
-from pipedrive_assets.registry import Endpoint, Entity, Kind
-from pipedrive_assets.windows import Window
+from pipedrive_assets.extract.scan_steps import ScanStep, change_of, steps_of
+from pipedrive_assets.registry import Endpoint, Entity
 
 log = logging.getLogger(__name__)
 
 CHUNK_PAGES = 10
 """Pages per chunk. A run that is killed between two commits reads at most this many again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanStep:
-    """One list of a scan.
-
-    Attributes:
-        endpoint: The list.
-        params: Query parameters.
-        keep: Returns whether a row belongs to the scan.
-        ends: Returns whether a page is the last one to read.
-        look: The purpose: reading a list, or reading the first list again for rows restored from
-            the archive or for the newest ids.
-    """
-
-    endpoint: Endpoint
-    params: Params
-    keep: Callable[[Row], bool] = lambda _row: True
-    ends: Callable[[Sequence[Row]], bool] = lambda _rows: False
-    look: Literal["list", "moved back", "newest ids"] = "list"
 
 
 def read_windowed(
@@ -130,18 +105,19 @@ def _positions(
     starts = 0
     asked: dict[int, tuple[str, ...]] = {}
     restarted: RowsMoved | None = None
-    while scan.endpoint_index < len(steps := _steps(entity.without_fields(scan.omitted), scan)):
+    while scan.endpoint_index < len(steps := steps_of(entity.without_fields(scan.omitted), scan)):
         step = steps[scan.endpoint_index]
         if step is None:
             scan = replace(scan, endpoint_index=scan.endpoint_index + 1)
             continue
         try:
-            for answer in _pages(client, entity, step, scan, stats):
-                check_not_gone(answer, restarted, step.endpoint)
+            number = scan.endpoint_index
+            for part in _pages(client, entity, step, scan, stats):
+                check_not_gone(part.answer, restarted, step.endpoint)
                 restarted = None
-                scan = _after(entity, scan, step, answer)
-                yield answer, step, scan
-                if scan.marker is None:
+                scan = _after(entity, scan, step, part)
+                yield part.answer, step, scan
+                if scan.endpoint_index > number:
                     break
         except RowsMoved as moved:
             starts += 1
@@ -165,11 +141,28 @@ def _positions(
 
 def _pages(
     client: Client, entity: Entity, step: ScanStep, scan: Scan, stats: RequestStats
-) -> Iterator[Answer]:
+) -> Iterator[Part]:
     """Yield the pages of one list from the scan's position, and check its end."""
+    ask = partial(pages, client, entity, step.endpoint, stats)
+    front = _checked(client, entity, step, scan, stats)
+    if entity.paging != "cursor" or step.look != "list" or not step.is_by_id:
+        yield from (Part(answer=answer) for answer in front)
+        return
+    yield from read_from_both_ends(
+        front,
+        lambda marker: ask(params=reversed_order(step.params), marker=marker),
+        scan.descent,
+        from_start=scan.marker is None,
+    )
+
+
+def _checked(
+    client: Client, entity: Entity, step: ScanStep, scan: Scan, stats: RequestStats
+) -> Iterator[Answer]:
     end = EndCheck(began=scan.started_at, is_from_start=scan.marker is None)
     what = (client, entity, step.endpoint, stats)
-    for answer in pages(*what, params=step.params, marker=scan.marker, null_is_empty=True):
+    ask = partial(pages, *what, null_is_empty=True, is_by_id=step.is_by_id)
+    for answer in ask(params=step.params, marker=scan.marker):
         end.note(answer)
         if answer.page.ends_empty and step.look == "list":
             end.check(*what, params=step.params, keep=step.keep)
@@ -183,21 +176,17 @@ def _without_list(
     log.warning("%s: skipping /%s: %s", entity.name, endpoint.path, refusal)
     reason = refusal.quote or f"status {refusal.status}"
     refused = {**scan.refused, endpoint.path: reason}
-    return replace(scan, endpoint_index=scan.endpoint_index + 1, marker=None, refused=refused)
+    following = scan.endpoint_index + 1
+    return replace(scan, endpoint_index=following, marker=None, descent=None, refused=refused)
 
 
-def first_page(entity: Entity, endpoint: Endpoint) -> Params:
-    """Return the query parameters with which an initial load requests the start of a list."""
-    if entity.kind is Kind.WINDOWED:
-        return _list_step(entity, endpoint, None).params
-    return (*entity.params, *entity.variants[0])
-
-
-def _after(entity: Entity, scan: Scan, step: ScanStep, answer: Answer) -> Scan:
+def _after(entity: Entity, scan: Scan, step: ScanStep, part: Part) -> Scan:
     """Return the position after a page."""
-    over = answer.page.marker is None or step.ends(answer.page.rows)
+    answer, descent = part.answer, part.descent
     path, rows = step.endpoint.path, answer.page.rows
-    changes = [scan.newest.get(path), *(_change(entity, row) for row in rows)]
+    marker = scan.marker if part.is_from_end else answer.page.marker
+    over = part.is_last or (not part.is_from_end and (marker is None or step.ends(rows)))
+    changes = [scan.newest.get(path), *(change_of(entity, row) for row in rows)]
     newest = max(filter(None, changes), default=None) if step.look == "list" else None
     return replace(
         scan,
@@ -206,7 +195,9 @@ def _after(entity: Entity, scan: Scan, step: ScanStep, answer: Answer) -> Scan:
         doubtful=(*scan.doubtful, path) if answer.page.is_null else scan.doubtful,
         started_at=scan.started_at or answer.read_at,
         endpoint_index=scan.endpoint_index + 1 if over else scan.endpoint_index,
-        marker=None if over else answer.page.marker,
+        marker=None if over else marker,
+        descent=None if over else descent,
+        top_id=scan.ids_until(descent.top) if descent else scan.top_id,
         pages=scan.pages + 1,
     )
 
@@ -216,92 +207,3 @@ def _saw_ids(scan: Scan, step: ScanStep, answer: Answer) -> bool:
     if step.look != "newest ids":
         return scan.saw_ids
     return not answer.page.ends_empty and (scan.saw_ids or bool(answer.page.rows))
-
-
-def _steps(entity: Entity, scan: Scan) -> list[ScanStep | None]:
-    """Return the steps of a scan in order; the last two are None if they are not needed."""
-    lists = [
-        _list_step(entity, endpoint, scan.window_of(endpoint.path)) for endpoint in entity.endpoints
-    ]
-    return [*lists, _moved_back_step(entity, scan), _newest_step(entity, scan)]
-
-
-def _moved_back_step(entity: Entity, scan: Scan) -> ScanStep | None:
-    """Return the step for rows restored from the archive during a scan of several pages."""
-    if not (
-        entity.archived and scan.started_at and scan.advances and scan.pages > len(entity.endpoints)
-    ):
-        return None
-    window = Window(start=scan.started_at, end=scan.until)
-    return replace(_list_step(entity, entity.endpoints[0], window), look="moved back")
-
-
-def _newest_step(entity: Entity, scan: Scan) -> ScanStep | None:
-    """Return the step for new rows without an `update_time`, which are in no window.
-
-    It reads the newest ids in descending order, down to an id that is already loaded.
-    """
-    above_id = scan.above_id
-    if above_id is None or scan.until:
-        return None
-    return ScanStep(
-        endpoint=entity.endpoints[0],
-        params=(*entity.params, *_sorted(entity, "id", "desc")),
-        keep=lambda row: row["id"] > above_id,
-        ends=lambda rows: any(row["id"] <= above_id for row in rows),
-        look="newest ids",
-    )
-
-
-def _list_step(entity: Entity, endpoint: Endpoint, window: Window | None) -> ScanStep:
-    """Return the step for a list, sorted so that a concurrent edit cannot skip a row.
-
-    Lists with cursors are sorted by update time, so an edited row moves ahead. Lists with offsets
-    are sorted by id, because every move would shift the pages.
-    """
-    if window is None:
-        return ScanStep(endpoint=endpoint, params=(*entity.params, *_sorted(entity, "id", "asc")))
-    if not endpoint.supports_updated_since:
-        return _newest_change_first(entity, endpoint, window)
-    column = "id" if entity.paging == "offset" else entity.cursor or "id"
-    bounds = window.params(until=entity.supports_updated_until)
-    params = (*entity.params, *bounds, *_sorted(entity, column, "asc"))
-    if window.end is None or entity.supports_updated_until:
-        return ScanStep(endpoint=endpoint, params=params)
-    keep, end = _within(entity, window), window.end
-    over = _any_change(entity, lambda moment: moment >= end)
-    ends = (lambda _rows: False) if column == "id" else over
-    return ScanStep(endpoint=endpoint, params=params, keep=keep, ends=ends)
-
-
-def _newest_change_first(entity: Entity, endpoint: Endpoint, window: Window) -> ScanStep:
-    """Return the step for a list without `updated_since`: latest change first, down to `start`."""
-    return ScanStep(
-        endpoint=endpoint,
-        params=(*entity.params, *_sorted(entity, entity.cursor or "id", "desc")),
-        keep=_within(entity, window),
-        ends=_any_change(entity, lambda moment: moment < window.start),
-    )
-
-
-def _within(entity: Entity, window: Window) -> Callable[[Row], bool]:
-    return lambda row: (moment := _change(entity, row)) is not None and moment in window
-
-
-def _any_change(
-    entity: Entity, test: Callable[[datetime], bool]
-) -> Callable[[Sequence[Row]], bool]:
-    return lambda rows: any(
-        test(moment) for row in rows if (moment := _change(entity, row)) is not None
-    )
-
-
-def _change(entity: Entity, row: Row) -> datetime | None:
-    return moment_of(row.get(entity.cursor or ""))
-
-
-def _sorted(entity: Entity, column: str, direction: str) -> Params:
-    """Return the sort parameters of API v1 (offset) or v2."""
-    if entity.paging == "offset":
-        return (("sort", f"{column} {direction.upper()}"),)
-    return (("sort_by", column), ("sort_direction", direction))

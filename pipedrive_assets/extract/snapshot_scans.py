@@ -8,7 +8,8 @@ from datetime import datetime
 from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.errors import BadRequest, Missing, Refused
 from pipedrive_assets.extract.chunk import Chunk, Row
-from pipedrive_assets.extract.list_pages import Params, read_whole
+from pipedrive_assets.extract.list_pages import read_whole
+from pipedrive_assets.extract.offset_pages import Params
 from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.registry import BY_NAME, Endpoint, Entity
 from pipedrive_assets.registry.entity import list_name

@@ -8,7 +8,8 @@ import pytest
 
 from pipedrive_assets.api import RequestStats
 from pipedrive_assets.errors import DataError, Missing, TransientApiError
-from pipedrive_assets.extract.list_pages import border_of, whole_list
+from pipedrive_assets.extract.list_pages import whole_list
+from pipedrive_assets.extract.offset_pages import border_of
 from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.extract.scans import read_windowed
 from pipedrive_assets.extract.snapshot_scans import read_snapshot
