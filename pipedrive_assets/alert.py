@@ -1,11 +1,11 @@
-"""Alerts: post a message to a webhook when a run fails.
+"""Alerts: post a message to a webhook when a run fails, or when the fields of a table change.
 
 The body is `{"text": …}`, which Slack, Mattermost, Microsoft Teams workflows and most others
 accept. The URL is a secret and is never logged.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import requests
@@ -32,6 +32,26 @@ def failure_text(what: str, failure: str) -> str:
     more = f" (Also failed: {', '.join(others)}.)" if others else ""
     first = (lines or ["The run failed without an error message; see its log."])[0]
     return f"Pipedrive: {what} failed. {first}{more}"[:LONGEST]
+
+
+def schema_text(changes: Sequence[str]) -> str:
+    """Build the text of an alert about changed fields.
+
+    Args:
+        changes: A sentence per change; at least one.
+
+    Returns:
+        The sentences; if they are too long, the first ones and the number of the others.
+    """
+    text = (
+        f"Pipedrive: {len(changes)} {'field has' if len(changes) == 1 else 'fields have'} changed."
+    )
+    for number, change in enumerate(changes):
+        left = f" {len(changes) - number} more are in the log of the run."
+        if len(text) + len(change) + len(left) >= LONGEST:
+            return text + left
+        text += f" {change}"
+    return text
 
 
 def post(url: str, text: str, *, send: Callable[..., Any] = requests.post) -> bool:

@@ -1,12 +1,13 @@
 """Alerts: one sentence, a secret URL, and no error of its own."""
 
 import logging
+import re
 from types import SimpleNamespace
 
 import pytest
 import requests
 
-from pipedrive_assets.alert import failure_text, post
+from pipedrive_assets.alert import LONGEST, failure_text, post, schema_text
 from pipedrive_assets.cli import main
 
 URL = "https://hooks.example.com/services/T0/B0/s3cret"
@@ -27,6 +28,16 @@ def test_the_first_failure_is_quoted_and_the_others_are_named():
 
 def test_a_failure_without_a_word_is_told_all_the_same():
     assert "run 1" in failure_text("run 1", "")
+
+
+def test_changed_fields_are_listed_until_the_text_is_too_long():
+    one = schema_text(["deals has a new column x."])
+    many = schema_text([f"deals has a new column {number:0100}." for number in range(40)])
+
+    assert one == "Pipedrive: 1 field has changed. deals has a new column x."
+    assert len(many) <= LONGEST
+    left = int(re.search(r"(\d+) more are in the log", many)[1])
+    assert many.count("new column") + left == 40
 
 
 def test_the_webhook_gets_the_text_and_follows_nowhere():

@@ -413,8 +413,30 @@ def test_a_destination_that_nobody_tested_is_refused(tmp_path, name):
         read(tmp_path, PIPEDRIVE_DESTINATION=name)
 
 
+@pytest.mark.parametrize(
+    ("given", "deals", "persons"),
+    [
+        ("", "evolve", "evolve"),
+        ("alert", "alert", "alert"),
+        (" deals : freeze , alert ", "freeze", "alert"),
+        ({"persons": "alert"}, "evolve", "alert"),
+    ],
+)
+def test_a_schema_policy_is_for_all_tables_or_for_one(tmp_path, given, deals, persons):
+    settings = Settings(root=tmp_path, found={}, schema_policy=given)
+
+    policies = {each.name: each.schema_policy for each in settings.named(["deals", "persons"])}
+    assert policies == {"deals": deals, "persons": persons}
+
+
+@pytest.mark.parametrize("given", ["deals:frozen", "deal:freeze", "frozen", "deals"])
+def test_a_wrong_schema_policy_is_one_sentence(tmp_path, given):
+    with raises(ConfigurationError, "PIPEDRIVE_SCHEMA_POLICY", given, "deals:freeze"):
+        read(tmp_path, PIPEDRIVE_SCHEMA_POLICY=given)
+
+
 def test_every_setting_has_a_remedy_or_a_reason_of_its_own():
-    own = {"PIPEDRIVE_TABLES", "PIPEDRIVE_EXCLUDE_COLUMNS"}
+    own = {"PIPEDRIVE_TABLES", "PIPEDRIVE_EXCLUDE_COLUMNS", "PIPEDRIVE_SCHEMA_POLICY"}
 
     assert own == {
         name for name, field in SETTINGS.items() if not field.json_schema_extra["remedy"]

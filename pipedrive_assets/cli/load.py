@@ -80,4 +80,6 @@ def _line(report: TableReport) -> str:
     if report.waiting:
         return " ".join(filter(None, (f"{name}: {report.waiting}", report.unread_sentence)))
     loaded = f"{name}: {report.written.loaded} rows loaded, {report.total} in the table"
-    return " ".join(filter(None, (loaded, *report.warnings, report.unread_sentence)))
+    return " ".join(
+        filter(None, (loaded, *report.warnings, *report.schema_changes, report.unread_sentence))
+    )

@@ -61,4 +61,4 @@ def _line(report: TableReport) -> str:
         f"{report.written.marked_deleted} marked as deleted "
         f"({report.stats.tokens} tokens): {report.what}"
     )
-    return " ".join([done, *report.warnings])
+    return " ".join([done, *report.warnings, *report.schema_changes])

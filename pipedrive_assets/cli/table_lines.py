@@ -8,6 +8,7 @@ from pipedrive_assets.config import Settings
 from pipedrive_assets.connect import Connection, connect
 from pipedrive_assets.load import TableReport
 from pipedrive_assets.load.progress import OnProgress
+from pipedrive_assets.load.schema_alert import post_schema_changes
 from pipedrive_assets.warehouse import Warehouse, warehouse_of
 
 Run = Callable[[Connection, Warehouse, OnProgress], Iterator[TableReport]]
@@ -29,7 +30,7 @@ def print_lines(
     """
     connection = connect(settings)
     warehouse = warehouse_of(settings)
-    reports = []
+    reports: list[TableReport] = []
     try:
         with displayed(title, os.environ) as display:
             for report in run(connection, warehouse, display.on_progress):
@@ -38,4 +39,5 @@ def print_lines(
                     display.print_line(line(report))
     finally:
         warehouse.close()
+        post_schema_changes(settings, reports)
     return reports

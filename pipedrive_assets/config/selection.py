@@ -1,15 +1,24 @@
-"""Which tables a project loads, and without which columns: PIPEDRIVE_TABLES and
-PIPEDRIVE_EXCLUDE_COLUMNS.
+"""Which tables a project loads, without which columns, and how their schemas may change:
+PIPEDRIVE_TABLES, PIPEDRIVE_EXCLUDE_COLUMNS and PIPEDRIVE_SCHEMA_POLICY.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import get_args
 
 from pipedrive_assets.config.values import Unusable
-from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES, Entity, children_of
+from pipedrive_assets.registry import (
+    BY_NAME,
+    DEFAULT_ENTITIES,
+    ENTITIES,
+    Entity,
+    SchemaPolicy,
+    children_of,
+)
 
 OWN_TABLES = ("custom_fields_mapping", "fields")
 """Tables that loading itself reads."""
 DEFAULT = "default"
+EVOLVE: SchemaPolicy = "evolve"
 
 
 def select(given: str | Iterable[str]) -> tuple[str, ...]:
@@ -88,6 +97,40 @@ def excluded_columns(
             )
         found.setdefault(name, set()).add(column)
     return {name: frozenset(columns) for name, columns in found.items()}
+
+
+def schema_policies(given: str | Mapping[str, str]) -> dict[str, SchemaPolicy]:
+    """Return the schema policy by table.
+
+    Args:
+        given: `table:policy` pairs, in text separated by commas; a policy without a table applies
+            to all other tables.
+
+    Raises:
+        Unusable: A table or a policy does not exist.
+    """
+    pairs = given.items() if isinstance(given, Mapping) else _pairs(given)
+    found: dict[str, SchemaPolicy] = {}
+    default: SchemaPolicy = EVOLVE
+    for name, word in pairs:
+        policy = next((each for each in get_args(SchemaPolicy) if each == word.strip()), None)
+        if policy is None or name.strip() not in {"", *BY_NAME}:
+            raise Unusable(
+                f"{f'{name}:{word}' if name else word!r} is not a schema policy. Use evolve, alert "
+                "or freeze, for example deals:freeze,persons:alert. "
+                f"Tables: {', '.join(BY_NAME)}."
+            )
+        if name.strip():
+            found[name.strip()] = policy
+        else:
+            default = policy
+    return {name: found.get(name, default) for name in BY_NAME}
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    for word in filter(None, (word.strip() for word in text.split(","))):
+        name, _, policy = word.rpartition(":")
+        yield name, policy
 
 
 def _needed(entity: Entity) -> set[str]:

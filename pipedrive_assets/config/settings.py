@@ -153,7 +153,11 @@ class Settings(SettingsTable):
         """Return the tables of these names in the registry's order, without excluded columns."""
         wanted = set(names)
         return tuple(
-            replace(entity, excluded=self.exclude_columns.get(entity.name, frozenset()))
+            replace(
+                entity,
+                excluded=self.exclude_columns.get(entity.name, frozenset()),
+                schema_policy=self.schema_policy[entity.name],
+            )
             for entity in ENTITIES
             if entity.name in wanted
         )

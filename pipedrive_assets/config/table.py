@@ -11,8 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipedrive_assets.config import values
 from pipedrive_assets.config.files import API_TOKEN
-from pipedrive_assets.config.selection import excluded_columns, select
+from pipedrive_assets.config.selection import excluded_columns, schema_policies, select
 from pipedrive_assets.config.values import parsed_by
+from pipedrive_assets.registry import SchemaPolicy
 
 Tolerance = Annotated[timedelta | None, parsed_by(values.tolerance)]
 Tokens = Annotated[int | None, parsed_by(values.tokens)]
@@ -134,6 +135,12 @@ class SettingsTable(BaseSettings):
     )
     exclude_columns: Annotated[dict[str, frozenset[str]], parsed_by(excluded_columns)] = setting(
         "", "Columns to leave out of the warehouse, for example `persons.phones,notes.content`."
+    )
+    schema_policy: Annotated[dict[str, SchemaPolicy], parsed_by(schema_policies)] = setting(
+        "evolve",
+        "What happens if Pipedrive has new, renamed or removed fields: `evolve`: new columns are "
+        "added; `alert`: the same, and the alert webhook is called; `freeze`: no column is added, "
+        "and the webhook is called. For some tables only: `deals:freeze,persons:alert`.",
     )
     daily_at: Annotated[str, parsed_by(values.clock)] = setting(
         "02:15",

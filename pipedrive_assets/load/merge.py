@@ -11,6 +11,7 @@ from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.extract.chunk import batches
 from pipedrive_assets.extract.plan import TableStats
 from pipedrive_assets.load.erase.redact import Redaction
+from pipedrive_assets.load.frozen import Frozen
 from pipedrive_assets.load.soft_delete import key_columns
 from pipedrive_assets.load.timer import SHAPING, Stopwatch
 from pipedrive_assets.registry import Entity
@@ -18,7 +19,7 @@ from pipedrive_assets.rows.columns import EVERY_TABLE, WAREHOUSE_COLUMNS
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.rows.custom_fields.map_fields import map_custom_fields
 from pipedrive_assets.rows.exclusion import is_left_out
-from pipedrive_assets.rows.normalize import normalize_row
+from pipedrive_assets.rows.normalize import normalize_row, row_hash
 from pipedrive_assets.warehouse.held_columns import with_held
 from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
 from pipedrive_assets.warehouse.statements import Sql, columns_in, in_clause, table, table_exists
@@ -42,8 +43,10 @@ class Written:
         removed: Children that their parent no longer has.
         coercion_failures: Values that did not have the type of their column.
         marked_deleted: Rows that got a `_deleted_at`.
-        custom: The custom fields of the entity; None if it has none.
+        custom: The custom fields that are written; None if the entity has none.
+        defined: All custom fields of the entity; None if it has none.
         redaction: Removes erased persons from rows.
+        frozen: What the table may contain; None: anything.
         load_id: The `_dlt_load_id` of the rows of the last commit; None: no row was written.
         watch: Seconds per phase.
     """
@@ -56,7 +59,9 @@ class Written:
     coercion_failures: int = 0
     marked_deleted: int = 0
     custom: FieldSet | None = None
+    defined: FieldSet | None = None
     redaction: Redaction = field(default_factory=Redaction)
+    frozen: Frozen | None = None
     load_id: str | None = None
     watch: Stopwatch = field(default_factory=Stopwatch)
 
@@ -198,6 +203,8 @@ def _normalize(entity: Entity, row: Row, parent: int | None, written: Written) -
         map_custom_fields(row, written.custom.plan) if written.custom else (row, 0)
     )
     normalized, coercion_failures = normalize_row(entity, mapped, parent_id=parent)
+    if written.frozen and written.frozen.clean(normalized):
+        normalized["_row_hash"] = row_hash(normalized)
     written.read += 1
     written.coercion_failures += coercion_failures + custom_failures
     return written.redaction.clean(entity, normalized, written.custom)

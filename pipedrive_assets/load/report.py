@@ -121,12 +121,14 @@ class Noted:
         tokens: Token usage.
         waiting: What a token cap has left for later.
         trouble: Why a fact could not be read; empty if all were.
+        schema_changes: How the fields have changed, one sentence each.
     """
 
     rows: int | None = None
     tokens: TokensSpent | None = None
     waiting: Waiting | None = None
     trouble: str = ""
+    schema_changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +157,7 @@ class TableReport:
             requests it again.
         rows_unknown: Why the rows in the table could not be counted.
         warnings: What is missing from a table that was otherwise loaded, one sentence each.
+        schema_changes: How the fields have changed since the last complete load, one sentence each.
     """
 
     entity: Entity
@@ -177,6 +180,7 @@ class TableReport:
     skipped: str | None = None
     rows_unknown: str | None = None
     warnings: tuple[str, ...] = ()
+    schema_changes: tuple[str, ...] = ()
 
     @property
     def total(self) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
+from pipedrive_assets.api import RequestStats
 from pipedrive_assets.connect import Account, Connection
 from pipedrive_assets.extract.chunk import Chunk
 from pipedrive_assets.extract.custom_fields import FieldMemory
@@ -24,6 +25,7 @@ from pipedrive_assets.load.custom_fields import WarehouseMapping
 from pipedrive_assets.load.progress import OnProgress
 from pipedrive_assets.load.progress_tracker import ProgressTracker
 from pipedrive_assets.load.report import LoadRequest, TableReport, raise_failures, resolve_skips
+from pipedrive_assets.load.schema_changes import restart_unfrozen
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.load.table_task import TableWork
 from pipedrive_assets.load.tokens.backlog import tokens_waiting
@@ -113,29 +115,8 @@ def run_tables(
         check_excluded(entity)
     warehouse.check_copy()
     connection.client.removes_nul = not warehouse.backend.stores_nul
-    account, now = connection.account()
-    fields = FieldMemory(
-        connection.client,
-        WarehouseMapping(warehouse),
-        now,
-        normalize=NamingConvention().normalize_identifier,
-    )
-    fields.ask_early(request.entities)
     with warehouse.keep_open():
-        _prepare(warehouse, request, account, now)
-        with warehouse.sql() as sql:
-            spending = Spending(sql, connection.client, request.caps, request.run_id)
-        if any(entity.capped for entity in request.entities):
-            warn_of_unknown_limit(request.caps, connection.client.daily.limit)
-        context = Context(
-            client=connection.client,
-            warehouse=warehouse,
-            fields=fields,
-            request=replace(request, window=_reachable(request.window, now)),
-            spending=spending,
-            account=account,
-            now=now,
-        )
+        context = _begin(connection, warehouse, request)
         tracker = ProgressTracker(len(request.entities), on_progress)
         good = True
         with cleaned_up(warehouse):
@@ -148,12 +129,39 @@ def run_tables(
             warehouse.renew_copy()
 
 
+def _begin(connection: Connection, warehouse: Warehouse, request: LoadRequest) -> Context:
+    """Request what all tables need, and prepare the warehouse."""
+    account, now = connection.account()
+    connected = RequestStats()
+    connected.include(connection.client.stats)
+    normalize = NamingConvention().normalize_identifier
+    fields = FieldMemory(connection.client, WarehouseMapping(warehouse), now, normalize=normalize)
+    fields.ask_early(request.entities)
+    _prepare(warehouse, request, account, now)
+    with warehouse.sql() as sql:
+        spending = Spending(
+            sql, connection.client, request.caps, request.run_id, connected=connected
+        )
+    if any(entity.capped for entity in request.entities):
+        warn_of_unknown_limit(request.caps, connection.client.daily.limit)
+    return Context(
+        client=connection.client,
+        warehouse=warehouse,
+        fields=fields,
+        request=replace(request, window=_reachable(request.window, now)),
+        spending=spending,
+        account=account,
+        now=now,
+    )
+
+
 def _prepare(warehouse: Warehouse, request: LoadRequest, account: Account, now: datetime) -> None:
     """Check that the warehouse has this account's data, and migrate its tables."""
     with warehouse.sql() as sql:
         ledger.prepare(sql)
         ledger.claim(sql, account, now)
         drop_staged(sql)
+        restart_unfrozen(sql, request.entities)
         if changed := migrate.migrate_tables(sql, request.entities):
             for name in changed:
                 warehouse.forget(f"pipedrive_{name}")

@@ -16,8 +16,10 @@ from pipedrive_assets.load.children_read import ChildrenTaken
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.erase import erased_list, known_values
 from pipedrive_assets.load.erase.redact import Redaction
+from pipedrive_assets.load.frozen import frozen
 from pipedrive_assets.load.ledger_memory import LedgerMemory
 from pipedrive_assets.load.report import Noted, TableReport, Waiting, warnings_of
+from pipedrive_assets.load.schema_changes import note_changes
 from pipedrive_assets.load.snapshot_load import SnapshotLoad
 from pipedrive_assets.load.timer import COMMITTING
 from pipedrive_assets.load.tokens.backlog import affordable, tokens_to_begin, what_waits
@@ -178,7 +180,8 @@ class TableLoad:
         entity, warehouse = self.entity, self.context.warehouse
         self.refused, self.omitted, self.doubtful = chunk.refused, chunk.omitted, chunk.doubtful
         rows_sent = [row for _, row in chunk.rows]
-        self.written.custom = self.context.fields.fields_for(entity, rows_sent, self.stats)
+        self.written.defined = self.context.fields.fields_for(entity, rows_sent, self.stats)
+        self._use_fields()
         with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
             self.written.redaction = self._redaction()
             if entity.kind is Kind.CHILD:
@@ -196,6 +199,14 @@ class TableLoad:
             if left_out := self.written.redaction.left_out:
                 with warehouse.sql() as sql:
                     known_values.learn(sql, left_out)
+
+    def _use_fields(self) -> None:
+        """Write the custom fields, except those that the policy `freeze` keeps out."""
+        if self.watermark.initial_load_at and self.written.frozen is None:
+            with self.context.warehouse.sql() as sql:
+                self.written.frozen = frozen(sql, self.entity)
+        held, defined = self.written.frozen, self.written.defined
+        self.written.custom = held.keep(defined) if held and defined else defined
 
     def _redaction(self) -> Redaction:
         """Read the list of erased persons for each commit: it may change during a load."""
@@ -252,7 +263,8 @@ class TableLoad:
         """
         if self.snapshot.asks_again:
             return self.snapshot.read_again(self.stats)
-        self.written.custom = self.context.fields.fields_of(self.entity)
+        self.written.defined = self.context.fields.fields_of(self.entity)
+        self._use_fields()
         with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
             merge.ensure_table(self.context.warehouse, self.entity, self.written)
             with self.context.warehouse.sql() as sql:
@@ -333,6 +345,7 @@ class TableLoad:
             first_load=self._before is not None and not self._before.initial_load_at,
             skipped=self.skipped,
             warnings=warnings_of(self.refused, self.omitted),
+            schema_changes=noted.schema_changes,
         )
 
     def _note_end(
@@ -350,6 +363,12 @@ class TableLoad:
             tokens=self.stats.tokens,
             seconds=seconds,
         )
+        known = self.written.defined is not None or not self.entity.fields
+        may_differ = self.entity.fields or self.written.loaded or self.written.frozen
+        if known and may_differ and not error and not self.skipped:
+            noted.schema_changes = note_changes(
+                sql, self.entity, self.written.defined, self.written.frozen, utc_now()
+            )
         with sql.begin_transaction():
             ledger.record_load(sql, utc_now(), line)
             self.context.spending.note(sql, self.entity.name, self.stats)

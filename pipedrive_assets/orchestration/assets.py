@@ -17,6 +17,7 @@ from pipedrive_assets.connect import caps_of
 from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.extract.unexpected import foreseen
 from pipedrive_assets.load import LoadRequest, TableReport, load_tables, raise_failures
+from pipedrive_assets.load.schema_alert import post_schema_changes
 from pipedrive_assets.orchestration.automation.alerts import send_alert
 from pipedrive_assets.orchestration.automation.backfill_events import covered_days, record_covered
 from pipedrive_assets.orchestration.automation.last_materialization import closed_until, facts_of
@@ -95,6 +96,7 @@ def _materialize(
         for report in load_tables(connection, warehouse, request, watch):
             reports.append(report)
             context.log.info(sentence(report))
+            _note_schema_changes(context, report, names)
             if not report.error:
                 yield dg.MaterializeResult(
                     asset_key=names.key(report.entity.name),
@@ -120,6 +122,21 @@ def _materialize(
         raise_alone(failure(error))
     finally:
         warehouse.close()
+        post_schema_changes(settings, reports)
+
+
+def _note_schema_changes(
+    context: dg.AssetExecutionContext, report: TableReport, names: Names
+) -> None:
+    """Record changed fields as an event of their own, which Dagster lists with the asset."""
+    if report.schema_changes:
+        context.log_event(
+            dg.AssetObservation(
+                names.key(report.entity.name),
+                description="The fields of this table have changed in Pipedrive.",
+                metadata={"schema_changes": list(report.schema_changes)},
+            )
+        )
 
 
 def _facts(

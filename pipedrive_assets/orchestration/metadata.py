@@ -28,7 +28,9 @@ def sentence(report: TableReport) -> str:
         f"{report.total} in the table ({report.stats.requests} requests, "
         f"{report.stats.tokens} tokens, {report.seconds:.1f} s)"
     )
-    return " ".join(filter(None, (loaded, *report.warnings, report.unread_sentence)))
+    return " ".join(
+        filter(None, (loaded, *report.warnings, *report.schema_changes, report.unread_sentence))
+    )
 
 
 def token_facts(report: TableReport) -> dict[str, Any]:
@@ -116,6 +118,7 @@ def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[s
         "warehouse": report.warehouse,
         **({"skipped": report.skipped} if report.skipped else {}),
         **({"warnings": list(report.warnings)} if report.warnings else {}),
+        **({"schema_changes": list(report.schema_changes)} if report.schema_changes else {}),
         **({"unread": report.unread} if report.entity.parent else {}),
         **token_facts(report),
         **({"closed_until": closed_until.isoformat()} if closed_until else {}),

@@ -11,7 +11,14 @@ from pipedrive_assets.registry.entities import (
     children_of,
     histories_of,
 )
-from pipedrive_assets.registry.entity import BULK_PARENTS, PAGE_ROWS, Endpoint, Entity, Kind
+from pipedrive_assets.registry.entity import (
+    BULK_PARENTS,
+    PAGE_ROWS,
+    Endpoint,
+    Entity,
+    Kind,
+    SchemaPolicy,
+)
 
 __all__ = [
     "BULK_PARENTS",
@@ -22,6 +29,7 @@ __all__ = [
     "Endpoint",
     "Entity",
     "Kind",
+    "SchemaPolicy",
     "children_of",
     "histories_of",
 ]

@@ -16,6 +16,11 @@ BULK_PARENTS = 100
 """Maximum number of parents in one bulk request (official docs, `deal_ids`)."""
 
 
+SchemaPolicy = Literal["evolve", "alert", "freeze"]
+"""What happens if Pipedrive has a new, renamed or removed field: the table follows; it follows and
+an alert is sent; it gets no new columns and an alert is sent."""
+
+
 class Kind(Enum):
     """How a table is read."""
 
@@ -103,6 +108,7 @@ class Entity:
         optional: Whether the table is loaded only if the setting PIPEDRIVE_TABLES names it.
         shape: Which function turns a record into a row.
         excluded: Columns that the settings exclude from the table.
+        schema_policy: What happens if Pipedrive has a new, renamed or removed field.
     """
 
     name: str
@@ -138,6 +144,7 @@ class Entity:
         "plain", "child", "changelog", "participant", "flow", "definition", "mapping"
     ] = "plain"
     excluded: frozenset[str] = frozenset()
+    schema_policy: SchemaPolicy = "evolve"
 
     @property
     def kind(self) -> Kind:

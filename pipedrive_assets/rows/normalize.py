@@ -36,6 +36,9 @@ DELETED_TIMES = ("update_time", "modified", "add_time", "created")
 """Columns with the time of a deletion, in order of preference: users have no update_time, and that
 of pipelines and stages can be null."""
 
+OWN_COLUMNS = frozenset({"_row_hash", "_deleted_at", "_deleted_reason"})
+"""Columns of a normalized row that do not come from Pipedrive."""
+
 Row = dict[str, Any]
 
 
@@ -101,6 +104,11 @@ def normalize_row(
     out["_deleted_at"] = deleted_at
     out["_deleted_reason"] = DELETED if deleted else None
     return out, coercion_failures
+
+
+def row_hash(row: Row) -> int:
+    """Return the `_row_hash` of a normalized row: of all values that come from Pipedrive."""
+    return fingerprint({name: value for name, value in row.items() if name not in OWN_COLUMNS})
 
 
 def _prepared(entity: Entity, row: Mapping[str, Any], parent_id: int | None) -> Mapping[str, Any]:

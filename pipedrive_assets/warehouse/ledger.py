@@ -69,6 +69,7 @@ TABLES = {
     ),
     "_pipedrive_listed_leads": "lead_id VARCHAR",
     "_pipedrive_views": "name VARCHAR",
+    "_pipedrive_fields": "entity VARCHAR, fields VARCHAR, noted_at TIMESTAMP WITH TIME ZONE",
     "_pipedrive_purged": "entity VARCHAR",
     "_pipedrive_erased": "entity VARCHAR, id BIGINT, erased_at TIMESTAMP WITH TIME ZONE",
     "_pipedrive_erased_values": (

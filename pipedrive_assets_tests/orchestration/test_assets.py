@@ -272,6 +272,36 @@ def test_a_run_that_ends_with_the_budget_says_when_it_comes_back(run, office):
     assert datetime(2026, 3, 11, tzinfo=timezone.utc) == datetime.fromisoformat(tag)
 
 
+@pytest.mark.slow
+def test_a_new_field_is_an_event_of_the_asset_and_an_alert(run, office, monkeypatch):
+    sent = []
+    monkeypatch.setattr(
+        "pipedrive_assets.load.schema_alert.post", lambda url, text: sent.append((url, text))
+    )
+    monkeypatch.setenv("PIPEDRIVE_ALERT_WEBHOOK", "https://hooks.example.com/s3cret")
+    monkeypatch.setenv("PIPEDRIVE_SCHEMA_POLICY", "deals:alert")
+    run(["deals", "persons"])
+    office.world.add_field("deals", "Fleet size", "double")
+    office.world.add_field("persons", "Shoe size", "double")
+    office.advance(hours=1)
+
+    result = run(["deals", "persons"])
+
+    noted = {
+        event.asset_observation_data.asset_observation.asset_key.path[-1]: (
+            event.asset_observation_data.asset_observation.metadata["schema_changes"].value
+        )
+        for event in result.all_events
+        if event.event_type_value == "ASSET_OBSERVATION"
+    }
+    assert noted.keys() == {"deals", "persons"}
+    assert noted["deals"] == facts(result, "deals")["schema_changes"]
+    ((url, text),) = sent
+    assert url.endswith("s3cret")
+    assert "Fleet size" in text
+    assert "Shoe size" not in text
+
+
 def materialized_days(instance, name):
     return sorted(instance.get_materialized_partitions(dg.AssetKey(name)))
 

@@ -47,7 +47,9 @@ class _Counted:
 class Spending:
     """The token budget and usage of one load. Only the writer thread calls `note` and `spent`."""
 
-    def __init__(self, sql: Sql, client: Client, caps: Caps, run_id: str) -> None:
+    def __init__(
+        self, sql: Sql, client: Client, caps: Caps, run_id: str, *, connected: RequestStats
+    ) -> None:
         """Read the account's current day and its usage from the ledger.
 
         Args:
@@ -55,6 +57,7 @@ class Spending:
             client: The HTTP client, after its first request.
             caps: Token limits for capped tables.
             run_id: The id of this run in the ledger.
+            connected: The requests that belong to no table.
         """
         self._run_id, self._client, self._now = run_id, client, client.now
         day = current_day(last_note(sql), client.daily, client.now())
@@ -64,7 +67,7 @@ class Spending:
 
         self._day, self._before_day, self._others = day, 0, 0
         self._counted: dict[str, _Counted] = {}
-        self.note(sql, ACCOUNT, client.stats)
+        self.note(sql, ACCOUNT, connected)
 
     def stats(self, entity: Entity) -> RequestStats:
         """Return a request counter for a table; that of a capped table uses the token budget."""

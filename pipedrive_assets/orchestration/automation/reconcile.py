@@ -18,6 +18,7 @@ from pipedrive_assets.load import (
     reconcilable,
     reconcile_tables,
 )
+from pipedrive_assets.load.schema_alert import post_schema_changes
 from pipedrive_assets.orchestration.automation import backoff, run_tags, runs
 from pipedrive_assets.orchestration.automation.alerts import send_alert
 from pipedrive_assets.orchestration.automation.last_materialization import facts_of
@@ -82,6 +83,7 @@ def _reconcile(context: dg.OpExecutionContext, config: ReconcileConfig, names: N
         raise_alone(failure(error))
     finally:
         warehouse.close()
+        post_schema_changes(settings, reports)
 
 
 def build_reconcile_job(
