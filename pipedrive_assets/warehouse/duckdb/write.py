@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import orjson
 from dlt.common.schema import Schema
 from dlt.common.storages.load_package import create_load_id
 
@@ -26,14 +27,18 @@ from pipedrive_assets.warehouse.statements import table
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 Row = dict[str, Any]
-Files = Mapping[str, tuple[Path, int]]
-"""By table: a file of JSON lines, and their number."""
+Files = Mapping[str, tuple[Path, Sequence[bytes]]]
+"""By table: a file of JSON lines, and the lines."""
 
 _KEYS = "_pipedrive_keys"
+"""The file with the keys of new rows, and the table with the `_dlt_id` of the rows they replace."""
+
+_LEAST_BYTES = 1 << 20
+"""The least limit of a line; DuckDB reserves a multiple of it for each file."""
 
 
 def write_rows(
-    warehouse: Warehouse, entity: Entity, rows: Iterable[Row], custom: FieldSet | None
+    warehouse: Warehouse, entity: Entity, rows: Sequence[Row], custom: FieldSet | None
 ) -> str:
     """Merge rows into a table, and create the table and its missing columns.
 
@@ -55,7 +60,8 @@ def write_rows(
     names = [entity.name, *(name for name in lines.written if name != entity.name)]
     for name in names:
         schema.tables[name]["x-normalizer"] = {"seen-data": True}
-    with warehouse.sql() as sql, _files(warehouse.folder, lines.written) as files:
+    keys = {_KEYS: _key_lines(entity, rows)}
+    with warehouse.sql() as sql, _files(warehouse.folder, {**lines.written, **keys}) as files:
         columns = _stored_columns(sql, entity)
         with _transaction(sql):
             columns |= _define(sql, schema, names, columns)
@@ -65,6 +71,17 @@ def write_rows(
             _merge(sql, stored, entity, columns, files)
             _record_load(sql, stored, load_id)
     return load_id
+
+
+def _replaced_by(entity: Entity) -> Sequence[str]:
+    """Return the columns that identify the rows to replace: of a child table, all of a parent."""
+    return entity.key[:1] if entity.kind is Kind.CHILD else entity.key
+
+
+def _key_lines(entity: Entity, rows: Sequence[Row]) -> list[bytes]:
+    names = _replaced_by(entity)
+    keys = dict.fromkeys(tuple(row.get(name) for name in names) for row in rows)
+    return [orjson.dumps(dict(zip(names, key, strict=True))) + b"\n" for key in keys]
 
 
 def _trusted(entity: Entity, custom: FieldSet | None) -> dict[str, set[str]]:
@@ -79,10 +96,10 @@ def _trusted(entity: Entity, custom: FieldSet | None) -> dict[str, set[str]]:
 @contextmanager
 def _files(folder: Path, lines: Mapping[str, Sequence[bytes]]) -> Iterator[Files]:
     """Write the lines of each table to a file, and delete the files afterwards."""
-    files = {name: (folder / f"{name}.jsonl", len(some)) for name, some in lines.items()}
+    files = {name: (folder / f"{name}.jsonl", some) for name, some in lines.items()}
     try:
-        for name, (path, _) in files.items():
-            path.write_bytes(b"".join(lines[name]))
+        for path, some in files.values():
+            path.write_bytes(b"".join(some))
         yield files
     finally:
         for path, _ in files.values():
@@ -165,11 +182,11 @@ def _merge(
     sql: Sql, schema: Schema, entity: Entity, stored: Mapping[str, set[str]], files: Files
 ) -> None:
     if entity.name in files:
-        _delete_previous(sql, schema, entity, stored, files[entity.name][0])
-    for name, (path, count) in files.items():
-        source = _reader(path, _types(schema, name))
-        target = table(sql, name)
+        _delete_previous(sql, schema, entity, stored, files)
+    for name in (each for each in files if each != _KEYS):
+        source, target = _reader(files, name, _types(schema, name)), table(sql, name)
         added = changed_rows(sql, f"INSERT INTO {target} BY NAME SELECT * FROM {source}")
+        count = len(files[name][1])
         if added != count:
             raise WarehouseError(
                 f"DuckDB added {added:,} of {count:,} rows to {name}. The transaction was undone, "
@@ -179,16 +196,12 @@ def _merge(
 
 
 def _delete_previous(
-    sql: Sql, schema: Schema, entity: Entity, stored: Mapping[str, set[str]], path: Path
+    sql: Sql, schema: Schema, entity: Entity, stored: Mapping[str, set[str]], files: Files
 ) -> None:
-    """Delete the rows that the new rows replace, with the items of their lists.
-
-    For a child table, these are all children of the parents in the file.
-    """
-    key = entity.key[:1] if entity.kind is Kind.CHILD else entity.key
-    types = _types(schema, entity.name)
+    """Delete the rows that the new rows replace, with the items of their lists."""
+    types, key = _types(schema, entity.name), _replaced_by(entity)
     names = ", ".join(map(sql.escape_column_name, key))
-    source = _reader(path, {name: types[name] for name in key})
+    source = _reader(files, _KEYS, {name: types[name] for name in key})
     target = table(sql, entity.name)
     lists = [name for name, held in stored.items() if "_dlt_root_id" in held]
     sql.execute_sql(
@@ -203,14 +216,20 @@ def _delete_previous(
     sql.execute_sql(f"DROP TABLE {_KEYS}")
 
 
-def _reader(path: Path, types: Mapping[str, str]) -> str:
-    """Return a table function that reads JSON lines with the types of the columns.
+def _reader(files: Files, name: str, types: Mapping[str, str]) -> str:
+    """Return a table function that reads a file of JSON lines with the types of the columns.
 
     Without types, DuckDB infers them from the values and changes values: a `due_time` of `12:30`
-    becomes `12:30:00`, and each object in a JSON column gets the keys of all objects.
+    becomes `12:30:00`, and each object in a JSON column gets the keys of all objects. DuckDB takes
+    a multiple of the longest line in memory, and refuses longer ones.
     """
-    columns = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in types.items())
-    return f"read_json({quoted(str(path))}, format = 'newline_delimited', columns = {{{columns}}})"
+    path, lines = files[name]
+    columns = ", ".join(f"{quoted(each)}: {quoted(kind)}" for each, kind in types.items())
+    longest = max(_LEAST_BYTES, *map(len, lines))
+    return (
+        f"read_json({quoted(str(path))}, format = 'newline_delimited', "
+        f"maximum_object_size = {longest}, columns = {{{columns}}})"
+    )
 
 
 def _record_load(sql: Sql, schema: Schema, load_id: str) -> None:
