@@ -1,7 +1,7 @@
 """One HTTP request: returns a reply, or raises an error that explains why there is none.
 
-A `requests` session is used for its connection pool, proxies and certificates only. Redirects are
-not followed, cookies are not kept, and ~/.netrc is not read.
+`requests` is used for its connection pool, proxies and certificates only. Redirects are not
+followed, cookies are not kept, and ~/.netrc is not read.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +25,8 @@ READ_BYTES = 1 << 16
 QUOTE_CHARACTERS = 300
 
 Params = Sequence[tuple[str, str]]
+Settings = dict[str, Any]
+"""Arguments of the adapter: proxies, certificates."""
 
 
 class NoReply(Exception):
@@ -64,9 +66,8 @@ class Wire:
         self._read_seconds = read_seconds
         self._secrets: frozenset[str] = frozenset()
         self._session = requests.Session()
-        # Without this, requests would send a password for the same host from ~/.netrc.
-        self._session.auth = lambda request: request
         self._session.headers.update({"accept": "application/json", "user-agent": user_agent})
+        self._settings: dict[str, Settings] = {}
         self._adapter = adapter or NoDebugAdapter(pool_maxsize=CONNECTIONS)
 
     def hide(self, *secrets: str) -> None:
@@ -89,10 +90,7 @@ class Wire:
             ConfigurationError: The certificate of the host is not trusted, or the file of
                 certificates does not exist.
         """
-        url = f"{access.base_url}/{path}"
-        return self._send(
-            requests.Request("GET", url, params=list(params), headers=dict(access.headers))
-        )
+        return self._send("GET", access.base_url, f"/{path}", access.headers, params=list(params))
 
     def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> ApiReply:
         """Send one POST request with a form.
@@ -109,17 +107,35 @@ class Wire:
             NoReply: No complete reply was received.
             ConfigurationError: As for `get`.
         """
-        return self._send(requests.Request("POST", url, data=dict(form), headers=dict(headers)))
+        return self._send("POST", url, "", headers, data=dict(form))
 
-    def _send(self, request: requests.Request) -> ApiReply:
+    def _send(
+        self, method: str, host: str, path: str, headers: Mapping[str, str], **content: Any
+    ) -> ApiReply:
+        request = requests.PreparedRequest()
+        every = self._session.headers
         try:
-            return self._exchange(request)
+            # The session's own method would read ~/.netrc and the environment for each request.
+            request.prepare(
+                method, host + path, {**every, **headers}, auth=_only_headers, **content
+            )
+            return self._exchange(request, self._settings_of(host))
         except (NoReply, ConfigurationError):
             raise
         except Exception as error:  # noqa: BLE001 - the library lets OSError, ValueError and urllib3's errors through
             if UNTRUSTED & _kinds(error):
-                raise ConfigurationError(_UNTRUSTED.format(url=_host(request))) from None
-            raise NoReply(trouble(error, _host(request), self._read_seconds)) from None
+                raise ConfigurationError(_UNTRUSTED.format(url=_origin(host))) from None
+            raise NoReply(trouble(error, _origin(host), self._read_seconds)) from None
+
+    def _settings_of(self, host: str) -> Settings:
+        """Return proxies and certificates from the environment variables, read once per host."""
+        if host not in self._settings:
+            found: Settings = {
+                **self._session.merge_environment_settings(host, {}, True, None, None)
+            }
+            _check_certificates(found["verify"])
+            self._settings[host] = found
+        return self._settings[host]
 
     def clean(self, text: str) -> str:
         """Make text of a reply safe for a message: one short, printable line without secrets."""
@@ -128,13 +144,7 @@ class Wire:
         printable = "".join(sign if sign.isprintable() else " " for sign in text)
         return " ".join(printable.split())[:QUOTE_CHARACTERS]
 
-    def _exchange(self, unprepared: requests.Request) -> ApiReply:
-        request = self._session.prepare_request(unprepared)
-        # Proxies and certificates from the environment variables.
-        settings: dict[str, Any] = {
-            **self._session.merge_environment_settings(request.url, {}, True, None, None)
-        }
-        _check_certificates(settings["verify"])
+    def _exchange(self, request: requests.PreparedRequest, settings: Settings) -> ApiReply:
         timeout = (CONNECT_SECONDS, self._read_seconds)
         whole_seconds = max(WHOLE_REPLY_SECONDS, self._read_seconds)
         deadline = self._monotonic() + whole_seconds
@@ -148,9 +158,14 @@ class Wire:
             return ApiReply(status=response.status_code, headers=headers, content=bytes(content))
 
 
-def _host(request: requests.Request) -> str:
-    """Return the address of a request without its path, which can contain ids."""
-    parts = urlsplit(str(request.url))
+def _only_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Take no password from the URL; all access is in the headers."""
+    return request
+
+
+def _origin(url: str) -> str:
+    """Return a URL without its path, which can contain ids."""
+    parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
