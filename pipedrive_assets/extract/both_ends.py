@@ -8,13 +8,15 @@ first walk has returned every row below, the second one every row above.
 
 import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from pipedrive_assets.api import Answer
 from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.extract.background import Background
 from pipedrive_assets.extract.descent import Descent
 
 log = logging.getLogger(__name__)
@@ -134,9 +136,9 @@ class _BothEnds:
 
 
 def _side_by_side(both: _BothEnds, front: Pages, back: Pages | None) -> Iterator[Part]:
-    with ThreadPoolExecutor(2, thread_name_prefix="both ends") as pool:
-        ahead: Future[Answer | None] = pool.submit(next, front, None)
-        behind = pool.submit(next, back, None) if back else None
+    with Background("both ends") as background:
+        ahead: Future[Answer | None] = background.start(partial(next, front, None))
+        behind = background.start(partial(next, back, None)) if back else None
         while True:
             done = wait(filter(None, (ahead, behind)), return_when=FIRST_COMPLETED).done
             if back and behind and behind in done:
@@ -147,7 +149,8 @@ def _side_by_side(both: _BothEnds, front: Pages, back: Pages | None) -> Iterator
                     yield part
                     if part.is_last:
                         return
-                    behind = pool.submit(next, back, None) if answer.page.marker else None
+                    if answer.page.marker:
+                        behind = background.start(partial(next, back, None))
             if ahead in done:
                 answer = ahead.result()
                 if answer is None:
@@ -156,7 +159,7 @@ def _side_by_side(both: _BothEnds, front: Pages, back: Pages | None) -> Iterator
                 yield part
                 if part.is_last:
                     return
-                ahead = pool.submit(next, front, None)
+                ahead = background.start(partial(next, front, None))
 
 
 def _of_second_walk(future: "Future[Answer | None]") -> Answer | None:

@@ -12,6 +12,7 @@ from functools import partial
 
 from pipedrive_assets.api import Answer, Client, RequestStats
 from pipedrive_assets.errors import PageMarkerExpired, TransientApiError
+from pipedrive_assets.extract.background import Background
 from pipedrive_assets.extract.coerce import coerced_rows
 from pipedrive_assets.extract.offset_pages import (
     RESTARTS,
@@ -101,13 +102,14 @@ def _pages(  # noqa: PLR0913, PLR0917 - the properties of a list
             return
     if entity.paging == "offset":
         at = partial(request_page, client, entity, endpoint, stats, params)
-        read_ahead = ReadAhead(
-            lambda offset: at(str(offset), attempts=1), most=ahead, has_room=client.pace.has_room
-        )
-        try:
-            yield from overlapping_pages(entity, endpoint, at, read_ahead, marker)
-        finally:
-            read_ahead.close()
+        with Background("read ahead") as background:
+            early = ReadAhead(
+                lambda offset: at(str(offset), attempts=1),
+                background,
+                most=ahead,
+                has_room=client.pace.has_room,
+            )
+            yield from overlapping_pages(entity, endpoint, at, early, marker)
         return
     ask = partial(
         client.pages,

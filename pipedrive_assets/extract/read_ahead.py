@@ -7,10 +7,12 @@ whichever of the two was read first.
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 
 from pipedrive_assets.api import Answer
 from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.extract.background import Background
 
 PAGES_AHEAD = 3
 """Pages that are requested before their turn, at most."""
@@ -20,12 +22,16 @@ PAGES_PER_PAGE_AHEAD = 10
 end of the list therefore cost a tenth of its tokens at most."""
 
 
+EarlyPage = Future[Answer]
+
+
 class ReadAhead:
     """Requests pages before their turn, and keeps them until then."""
 
     def __init__(
         self,
         request: Callable[[int], Answer],
+        background: Background,
         *,
         most: int = PAGES_AHEAD,
         has_room: Callable[[], bool] = lambda: True,
@@ -34,13 +40,14 @@ class ReadAhead:
 
         Args:
             request: Requests the page at an offset, in a single attempt.
+            background: Runs the requests.
             most: Pages that are requested before their turn at most; 0: none.
             has_room: Whether the burst limit allows a request now. Otherwise it would only delay
                 requests of other lists.
         """
-        self._request, self._most, self._has_room = request, most, has_room
-        self._pool: ThreadPoolExecutor | None = None
-        self._pages: dict[int, Future[Answer]] = {}
+        self._request, self._background = request, background
+        self._most, self._has_room = most, has_room
+        self._pages: dict[int, EarlyPage] = {}
         self._taken = 0
 
     def take(self, start: int) -> Answer | None:
@@ -49,9 +56,8 @@ class ReadAhead:
         Pages before it are discarded.
         """
         self._taken += 1
-        for other in [each for each in self._pages if each < start]:
-            self._pages.pop(other).cancel()
         page = self._pages.pop(start, None)
+        self._keep(lambda offset: offset > start)
         try:
             return page.result() if page else None
         except PipedriveError:
@@ -66,21 +72,14 @@ class ReadAhead:
         """
         count = min(self._most, self._taken // PAGES_PER_PAGE_AHEAD)
         wanted = range(start, start + (count + 1) * stride, stride) if count else ()
-        for other in [each for each in self._pages if each not in wanted]:
-            self._pages.pop(other).cancel()
+        self._keep(lambda offset: offset in wanted)
         for offset in wanted:
             if offset not in self._pages and self._has_room():
-                self._pool = self._pool or ThreadPoolExecutor(self._most + 1, "read ahead")
-                self._pages[offset] = self._pool.submit(self._request, offset)
+                self._pages[offset] = self._background.start(partial(self._request, offset))
 
     def discard(self) -> None:
         """Discard all pages, because the list has changed."""
-        for page in self._pages.values():
-            page.cancel()
         self._pages.clear()
 
-    def close(self) -> None:
-        """Discard all pages and wait for running requests."""
-        self.discard()
-        if self._pool:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+    def _keep(self, is_needed: Callable[[int], bool]) -> None:
+        self._pages = {each: page for each, page in self._pages.items() if is_needed(each)}

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipedrive_assets.config.values import moment
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.extract.descent import Descent
 from pipedrive_assets.extract.pending_parents import PendingParents
 from pipedrive_assets.extract.plan import Scan
 from pipedrive_assets.registry import Entity
@@ -142,7 +143,10 @@ def _scan(position: str, entity: Entity) -> Scan:
     scan = Scan.from_json(position)
     for each in (scan.since, scan.started_at):
         read_moment(stamp(each) if each else None)
-    _id(scan.above_id, entity)
+    for number in (scan.above_id, scan.top_id):
+        _id(number, entity)
+    if scan.descent:
+        _check_descent(scan.descent, entity)
     for marks in (scan.lists, scan.newest):
         _lists({path: each and stamp(each) for path, each in marks.items()}, entity)
     _omitted(scan.omitted, entity)
@@ -158,6 +162,14 @@ def _scan(position: str, entity: Entity) -> Scan:
     ):
         raise ValueError(position)
     return scan
+
+
+def _check_descent(descent: Descent, entity: Entity) -> None:
+    ids = (descent.top, descent.low, descent.front)
+    if None in ids or not (descent.marker is None or re.fullmatch(r"[!-~]+", descent.marker)):
+        raise ValueError(descent)
+    for each in ids:
+        _id(each, entity)
 
 
 def _refused(stream: str, key: str, what: str) -> ConfigurationError:

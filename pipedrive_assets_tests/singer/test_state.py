@@ -264,6 +264,13 @@ def test_what_changed_just_before_a_sync_with_a_bookmark_from_the_future_arrives
         {"pages": -1},
         {"above_id": "7"},
         {"baseline": None},
+        {"top_id": "7"},
+        {"descent": 7},
+        {"descent": {"top": 9, "low": 5, "marker": "x"}},
+        {"descent": {"top": 9, "low": 5, "marker": "x", "front": "3"}},
+        {"descent": {"top": 9, "low": None, "marker": "x", "front": 3}},
+        {"descent": {"top": 9, "low": 5, "marker": "x y", "front": 3}},
+        {"descent": {"top": 9, "low": 5, "marker": 7, "front": 3}},
     ],
 )
 def test_a_position_that_this_tap_never_plans_is_refused(part):
