@@ -184,6 +184,22 @@ def sources(output: Path | None, accounts: str | None, key_prefix: str) -> None:
 
 
 @commands.command()
+@click.option("--to", "url", required=True, metavar="URL", help="A folder, or a URL of fsspec.")
+@TABLES
+@click.option("--prune", is_flag=True, help="Remove replaced files now, not in the next export.")
+def export(url: str, tables: tuple[str, ...], *, prune: bool) -> None:
+    """Export tables as Parquet files.
+
+    Writes the given tables to a folder or an object store; without names, all tables that the
+    warehouse has. Later exports write only files whose rows have changed. manifest.json names the
+    current files; it is replaced after each table is complete.
+    """
+    from pipedrive_assets.cli.export import export
+
+    export(url, tables, prune=prune)
+
+
+@commands.command()
 @click.argument("a")
 @click.argument("b")
 @TABLES

@@ -11,6 +11,7 @@ EXTRA_OF_MODULE = {
     "dagster_duckdb": "dagster",
     "dlt": "dlt",
     "duckdb": "dlt",
+    "fsspec": "dlt",
     "mcp": "mcp",
     "psycopg2": "postgres",
     "sqlglot": "dlt",

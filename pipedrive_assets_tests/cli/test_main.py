@@ -13,7 +13,7 @@ from pipedrive_assets.cli.output import print_table
 from pipedrive_assets.doctor import Finding, Level
 
 NAMES = ["try", "load", "plan", "reconcile", "purge", "entities", "sandbox", "doctor", "dlt", "dbt"]
-NAMES += ["diff", "mcp", "login", "singer"]
+NAMES += ["export", "diff", "mcp", "login", "singer"]
 SLOW = {"dagster", "dlt", "duckdb", "pydantic", "requests", "rich"}
 
 

@@ -1,0 +1,144 @@
+"""Runs an export: table by table, files first, then the manifest."""
+
+import contextlib
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from pipedrive_assets.config import FILE_DESTINATION, Settings
+from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.export.manifest import NAME, Manifest, check_account, from_json
+from pipedrive_assets.export.store import FileStore
+from pipedrive_assets.export.table import ExportedTable, Source, TableExport, write_manifest
+from pipedrive_assets.registry import BY_NAME, ENTITIES
+from pipedrive_assets.views.catalog import Relation, catalog
+from pipedrive_assets.warehouse.ledger import account_of, watermark
+from pipedrive_assets.warehouse.read_only import PATIENCE, Patience, reader_of, reading
+
+LOCK = "_export"
+"""The lock that keeps two exports of a warehouse from removing each other's files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequest:
+    """What to export.
+
+    Attributes:
+        url: The target: a folder or a URL of fsspec.
+        now: The current time, UTC.
+        tables: The tables; empty: all that the warehouse has.
+        prunes: Whether files of the previous state are removed at the end of this export instead
+            of at the beginning of the next one.
+        patience: How long to wait while a load writes the warehouse.
+    """
+
+    url: str
+    now: datetime
+    tables: Collection[str] = ()
+    prunes: bool = False
+    patience: Patience = PATIENCE
+
+
+def export(settings: Settings, request: ExportRequest) -> Iterator[ExportedTable]:
+    """Bring an export up to date.
+
+    Args:
+        settings: The settings.
+        request: What to export.
+
+    Yields:
+        What was done with each table, when readers see its new state.
+
+    Raises:
+        ConfigurationError: The target or a table cannot be used.
+        WrongAccountError: The target has the data of another account.
+        WarehouseError: The warehouse or the target cannot be used. The previous state stays.
+    """
+    if settings.destination != FILE_DESTINATION:
+        raise ConfigurationError(
+            f"Only DuckDB files can be exported, but PIPEDRIVE_DESTINATION is "
+            f"{settings.destination}. Nothing was written. Export with a tool of your database."
+        )
+    target = FileStore(request.url, settings.file_mode)
+    with (
+        contextlib.closing(reader_of(settings)) as warehouse,
+        warehouse.table_lock(LOCK),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        with reading(warehouse, request.patience) as sql:
+            relations, account = catalog(sql), account_of(sql) or (0, "", False)
+            reached = {
+                name: watermark(sql, BY_NAME[name]).complete_until
+                for name in relations
+                if name in BY_NAME
+            }
+        manifest = _manifest_of(target, *account)
+        names = [
+            entity.name
+            for entity in ENTITIES
+            if entity.name in reached and (not request.tables or entity.name in request.tables)
+        ]
+        if not names:
+            raise ConfigurationError(
+                f"{warehouse} has none of the tables to export. Load them first, or correct "
+                "PIPEDRIVE_WAREHOUSE and PIPEDRIVE_DATASET."
+            )
+        manifest = _tidied(target, manifest)
+        source = Source(
+            warehouse,
+            relations,
+            Path(folder),
+            memory=settings.duckdb_memory,
+            patience=request.patience,
+        )
+        for name in names:
+            step = TableExport(name, target, manifest)
+            step.take(source, request.now, reached[name])
+            manifest = step.publish()
+            yield from step.done
+        if not request.tables:
+            manifest = _without_missing(target, manifest, relations)
+        if request.prunes:
+            _tidied(target, manifest)
+
+
+def _manifest_of(
+    target: FileStore, company_id: int, company_name: str, is_sandbox: bool
+) -> Manifest:
+    """Return the manifest of the target; an empty one if it has none."""
+    content = target.read(NAME)
+    if content is None:
+        return Manifest(company_id=company_id, company_name=company_name, is_sandbox=is_sandbox)
+    held = from_json(content, f"{target}/{NAME}")
+    check_account(held, company_id, is_sandbox=is_sandbox, place=str(target))
+    return replace(held, company_name=company_name)
+
+
+def _tidied(target: FileStore, manifest: Manifest) -> Manifest:
+    """Remove files that no reader uses: of the state before the current one, or incomplete.
+
+    Args:
+        target: The target.
+        manifest: Its manifest.
+
+    Returns:
+        The manifest without retired files, and without files that somebody has removed.
+    """
+    there = target.files()
+    for path in sorted(there - manifest.files):
+        target.remove(path)
+    states = {
+        name: replace(state, files=tuple(file for file in state.files if file.path in there))
+        for name, state in manifest.tables.items()
+    }
+    return replace(manifest, tables=states, retired=())
+
+
+def _without_missing(
+    target: FileStore, manifest: Manifest, relations: Mapping[str, Relation]
+) -> Manifest:
+    """Remove tables from the manifest that the warehouse no longer has."""
+    kept = {name: state for name, state in manifest.tables.items() if name in relations}
+    return write_manifest(target, manifest, kept) if len(kept) < len(manifest.tables) else manifest

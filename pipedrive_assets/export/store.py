@@ -1,0 +1,120 @@
+"""The target of an export: a local folder, or an object store that fsspec can reach."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from pipedrive_assets.errors import ConfigurationError, WarehouseError, raise_alone
+from pipedrive_assets.fault_text import described
+from pipedrive_assets.warehouse.private_files import make_file, make_folder
+
+PART = ".part"
+"""Suffix of a local file that is not complete."""
+
+
+class FileStore:
+    """A folder. A file appears in it at once and complete, or not at all."""
+
+    def __init__(self, url: str, file_mode: int) -> None:
+        """Prepare the target without writing.
+
+        Args:
+            url: A path or a URL of fsspec.
+            file_mode: Permissions of new local files.
+
+        Raises:
+            ConfigurationError: The URL cannot be used.
+        """
+        self._url, self._mode = url, file_mode
+        try:
+            self._fs, root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise ConfigurationError(
+                f"--to {self}: {error}. Use a folder or a URL of fsspec, such as "
+                "s3://bucket/folder, which needs pip install s3fs."
+            ) from None
+        self._root = str(root).rstrip("/")
+        self._is_local = isinstance(self._fs, LocalFileSystem)
+
+    def __str__(self) -> str:
+        """Return the URL without user, password and parameters."""
+        parts = urlsplit(self._url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a file; None if there is none."""
+        with self._explained():
+            try:
+                content: bytes = self._fs.cat_file(self._at(path))
+            except FileNotFoundError:
+                return None
+            return content
+
+    def files(self) -> set[str]:
+        """Return the paths of all Parquet files and of incomplete files."""
+        with self._explained():
+            self._fs.invalidate_cache()
+            found = self._fs.find(self._root)
+        paths = (str(each)[len(self._root) :].lstrip("/") for each in found)
+        return {path for path in paths if path.endswith((".parquet", PART))}
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write or replace a file."""
+        with self._explained():
+            if self._is_local:
+                with self._local(path) as partial:
+                    partial.write_bytes(content)
+            else:
+                self._fs.pipe_file(self._at(path), content)
+
+    def upload(self, source: Path, path: str) -> None:
+        """Write a file from a local one."""
+        with self._explained():
+            if self._is_local:
+                with (
+                    self._local(path) as partial,
+                    source.open("rb") as read,
+                    partial.open("wb") as to,
+                ):
+                    while block := read.read(1 << 20):
+                        to.write(block)
+            else:
+                self._fs.put_file(str(source), self._at(path))
+
+    def remove(self, path: str) -> None:
+        """Remove a file, if it exists."""
+        with self._explained(), contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(self._at(path))
+
+    def _at(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    @contextlib.contextmanager
+    def _local(self, path: str) -> Iterator[Path]:
+        """Write a local file under another name, then rename it."""
+        target = Path(self._at(path))
+        make_folder(target.parent, self._mode)
+        partial = target.with_name(f"{target.name}{PART}")
+        make_file(partial, self._mode)
+        yield partial
+        with partial.open("rb+") as written:
+            os.fsync(written.fileno())
+        partial.replace(target)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - each store has exceptions of its own
+            raise_alone(
+                WarehouseError(
+                    f"{self} could not be read or written: {described(error)}. The export that was "
+                    "there before is complete and stays. Check the URL, the credentials and the "
+                    "permissions, and run again."
+                )
+            )
