@@ -9,6 +9,7 @@ from pydantic import SecretStr, ValidationError
 
 from pipedrive_assets.config import SECRETS, SETTINGS, Settings, settings_of_accounts
 from pipedrive_assets.config.files import found_in
+from pipedrive_assets.config.rules import check_warehouse_only
 from pipedrive_assets.doctor.settings_checks import check_settings
 from pipedrive_assets.errors import ConfigurationError, MissingTokenError
 from pipedrive_assets.singer.config import Config
@@ -436,7 +437,10 @@ def test_a_wrong_schema_policy_is_one_sentence(tmp_path, given):
 
 
 def test_every_setting_has_a_remedy_or_a_reason_of_its_own():
-    own = {"PIPEDRIVE_TABLES", "PIPEDRIVE_EXCLUDE_COLUMNS", "PIPEDRIVE_SCHEMA_POLICY"}
+    own = {
+        *("PIPEDRIVE_TABLES", "PIPEDRIVE_EXCLUDE_COLUMNS"),
+        *("PIPEDRIVE_HASH_COLUMNS", "PIPEDRIVE_ROW_FILTER", "PIPEDRIVE_SCHEMA_POLICY"),
+    }
 
     assert own == {
         name for name, field in SETTINGS.items() if not field.json_schema_extra["remedy"]
@@ -446,7 +450,26 @@ def test_every_setting_has_a_remedy_or_a_reason_of_its_own():
         "PIPEDRIVE_CLIENT_SECRET",
         "PIPEDRIVE_REFRESH_TOKEN",
         "PIPEDRIVE_ALERT_WEBHOOK",
+        "PIPEDRIVE_HASH_KEY",
     } == set(SECRETS)
+
+
+@pytest.mark.parametrize("key", ["", "too short"])
+def test_hashed_columns_need_a_key(tmp_path, key):
+    with raises(ConfigurationError, "PIPEDRIVE_HASH_KEY", "16"):
+        read(tmp_path, PIPEDRIVE_HASH_COLUMNS="persons.emails", PIPEDRIVE_HASH_KEY=key)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HASH_COLUMNS", "persons.emails"), ("ROW_FILTER", "deals.pipeline_id = 1")],
+)
+def test_front_ends_without_a_warehouse_refuse_what_they_would_ignore(tmp_path, name, value):
+    key = {"PIPEDRIVE_HASH_KEY": "0123456789abcdef"}
+    settings = read(tmp_path, **{f"PIPEDRIVE_{name}": value}, **key)
+
+    with raises(ConfigurationError, f"PIPEDRIVE_{name}", "The Singer tap"):
+        check_warehouse_only(settings, "The Singer tap")
 
 
 APP = {"PIPEDRIVE_CLIENT_ID": "id", "PIPEDRIVE_CLIENT_SECRET": "s3cret"}

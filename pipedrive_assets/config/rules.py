@@ -61,7 +61,7 @@ def without_none(given: Mapping[str, Any]) -> dict[str, Any]:
 
     `os.environ.get` and `EnvVar.get_value` return None if the variable is not set.
     """
-    secrets = (*ACCESS, "alert_webhook")
+    secrets = (*ACCESS, "alert_webhook", "hash_key")
     return {
         name: "" if value is None and name in secrets else value for name, value in given.items()
     }
@@ -155,6 +155,25 @@ def _check_access(settings: "Settings") -> None:
         raise wrong({missing[0]: reason})
 
 
+def check_warehouse_only(settings: "Settings", front_end: str) -> None:
+    """Refuse the settings that only a load into a warehouse supports.
+
+    Args:
+        settings: The settings.
+        front_end: What does not support them.
+
+    Raises:
+        ConfigurationError: One of them is set.
+    """
+    for name in ("hash_columns", "row_filter"):
+        if getattr(settings, name):
+            reason = (
+                f"{front_end} does not support this setting, so it would send what the setting "
+                "leaves out. Nothing was read. Remove it, or use python -m pipedrive_assets load."
+            )
+            raise wrong({name: reason})
+
+
 def check(settings: "Settings") -> None:
     """Check the access, the warehouse and the read copy.
 
@@ -162,6 +181,12 @@ def check(settings: "Settings") -> None:
         ConfigurationError: They have the wrong form, or names that DuckDB would confuse.
     """
     _check_access(settings)
+    if settings.hash_columns and not settings.hash_key.get_secret_value():
+        reason = (
+            "is not set, but PIPEDRIVE_HASH_COLUMNS is. Set it to a secret of 16 or more "
+            "characters, for example the output of openssl rand -hex 32, and keep it."
+        )
+        raise wrong({"hash_key": reason})
     copy = settings.read_copy
     if settings.destination != "duckdb":
         if copy:

@@ -70,11 +70,26 @@ def _check_parents(text: str, names: set[str]) -> None:
 def excluded_columns(
     given: str | Iterable[str] | Mapping[str, Iterable[str]],
 ) -> dict[str, frozenset[str]]:
-    """Return the excluded columns by table.
+    """Return the excluded columns by table; see `_columns`."""
+    return _columns(given, "excluded")
+
+
+def hashed_columns(
+    given: str | Iterable[str] | Mapping[str, Iterable[str]],
+) -> dict[str, frozenset[str]]:
+    """Return the hashed columns by table; see `_columns`."""
+    return _columns(given, "hashed")
+
+
+def _columns(
+    given: str | Iterable[str] | Mapping[str, Iterable[str]], verb: str
+) -> dict[str, frozenset[str]]:
+    """Return columns by table.
 
     Args:
         given: `table.column` names (in text separated by commas), or columns by table. Whether a
             table has such a column is checked where its columns are known.
+        verb: What the setting does with the columns.
 
     Raises:
         Unusable: A name is not a table and column, or loading needs the column.
@@ -92,7 +107,7 @@ def excluded_columns(
             )
         if name in OWN_TABLES or column in _needed(BY_NAME[name]):
             raise Unusable(
-                f"{word!r} cannot be excluded because loading needs it. Remove it from the list. "
+                f"{word!r} cannot be {verb} because loading needs it. Remove it from the list. "
                 "To leave out a whole table, use PIPEDRIVE_TABLES."
             )
         found.setdefault(name, set()).add(column)

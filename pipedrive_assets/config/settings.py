@@ -150,13 +150,18 @@ class Settings(SettingsTable):
         return self.named(self.tables)
 
     def named(self, names: Iterable[str]) -> tuple[Entity, ...]:
-        """Return the tables of these names in the registry's order, without excluded columns."""
+        """Return the tables of these names in the registry's order, with what the settings add."""
         wanted = set(names)
         return tuple(
             replace(
                 entity,
                 excluded=self.exclude_columns.get(entity.name, frozenset()),
                 schema_policy=self.schema_policy[entity.name],
+                hashed=self.hash_columns.get(entity.name, frozenset()),
+                hash_key=self.hash_key.get_secret_value().encode()
+                if entity.name in self.hash_columns
+                else b"",
+                row_filter=self.row_filter.get(entity.name, ()),
             )
             for entity in ENTITIES
             if entity.name in wanted

@@ -11,9 +11,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipedrive_assets.config import values
 from pipedrive_assets.config.files import API_TOKEN
-from pipedrive_assets.config.selection import excluded_columns, schema_policies, select
+from pipedrive_assets.config.row_filter import row_filters
+from pipedrive_assets.config.selection import (
+    excluded_columns,
+    hashed_columns,
+    schema_policies,
+    select,
+)
 from pipedrive_assets.config.values import parsed_by
 from pipedrive_assets.registry import SchemaPolicy
+from pipedrive_assets.registry.row_filter import Condition
 
 Tolerance = Annotated[timedelta | None, parsed_by(values.tolerance)]
 Tokens = Annotated[int | None, parsed_by(values.tokens)]
@@ -141,6 +148,21 @@ class SettingsTable(BaseSettings):
         "What happens if Pipedrive has new, renamed or removed fields: `evolve`: new columns are "
         "added; `alert`: the same, and the alert webhook is called; `freeze`: no column is added, "
         "and the webhook is called. For some tables only: `deals:freeze,persons:alert`.",
+    )
+    hash_columns: Annotated[dict[str, frozenset[str]], parsed_by(hashed_columns)] = setting(
+        "",
+        "Columns whose values are replaced by keyed hashes, for example `persons.emails`. Equal "
+        "values have equal hashes.",
+    )
+    hash_key: Annotated[SecretStr, parsed_by(values.hash_key)] = setting(
+        "",
+        "Secret key for `PIPEDRIVE_HASH_COLUMNS`. Keep it: another key is refused.",
+        "Use 16 or more characters, for example the output of openssl rand -hex 32.",
+    )
+    row_filter: Annotated[dict[str, tuple[Condition, ...]], parsed_by(row_filters)] = setting(
+        "",
+        "Conditions that rows fulfil to be loaded, for example `deals.pipeline_id in (1, 2)`, "
+        "separated by `;`. Children of other rows are not read.",
     )
     daily_at: Annotated[str, parsed_by(values.clock)] = setting(
         "02:15",

@@ -82,6 +82,21 @@ def clock(text: str) -> str:
     return datetime.strptime(text, "%H:%M").strftime("%H:%M")  # noqa: DTZ007 - an hour of the day, not a moment
 
 
+SHORTEST_KEY = 16
+"""Characters."""
+
+
+def hash_key(text: str) -> SecretStr:
+    """Return a key for hashes.
+
+    Raises:
+        ValueError: It is too short.
+    """
+    if text and len(text) < SHORTEST_KEY:
+        raise ValueError
+    return SecretStr(text)
+
+
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 

@@ -13,7 +13,7 @@ from dlt.common.typing import TSecretStrValue
 from pipedrive_assets.config import Settings, values
 from pipedrive_assets.config.arguments import with_arguments
 from pipedrive_assets.config.files import OAUTH, is_filled_in
-from pipedrive_assets.config.rules import ACCESS
+from pipedrive_assets.config.rules import ACCESS, check_warehouse_only
 from pipedrive_assets.errors import ConfigurationError
 
 NAMES = {"api_token": "pipedrive_api_key"}
@@ -83,7 +83,9 @@ def settings_with_access(**arguments: str | None) -> Settings:
         if found := next(filter(is_filled_in, _in_dlt(NAMES.get(name, name))), None):
             given[name] = str(found)
     texts = {name: str(value).strip() for name, value in given.items()}
-    return with_arguments(Settings.from_env(), texts, no_token=NO_KEY, names=NAMES)
+    settings = with_arguments(Settings.from_env(), texts, no_token=NO_KEY, names=NAMES)
+    check_warehouse_only(settings, "The dlt source")
+    return settings
 
 
 def _in_dlt(key: str) -> Iterator[object]:

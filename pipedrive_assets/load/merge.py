@@ -1,7 +1,7 @@
 """Merges rows into a table. Newer rows are not overwritten and unchanged rows are not rewritten."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,14 +12,16 @@ from pipedrive_assets.extract.chunk import batches
 from pipedrive_assets.extract.plan import TableStats
 from pipedrive_assets.load.erase.redact import Redaction
 from pipedrive_assets.load.frozen import Frozen
-from pipedrive_assets.load.soft_delete import key_columns
+from pipedrive_assets.load.soft_delete import FILTERED, key_columns, mark
 from pipedrive_assets.load.timer import SHAPING, Stopwatch
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import EVERY_TABLE, WAREHOUSE_COLUMNS
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.rows.custom_fields.map_fields import map_custom_fields
 from pipedrive_assets.rows.exclusion import is_left_out
+from pipedrive_assets.rows.hashing import hash_columns
 from pipedrive_assets.rows.normalize import normalize_row, row_hash
+from pipedrive_assets.rows.row_filter import is_wanted
 from pipedrive_assets.warehouse.held_columns import with_held
 from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
 from pipedrive_assets.warehouse.statements import Sql, columns_in, in_clause, table, table_exists
@@ -29,6 +31,8 @@ from pipedrive_assets.windows import parse_stamp
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
+Held = tuple[int, datetime | None, Any]
+"""Row hash, time of the last change and `_deleted_at` of a row in the table."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +46,7 @@ class Written:
         updated: Rows whose values changed.
         removed: Children that their parent no longer has.
         coercion_failures: Values that did not have the type of their column.
+        filtered: Rows that PIPEDRIVE_ROW_FILTER left out.
         marked_deleted: Rows that got a `_deleted_at`.
         custom: The custom fields that are written; None if the entity has none.
         defined: All custom fields of the entity; None if it has none.
@@ -57,6 +62,7 @@ class Written:
     updated: int = 0
     removed: int = 0
     coercion_failures: int = 0
+    filtered: int = 0
     marked_deleted: int = 0
     custom: FieldSet | None = None
     defined: FieldSet | None = None
@@ -74,6 +80,7 @@ def commit_rows(  # noqa: PLR0913 - what the rows are
     omitted: Sequence[str] = (),
     *,
     complete: bool = False,
+    now: datetime | None = None,
 ) -> None:
     """Merge rows into a table on their primary key.
 
@@ -88,6 +95,7 @@ def commit_rows(  # noqa: PLR0913 - what the rows are
         complete: Whether the rows come from a scan over every row. Such rows were read after
             everything that the table has, so they replace its rows whatever their `update_time`.
             Otherwise a row with an older `update_time` never replaces a newer one.
+        now: When the rows are committed, UTC; needed if the table has a filter.
 
     Raises:
         WarehouseError: The warehouse refused the rows, or does not return them after the load.
@@ -95,10 +103,13 @@ def commit_rows(  # noqa: PLR0913 - what the rows are
     if omitted:
         with warehouse.sql() as sql:
             rows = with_held(sql, entity, rows, omitted)
+        entity = replace(entity, hashed=entity.hashed - {*omitted})  # held values are hashes
     with written.watch.lap(SHAPING):
         normalized = [kept for row in rows if (kept := _normalize(entity, row, None, written))]
         newest = _newest_by_key(entity, normalized, complete=complete)
     held = _held_rows(warehouse, entity, list(newest))
+    if entity.row_filter and now:
+        newest = _wanted(warehouse, entity, newest, held, written, complete=complete, now=now)
     changed = {
         key: row
         for key, row in newest.items()
@@ -108,6 +119,33 @@ def commit_rows(  # noqa: PLR0913 - what the rows are
     _load(warehouse, entity, list(changed.values()), written)
     written.updated += len(changed.keys() & held.keys())
     written.new += len(changed.keys() - held.keys())
+
+
+def _wanted(  # noqa: PLR0913 - what the rows are
+    warehouse: Warehouse,
+    entity: Entity,
+    newest: Mapping[Key, Row],
+    held: Mapping[Key, Held],
+    written: Written,
+    *,
+    complete: bool,
+    now: datetime,
+) -> dict[Key, Row]:
+    """Return the rows that fulfil the filter; mark the others that the table has."""
+    wanted = {key: row for key, row in newest.items() if is_wanted(entity, row)}
+    left = {
+        key: row["_deleted_reason"] or FILTERED
+        for key, row in newest.items()
+        if key not in wanted
+        and key in held
+        and held[key][2] is None
+        and (complete or not _is_older(_moment(entity, row), held[key][1]))
+    }
+    written.filtered += len(newest) - len(wanted)
+    written.marked_deleted += len(left)
+    with warehouse.sql() as sql:
+        mark(sql, entity, left, now)
+    return wanted
 
 
 def commit_children(
@@ -207,7 +245,12 @@ def _normalize(entity: Entity, row: Row, parent: int | None, written: Written) -
         normalized["_row_hash"] = row_hash(normalized)
     written.read += 1
     written.coercion_failures += coercion_failures + custom_failures
-    return written.redaction.clean(entity, normalized, written.custom)
+    kept = written.redaction.clean(entity, normalized, written.custom)
+    if kept and entity.hashed:
+        # After the redaction, which recognizes erased persons by their values.
+        hash_columns(entity, kept)
+        kept["_row_hash"] = row_hash(kept)
+    return kept
 
 
 def _is_purged(row: Row, written: Written) -> bool:
@@ -239,9 +282,7 @@ def _is_older(one: datetime | None, other: datetime | None) -> bool:
     return one is not None and other is not None and one < other
 
 
-def _differs(
-    entity: Entity, row: Row, held: tuple[int, datetime | None, Any] | None, *, complete: bool
-) -> bool:
+def _differs(entity: Entity, row: Row, held: Held | None, *, complete: bool) -> bool:
     if held is None:
         return True
     fingerprint, moment, deleted_at = held
@@ -251,10 +292,8 @@ def _differs(
     return came_back or bool(fingerprint != row["_row_hash"])
 
 
-def _held_rows(
-    warehouse: Warehouse, entity: Entity, keys: Sequence[Key]
-) -> dict[Key, tuple[int, datetime | None, Any]]:
-    held: dict[Key, tuple[int, datetime | None, Any]] = {}
+def _held_rows(warehouse: Warehouse, entity: Entity, keys: Sequence[Key]) -> dict[Key, Held]:
+    held: dict[Key, Held] = {}
     with warehouse.sql() as sql:
         if not table_exists(sql, entity.name):
             return held

@@ -207,10 +207,11 @@ def restore_parts(sql: Sql, entity: Entity) -> None:
     _forget_schema(sql, entity)
     if table_exists(sql, entity.name):
         sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")
-    _forget_progress(sql, entity)
+    forget_progress(sql, entity)
 
 
-def _forget_progress(sql: Sql, entity: Entity) -> None:
+def forget_progress(sql: Sql, entity: Entity) -> None:
+    """Forget up to where a table was read: the next load reads it from its start."""
     for ledger in ("_pipedrive_coverage", "_pipedrive_children"):
         sql.execute_sql(f"DELETE FROM {table(sql, ledger)} WHERE entity = %s", entity.name)
 
@@ -257,7 +258,7 @@ def _convert(sql: Sql, entity: Entity, held: Columns) -> bool:
         )
         _alter(sql, entity, translate(sql, statement))
     sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")
-    _forget_progress(sql, entity)
+    forget_progress(sql, entity)
     names = ", ".join(f"{name}.{column}" for name, column, _ in changed)
     log.warning(
         "Converted the column type of %s; %s is read from its start again", names, entity.name

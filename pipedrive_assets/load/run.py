@@ -18,7 +18,7 @@ from pipedrive_assets.connect import Account, Connection
 from pipedrive_assets.extract.chunk import Chunk
 from pipedrive_assets.extract.custom_fields import FieldMemory
 from pipedrive_assets.extract.unexpected import as_pipedrive_error
-from pipedrive_assets.load import migrate
+from pipedrive_assets.load import migrate, row_settings
 from pipedrive_assets.load.chunk_queue import ChunkQueue, Event
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.custom_fields import WarehouseMapping
@@ -32,6 +32,8 @@ from pipedrive_assets.load.tokens.backlog import tokens_waiting
 from pipedrive_assets.load.tokens.usage import Spending, warn_of_unknown_limit
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.rows.exclusion import check_excluded
+from pipedrive_assets.rows.hashing import check_hashed
+from pipedrive_assets.rows.row_filter import check_filter
 from pipedrive_assets.views import readable
 from pipedrive_assets.warehouse import ledger
 from pipedrive_assets.warehouse.cleanup import cleaned_up, drop_staged
@@ -113,6 +115,8 @@ def run_tables(
     """
     for entity in request.entities:
         check_excluded(entity)
+        check_hashed(entity)
+        check_filter(entity)
     warehouse.check_copy()
     connection.client.removes_nul = not warehouse.backend.stores_nul
     with warehouse.keep_open():
@@ -162,9 +166,10 @@ def _prepare(warehouse: Warehouse, request: LoadRequest, account: Account, now: 
         ledger.claim(sql, account, now)
         drop_staged(sql)
         restart_unfrozen(sql, request.entities)
-        if changed := migrate.migrate_tables(sql, request.entities):
-            for name in changed:
-                warehouse.forget(f"pipedrive_{name}")
+        changed = migrate.migrate_tables(sql, request.entities)
+        for name in changed:
+            warehouse.forget(f"pipedrive_{name}")
+        if row_settings.adapt(sql, request.entities) or changed:
             warehouse.rewrite()
 
 

@@ -15,13 +15,18 @@ from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS, all_columns
 from pipedrive_assets.warehouse.statements import Sql, table, table_exists
 
 Key = tuple[Any, ...]
-Reason = Literal["converted", "deleted", "merged", "out_of_view", "unlisted", "vanished"]
+Reason = Literal[
+    "converted", "deleted", "filtered", "merged", "out_of_view", "unlisted", "vanished"
+]
 
 VANISHED: Reason = "vanished"
 """The row is no longer listed, and Pipedrive does not return a reason."""
 
 UNLISTED: Reason = "unlisted"
 """No complete list returns the row, although a request by its id does."""
+
+FILTERED: Reason = "filtered"
+"""The row no longer fulfils PIPEDRIVE_ROW_FILTER. It has the values that it had before."""
 
 CONVERTED: Reason = "converted"
 """The lead was converted to a deal. Such rows are kept whatever PIPEDRIVE_DELETED is."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from pipedrive_assets.extract.chunk import Parent
 from pipedrive_assets.load.report import LoadRequest
+from pipedrive_assets.load.soft_delete import FILTERED
 from pipedrive_assets.load.stale_histories import FIRST_DAY, has_changed_records
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.warehouse.ledger import watermark
@@ -53,7 +54,8 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
         f"{changed} AS has_changed, {due} AS is_due, {HELD} > 0 AS has_rows, "
         "c.parent_id IS NOT NULL AND c.read_at IS NULL AS doubted, "
         "p._deleted_at IS NOT NULL AS is_deleted, c.read_at "
-        f"{_joined(sql, child)}) AS parents WHERE has_changed OR is_due "
+        f"{_joined(sql, child)} WHERE p._deleted_reason IS DISTINCT FROM '{FILTERED}') "
+        "AS parents WHERE has_changed OR is_due "
         "ORDER BY CASE WHEN has_changed THEN 0 ELSE 1 END, doubted, "
         "CASE WHEN has_changed THEN NULL ELSE read_at END, update_time DESC NULLS LAST, id DESC",
         child.name,

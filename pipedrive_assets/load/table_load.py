@@ -25,6 +25,7 @@ from pipedrive_assets.load.timer import COMMITTING
 from pipedrive_assets.load.tokens.backlog import affordable, tokens_to_begin, what_waits
 from pipedrive_assets.registry import BY_NAME, Entity, Kind
 from pipedrive_assets.rows.exclusion import check_excluded
+from pipedrive_assets.rows.hashing import check_hashed
 from pipedrive_assets.warehouse import ledger, statements
 from pipedrive_assets.windows import utc_now
 
@@ -101,6 +102,8 @@ class TableLoad:
         custom = self.context.fields.fields_of(self.entity)
         if self.entity.excluded:
             check_excluded(self.entity, {*custom.columns, *custom.lists} if custom else ())
+        if self.entity.hashed:
+            check_hashed(self.entity, custom.columns if custom else {})
         omitted = self._fields_to_omit() if self.entity.include_fields else ()
         with self.context.warehouse.sql() as sql:
             memory = self._memory(sql)
@@ -192,6 +195,7 @@ class TableLoad:
                 merge.commit_rows(
                     *(warehouse, entity, rows_sent, self.written, chunk.omitted),
                     complete=chunk.complete,
+                    now=self.context.now,
                 )
             if chunk.whole:
                 self._commit_whole(chunk)

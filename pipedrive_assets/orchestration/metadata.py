@@ -103,6 +103,7 @@ def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[s
         "dagster/table_name": f"{report.warehouse.rpartition(':')[2]}.{report.entity.name}",
         **({"dlt_load_id": report.written.load_id} if report.written.load_id else {}),
         "marked_deleted": report.written.marked_deleted,
+        **({"rows_filtered": report.written.filtered} if report.entity.row_filter else {}),
         "misfit_values": report.written.coercion_failures,
         "window": report.what,
         "requests": report.stats.requests,

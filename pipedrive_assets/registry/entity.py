@@ -4,9 +4,11 @@
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Literal
+
+from pipedrive_assets.registry.row_filter import Condition
 
 PAGE_ROWS = 500
 """Largest page size of nearly every list (official docs, pagination). The token cost of a page does
@@ -109,6 +111,9 @@ class Entity:
         shape: Which function turns a record into a row.
         excluded: Columns that the settings exclude from the table.
         schema_policy: What happens if Pipedrive has a new, renamed or removed field.
+        hashed: Columns whose values the settings replace by keyed hashes.
+        hash_key: The key for these; empty if no column is hashed.
+        row_filter: Conditions of the settings that every row of the table fulfils.
     """
 
     name: str
@@ -145,6 +150,9 @@ class Entity:
     ] = "plain"
     excluded: frozenset[str] = frozenset()
     schema_policy: SchemaPolicy = "evolve"
+    hashed: frozenset[str] = frozenset()
+    hash_key: bytes = field(default=b"", repr=False)
+    row_filter: tuple[Condition, ...] = ()
 
     @property
     def kind(self) -> Kind:

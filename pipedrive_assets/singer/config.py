@@ -9,7 +9,7 @@ from pipedrive_assets.api import READ_SECONDS
 from pipedrive_assets.config import Settings, values
 from pipedrive_assets.config.arguments import with_arguments
 from pipedrive_assets.config.files import is_filled_in
-from pipedrive_assets.config.rules import ACCESS
+from pipedrive_assets.config.rules import ACCESS, check_warehouse_only
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.singer.stream import OPTIONAL_STREAMS
 from pipedrive_assets.windows import stamp
@@ -96,7 +96,9 @@ def _settings(content: Mapping[str, Any], settings: Settings) -> Settings:
     given = {key: content[key] for key in SETTINGS_KEYS if str(content.get(key, "")).strip()}
     if not is_filled_in(given.get("api_token")):
         given.pop("api_token", None)
-    return with_arguments(settings, given, no_token=NO_KEY)
+    found = with_arguments(settings, given, no_token=NO_KEY)
+    check_warehouse_only(found, "The Singer tap")
+    return found
 
 
 def _start(content: Mapping[str, Any], settings: Settings, now: datetime) -> datetime | None:

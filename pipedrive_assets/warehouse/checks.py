@@ -10,7 +10,7 @@ from typing import Any
 
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.rows.columns import columns_of
-from pipedrive_assets.warehouse.ledger import watermark
+from pipedrive_assets.warehouse.ledger import filtered_tables, watermark
 from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
@@ -142,9 +142,13 @@ def _orphans(sql: Sql, entity: Entity) -> dict[str, tuple[int, int]]:
     """
     here = table(sql, entity.name)
     existing = columns_in(sql, entity.name)
-    parts = []
+    parts, filtered = [], filtered_tables(sql)
     for column, name in references(entity).items():
-        if column in existing and watermark(sql, BY_NAME[name]).initial_load_at:
+        if (
+            name not in filtered
+            and column in existing
+            and watermark(sql, BY_NAME[name]).initial_load_at
+        ):
             reference = f"x.{sql.escape_column_name(column)}"
             parts.append(
                 f"SELECT '{column}', count(*) FILTER (WHERE t.id IS NULL), count(*) FROM {here} x "

@@ -71,6 +71,9 @@ TABLES = {
     "_pipedrive_views": "name VARCHAR",
     "_pipedrive_fields": "entity VARCHAR, fields VARCHAR, noted_at TIMESTAMP WITH TIME ZONE",
     "_pipedrive_purged": "entity VARCHAR",
+    "_pipedrive_row_settings": (
+        "entity VARCHAR, hashed VARCHAR, hash_check VARCHAR, row_filter VARCHAR"
+    ),
     "_pipedrive_erased": "entity VARCHAR, id BIGINT, erased_at TIMESTAMP WITH TIME ZONE",
     "_pipedrive_erased_values": (
         "entity VARCHAR, id BIGINT, salt VARCHAR, kind VARCHAR, words BIGINT, first_word BIGINT, "
@@ -152,6 +155,14 @@ def claim(sql: Sql, account: Account, now: datetime) -> None:
             f"UPDATE {table(sql, '_pipedrive_account')} SET company_domain = %s",
             account.company_domain,
         )
+
+
+def filtered_tables(sql: Sql) -> set[str]:
+    """Return the tables that were loaded with a row filter."""
+    rows = sql.execute_sql(
+        f"SELECT entity FROM {table(sql, '_pipedrive_row_settings')} WHERE row_filter <> ''"
+    )
+    return {row[0] for row in rows or ()}
 
 
 def account_of(sql: Sql) -> tuple[int, str, bool] | None:

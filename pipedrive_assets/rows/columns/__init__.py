@@ -64,7 +64,8 @@ EVERY_TABLE: dict[str, Column] = {
         type="text",
         description="Why _deleted_at is set: deleted, merged, out_of_view (no longer visible to "
         "the user of the API token), vanished (no longer listed, reason unknown), unlisted (not "
-        "listed, but still returned by id), converted (a lead converted to a deal)",
+        "listed, but still returned by id), converted (a lead converted to a deal), filtered "
+        "(PIPEDRIVE_ROW_FILTER leaves it out)",
     ),
 }
 """Columns that this project adds to every table; they are not in the JSON files."""
