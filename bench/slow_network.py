@@ -118,11 +118,11 @@ def read_lists(url: str, instant: datetime) -> dict[str, float]:
         thread.start()
     for thread in threads:
         thread.join()
-    busy, requests = pace.waited_at - began, client.stats.requests
+    busy, requests = max(0.0, pace.waited_at - began), client.stats.requests
     return {
         "wall": time.monotonic() - began,
         "least": requests / (BURST / 2),
         "requests": requests,
         "busy": busy,
-        "share": flights.share(busy),
+        "share": flights.share(busy) if busy else 1.0,
     }

@@ -145,11 +145,16 @@ def slow_note(found: dict[str, float]) -> str:
     Returns:
         The sentences below the table.
     """
-    return (
+    alone = (
         f"Reading the lists alone, at {SECONDS_PER_CALL * 1000:.0f} ms a call and {BURST} calls in "
         f"two seconds: {found['requests']:.0f} calls in {found['wall']:.1f} s, of which the burst "
-        f"limit requires {found['least']:.1f} s. As long as requests had to wait for the limit, "
-        f"for {found['busy']:.1f} s, {found['share']:.0%} of the allowed calls were in flight."
+        f"limit requires {found['least']:.1f} s."
+    )
+    if not found["busy"]:
+        return f"{alone} No request had to wait for the limit."
+    return (
+        f"{alone} As long as requests had to wait for the limit, for {found['busy']:.1f} s, "
+        f"{found['share']:.0%} of the allowed calls were in flight."
     )
 
 

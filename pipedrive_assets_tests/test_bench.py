@@ -12,7 +12,7 @@ from bench.plain import resources
 from bench.ratios import Phase, best, slower
 from bench.replies import statements
 from bench.slow_network import ALLOWED, InFlight
-from bench.table import Line, network, write
+from bench.table import Line, network, slow_note, wide_note, write
 from bench.wide import FIELDS, LONG_TEXT, OPTIONS, widen
 from pipedrive_assets.registry import DEFAULT_ENTITIES, ENTITIES, Kind
 from pipedrive_assets.sandbox.exchange import call
@@ -109,6 +109,18 @@ def test_calls_in_flight_are_a_share_of_those_that_the_limit_allows() -> None:
     flights = InFlight(changes=[(0.0, 0), (1.0, 8), (2.0, 4), (3.0, 0)])
     assert flights.share(2.0) == 0.5
     assert flights.share(4.0) == pytest.approx(12 / 4 / ALLOWED)
+
+
+def test_the_note_of_the_slow_network_has_a_share_only_if_the_limit_was_reached() -> None:
+    found = {"wall": 2.0, "least": 1.0, "requests": 20, "busy": 1.0, "share": 0.925}
+    assert "92% of the allowed calls" in slow_note(found)
+    assert "%" not in slow_note({**found, "busy": 0.0, "share": 1.0})
+
+
+def test_a_wide_account_is_compared_with_the_same_bytes_of_the_normal_one() -> None:
+    note = wide_note({"cpu": 2.0}, 10_000_000, {"cpu": 9.0}, 30_000_000)
+    assert "6.0 s of CPU" in note
+    assert "1.5 times" in note
 
 
 def test_the_best_of_several_runs_counts() -> None:
