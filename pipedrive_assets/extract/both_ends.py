@@ -69,7 +69,8 @@ def read_from_both_ends(
     if descent is None:
         for number, answer in enumerate(front, 1):
             yield both.front_part(answer)
-            if from_start and number == LONG_LIST_PAGES and both.can_begin:
+            is_long = number == LONG_LIST_PAGES and answer.page.marker is not None
+            if from_start and is_long and both.can_begin:
                 break
         else:
             return

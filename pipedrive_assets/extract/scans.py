@@ -111,13 +111,13 @@ def _positions(
             scan = replace(scan, endpoint_index=scan.endpoint_index + 1)
             continue
         try:
-            number = scan.endpoint_index
             for part in _pages(client, entity, step, scan, stats):
                 check_not_gone(part.answer, restarted, step.endpoint)
                 restarted = None
                 scan = _after(entity, scan, step, part)
                 yield part.answer, step, scan
-                if scan.endpoint_index > number:
+                # At its own end, the list waits for requests that are still running.
+                if step.ends(part.answer.page.rows):
                     break
         except RowsMoved as moved:
             starts += 1

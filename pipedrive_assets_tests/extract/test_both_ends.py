@@ -9,7 +9,8 @@ import pytest
 from pipedrive_assets.api import Answer, RequestStats
 from pipedrive_assets.api.paging import Page
 from pipedrive_assets.errors import PipedriveError
-from pipedrive_assets.extract.both_ends import LONG_LIST_PAGES, read_from_both_ends
+from pipedrive_assets.extract import scans
+from pipedrive_assets.extract.both_ends import LONG_LIST_PAGES, Part, read_from_both_ends
 from pipedrive_assets.extract.plan import Scan, TableStats, Watermark, plan
 from pipedrive_assets.extract.scans import read_windowed
 from pipedrive_assets.registry import BY_NAME
@@ -210,6 +211,32 @@ def test_a_list_whose_ids_prove_to_be_in_no_order_is_not_continued_from_its_end(
     *_, last = read_from_both_ends(front(), back, None, from_start=True)
 
     assert last.descent is None
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_list_that_is_over_is_not_abandoned_with_a_request_that_still_runs(
+    office, monkeypatch, is_last
+):
+    ended = []
+
+    def walks(front, *_given, **_named):
+        try:
+            for answer in front:
+                over = replace(
+                    answer, page=replace(answer.page, marker="more" if is_last else None)
+                )
+                yield Part(answer=over, descent=None, is_last=is_last)
+                break
+            ended.append("waited")
+        except GeneratorExit:
+            ended.append("abandoned")
+            raise
+
+    monkeypatch.setattr(scans, "read_from_both_ends", walks)
+    _, scan, _ = read(office)
+
+    assert is_over(scan)
+    assert ["waited"] == ended
 
 
 def backwards(act):
