@@ -100,6 +100,7 @@ class Office:
         self.warehouse = Warehouse(folder / "warehouse.duckdb", "pipedrive_data")
         self.slept: list[float] = []
         self.lineage = kept_loads.Lineage(self.warehouse)
+        self.history: tuple[str, ...] = ()
 
     @property
     def connection(self) -> Connection:
@@ -120,7 +121,7 @@ class Office:
     ) -> dict[str, TableReport]:
         """Load tables (all by default) up to now, or for a past day; reports by table name."""
         start, end = day or self.midnight, day + timedelta(days=1) if day else None
-        entities = chosen(names)
+        entities = self._with_history(chosen(names))
         if page_rows:
             entities = tuple(
                 replace(entity, page_rows=min(page_rows, entity.page_rows)) for entity in entities
@@ -131,14 +132,14 @@ class Office:
             reports = load(self.connection, self.warehouse, request)
             return {report.entity.name: report for report in reports}
 
-        asked = repr((names, day, page_rows, sorted(how.items())))
+        asked = repr((names, day, page_rows, self.history, sorted(how.items())))
         return kept_loads.STORE.through(self, asked, take)
 
     def reconcile(
         self, *names: str, page_rows: int | None = None, **how: Any
     ) -> dict[str, TableReport]:
         """Reconcile tables (all that are loaded by windows by default); reports by table name."""
-        entities = chosen(names) if names else reconcilable(ENTITIES)
+        entities = self._with_history(chosen(names) if names else reconcilable(ENTITIES))
         if page_rows:
             entities = tuple(
                 replace(entity, page_rows=min(page_rows, entity.page_rows)) for entity in entities
@@ -146,6 +147,9 @@ class Office:
         request = ReconcileRequest(entities=entities, **how)
         reports = reconcile(self.connection, self.warehouse, request)
         return {report.entity.name: report for report in reports}
+
+    def _with_history(self, entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
+        return tuple(replace(each, history=each.name in self.history) for each in entities)
 
     @property
     def midnight(self) -> datetime:

@@ -1,8 +1,10 @@
-"""Which tables a project loads, without which columns, and how their schemas may change:
-PIPEDRIVE_TABLES, PIPEDRIVE_EXCLUDE_COLUMNS and PIPEDRIVE_SCHEMA_POLICY.
+"""Which tables a project loads, without which columns, how their schemas may change, and of which
+the history is kept: PIPEDRIVE_TABLES, PIPEDRIVE_EXCLUDE_COLUMNS, PIPEDRIVE_SCHEMA_POLICY and
+PIPEDRIVE_HISTORY.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import get_args
 
 from pipedrive_assets.config.values import Unusable
@@ -146,6 +148,26 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
     for word in filter(None, (word.strip() for word in text.split(","))):
         name, _, policy = word.rpartition(":")
         yield name, policy
+
+
+def history_tables(given: str | Iterable[str]) -> frozenset[str]:
+    """Return the names of the tables whose versions are kept.
+
+    Args:
+        given: Names, in text separated by commas.
+
+    Raises:
+        Unusable: A name is unknown.
+    """
+    words = given.split(",") if isinstance(given, str) else given
+    names = frozenset(filter(None, (word.strip() for word in words)))
+    for name in sorted(names - BY_NAME.keys()):
+        near = get_close_matches(name, BY_NAME, n=1)
+        raise Unusable(
+            f"{name!r} is not a table.{f' Did you mean {near[0]}?' if near else ''} "
+            "Use names of tables such as deals,persons; docs/entities.md lists them."
+        )
+    return names
 
 
 def _needed(entity: Entity) -> set[str]:

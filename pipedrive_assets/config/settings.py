@@ -146,7 +146,7 @@ class Settings(SettingsTable):
 
     @cached_property
     def entities(self) -> tuple[Entity, ...]:
-        """The selected tables, without their excluded columns."""
+        """The selected tables, without their excluded columns, and whether they keep a history."""
         return self.named(self.tables)
 
     def named(self, names: Iterable[str]) -> tuple[Entity, ...]:
@@ -162,6 +162,7 @@ class Settings(SettingsTable):
                 if entity.name in self.hash_columns
                 else b"",
                 row_filter=self.row_filter.get(entity.name, ()),
+                history=entity.name in self.history,
             )
             for entity in ENTITIES
             if entity.name in wanted

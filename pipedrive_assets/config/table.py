@@ -15,6 +15,7 @@ from pipedrive_assets.config.row_filter import row_filters
 from pipedrive_assets.config.selection import (
     excluded_columns,
     hashed_columns,
+    history_tables,
     schema_policies,
     select,
 )
@@ -163,6 +164,12 @@ class SettingsTable(BaseSettings):
         "",
         "Conditions that rows fulfil to be loaded, for example `deals.pipeline_id in (1, 2)`, "
         "separated by `;`. Children of other rows are not read.",
+    )
+    history: Annotated[frozenset[str], parsed_by(history_tables)] = setting(
+        "",
+        "Tables whose versions are kept: `deals,persons` adds the tables `deals_history` and "
+        "`persons_history` (docs/history.md).",
+        "Use table names separated by commas, such as deals,persons.",
     )
     daily_at: Annotated[str, parsed_by(values.clock)] = setting(
         "02:15",

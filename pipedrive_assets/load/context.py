@@ -1,7 +1,8 @@
 """The objects that all tables of a load share."""
 
-from dataclasses import dataclass
-from datetime import datetime
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from pipedrive_assets.api import Client
 from pipedrive_assets.connect import Account
@@ -23,6 +24,7 @@ class Context:
         spending: The token budget and the token usage of this load.
         account: The Pipedrive account.
         now: When the load began, UTC, by Pipedrive's clock.
+        started: The same moment by the monotonic clock, in seconds.
     """
 
     client: Client
@@ -32,3 +34,8 @@ class Context:
     spending: Spending
     account: Account
     now: datetime
+    started: float = field(default_factory=time.monotonic)
+
+    def moment(self) -> datetime:
+        """Return the present, UTC, by Pipedrive's clock."""
+        return self.now + timedelta(seconds=time.monotonic() - self.started)

@@ -23,6 +23,7 @@ from pipedrive_assets.rows.hashing import hash_columns
 from pipedrive_assets.rows.normalize import normalize_row, row_hash
 from pipedrive_assets.rows.row_filter import is_wanted
 from pipedrive_assets.warehouse.held_columns import with_held
+from pipedrive_assets.warehouse.history.versions import end_removed
 from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
 from pipedrive_assets.warehouse.statements import Sql, columns_in, in_clause, table, table_exists
 from pipedrive_assets.warehouse.warehouse import Warehouse
@@ -54,6 +55,7 @@ class Written:
         frozen: What the table may contain; None: anything.
         load_id: The `_dlt_load_id` of the rows of the last commit; None: no row was written.
         watch: Seconds per phase.
+        moment: When the rows of the current commit were read, UTC; None: no versions are recorded.
     """
 
     read: int = 0
@@ -70,6 +72,7 @@ class Written:
     frozen: Frozen | None = None
     load_id: str | None = None
     watch: Stopwatch = field(default_factory=Stopwatch)
+    moment: datetime | None = None
 
 
 def commit_rows(  # noqa: PLR0913 - what the rows are
@@ -185,6 +188,9 @@ def commit_children(
     childless = [parent for parent, found in changed.items() if not found]
     _delete_children(warehouse, entity, childless)
     _load(warehouse, entity, [row for found in changed.values() for row in found.values()], written)
+    if entity.history and written.moment:
+        with warehouse.sql() as sql:
+            end_removed(sql, entity, parents, written.moment)
     for parent in changed:
         _count_changes(hashes[parent], held.get(parent, {}), written)
 
@@ -352,7 +358,7 @@ def _delete_children(warehouse: Warehouse, entity: Entity, parents: Sequence[int
 
 def _load(warehouse: Warehouse, entity: Entity, rows: list[Row], written: Written) -> None:
     if rows:
-        written.load_id = load_rows(warehouse, entity, rows, written.custom)
+        written.load_id = load_rows(warehouse, entity, rows, written.custom, written.moment)
         _check_arrival(warehouse, entity, rows)
         written.loaded += len(rows)
 

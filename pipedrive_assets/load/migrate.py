@@ -24,6 +24,7 @@ from pipedrive_assets.warehouse.dialect import (
     indexes_on,
     translate,
 )
+from pipedrive_assets.warehouse.history.history_table import drop_excluded
 from pipedrive_assets.warehouse.ledger import LAYOUT, all_columns
 from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
 
@@ -225,7 +226,8 @@ def _drop_excluded(sql: Sql, entity: Entity, held: Columns) -> bool:
         if name.startswith(f"{entity.name}__")
         and is_left_out(entity, name.removeprefix(f"{entity.name}__"))
     ]
-    if not columns and not lists:
+    versions = drop_excluded(sql, entity)
+    if not columns and not lists and not versions:
         return False
     readable.drop(sql)
     for name in columns:
@@ -235,7 +237,7 @@ def _drop_excluded(sql: Sql, entity: Entity, held: Columns) -> bool:
         _alter(sql, entity, f"DROP TABLE {table(sql, name)}")
     log.warning(
         "%s: dropped %s, which PIPEDRIVE_EXCLUDE_COLUMNS names",
-        *(entity.name, ", ".join([*columns, *lists])),
+        *(entity.name, ", ".join(dict.fromkeys([*columns, *lists, *versions]))),
     )
     return True
 

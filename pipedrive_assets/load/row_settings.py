@@ -6,15 +6,18 @@ Callers of this module hold the warehouse lock.
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.extract.chunk import batches
 from pipedrive_assets.load.migrate import forget_progress
 from pipedrive_assets.registry import Entity
-from pipedrive_assets.rows.hashing import hashed, hashed_places, key_check
+from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.rows.custom_fields.layouts import COERCION_FAILED_SUFFIX
+from pipedrive_assets.rows.hashing import hash_columns, hashed, hashed_places, key_check
 from pipedrive_assets.warehouse.cleanup import note_purge
+from pipedrive_assets.warehouse.history.history_table import histories, history_name
 from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS, all_columns
 from pipedrive_assets.warehouse.statements import Sql, table, tuples
 
@@ -120,16 +123,60 @@ def _hash_held(sql: Sql, entity: Entity, names: frozenset[str]) -> bool:
         if values:
             note_purge(sql, name)
             found = True
-        for some in batches(values, STATEMENT_ROWS):
-            pairs, given = tuples([(value, hashed(entity.hash_key, value)) for value in some])
-            sql.execute_sql(
-                f"UPDATE {place} SET {quoted} = pair.new_value "
-                f"FROM (VALUES {pairs}) AS pair(old_value, new_value) "
-                f"WHERE {quoted} = pair.old_value",
-                *given,
-            )
+        _replace(sql, place, quoted, {value: hashed(entity.hash_key, value) for value in values})
+    found = _hash_versions(sql, entity, names) or found
     if found:
         log.warning("%s: hashed the loaded values of %s", entity.name, ", ".join(sorted(names)))
+    return found
+
+
+def _replace(sql: Sql, place: str, column: str, pairs: Mapping[str, str], kind: str = "") -> None:
+    """Replace the values of a column.
+
+    Args:
+        sql: The warehouse.
+        place: The qualified name of the table.
+        column: The column, quoted.
+        pairs: The new text of each value.
+        kind: The type of the column; empty: text.
+    """
+    old = f"CAST({column} AS VARCHAR)" if kind else column
+    new = f"CAST(pair.new_value AS {kind})" if kind else "pair.new_value"
+    for some in batches([*pairs.items()], STATEMENT_ROWS):
+        rows, given = tuples(some)
+        sql.execute_sql(
+            f"UPDATE {place} SET {column} = {new} "
+            f"FROM (VALUES {rows}) AS pair(old_value, new_value) WHERE {old} = pair.old_value",
+            *given,
+        )
+
+
+def _hash_versions(sql: Sql, entity: Entity, names: frozenset[str]) -> bool:
+    """Hash the values that the history of a table has; return whether there were any."""
+    held, fresh = histories(sql).get(entity.name, {}), replace(entity, hashed=names)
+    place, lists, found = (
+        table(sql, history_name(entity.name)),
+        columns_of(entity.name).lists,
+        False,
+    )
+    for column in held.keys() & {*names, *(f"{name}{COERCION_FAILED_SUFFIX}" for name in names)}:
+        quoted = sql.escape_column_name(column)
+        rows = sql.execute_sql(
+            f"SELECT DISTINCT CAST({quoted} AS VARCHAR) FROM {place} WHERE {quoted} IS NOT NULL"
+        )
+        pairs = {}
+        for (text,) in rows or ():
+            row = {column: json.loads(text) if column in lists else text}
+            hash_columns(fresh, row)
+            pairs[text] = (
+                json.dumps(row[column], ensure_ascii=False, separators=(",", ":"))
+                if column in lists
+                else row[column]
+            )
+        if pairs:
+            note_purge(sql, entity.name)
+            found = True
+            _replace(sql, place, quoted, pairs, held[column] if column in lists else "")
     return found
 
 

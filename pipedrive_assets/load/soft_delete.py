@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from pipedrive_assets.extract.chunk import batches
 from pipedrive_assets.load.stale_histories import events_of_marked, expire_histories
-from pipedrive_assets.registry import Entity, Kind, children_of
+from pipedrive_assets.registry import BY_NAME, Entity, Kind, children_of
 from pipedrive_assets.warehouse.cleanup import note_purge
+from pipedrive_assets.warehouse.history.versions import delete_versions
 from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS, all_columns
 from pipedrive_assets.warehouse.statements import Sql, table, table_exists
 
@@ -111,6 +112,9 @@ def purge(sql: Sql, entity: Entity) -> None:
             f"AND parent_id IN (SELECT id FROM {table(sql, entity.name)} WHERE {gone})",
             child.name,
         )
+        # A history has children, too, that the parent no longer had.
+        past = f"IN (SELECT id FROM {table(sql, entity.name)} WHERE {gone})"
+        delete_versions(sql, child, f"{sql.escape_column_name(child.key[0])} {past}")
     _delete(sql, entity.name, gone)
 
 
@@ -121,6 +125,8 @@ def _delete(sql: Sql, name: str, gone: str) -> None:
         return
     # Noted first: if this run is killed, the next one removes the bytes from the file.
     note_purge(sql, name)
+    key = ", ".join(key_columns(sql, BY_NAME[name]))
+    delete_versions(sql, BY_NAME[name], f"({key}) IN (SELECT {key} {rows})")
     for each in (each for each in all_columns(sql) if each.startswith(f"{name}__")):
         sql.execute_sql(
             f"DELETE FROM {table(sql, each)} WHERE _dlt_root_id IN (SELECT _dlt_id {rows})"

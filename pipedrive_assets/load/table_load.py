@@ -27,6 +27,8 @@ from pipedrive_assets.registry import BY_NAME, Entity, Kind
 from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.rows.hashing import check_hashed
 from pipedrive_assets.warehouse import ledger, statements
+from pipedrive_assets.warehouse.history.history_table import history_name
+from pipedrive_assets.warehouse.history.versions import record_all
 from pipedrive_assets.windows import utc_now
 
 
@@ -87,8 +89,25 @@ class TableLoad:
             )
 
     def lock(self) -> None:
-        """Lock the table until `close`."""
+        """Lock the table until `close`, and record versions that its history lacks.
+
+        A history lacks them if it was switched off for some time, or if the last load was killed.
+        """
         self._lock.enter_context(self.context.warehouse.table_lock(self.entity.name))
+        self.record_versions(create=False)
+
+    def record_versions(self, *, create: bool = True) -> None:
+        """Compare the whole table with its history, if it keeps one.
+
+        Args:
+            create: Whether to create the history if it does not exist. It is not created before
+                the table is loaded, so that first versions are not outdated.
+        """
+        entity = self.entity
+        if entity.history:
+            with self.context.warehouse.sql() as sql:
+                if create or statements.table_exists(sql, history_name(entity.name)):
+                    record_all(sql, entity, self.context.moment())
 
     def close(self) -> None:
         """Release the table's lock."""
@@ -187,6 +206,7 @@ class TableLoad:
         self._use_fields()
         with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
             self.written.redaction = self._redaction()
+            self.written.moment = self.context.moment()
             if entity.kind is Kind.CHILD:
                 rows = [(parent, row) for parent, row in chunk.rows if parent is not None]
                 parents = [read.parent.id for read in chunk.reads]
@@ -275,6 +295,7 @@ class TableLoad:
                 self.soft_delete_missing(sql)
                 memory = LedgerMemory(sql, self.entity)
                 was_reset = self.scan is not None and self._reset_since(memory)
+                self.record_versions()
                 if not was_reset:
                     self.watermark = self._record_complete(memory)
         continued = self._continued and not self.context.request.window.end

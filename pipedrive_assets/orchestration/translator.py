@@ -96,4 +96,5 @@ def description(entity: Entity) -> str:
         f"Source: [{lists}]({columns_of(entity.name).url}) in Pipedrive's API reference, "
         f"{entity.tokens_per_page} tokens per page."
     )
-    return f"{entity.description}\n\n{meaning}\n\n{source}"
+    versions = f"\n\nVersions of its rows: `{entity.name}_history`." if entity.history else ""
+    return f"{entity.description}\n\n{meaning}{versions}\n\n{source}"

@@ -114,6 +114,7 @@ class Entity:
         hashed: Columns whose values the settings replace by keyed hashes.
         hash_key: The key for these; empty if no column is hashed.
         row_filter: Conditions of the settings that every row of the table fulfils.
+        history: Whether loads keep every version of its rows, in `<name>_history`.
     """
 
     name: str
@@ -153,6 +154,7 @@ class Entity:
     hashed: frozenset[str] = frozenset()
     hash_key: bytes = field(default=b"", repr=False)
     row_filter: tuple[Condition, ...] = ()
+    history: bool = False
 
     @property
     def kind(self) -> Kind:

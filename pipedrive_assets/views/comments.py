@@ -3,12 +3,13 @@
 They quote nothing from rows, except the names of custom fields.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipedrive_assets.extract.custom_fields import ENDPOINT_OF
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.rows.columns import EVERY_TABLE, columns_of
 from pipedrive_assets.rows.custom_fields.layouts import COERCION_FAILED_SUFFIX, layout_of
+from pipedrive_assets.warehouse.history.history_table import history_name
 from pipedrive_assets.warehouse.statements import Sql, table
 
 DLT_COLUMNS: Mapping[str, str] = {
@@ -23,6 +24,16 @@ NAMING_COLUMNS = frozenset({"endpoint", "name", "normalized_name", "column_type"
 """Columns of `custom_fields_mapping` without which no custom field has a comment."""
 
 
+VERSION_TEXTS: Mapping[str, str] = {
+    "_valid_from": "When a load found this version of the row, UTC.",
+    "_valid_to": (
+        "When a load found the next version, or when the row was deleted, UTC; null while the "
+        "version is current."
+    ),
+    "_is_current": "Whether this is the current version of a row that is not deleted.",
+    "_dlt_id": "Id of the version.",
+}
+
 CustomFields = Mapping[str, Mapping[str, str]]
 """The text for each column of a custom field, by entity."""
 
@@ -36,6 +47,27 @@ def comments(sql: Sql, columns: Mapping[str, Sequence[str]]) -> dict[tuple[str, 
     """
     has_mapping = {*columns.get("custom_fields_mapping", ())} >= NAMING_COLUMNS
     return descriptions(columns, _custom_fields(sql) if has_mapping else {})
+
+
+def history_comments(
+    histories: Mapping[str, Iterable[str]], texts: Mapping[tuple[str, str], str]
+) -> dict[tuple[str, str], str]:
+    """Return the comments of histories: those of their tables, and of the columns of versions.
+
+    Args:
+        histories: The columns of each history, by the name of its table.
+        texts: The comments of the tables.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for table_name, columns in histories.items():
+        name = history_name(table_name)
+        found[name, ""] = f"Every version of the rows of {table_name}, since PIPEDRIVE_HISTORY."
+        for column in columns:
+            of_list = texts.get((f"{table_name}__{column}", ""), "")
+            text = VERSION_TEXTS.get(column) or texts.get((table_name, column)) or of_list
+            if text:
+                found[name, column] = text
+    return found
 
 
 def descriptions(

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from pipedrive_assets.views import fingerprint
-from pipedrive_assets.views.comments import comments
+from pipedrive_assets.views.comments import comments, history_comments
 from pipedrive_assets.views.derived import make_views
 from pipedrive_assets.views.linked_activities import linked_activities
 from pipedrive_assets.views.live import live_views
@@ -20,6 +20,7 @@ from pipedrive_assets.views.record_url import URL, record_url
 from pipedrive_assets.views.sql import DERIVED_TABLES
 from pipedrive_assets.warehouse import dialect
 from pipedrive_assets.warehouse.comments import write_comments
+from pipedrive_assets.warehouse.history.history_table import histories, make_macros
 from pipedrive_assets.warehouse.ledger import all_columns
 from pipedrive_assets.warehouse.own_views import OwnViews, remember
 from pipedrive_assets.warehouse.statements import Sql, table
@@ -57,7 +58,10 @@ def rebuild(sql: Sql) -> None:
             name, query = _flow_view(sql, kind, keys)
             if name not in taken:
                 _create(own, name, query, "Events of one kind in the history of deals.")
-    write_comments(sql, comments(sql, columns))
+    past = histories(sql)
+    make_macros(sql, past)
+    texts = comments(sql, columns)
+    write_comments(sql, {**texts, **history_comments(past, texts)})
 
 
 def drop(sql: Sql) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from pipedrive_assets.errors import raise_alone
@@ -18,7 +19,11 @@ Row = dict[str, Any]
 
 
 def load_rows(
-    warehouse: Warehouse, entity: Entity, rows: Sequence[Row], custom: FieldSet | None
+    warehouse: Warehouse,
+    entity: Entity,
+    rows: Sequence[Row],
+    custom: FieldSet | None,
+    moment: datetime | None = None,
 ) -> str:
     """Merge rows into a table, and create the table and its missing columns.
 
@@ -29,6 +34,8 @@ def load_rows(
         entity: The table.
         rows: Normalized rows; without rows only the table is created.
         custom: The custom fields of the table; None if it has none.
+        moment: When the rows were read, UTC, for the history of the table if it has one; None:
+            versions are not recorded.
 
     Returns:
         dlt's id of the load, which is the `_dlt_load_id` of the rows.
@@ -38,7 +45,7 @@ def load_rows(
     """
     write = write_rows if isinstance(warehouse.backend, DuckDbFile) else run_pipeline
     with _translated_errors(warehouse, schema_name(entity)):
-        return write(warehouse, entity, rows, custom)
+        return write(warehouse, entity, rows, custom, moment if entity.history else None)
 
 
 @contextmanager

@@ -11,14 +11,18 @@ from pipedrive_assets.config import Settings
 from pipedrive_assets.dlt_source import pipedrive_source
 from pipedrive_assets.dlt_source import source as source_module
 from pipedrive_assets.errors import LoadFailed
+from pipedrive_assets.load import purge_person
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.orchestration.assets import build_assets
 from pipedrive_assets.orchestration.automation.partitions import daily_partitions
 from pipedrive_assets.orchestration.resources import WarehouseResource
 from pipedrive_assets.registry import DEFAULT_ENTITIES
-from pipedrive_assets_tests.conftest import Office
+from pipedrive_assets.warehouse.dlt import write as dlt_write
+from pipedrive_assets_tests import erased_person
+from pipedrive_assets_tests.conftest import NOON, Office
 from pipedrive_assets_tests.e2e import postgres
 from pipedrive_assets_tests.e2e.test_postgres import make_office
+from pipedrive_assets_tests.load import test_history
 from pipedrive_assets_tests.load.test_staged_copies import SECRET, fail, staged
 from pipedrive_assets_tests.nul_replies import with_nul
 from pipedrive_assets_tests.row_content import everything_of, files_with, logged
@@ -30,6 +34,7 @@ pytestmark = [
     pytest.mark.skipif(bool(postgres.reason_to_skip()), reason=postgres.reason_to_skip()),
 ]
 
+HISTORIES = ("persons", "deals", "deals_participants", "notes")
 DEFAULT = tuple(entity.name for entity in DEFAULT_ENTITIES)
 
 
@@ -210,3 +215,46 @@ def pages_with(office, server, secret):
         "IN ('pipedrive_data', 'pipedrive_data_staging', 'pg_toast')"
     )
     return [name for name, path, root in found if secret.encode() in Path(root, path).read_bytes()]
+
+
+# History
+
+
+def test_a_history_is_complete_again_after_a_kill_between_rows_and_versions(
+    make_office, monkeypatch
+):
+    office = make_office(deals=6)
+    office.history, world = HISTORIES, office.world
+    person = erased_person.occurring(office)
+    changed, gone = world.ids("deals")[1:3]
+    office.load(*HISTORIES)
+    office.advance(minutes=1)
+    world.edit("deals", changed, title="second", label_ids=[7, 8])
+    world.delete("deals", gone)
+    with monkeypatch.context() as patch:
+        patch.setattr(dlt_write, "record", lambda *_: 1 / 0)
+        with pytest.raises(LoadFailed):
+            office.load("deals")
+    killed = len(test_history.versions(office, "deals", changed, "title"))
+    office.advance(minutes=1)
+    world.edit("deals", changed, title="third")
+    world.add_participant(changed, person)
+    office.load(*HISTORIES)
+    office.load(*HISTORIES, full=True)
+    found = test_history.versions(office, "deals", changed, "title, label_ids")
+    purge_person(office.warehouse, person, NOON)
+
+    assert 1 == killed
+    assert [("second", [7, 8], False), ("third", [7, 8], True)] == found[1:]
+    assert [(gone, False)] == test_history.versions(office, "deals", gone, "id")
+    assert [("third",)] == office.query(
+        f"SELECT title FROM deals_as_of('2026-03-11') WHERE id = {changed}"
+    )
+    assert [] == test_history.versions(office, "persons", person, "id")
+    for name in HISTORIES:
+        alive = f"SELECT count(*) FROM {name} WHERE _deleted_at IS NULL"
+        assert office.query(alive) == office.query(
+            f"SELECT count(*) FROM {name}_history WHERE _is_current"
+        )
+    texts = "SELECT count(*) FROM deals_history WHERE title LIKE '%Quatermass%'"
+    assert [(0,)] == office.query(texts)

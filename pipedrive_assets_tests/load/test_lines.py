@@ -113,7 +113,7 @@ def both(office, monkeypatch, tmp_path):
     batches = []
     write = merge.load_rows
 
-    def noted(warehouse, entity, rows, custom):
+    def noted(warehouse, entity, rows, custom, *_):
         batches.append((entity, [json.loads(json.dumps(row)) for row in rows], custom))
         return write(warehouse, entity, rows, custom)
 

@@ -17,6 +17,7 @@ from pipedrive_assets.rows.erased_words import (
     new_salt,
 )
 from pipedrive_assets.rows.redaction import Redactor
+from pipedrive_assets.warehouse.history.history_table import histories, history_name
 from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS, all_columns
 from pipedrive_assets.warehouse.statements import Sql, table, table_exists, tuples
 
@@ -55,6 +56,8 @@ def forgive(sql: Sql, person: int) -> None:
     for name, columns in all_columns(sql).items():
         if "_row_hash" in columns:
             sql.execute_sql(f"UPDATE {table(sql, name)} SET _row_hash = 0")
+    for name in histories(sql):
+        sql.execute_sql(f"UPDATE {table(sql, history_name(name))} SET _row_hash = 0")
 
 
 def _remove(sql: Sql, name: str, person: int) -> None:

@@ -142,17 +142,6 @@ def _deleted_twins(sql: Sql, tables: Tables, redactor: Redactor) -> list[int]:
 
 def _clear_person_fields(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> int:
     """Set custom fields to null that refer to one of the persons; return the number of rows."""
-    if "custom_fields_mapping" not in _tables(sql):
-        return 0
-    rows = sql.execute_sql(
-        "SELECT endpoint, normalized_name "
-        f"FROM {table(sql, 'custom_fields_mapping')} WHERE field_type = 'people'"
-    )
-    fields = {
-        column
-        for endpoint, column in rows or ()
-        if column in columns and name in {entity.name for entity in entities_with(endpoint)}
-    }
     return sum(
         changed_rows(
             sql,
@@ -160,8 +149,29 @@ def _clear_person_fields(sql: Sql, name: str, columns: set[str], persons: Sequen
             f"WHERE {sql.escape_column_name(column)} IN ({placeholders(persons)})",
             *persons,
         )
-        for column in sorted(fields)
+        for column in sorted(person_fields(sql, name, columns))
     )
+
+
+def person_fields(sql: Sql, name: str, columns: Collection[str]) -> set[str]:
+    """Return the columns of custom fields that refer to a person.
+
+    Args:
+        sql: The warehouse.
+        name: The table.
+        columns: Its columns.
+    """
+    if "custom_fields_mapping" not in _tables(sql):
+        return set()
+    rows = sql.execute_sql(
+        "SELECT endpoint, normalized_name "
+        f"FROM {table(sql, 'custom_fields_mapping')} WHERE field_type = 'people'"
+    )
+    return {
+        column
+        for endpoint, column in rows or ()
+        if column in columns and name in {entity.name for entity in entities_with(endpoint)}
+    }
 
 
 def _unlink(sql: Sql, name: str, columns: set[str], persons: Sequence[int]) -> int:

@@ -13,6 +13,7 @@ from pipedrive_assets.load.erase import erased_list
 from pipedrive_assets.load.erase.erasure import MAIL, PARTIES
 from pipedrive_assets.rows.erased_words import Kind
 from pipedrive_assets.rows.normalize import COERCION_FAILED_SUFFIX
+from pipedrive_assets.warehouse.history.history_table import histories, history_name
 from pipedrive_assets.warehouse.ledger import all_columns
 from pipedrive_assets.warehouse.statements import Sql, table
 
@@ -79,11 +80,13 @@ def learn(sql: Sql, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def values_of(sql: Sql, person: int) -> set[Value]:
     """Return every name, address and number that the warehouse still has of a person."""
-    records = _Records(sql=sql, held=all_columns(sql), person=person)
+    past = {history_name(name): columns for name, columns in histories(sql).items()}
+    records = _Records(sql=sql, held={**all_columns(sql), **past}, person=person)
     found = {*_of_row(records), *_of_changes(records)}
     for name, column in NAMED_BESIDE:
-        for (text,) in records.rows(name, (column,), by="person_id"):
-            found.update(_full_name(text))
+        for source in (name, history_name(name)):
+            for (text,) in records.rows(source, (column,), by="person_id"):
+                found.update(_full_name(text))
     for side in PARTIES:
         wanted = ("email_address", "name")
         for address, text in records.rows(f"{MAIL}__{side}", wanted, by="linked_person_id"):
@@ -165,7 +168,8 @@ class _Records:
             for column in columns
             if column.endswith(COERCION_FAILED_SUFFIX)
         ]
-        for name, column in (*OBJECTS, *coercion_failures):
+        past = [(history_name(name), column) for name, column in OBJECTS]
+        for name, column in (*OBJECTS, *past, *coercion_failures):
             if column in self.held.get(name, ()):
                 quoted = self.sql.escape_column_name(column)
                 rows = self.sql.execute_sql(
@@ -177,13 +181,17 @@ class _Records:
 
 
 def _of_row(records: _Records) -> Iterator[Value]:
-    for name, first, last in records.rows("persons", ("name", "first_name", "last_name"), by="id"):
-        yield from _names(name, first, last)
-    for addresses in records.rows("persons", POSTAL, by="id"):
-        yield from (each for each in _postal(*addresses) if not records.is_office(each[1]))
-    for column in records.phone_fields():
-        yield from (("number", str(text)) for (text,) in records.rows("persons", [column], by="id"))
+    for persons in ("persons", history_name("persons")):
+        for names in records.rows(persons, ("name", "first_name", "last_name"), by="id"):
+            yield from _names(*names)
+        for addresses in records.rows(persons, POSTAL, by="id"):
+            yield from (each for each in _postal(*addresses) if not records.is_office(each[1]))
+        for column in records.phone_fields():
+            numbers = records.rows(persons, [column], by="id")
+            yield from (("number", str(text)) for (text,) in numbers)
     for name, kind in LISTS:
+        for (items,) in records.rows(history_name("persons"), [name], by="id"):
+            yield from ((kind, text) for text in _texts(_parsed(items)))
         yield from ((kind, text) for text in records.items(name))
 
 

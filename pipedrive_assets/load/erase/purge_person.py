@@ -5,6 +5,7 @@ from datetime import datetime
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.load.erase import erased_list, erasure
 from pipedrive_assets.load.erase.known_values import values_of
+from pipedrive_assets.load.erase.redact_versions import redact_versions
 from pipedrive_assets.rows.erased_words import Recognizer
 from pipedrive_assets.rows.redaction import Redactor
 from pipedrive_assets.views import readable
@@ -43,7 +44,7 @@ def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, 
             erased_list.remember(sql, person, now)
             erased_list.remember_values(sql, person, known)
             if redactor := erased_list.redactor(sql):
-                touched = {**touched, **erasure.erase(sql, [person], redactor)}
+                touched = {**touched, **_erase(sql, person, redactor)}
             drop_staged(sql)
             warehouse.rewrite()
         with warehouse.sql() as sql:
@@ -51,8 +52,13 @@ def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, 
     return touched
 
 
+def _erase(sql: Sql, person: int, redactor: Redactor) -> dict[str, int]:
+    """Erase a person from tables and their histories; return the number of rows by table."""
+    return {**erasure.erase(sql, [person], redactor), **redact_versions(sql, redactor)}
+
+
 def _erase_by_id(sql: Sql, person: int) -> dict[str, int]:
-    touched = erasure.erase(sql, [person], Redactor(Recognizer("", ()), [person]))
+    touched = _erase(sql, person, Redactor(Recognizer("", ()), [person]))
     if not touched:
         raise ConfigurationError(
             f"No table contains the person {person}. Nothing was erased. Use the number at the "

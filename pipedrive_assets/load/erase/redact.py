@@ -93,8 +93,11 @@ def _clean_deleted(row: Row, redactor: Redactor) -> Row:
 
 
 def _clean_event(row: Row, redactor: Redactor, columns: tuple[str, ...]) -> Row:
-    """Set the columns to null if they name a person; for `a__b` the whole object `a`."""
-    outer = {name.partition("__")[0] for name in columns} & row.keys()
+    """Set the columns to null if they name a person.
+
+    For `a__b` this is the whole object `a`, or the column `a__b` if the row has columns only.
+    """
+    outer = {each for name in columns for each in (name, name.partition("__")[0])} & row.keys()
     changed = row.get("field_key")
     names = any(redactor.names_in_change(changed, row[name]) for name in outer)
     return {**row, **dict.fromkeys(outer)} if names else row

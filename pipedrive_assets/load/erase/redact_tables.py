@@ -43,7 +43,7 @@ def redact_table(sql: Sql, name: str, columns: Mapping[str, str], redactor: Reda
     for row_id, made in changed:
         sql.execute_sql(
             f"UPDATE {table(sql, name)} SET {shown} WHERE _dlt_id = %s",
-            *(_written(value) for value in made),
+            *(written(value) for value in made),
             row_id,
         )
     return len(changed)
@@ -130,5 +130,6 @@ def _rows(
             yield from rows
 
 
-def _written(value: Any) -> Any:
+def written(value: Any) -> Any:
+    """Return a value as a parameter of a statement: objects and lists as JSON text."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value

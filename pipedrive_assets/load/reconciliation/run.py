@@ -27,6 +27,7 @@ from pipedrive_assets.load.run import run_tables
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.load.table_task import TableWork
 from pipedrive_assets.registry import Entity, Kind
+from pipedrive_assets.warehouse.history.versions import end_absent
 from pipedrive_assets.warehouse.ledger import watermark
 from pipedrive_assets.warehouse.statements import Sql
 from pipedrive_assets.warehouse.warehouse import Warehouse
@@ -306,6 +307,9 @@ class Reconciliation:
         still = unlisted.missing_before(sql, self.entity, left)
         unlisted.remember(sql, self.entity, (evidence.alive - twice) | still, self.context.now)
         self.table.soft_delete_missing(sql)
+        self.table.record_versions()
+        if self.entity.history and not left:
+            end_absent(sql, self.entity, self.context.now)
         seen_ids.finish(sql, self.entity, self.context.now)
         if left:
             self.warnings = (unproven(len(left), evidence),)

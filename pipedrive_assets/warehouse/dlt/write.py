@@ -1,19 +1,25 @@
 """Writes rows with a dlt pipeline, for warehouses on a server."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.warehouse.dlt.hints import table_source
 from pipedrive_assets.warehouse.dlt.schema import schema_name
+from pipedrive_assets.warehouse.history.versions import record
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 Row = dict[str, Any]
 
 
 def run_pipeline(
-    warehouse: Warehouse, entity: Entity, rows: Sequence[Row], custom: FieldSet | None
+    warehouse: Warehouse,
+    entity: Entity,
+    rows: Sequence[Row],
+    custom: FieldSet | None,
+    moment: datetime | None,
 ) -> str:
     """Merge rows into a table, and create the table and its missing columns.
 
@@ -22,6 +28,8 @@ def run_pipeline(
         entity: The table.
         rows: Normalized rows; without rows only the table is created.
         custom: The custom fields of the table; None if it has none.
+        moment: When the rows were read, UTC, if versions are recorded. If the process is killed
+            between rows and versions, the next load of the table records the versions.
 
     Returns:
         dlt's id of the load.
@@ -31,4 +39,8 @@ def run_pipeline(
     info = pipeline.run(table_source(entity, rows or None, custom, warehouse.schema(name)))
     info.raise_on_failed_jobs()
     warehouse.remember(name, pipeline.default_schema)
-    return info.loads_ids[-1]
+    load_id = info.loads_ids[-1]
+    if moment:
+        with warehouse.sql() as sql, sql.begin_transaction():
+            record(sql, entity, moment, load_id)
+    return load_id

@@ -23,6 +23,8 @@ from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.warehouse.dialect import TYPES, Sql, changed_rows, quoted
 from pipedrive_assets.warehouse.dlt.jsonl import JsonlEncoder
 from pipedrive_assets.warehouse.dlt.schema import schema_name, typed_schema
+from pipedrive_assets.warehouse.history.history_table import define
+from pipedrive_assets.warehouse.history.versions import record
 from pipedrive_assets.warehouse.statements import table
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
@@ -38,7 +40,11 @@ _LEAST_BYTES = 1 << 20
 
 
 def write_rows(
-    warehouse: Warehouse, entity: Entity, rows: Sequence[Row], custom: FieldSet | None
+    warehouse: Warehouse,
+    entity: Entity,
+    rows: Sequence[Row],
+    custom: FieldSet | None,
+    moment: datetime | None,
 ) -> str:
     """Merge rows into a table, and create the table and its missing columns.
 
@@ -49,6 +55,7 @@ def write_rows(
         entity: The table.
         rows: Normalized rows; without rows only the table is created.
         custom: The custom fields of the table; None if it has none.
+        moment: When the rows were read, UTC, if versions are recorded.
 
     Returns:
         dlt's id of the load.
@@ -65,10 +72,13 @@ def write_rows(
         columns = _stored_columns(sql, entity)
         with _transaction(sql):
             columns |= _define(sql, schema, names, columns)
+            shape = define(sql, entity) if moment else None
             stored = _store_schema(sql, schema, held)
         warehouse.remember(schema_name(entity), stored)
         with _transaction(sql):
             _merge(sql, stored, entity, columns, files)
+            if moment:
+                record(sql, entity, moment, load_id, shape)
             _record_load(sql, stored, load_id)
     return load_id
 

@@ -15,6 +15,7 @@ from pipedrive_assets.fault_text import causes, described
 from pipedrive_assets.warehouse.backend import Locks
 from pipedrive_assets.warehouse.dialect import POSTGRES, Sql
 from pipedrive_assets.warehouse.dlt.settings import dlt_settings
+from pipedrive_assets.warehouse.history.history_table import base_name, histories, history_name
 from pipedrive_assets.warehouse.ledger import all_columns
 from pipedrive_assets.warehouse.server.advisory_locks import AdvisoryLocks
 from pipedrive_assets.warehouse.server.credentials import configuration, location
@@ -154,6 +155,6 @@ class DatabaseServer:
             close: Ignored: the client stays open.
             entities: The tables to rewrite; None: all.
         """
-        for name in all_columns(sql):
-            if entities is None or name.partition("__")[0] in entities:
+        for name in (*all_columns(sql), *map(history_name, histories(sql))):
+            if entities is None or {name.partition("__")[0], base_name(name)} & {*entities}:
                 sql.execute_sql(f"VACUUM FULL {sql.make_qualified_table_name(name)}")
