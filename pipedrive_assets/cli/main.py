@@ -93,6 +93,19 @@ def reconcile(tables: tuple[str, ...], *, children: bool, accept_loss: bool) -> 
 
 
 @commands.command()
+@click.option("--send", is_flag=True, help="Post it to PIPEDRIVE_ALERT_WEBHOOK.")
+def digest(*, send: bool) -> int:
+    """Show the weekly digest.
+
+    Prints the figures of the last seven days that the digest posts once a week: deals and
+    activities, what changed, and records that need care. Uses the warehouse only.
+    """
+    from pipedrive_assets.cli.digest import digest
+
+    return digest(send=send)
+
+
+@commands.command()
 @click.option("--person", type=int, required=True, metavar="ID", help="Id of the person.")
 @click.option("--undo", is_flag=True, help="Remove the person from the list of erased persons.")
 def purge(*, person: int, undo: bool) -> None:

@@ -268,6 +268,12 @@ class SettingsTable(BaseSettings):
         'Secret URL that receives `{"text": …}` when a run fails (Slack, Teams, Mattermost).',
         "Use the complete URL, such as https://hooks.slack.com/services/….",
     )
+    digest_at: Annotated[str | None, parsed_by(values.weekly)] = setting(
+        "mon 07:00",
+        "Time of the weekly digest to the alert webhook (UTC), or `off`. Without a webhook there "
+        "is none.",
+        "Use a weekday and a time such as mon 07:00, or off.",
+    )
     asset_owners: Annotated[tuple[str, ...], parsed_by(values.owners)] = setting(
         "",
         "Owners of the assets in Dagster, for example `anna@example.com,team:sales`.",

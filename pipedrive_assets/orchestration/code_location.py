@@ -10,6 +10,7 @@ from pipedrive_assets.config import Settings, settings_of_accounts
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.orchestration.assets import build_assets
 from pipedrive_assets.orchestration.automation.alerts import build_alerts
+from pipedrive_assets.orchestration.automation.digest import build_digest
 from pipedrive_assets.orchestration.automation.freshness import (
     build_sensor,
     with_freshness_policies,
@@ -128,6 +129,7 @@ def build(
     partitions, entities = daily_partitions(settings.first_partition), settings.entities
     job = build_job(entities, names, executor or chosen)
     reconcile_job = build_reconcile_job(executor or chosen, names)
+    digest_jobs, digest_schedules = build_digest(settings, names)
     loaded = build_assets(partitions, entities, settings.destination, names)
     assets = [
         with_freshness_policies(loaded, Target.of(settings)),
@@ -147,10 +149,11 @@ def build(
     }
     return dg.Definitions(
         assets=[with_owners_and_tags(each, settings) for each in assets],
-        jobs=[job, reconcile_job],
+        jobs=[job, reconcile_job, *digest_jobs],
         schedules=[
             build_schedule(settings, job, names),
             *build_reconcile_schedule(settings, reconcile_job, names),
+            *digest_schedules,
         ],
         sensors=[build_sensor(settings, job, names), *build_alerts(settings, names)],
         resources=resources,

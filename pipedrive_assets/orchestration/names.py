@@ -36,6 +36,11 @@ class Names:
         return f"{self.prefix}_reconcile"
 
     @property
+    def digest_job(self) -> str:
+        """The job that posts the weekly digest."""
+        return f"{self.prefix}_digest"
+
+    @property
     def load_step(self) -> str:
         """The step that loads tables."""
         return self.prefix

@@ -12,7 +12,19 @@ from pipedrive_assets.cli.main import commands
 from pipedrive_assets.cli.output import print_table
 from pipedrive_assets.doctor import Finding, Level
 
-NAMES = ["try", "load", "plan", "reconcile", "purge", "entities", "sandbox", "doctor", "dlt", "dbt"]
+NAMES = [
+    "try",
+    "load",
+    "plan",
+    "reconcile",
+    "digest",
+    "purge",
+    "entities",
+    "sandbox",
+    "doctor",
+    "dlt",
+    "dbt",
+]
 NAMES += ["export", "diff", "mcp", "login", "singer"]
 SLOW = {"dagster", "dlt", "duckdb", "pydantic", "requests", "rich"}
 

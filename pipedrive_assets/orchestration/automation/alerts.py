@@ -44,7 +44,7 @@ def loads_into(run: dg.DagsterRun, target: Target) -> bool:
     names = target.names
     if WAREHOUSE_TAG in run.tags:
         return run.tags[WAREHOUSE_TAG] == target.tag
-    if run.job_name in {names.job, names.reconcile_job}:
+    if run.job_name in {names.job, names.reconcile_job, names.digest_job}:
         return True
     known = {entity.name for entity in target.entities} | set(READS)
     return bool(names.tables(run.asset_selection) & known)
