@@ -14,6 +14,11 @@ from pipedrive_assets_tests.conftest import NOON
 
 TABLES = ("persons", "deals", "deals_participants")
 NAMING = ("persons", "deals", "notes")
+LISTS = (
+    "SELECT substr(table_name, 8) FROM duckdb_tables() WHERE table_name LIKE 'deals\\_\\_%' "
+    "ESCAPE '\\'"
+)
+LOAD = {"_dlt_load_id"}
 SPARED = {"_dlt_id", "_dlt_load_id", "_deleted_at", "_deleted_reason"}
 
 
@@ -62,6 +67,10 @@ def test_a_changed_row_has_a_second_version_and_a_deleted_one_ends(make_office):
     more = "SELECT id FROM deals_history GROUP BY id HAVING count(*) > 1"
     assert [(changed,)] == office.query(more)
     assert [] == untrue(office, "deals")
+    columns = {row[0] for row in office.query("SELECT column_name FROM (DESCRIBE deals_history)")}
+    kept = {row[0] for row in office.query("SELECT column_name FROM (DESCRIBE deals)")} - SPARED
+    lists = {row[0] for row in office.query(LISTS)}
+    assert columns == kept | lists | {"_valid_from", "_valid_to", "_is_current", "_dlt_id"} | LOAD
 
 
 @pytest.mark.slow

@@ -90,7 +90,11 @@ def shape_of(sql: Sql, entity: Entity) -> Shape:
             f"remove {entity.name} from PIPEDRIVE_HISTORY."
         )
     own = {key: kind for key, kind in found.pop(entity.name, {}).items() if key not in OF_ROW}
-    lists = {key.removeprefix(f"{entity.name}__"): columns for key, columns in found.items()}
+    lists = {
+        key.removeprefix(f"{entity.name}__"): columns
+        for key, columns in found.items()
+        if "_dlt_parent_id" in columns
+    }
     return Shape(
         columns=own,
         lists={
@@ -170,14 +174,16 @@ def _was_valid(moment: str) -> str:
 
 
 def _columns(sql: Sql, names: Iterable[str], prefix: str = "") -> dict[str, dict[str, str]]:
-    """Return the columns and their types of these tables, and of those with a prefix."""
+    """Return the columns and their types of these tables or views, and of tables with a prefix."""
     wanted = tuple(names)
     rows = sql.execute_sql(
-        "SELECT table_name, column_name, data_type FROM information_schema.columns "
-        f"WHERE table_schema = %s AND table_catalog = current_database() "
-        f"AND (table_name IN ({', '.join(dialect.quoted(each) for each in wanted)}) "
-        "OR (%s <> '' AND substr(table_name, 1, length(%s)) = %s)) "
-        "ORDER BY table_name, ordinal_position",
+        "SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c "
+        "JOIN information_schema.tables t USING (table_catalog, table_schema, table_name) "
+        "WHERE c.table_schema = %s AND c.table_catalog = current_database() "
+        f"AND (c.table_name IN ({', '.join(dialect.quoted(each) for each in wanted)}) "
+        "OR (t.table_type = 'BASE TABLE' AND %s <> '' "
+        "AND substr(c.table_name, 1, length(%s)) = %s)) "
+        "ORDER BY c.table_name, c.ordinal_position",
         *(sql.dataset_name, prefix, prefix, prefix),
     )
     found: dict[str, dict[str, str]] = {}
