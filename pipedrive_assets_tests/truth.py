@@ -118,6 +118,9 @@ def _child(entity: Entity, parent: Any, row: Row) -> Row:
         return _participant(parent, row)
     if entity.shape == "flow":
         return _event(parent, row)
+    if entity.record_key:
+        row = {**row, **row[entity.record_key]}
+        del row[entity.record_key]
     keyed = {"change_key": content_key(row)} if entity.shape == "changelog" else {}
     return {entity.key[0]: parent, **keyed, **row}
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipedrive_assets.registry import ENTITIES, Endpoint, Entity
+from pipedrive_assets.rows.child import record_in
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -89,12 +90,13 @@ class Documents:
         page: str = self.operation(entity.endpoints[0])["page"]
         return page
 
-    def example_rows(self, endpoint: Endpoint, nested: str | None) -> list[Any]:
+    def example_rows(self, endpoint: Endpoint, entity: Entity) -> list[Any]:
         """Return the rows of the official example reply; empty without an example."""
         rows = self.operation(endpoint).get("example", {}).get("data")
-        if nested and isinstance(rows, dict):
-            rows = rows.get(nested)
-        return rows if isinstance(rows, list) else []
+        if entity.data_key and isinstance(rows, dict):
+            rows = rows.get(entity.data_key)
+        rows = rows if isinstance(rows, list) else []
+        return [record_in(row, entity.record_key) for row in rows] if entity.record_key else rows
 
 
 def read_documents(file: Path) -> Documents:
@@ -125,13 +127,17 @@ def resolved(schema: Json) -> dict[str, Any]:
     return whole
 
 
-def item_properties(operation: Json, nested: str | None) -> dict[str, Any]:
+def item_properties(operation: Json, entity: Entity) -> dict[str, Any]:
     """Return the properties that the schema of a reply has for a row."""
+    nested = entity.data_key
     answer = resolved(operation["answer"])
     rows = resolved(answer["properties"]["data"])
     if nested:
         rows = resolved(rows["properties"][nested])
-    return dict(resolved(rows["items"])["properties"])
+    properties = dict(resolved(rows["items"])["properties"])
+    if entity.record_key:
+        properties |= resolved(properties.pop(entity.record_key))["properties"]
+    return properties
 
 
 def included(operation: Json) -> list[str]:
@@ -233,10 +239,16 @@ def documented(documents: Documents, entity: Entity) -> Found:
     names: dict[str, None] = {}
     for endpoint in entity.endpoints:
         operation = documents.operation(endpoint)
-        properties = {**item_properties(operation, entity.data_key), **properties}
-        rows += documents.example_rows(endpoint, entity.data_key)
+        properties = {**item_properties(operation, entity), **properties}
+        rows += documents.example_rows(endpoint, entity)
         names |= dict.fromkeys(included(operation))
     return found_in(properties, [*rows, names])
+
+
+def sections_of(overrides: Mapping[str, Json], name: str) -> list[str]:
+    """List the sections of a table: those that its own section names with `as`, then its own."""
+    twin = overrides.get(name, {}).get("as")
+    return [*(sections_of(overrides, twin) if twin else ()), name]
 
 
 def overridden(found: Found, overrides: Mapping[str, Json], entity: Entity) -> Found:
@@ -253,7 +265,10 @@ def overridden(found: Found, overrides: Mapping[str, Json], entity: Entity) -> F
     for path, general in overrides.get("*", {}).items():
         for table, column in found.matching(path):
             table[column] |= general
-    for path, own in overrides.get(entity.name, {}).items():
+    sections = sections_of(overrides, entity.name)
+    for path, own in (each for name in sections for each in overrides.get(name, {}).items()):
+        if path == "as" or (path not in overrides[entity.name] and not any(found.matching(path))):
+            continue
         table, column = found.table(path)
         if own.get("drop"):
             if table.pop(column, None) is None:

@@ -10,6 +10,7 @@ from pipedrive_assets.api.paging import Page
 from pipedrive_assets.errors import PipedriveNull200Error
 from pipedrive_assets.extract.read_ahead import ReadAhead
 from pipedrive_assets.registry import Endpoint, Entity
+from pipedrive_assets.rows.child import record_in
 from pipedrive_assets.rows.fingerprint import fingerprint
 from pipedrive_assets.rows.flow import event_key
 
@@ -117,7 +118,7 @@ def request_page(  # noqa: PLR0913, PLR0917 - the properties of a list
     Returns:
         The page.
     """
-    return next(
+    answer = next(
         client.pages(
             endpoint.path,
             cost=endpoint.tokens_per_page,
@@ -131,6 +132,10 @@ def request_page(  # noqa: PLR0913, PLR0917 - the properties of a list
             attempts=attempts,
         )
     )
+    if entity.record_key is None:
+        return answer
+    rows = [record_in(row, entity.record_key) for row in answer.page.rows]
+    return replace(answer, page=replace(answer.page, rows=rows))
 
 
 def next_marker(entity: Entity, start: int, shown: list[str], page: Page) -> str | None:

@@ -89,6 +89,7 @@ class Entity:
         variants: Sets of query parameters. Each set is a separate request; together they return
             all rows of a snapshot.
         data_key: Key of the list of rows, if `data` is an object.
+        record_key: Key of the record within each item of the list, if the items are envelopes.
         archived: A second list, with the archived rows of the same collection.
         extra_endpoints: Further lists whose rows belong to the same table.
         parent: The parent table of a child table.
@@ -103,7 +104,8 @@ class Entity:
             events. If such a record changes, the rows of its parent are read again.
         list_per: Owner table to fan out over: the list is read once per owner row, and all lists
             together are one snapshot. For small owner tables without an update time.
-        secret: Keys that contain secrets. They are removed from each row before any processing.
+        secret: Keys that are never loaded: secrets, and bodies of emails. They are removed from
+            each row before any processing.
         feature_gated: Whether the account may lack the feature. The table is then skipped if
             Pipedrive refuses it.
         rights_vary: Whether only some users have access. The table is then skipped on 402 or 403.
@@ -133,6 +135,7 @@ class Entity:
     supports_updated_until: bool = True
     variants: tuple[tuple[tuple[str, str], ...], ...] = ((),)
     data_key: str | None = None
+    record_key: str | None = None
     archived: Endpoint | None = None
     extra_endpoints: tuple[Endpoint, ...] = ()
     parent: str | None = None

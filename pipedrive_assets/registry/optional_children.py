@@ -47,6 +47,27 @@ def _changelog(  # noqa: PLR0913 - the fields of an entity
     )
 
 
+def _mails(parent: str, key: str) -> Entity:
+    return optional(
+        name=f"{parent}_mails",
+        path=f"v1/{parent}/{{id}}/mailMessages",
+        scopes=("mail:read",),
+        description=(
+            f"Emails linked to each {parent.removesuffix('s')}, of all users as far as the user of "
+            "the API token may see them, without their bodies."
+        ),
+        tokens_per_page=20,
+        paging="offset",
+        params=(("include_body", "0"),),
+        key=(key, "id"),
+        parent=parent,
+        count_column="email_messages_count",
+        record_key="data",
+        secret=("body",),
+        shape="child",
+    )
+
+
 OPTIONAL_CHILDREN: tuple[Entity, ...] = (
     optional(
         name="deals_discounts",
@@ -120,6 +141,9 @@ OPTIONAL_CHILDREN: tuple[Entity, ...] = (
     _followers("persons", "person_id", "followers_count", "contacts:read"),
     _followers("organizations", "org_id", "followers_count", "contacts:read"),
     _followers("products", "product_id", None, "products:read"),
+    _mails("deals", "deal_id"),
+    _mails("persons", "person_id"),
+    _mails("organizations", "org_id"),
     optional(
         name="products_variations",
         path="api/v2/products/{id}/variations",

@@ -23,6 +23,23 @@ def child_row(row: Mapping[str, Any], key: str, parent_id: int | None) -> dict[s
     return made
 
 
+def record_in(item: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the record in an item of a list whose items are envelopes.
+
+    Args:
+        item: The item as Pipedrive sent it.
+        key: Key of the record in the item.
+
+    Returns:
+        The record, with the other values of the item under keys that the record does not have; the
+        item itself if it has no record under the key.
+    """
+    record = item.get(key)
+    if not isinstance(record, dict):
+        return item
+    return {**{name: value for name, value in item.items() if name != key}, **record}
+
+
 def change_row(row: Mapping[str, Any], key: str, parent_id: int | None) -> dict[str, Any]:
     """Add the parent's id, and a hash of the content as key, to a change that has no id.
 

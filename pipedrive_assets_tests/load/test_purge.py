@@ -11,6 +11,7 @@ TABLES = (
     "persons", "deals", "activities", "notes", "files", "leads",
     "deals_participants", "deals_flow", "mail_threads", "mail_messages", "call_logs",
     "persons_changelog", "persons_followers", "deals_participants_changelog",
+    "organizations", "deals_mails", "persons_mails", "organizations_mails",
 )  # fmt: skip
 
 
@@ -31,15 +32,20 @@ def prominent(office):
     office.world.add("person_followers", person_id=person)
     office.world.edit("persons", person, job_title="Zebulon's own")
     party = {"name": "Zebulon", "email_address": "z@x.example", "linked_person_id": person}
+    other = {
+        "linked_person_id": office.world.ids("persons")[0],
+        "linked_organization_id": office.world.ids("organizations")[0],
+    }
     thread = office.world.add(
         "mail_threads",
+        deal_id=deal,
         subject="Dear Zebulon",
         folders=["inbox"],
         parties={"from": [party], "to": []},
         drafts_parties=[party],
         last_message_timestamp=NOON.isoformat(),
     )
-    mail = {"from": [party], "subject": "Dear Zebulon", "snippet": "Yours, Zebulon"}
+    mail = {"from": [party], "to": [other], "subject": "Dear Zebulon", "snippet": "Yours, Zebulon"}
     office.world.add("mail_messages", mail_thread_id=thread, **mail)
     for key, owner in (("a", {}), ("b", {"deal_id": deal})):
         number = f"quatermass {key}"
@@ -75,7 +81,7 @@ def test_an_erased_person_is_in_no_table_nor_in_the_file(make_office):
         "WHERE endpoint = 'deal' AND field_type = 'people'"
     )
     assert [(1,)] == office.query(f"SELECT count(*) FROM deals WHERE {champion} = {person}")
-    assert {*TABLES} - {"leads", "activities"} <= {
+    assert {*TABLES} - {"leads", "activities", "organizations"} <= {
         name.partition("__")[0] for name in tells_of(office, person)
     }
     deals = office.query("SELECT count(*) FROM deals")

@@ -42,6 +42,7 @@ WHOSE = {
     "deals_participants_changelog": "person_id",
     "persons_changelog": "person_id",
     "persons_followers": "person_id",
+    "persons_mails": "person_id",
 }
 """Tables whose rows belong to a person, with the column that has the person's id."""
 
@@ -57,18 +58,16 @@ HISTORIES: dict[str, tuple[str, ...]] = {
 }
 """Tables whose rows stay, and the columns that become null if they name an erased person."""
 
-MAIL, PARTIES, MAIL_TEXTS = (
-    "mail_messages",
-    ("from", "to", "cc", "bcc"),
-    ("subject", "snippet", "draft"),
-)
-"""The table of messages, its lists of parties, and the columns that become null if an erased person
-is one of the parties."""
+MAILS = ("mail_messages", "deals_mails", "persons_mails", "organizations_mails")
+PARTIES = ("from", "to", "cc", "bcc")
+MAIL_TEXTS = ("subject", "snippet", "draft")
+"""The tables of emails, their lists of parties, and the columns that become null if an erased
+person is one of the parties."""
 
 PARTY_LISTS: Mapping[str, frozenset[str]] = {
     "activities": frozenset({"attendees", "participants"}),
     "mail_threads": frozenset({"drafts_parties"}),
-    MAIL: frozenset(PARTIES),
+    **dict.fromkeys(MAILS, frozenset(PARTIES)),
 }
 """Lists of people: items that name an erased person are removed as a whole."""
 
@@ -96,12 +95,14 @@ def erase(sql: Sql, persons: Sequence[int], redactor: Redactor) -> dict[str, int
 
 def _erase_ids(sql: Sql, name: str, persons: Sequence[int], redactor: Redactor) -> int:
     columns, root = columns_in(sql, name), name.partition("__")[0]
+    own = _delete(sql, name, WHOSE[name], persons) if name in WHOSE else 0
+    if name in MAILS:
+        named_mails = _messages_of(sql, name, persons, redactor)
+        return own + _set_null(sql, name, named_mails, MAIL_TEXTS)
     if name in WHOSE:
-        return _delete(sql, name, WHOSE[name], persons)
+        return own
     if name in HISTORIES:
         return _erase_history(sql, name, columns, redactor)
-    if name == MAIL:
-        return _set_null(sql, name, _messages_of(sql, persons, redactor), MAIL_TEXTS)
     if name != root:
         links = ("value",) if name.endswith("__person_ids") else ("person_id", "linked_person_id")
         by = [column for column in links if column in columns]
@@ -239,11 +240,13 @@ def _set_null(sql: Sql, name: str, keys: Collection[Sequence[Any]], names: Seque
     return len(keys)
 
 
-def _messages_of(sql: Sql, persons: Sequence[int], redactor: Redactor) -> set[tuple[Any, ...]]:
-    """Return the keys of the messages that have an erased person as a party."""
-    tables, key = _tables(sql), ", ".join(f"m.{column}" for column in BY_NAME[MAIL].key)
+def _messages_of(
+    sql: Sql, mail: str, persons: Sequence[int], redactor: Redactor
+) -> set[tuple[Any, ...]]:
+    """Return the keys of the emails in a table that have an erased person as a party."""
+    tables, key = _tables(sql), ", ".join(f"m.{column}" for column in BY_NAME[mail].key)
     found: set[tuple[Any, ...]] = set()
-    for name in (f"{MAIL}__{side}" for side in PARTIES):
+    for name in (f"{mail}__{side}" for side in PARTIES):
         columns = tables.get(name, {})
         if not columns:
             continue
@@ -252,7 +255,7 @@ def _messages_of(sql: Sql, persons: Sequence[int], redactor: Redactor) -> set[tu
         named = in_clause(named_rows(sql, name, columns, redactor))
         for where, values in (linked, (f"p._dlt_id IN ({named[0] or 'NULL'})", named[1])):
             rows = sql.execute_sql(
-                f"SELECT {key} FROM {table(sql, MAIL)} m JOIN {table(sql, name)} p "
+                f"SELECT {key} FROM {table(sql, mail)} m JOIN {table(sql, name)} p "
                 f"ON p._dlt_parent_id = m._dlt_id WHERE {where}",
                 *values,
             )

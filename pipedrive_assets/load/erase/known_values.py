@@ -7,10 +7,11 @@ import json
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from pipedrive_assets.load.erase import erased_list
-from pipedrive_assets.load.erase.erasure import MAIL, PARTIES
+from pipedrive_assets.load.erase.erasure import MAILS, PARTIES
 from pipedrive_assets.rows.erased_words import Kind
 from pipedrive_assets.rows.normalize import COERCION_FAILED_SUFFIX
 from pipedrive_assets.warehouse.history.history_table import histories, history_name
@@ -87,9 +88,9 @@ def values_of(sql: Sql, person: int) -> set[Value]:
         for source in (name, history_name(name)):
             for (text,) in records.rows(source, (column,), by="person_id"):
                 found.update(_full_name(text))
-    for side in PARTIES:
+    for mail, side in product(MAILS, PARTIES):
         wanted = ("email_address", "name")
-        for address, text in records.rows(f"{MAIL}__{side}", wanted, by="linked_person_id"):
+        for address, text in records.rows(f"{mail}__{side}", wanted, by="linked_person_id"):
             found |= {("address", address or ""), *_full_name(text)}
     for value in records.objects():
         for each in _persons_in(value, person):

@@ -9,8 +9,8 @@ from typing import Any
 
 from pipedrive_assets.load.erase.erasure import (
     HISTORIES,
-    MAIL,
     MAIL_TEXTS,
+    MAILS,
     NAMES_OF,
     OWNERS,
     PARTIES,
@@ -68,7 +68,7 @@ class Redaction:
             return None
         if entity.name in HISTORIES:
             row = _clean_event(row, redactor, HISTORIES[entity.name])
-        if entity.name == MAIL and _is_party(row, redactor):
+        if entity.name in MAILS and _is_party(row, redactor):
             row = {**row, **dict.fromkeys(MAIL_TEXTS)}
         return _clean_words(entity, _clean_links(entity, row, custom, redactor), redactor)
 

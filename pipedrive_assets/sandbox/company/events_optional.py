@@ -88,12 +88,27 @@ def mail(world: World, rng: Random) -> None:
     if row is None or what < 0.3:
         thread_id = world.add("mail_threads", **generators_optional.thread(rng, world, world.stamp))
         generators_optional.add_message(rng, world, thread_id)
+        _touch_linked(world, world.row("mail_threads", thread_id))
     elif outgrown(world, "mail_threads"):
         world.delete("mail_threads", row["id"])
+        _touch_linked(world, row)
     elif what < 0.8:
         generators_optional.add_message(rng, world, row["id"])
+        _touch_linked(world, row)
     else:
         world.edit("mail_threads", row["id"], folders=["archive"], archived_flag=1)
+
+
+def _touch_linked(world: World, thread: Row) -> None:
+    """Set the update_time of the records whose number of emails changes."""
+    linked = {("deals", thread["deal_id"])}
+    for party in thread["parties"]["from"]:
+        linked.add(("persons", party["linked_person_id"]))
+        linked.add(("organizations", party["linked_organization_id"]))
+    for table, key in sorted((name, key) for name, key in linked if key is not None):
+        row = world.tables[table].rows.get(key)
+        if row is not None and not row["is_deleted"]:
+            world.edit(table, key)
 
 
 def plan_project(world: World, rng: Random) -> None:

@@ -27,6 +27,38 @@ def rows_of(world: World, table: str, column: str, key: object) -> list[Row]:
     return list(world.tables[table].groups(column).get(key, ()))
 
 
+def mails_of(world: World, column: str, key: object) -> list[Row]:
+    """Emails linked to a record, newest first.
+
+    Args:
+        world: The company.
+        column: `deal_id`, `person_id` or `org_id`.
+        key: Key of the record.
+
+    Returns:
+        Rows of `mail_messages`.
+    """
+    threads = world.tables["mail_threads"]
+
+    def build() -> dict[object, list[Row]]:
+        found: dict[object, list[Row]] = {}
+        for row in reversed(world.tables["mail_messages"].rows.values()):
+            for linked in sorted(_linked(threads.rows[row["mail_thread_id"]], row, column)):
+                found.setdefault(linked, []).append(row)
+        return found
+
+    by_key = world.tables["mail_messages"].view((column, threads.changes), build)
+    return list(by_key.get(key, ()))
+
+
+def _linked(thread: Row, row: Row, column: str) -> set[int]:
+    if column == "deal_id":
+        return {thread["deal_id"]} - {None}
+    link = {"person_id": "linked_person_id", "org_id": "linked_organization_id"}[column]
+    parties = [*row["from"], *row["to"], *row["cc"], *row["bcc"]]
+    return {party.get(link) for party in parties} - {None}
+
+
 def activity_counters(world: World, column: str, key: object) -> Row:
     """Count the activities of a row.
 
@@ -44,7 +76,7 @@ def activity_counters(world: World, column: str, key: object) -> Row:
     return {
         "next_activity_id": _edge(todo, min),
         "last_activity_id": _edge(done, max),
-        "email_messages_count": 0,
+        "email_messages_count": len(mails_of(world, column, key)),
         "activities_count": len(rows),
         "done_activities_count": len(done),
         "undone_activities_count": len(todo),

@@ -4,6 +4,7 @@ from pipedrive_assets.sandbox.http import lists_optional, parameters, v1_lists, 
 from pipedrive_assets.sandbox.http.route import CURSOR, OFFSET, Route, numbers, v1, v2
 
 CALLS = {**OFFSET, "limit": parameters.limit_up_to(50)}
+MAILS = {**OFFSET, "include_body": parameters.flag}
 FOLDER = parameters.one_of("inbox", "drafts", "sent", "archive")
 
 SIDE_ROUTES: tuple[Route, ...] = (
@@ -51,6 +52,14 @@ SIDE_ROUTES: tuple[Route, ...] = (
     ),
     v1("mailbox/mailThreads/{id}", 20, v1_lists.one("mail_threads", lambda _, row: row)),
     v1("mailbox/mailThreads/{id}/mailMessages", 20, lists_optional.messages),
+    v1("deals/{id}/mailMessages", 20, lists_optional.mails("deals", "deal_id"), MAILS),
+    v1("persons/{id}/mailMessages", 20, lists_optional.mails("persons", "person_id"), MAILS),
+    v1(
+        "organizations/{id}/mailMessages",
+        20,
+        lists_optional.mails("organizations", "org_id"),
+        MAILS,
+    ),
     v1("webhooks", 10, lists_optional.webhooks),
     v1("roles/{id}/assignments", 10, lists_optional.role_assignments, OFFSET),
     v1("permissionSets/{id}/assignments", 20, lists_optional.permission_set_assignments, OFFSET),
