@@ -7,11 +7,12 @@ first walk has returned every row below, the second one every row above.
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from pipedrive_assets.api import Answer
@@ -90,9 +91,9 @@ class _BothEnds:
     def __init__(self, descent: Descent | None) -> None:
         self.descent, self.is_ordered = descent, True
         self._last = descent.front if descent else -1
-        self._front: list[int] = []
-        self._back: list[int] = []
-        """Ids of the latest page of each walk, in ascending order."""
+        self._front: deque[list[int]] = deque(maxlen=2)
+        self._back: deque[list[int]] = deque(maxlen=2)
+        """Ids of the latest two pages of each walk, in ascending order."""
 
     @property
     def can_begin(self) -> bool:
@@ -104,7 +105,8 @@ class _BothEnds:
         ids: list[Any] = [row.get("id") for row in answer.page.rows]
         self.is_ordered = self.is_ordered and _ascend([self._last, *ids])
         if ids and self.is_ordered:
-            self._front, self._last = ids, ids[-1]
+            self._front.append(ids)
+            self._last = ids[-1]
             self.descent = self.descent and replace(self.descent, front=ids[-1])
         if not self.is_ordered:
             self.descent = None
@@ -116,23 +118,23 @@ class _BothEnds:
         held = self.descent
         if not (ids and self.is_ordered and _ascend([*ids, held.low] if held else ids)):
             return None
-        if ids[-1:] < self._front[:1]:
+        if self._front and ids[-1] < self._front[0][0]:
             return None
-        self._back = ids
+        self._back.appendleft(ids)
         top = held.top if held else ids[-1]
         self.descent = Descent(top=top, low=ids[0], marker=answer.page.marker, front=self._last)
         return Part(answer=answer, descent=self.descent, is_from_end=True, is_last=self._have_met())
 
     def _have_met(self) -> bool:
-        """Return whether the latest pages overlap and have the same rows where they do.
+        """Return whether the latest pages of both overlap and have the same rows where they do.
 
         A single common row is no proof: it could be a row that a page has out of place.
         """
         if not (self.descent and self._front and self._back):
             return False
-        low = max(self._front[0], self._back[0])
-        high = min(self._front[-1], self._back[-1])
-        one, other = ([i for i in ids if low <= i <= high] for ids in (self._front, self._back))
+        front, back = list(chain(*self._front)), list(chain(*self._back))
+        low, high = max(front[0], back[0]), min(front[-1], back[-1])
+        one, other = ([each for each in ids if low <= each <= high] for ids in (front, back))
         return one == other and len(one) > 1
 
 

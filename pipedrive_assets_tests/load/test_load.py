@@ -715,7 +715,8 @@ def test_a_first_load_killed_between_commits_goes_on_where_it_stood(
     assert [] == visible_differences(office, "persons")
     pages = -(-len(office.world.ids("persons")) // 2)
     walked = [line for line in office.sandbox.calls("persons") if ("sort_by", "id") in line.params]
-    assert len(walked) <= pages - 10 * killed_after + 1
+    # Two walks overlap where they meet, and the killed ones may still run.
+    assert len(walked) <= pages - 10 * killed_after + 5
 
 
 @pytest.mark.slow

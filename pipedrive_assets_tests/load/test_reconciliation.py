@@ -307,7 +307,8 @@ def test_a_killed_reconciliation_goes_on_where_it_stood(make_office, monkeypatch
     office.reconcile("persons", page_rows=2)
 
     pages = -(-len(office.world.ids("persons")) // 2)
-    assert len(office.sandbox.calls("api/v2/persons")) <= pages - 10 * killed_after + 2
+    # One call for the missing person; two walks overlap, and the killed ones may still run.
+    assert len(office.sandbox.calls("api/v2/persons")) <= pages - 10 * killed_after + 6
     assert [] == office.differences("persons")
     assert [] == office.query("SELECT * FROM _pipedrive_seen")
 
