@@ -24,6 +24,7 @@ from pipedrive_assets.sandbox import serve
 from pipedrive_assets.views import derive, overview
 from pipedrive_assets.views.comments import comments
 from pipedrive_assets.views.dbt_sources import of_warehouse
+from pipedrive_assets.views.digest import digest
 from pipedrive_assets.views.report.charts import CHARTS
 from pipedrive_assets.views.sql import DERIVED_TABLES
 from pipedrive_assets.warehouse import DatabaseServer, Warehouse, run_checks, statements
@@ -559,3 +560,28 @@ def test_the_tests_and_the_freshness_of_dbt_sources_hold(twins):
     assert [] == failed
     assert [] == late
     assert "owner_name" in source.views["deals_readable"]
+
+
+def test_settings_of_rows_work_as_on_duckdb(make_office, monkeypatch):
+    office = make_office(deals=6)
+    office.load("persons", "deals", "deals_participants")
+    monkeypatch.setattr(
+        "pipedrive_assets_tests.conftest.chosen",
+        Settings(
+            found={},
+            hash_columns="persons.emails",
+            hash_key="0123456789abcdef",
+            row_filter="deals.pipeline_id = 1",
+        ).named,
+    )
+
+    office.load("persons", "deals", "deals_participants")
+
+    values = office.query("SELECT value FROM persons__emails WHERE trim(value) <> ''")
+    assert {64} == {len(value) for (value,) in values}
+    assert [(1,)] == office.query("SELECT DISTINCT pipeline_id FROM deals_live")
+    reasons = office.query("SELECT DISTINCT _deleted_reason FROM deals WHERE pipeline_id <> 1")
+    assert ("filtered",) in reasons
+    found = office.query("SELECT found FROM hygiene_rules WHERE rule = 'deal_without_value'")
+    assert found[0][0] is not None
+    assert "Deals won" in digest(office.warehouse)
