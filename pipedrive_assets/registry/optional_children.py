@@ -47,6 +47,20 @@ def _changelog(  # noqa: PLR0913 - the fields of an entity
     )
 
 
+def _followers_changelog(parent: str, key: str, scope: str) -> Entity:
+    return _changelog(
+        f"{parent}_followers_changelog",
+        f"api/v2/{parent}/{{id}}/followers/changelog",
+        f"Followers added to or removed from each {parent.removesuffix('s')}, with time and "
+        "acting user.",
+        parent=parent,
+        key=key,
+        scope=scope,
+        tokens_per_page=10,
+        poll_children=True,
+    )
+
+
 def _mails(parent: str, key: str) -> Entity:
     return optional(
         name=f"{parent}_mails",
@@ -100,16 +114,10 @@ OPTIONAL_CHILDREN: tuple[Entity, ...] = (
         tokens_per_page=10,
         poll_children=True,
     ),
-    _changelog(
-        "deals_followers_changelog",
-        "api/v2/deals/{id}/followers/changelog",
-        "Followers added to or removed from each deal, with time and acting user.",
-        parent="deals",
-        key="deal_id",
-        scope="deals:read",
-        tokens_per_page=10,
-        poll_children=True,
-    ),
+    _followers_changelog("deals", "deal_id", "deals:read"),
+    _followers_changelog("persons", "person_id", "contacts:read"),
+    _followers_changelog("organizations", "org_id", "contacts:read"),
+    _followers_changelog("products", "product_id", "products:read"),
     _changelog(
         "persons_changelog",
         "v1/persons/{id}/changelog",

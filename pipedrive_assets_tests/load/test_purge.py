@@ -11,7 +11,8 @@ TABLES = (
     "persons", "deals", "activities", "notes", "files", "leads",
     "deals_participants", "deals_flow", "mail_threads", "mail_messages", "call_logs",
     "persons_changelog", "persons_followers", "deals_participants_changelog",
-    "organizations", "deals_mails", "persons_mails", "organizations_mails",
+    "persons_followers_changelog", "organizations",
+    "deals_mails", "persons_mails", "organizations_mails",
 )  # fmt: skip
 
 

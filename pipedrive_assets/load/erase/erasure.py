@@ -42,6 +42,7 @@ WHOSE = {
     "deals_participants_changelog": "person_id",
     "persons_changelog": "person_id",
     "persons_followers": "person_id",
+    "persons_followers_changelog": "person_id",
     "persons_mails": "person_id",
 }
 """Tables whose rows belong to a person, with the column that has the person's id."""

@@ -5,20 +5,23 @@ Sources: the official documentation (item schemas and examples).
 
 from pipedrive_assets.sandbox.company.tables import Row
 
+_FOLLOWER_MOVE: Row = {
+    "id": 0,
+    "action": "added",
+    "actor_user_id": 9001,
+    "follower_user_id": 9001,
+    "time": None,
+}
 _FOLLOWER: Row = {"id": 0, "user_id": 9001, "add_time": None}
 
 SIDE_BLANKS: dict[str, Row] = {
     "person_followers": {**_FOLLOWER, "person_id": 0},
     "organization_followers": {**_FOLLOWER, "org_id": 0},
     "product_followers": {**_FOLLOWER, "product_id": 0},
-    "follower_moves": {
-        "id": 0,
-        "deal_id": 0,
-        "action": "added",
-        "actor_user_id": 9001,
-        "follower_user_id": 9001,
-        "time": None,
-    },
+    "follower_moves": {**_FOLLOWER_MOVE, "deal_id": 0},
+    "person_follower_moves": {**_FOLLOWER_MOVE, "person_id": 0},
+    "organization_follower_moves": {**_FOLLOWER_MOVE, "org_id": 0},
+    "product_follower_moves": {**_FOLLOWER_MOVE, "product_id": 0},
     "participant_moves": {
         "id": 0,
         "deal_id": 0,

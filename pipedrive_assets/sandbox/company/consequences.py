@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from pipedrive_assets.sandbox.company.world import World
 
 
+MOVES = {
+    "participants": ("participant_moves", "deal_id"),
+    "followers": ("follower_moves", "deal_id"),
+    "person_followers": ("person_follower_moves", "person_id"),
+    "organization_followers": ("organization_follower_moves", "org_id"),
+    "product_followers": ("product_follower_moves", "product_id"),
+}
+"""Tables of participants and followers, with the table of their changelog and its foreign key."""
+
+
 def complete(world: World, table: str, row: Row, given: Row) -> None:
     """Derive the columns of a new row that depend on its other columns or on other rows.
 
@@ -25,8 +35,8 @@ def complete(world: World, table: str, row: Row, given: Row) -> None:
         _complete_deal(world, row, given)
     elif table == "activities":
         _complete_activity(row, given)
-    elif table in {"participants", "followers"}:
-        moved(world, row, "added", row["add_time"])
+    elif table in MOVES:
+        moved(world, table, row, "added", row["add_time"])
     elif table == "persons" and not row["first_name"]:
         row["first_name"], _, last = row["name"].partition(" ")
         row["last_name"] = last or None
@@ -183,27 +193,28 @@ def end_terms(world: World, deal_id: Key) -> None:
             world.tables["installments"].drop(row["id"])
 
 
-def moved(world: World, row: Row, action: str, time: str) -> None:
-    """Record that a participant or follower was added to a deal or removed from it.
+def moved(world: World, table: str, row: Row, action: str, time: str) -> None:
+    """Record that a participant or follower was added to a record or removed from it.
 
     Args:
         world: The company.
-        row: Row of the participant or follower.
+        table: Table of the participant or follower.
+        row: Its row.
         action: `added` or `removed`.
         time: Time of the change, UTC.
     """
-    values = {"deal_id": row["deal_id"], "action": action, "time": time}
-    if "person_id" in row:
-        values |= {"person_id": row["person_id"], "actor_user_id": row["user_id"]}
-        world.add("participant_moves", **values)
+    moves, column = MOVES[table]
+    values = {column: row[column], "action": action, "time": time}
+    if table == "participants":
+        world.add(moves, person_id=row["person_id"], actor_user_id=row["user_id"], **values)
     else:
-        world.add("follower_moves", follower_user_id=row["user_id"], **values)
+        world.add(moves, follower_user_id=row["user_id"], **values)
 
 
 def leave_deal(world: World, row: Row) -> None:
     """Remove a participant from a deal."""
     world.tables["participants"].drop(row["id"])
-    moved(world, row, "removed", world.stamp)
+    moved(world, "participants", row, "removed", world.stamp)
 
 
 def record_changes(world: World, table: str, row: Row, before: Row) -> None:

@@ -43,13 +43,18 @@ MOVED = {
 CHILDREN = ("participants", "deal_products", "followers", "installments", "discounts")
 DEPENDENTS = {
     "deals": (("participant_moves", "deal_id"), ("follower_moves", "deal_id")),
-    "persons": (("person_followers", "person_id"),),
+    "persons": (("person_followers", "person_id"), ("person_follower_moves", "person_id")),
     "organizations": (
         ("organization_followers", "org_id"),
+        ("organization_follower_moves", "org_id"),
         ("relationships", "owner_org_id"),
         ("relationships", "linked_org_id"),
     ),
-    "products": (("product_followers", "product_id"), ("variations", "product_id")),
+    "products": (
+        ("product_followers", "product_id"),
+        ("product_follower_moves", "product_id"),
+        ("variations", "product_id"),
+    ),
     "notes": (("comments", "note_id"),),
     "mail_threads": (("mail_messages", "mail_thread_id"),),
 }
@@ -64,8 +69,8 @@ def unlink(world: World, table: str, key: Key) -> None:
         table: Table of the row.
         key: Id of the row.
     """
-    if table == "followers":
-        consequences.moved(world, world.row(table, key), "removed", world.stamp)
+    if table in consequences.MOVES and table != "participants":
+        consequences.moved(world, table, world.row(table, key), "removed", world.stamp)
     for other, column in POINTERS.get(table, ()):
         for row in world.tables[other].where(column, key):
             change: Row = {column: None}

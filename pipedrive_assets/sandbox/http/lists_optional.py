@@ -44,22 +44,30 @@ def followers(parent: str, table: str, column: str) -> Callable[[Ask], Body]:
     return answer
 
 
-def moves(table: str) -> Callable[[Ask], Body]:
-    """Make the handler for added and removed participants or followers of a deal, newest first.
+def moves(table: str, parent: str = "deals", column: str = "deal_id") -> Callable[[Ask], Body]:
+    """Make the handler for added and removed participants or followers of a record, newest first.
 
     Times are in the format of the endpoint's API version.
+
+    Args:
+        table: Table of the changes.
+        parent: Table of the record.
+        column: Foreign key of the changes to the record.
+
+    Returns:
+        The handler.
     """
 
     def answer(ask: Ask) -> Body:
-        deal_id = found(ask, "deals")["id"]
+        key = found(ask, parent)["id"]
         params = {**ask.params, "sort_direction": "desc"}
         page = keyset_page(
-            ask.world.tables[table].ordered("id"), lambda row: row["deal_id"] == deal_id, params
+            ask.world.tables[table].ordered("id"), lambda row: row[column] == key, params
         )
         return body(page, view)
 
     def view(row: Row) -> Row:
-        shown = {name: value for name, value in row.items() if name not in {"id", "deal_id"}}
+        shown = {name: value for name, value in row.items() if name not in {"id", column}}
         return {**shown, "time": old_time(row["time"])} if table == V1_MOVES else shown
 
     return answer
