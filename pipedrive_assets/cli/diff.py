@@ -10,6 +10,7 @@ from typing import Any
 from pipedrive_assets.cli.output import print_table
 from pipedrive_assets.compare import Changed, Comparison, Difference, Side, compare
 from pipedrive_assets.config import Settings
+from pipedrive_assets.config.values import moment
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.registry import BY_NAME
 
@@ -18,13 +19,14 @@ DIFFERENT = 1
 """The exit code for differences, as in the command diff."""
 
 
-def diff(a: str, b: str, how: Comparison, *, as_json: bool) -> int:
+def diff(a: str, b: str, how: Comparison, moments: Sequence[str], *, as_json: bool) -> int:
     """Print what differs.
 
     Args:
         a: The first DuckDB file, as `path` or `path:dataset`.
         b: The second one.
         how: What to compare and to print.
+        moments: The moments of A and B; a missing one is now.
         as_json: Whether to print JSON.
 
     Returns:
@@ -35,7 +37,9 @@ def diff(a: str, b: str, how: Comparison, *, as_json: bool) -> int:
     """
     settings = Settings.from_env()
     how = replace(how, memory=settings.duckdb_memory)
-    found = list(compare(_side(a, settings), _side(b, settings), how))
+    at_a, at_b = ([*map(_moment, moments), None, None])[:2]
+    sides = _side(a, settings, at_a), _side(b, settings, at_b)
+    found = list(compare(*sides, how))
     if as_json:
         print(_json(found))
     else:
@@ -43,7 +47,7 @@ def diff(a: str, b: str, how: Comparison, *, as_json: bool) -> int:
     return 0 if all(each.is_equal for each in found) else DIFFERENT
 
 
-def _side(text: str, settings: Settings) -> Side:
+def _side(text: str, settings: Settings, at: datetime | None) -> Side:
     path, _, dataset = text.rpartition(":")
     if not path or {"/", "\\"} & {*dataset} or dataset.endswith(".duckdb"):
         path, dataset = text, settings.dataset
@@ -52,7 +56,16 @@ def _side(text: str, settings: Settings) -> Side:
             f"{path}: only DuckDB files can be compared. Load PostgreSQL's account into a DuckDB "
             "file as well, and compare that file."
         )
-    return Side(path=Path(path).expanduser(), dataset=dataset)
+    return Side(path=Path(path).expanduser(), dataset=dataset, moment=at)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return moment(text)
+    except (ValueError, OverflowError):
+        raise ConfigurationError(
+            f"--at {text}: use a date or a time such as 2026-03-01 or 2026-03-01T08:00:00Z."
+        ) from None
 
 
 def _print(found: Sequence[Difference]) -> None:

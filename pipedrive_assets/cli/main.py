@@ -231,7 +231,15 @@ def export(url: str, tables: tuple[str, ...], *, prune: bool) -> None:
     help="Show the values of columns with personal data.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def diff(a: str, b: str, tables: tuple[str, ...], *, as_json: bool, **how: Any) -> int:
+@click.option(
+    "--at",
+    multiple=True,
+    metavar="TIME",
+    help="Compare the histories of A at this time, and of B now or at a second --at.",
+)
+def diff(
+    a: str, b: str, tables: tuple[str, ...], at: tuple[str, ...], *, as_json: bool, **how: Any
+) -> int:
     """Compare two warehouses, or two copies of one.
 
     A and B are DuckDB files, as PATH or PATH:DATASET. Shows per table the rows that only one has,
@@ -240,7 +248,9 @@ def diff(a: str, b: str, tables: tuple[str, ...], *, as_json: bool, **how: Any) 
     from pipedrive_assets.cli.diff import diff
     from pipedrive_assets.compare import Comparison
 
-    return diff(a, b, Comparison(tables=tables, **how), as_json=as_json)
+    if len(at) > 2:
+        raise click.UsageError("Pass --at once for A, or twice for A and B.")
+    return diff(a, b, Comparison(tables=tables, **how), at, as_json=as_json)
 
 
 @commands.command()

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.views.catalog import Relation
-from pipedrive_assets.warehouse.dialect import identifier
+from pipedrive_assets.warehouse.dialect import identifier, quoted
+from pipedrive_assets.warehouse.history.history_table import VERSION_COLUMNS, history_name
 
 NESTED = "__"
 IGNORED = frozenset({"_dlt_id", "_dlt_load_id", "_row_hash"})
@@ -70,6 +72,41 @@ def table_rows(name: str, relations: Mapping[str, Relation], schema: str) -> Tab
         personal=relation.personal | {_alias_name(each) for each in lists if each.personal},
         query=(
             f"SELECT {', '.join(shown)}, true AS is_there FROM {schema}.{identifier(name)} t{joins}"
+        ),
+    )
+
+
+def version_rows(
+    name: str, relations: Mapping[str, Relation], schema: str, moment: datetime | None
+) -> TableRows:
+    """Return the rows of a table as its history has them at a moment.
+
+    Args:
+        name: The table's name.
+        relations: The tables that the side has, with the history.
+        schema: The qualified and quoted schema.
+        moment: The moment, UTC; None: now.
+
+    Returns:
+        The rows, without deleted ones.
+    """
+    relation = relations[history_name(name)]
+    ignored = IGNORED | VERSION_COLUMNS.keys()
+    columns = {each: kind for each, kind in relation.columns.items() if each not in ignored}
+    at = "" if moment is None else quoted(moment.isoformat())
+    valid = (
+        f"_valid_from <= {at}::TIMESTAMPTZ AND (_valid_to IS NULL OR {at}::TIMESTAMPTZ < _valid_to)"
+        if at
+        else "_valid_to IS NULL"
+    )
+    return TableRows(
+        name=name,
+        key=BY_NAME[name].key,
+        columns=columns,
+        personal=relation.personal,
+        query=(
+            f"SELECT {', '.join(map(identifier, columns))}, true AS is_there "
+            f"FROM {schema}.{identifier(relation.name)} WHERE {valid}"
         ),
     )
 

@@ -2,22 +2,24 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from pipedrive_assets.compare.differences import Difference, difference
-from pipedrive_assets.compare.rows import TableRows, table_rows
+from pipedrive_assets.compare.rows import TableRows, table_rows, version_rows
 from pipedrive_assets.errors import ConfigurationError, raise_alone
 from pipedrive_assets.registry import ENTITIES
 from pipedrive_assets.views.catalog import Relation, catalog
-from pipedrive_assets.views.personal import MASK
+from pipedrive_assets.views.personal import MASK, base_of
 from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets.warehouse.dialect import identifier, quoted
 from pipedrive_assets.warehouse.duckdb.file import MEMORY, DuckDbFile
+from pipedrive_assets.warehouse.history.history_table import SUFFIX, history_name
 from pipedrive_assets.warehouse.read_only import PATIENCE, Patience, opened, reading
 
 
@@ -28,10 +30,12 @@ class Side:
     Attributes:
         path: The DuckDB file.
         dataset: The schema of its tables.
+        moment: Compare what its histories have at this moment, UTC; None: now.
     """
 
     path: Path
     dataset: str
+    moment: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,20 +73,60 @@ def compare(a: Side, b: Side, how: Comparison | None = None) -> Iterator[Differe
         WarehouseError: A file does not exist, cannot be opened or is being written.
     """
     how = how or Comparison()
-    if (a.path.resolve(), a.dataset) == (b.path.resolve(), b.dataset):
-        raise ConfigurationError(f"Both sides are {a.path}. Name two different files or datasets.")
+    if _identity(a) == _identity(b):
+        raise ConfigurationError(
+            f"Both sides are {a.path}. Name two different files, datasets or moments."
+        )
     with _attached(a, b, how) as (connection, relations):
-        for name in _names(relations, how.tables):
-            one, other = (table_rows(name, held, place) for place, held in relations.items())
+        histories = a.moment is not None or b.moment is not None
+        for name in _names(relations, how.tables, histories=histories):
             try:
+                one, other = (
+                    _of_history(connection, name, side, *found)
+                    if histories
+                    else table_rows(name, found[1], found[0])
+                    for side, found in zip((a, b), relations, strict=True)
+                )
                 found = difference(connection, one, other, most_examples=how.most_examples)
             except duckdb.Error as error:
                 raise_alone(DuckDbFile(a.path).translate_error(error))
             yield found if how.shows_personal else _masked(found, one, other)
 
 
-Relations = Mapping[str, Mapping[str, Relation]]
-"""The tables of each side, by its qualified and quoted schema."""
+Relations = Sequence[tuple[str, Mapping[str, Relation]]]
+"""The qualified and quoted schema of each side, and its tables."""
+
+
+def _identity(side: Side) -> tuple[Path, str, datetime | None]:
+    return side.path.resolve(), side.dataset, side.moment
+
+
+def _of_history(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    side: Side,
+    schema: str,
+    relations: Mapping[str, Relation],
+) -> TableRows:
+    """Return the rows of a table at the moment of a side.
+
+    Raises:
+        ConfigurationError: The history begins later.
+    """
+    ((begins,),) = connection.execute(
+        f"SELECT min(_valid_from) FROM {schema}.{identifier(history_name(name))}"
+    ).fetchall()
+    if side.moment is not None and (begins is None or side.moment < begins):
+        since = (
+            f"begins at {begins.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+            if begins
+            else ("is empty")
+        )
+        raise ConfigurationError(
+            f"{history_name(name)} in {side.path} {since}, so {name} is not known at "
+            f"{side.moment:%Y-%m-%dT%H:%M:%SZ}. Choose a later time, or name other tables."
+        )
+    return version_rows(name, relations, schema, side.moment)
 
 
 @contextlib.contextmanager
@@ -95,7 +139,7 @@ def _attached(
         with contextlib.closing(duckdb.connect(config=config)) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             places: dict[Path, str] = {}
-            relations: dict[str, Mapping[str, Relation]] = {}
+            relations: list[tuple[str, Mapping[str, Relation]]] = []
             for side in (a, b):
                 file = DuckDbFile(side.path.absolute(), memory=how.memory, read_only=True)
                 with contextlib.closing(Warehouse(file, side.dataset)) as warehouse:
@@ -105,7 +149,7 @@ def _attached(
                     if real not in places:
                         places[real] = f"side_{len(places)}"
                         opened(warehouse, _attach(connection, places[real]), how.patience)
-                relations[f"{places[real]}.{identifier(side.dataset)}"] = held
+                relations.append((f"{places[real]}.{identifier(side.dataset)}", held))
             yield connection, relations
 
 
@@ -115,11 +159,15 @@ def _attach(connection: duckdb.DuckDBPyConnection, name: str) -> Callable[[Wareh
     )
 
 
-def _names(relations: Relations, asked: Collection[str]) -> list[str]:
+def _names(relations: Relations, asked: Collection[str], *, histories: bool) -> list[str]:
     """Return the tables to compare, in the registry's order."""
-    held = {name for side in relations.values() for name in side}
+    held = {name for _, side in relations for name in side}
+    if histories:
+        both = {*relations[0][1]} & {*relations[1][1]}
+        held = {base_of(name) for name in both if name.endswith(SUFFIX)}
     if missing := [name for name in asked if name not in held]:
-        raise ConfigurationError(f"Neither side has the table {', '.join(missing)}.")
+        what = "Not both sides have a history of" if histories else "Neither side has the table"
+        raise ConfigurationError(f"{what} {', '.join(missing)}.")
     found = [
         entity.name
         for entity in ENTITIES
@@ -127,7 +175,9 @@ def _names(relations: Relations, asked: Collection[str]) -> list[str]:
     ]
     if not found:
         raise ConfigurationError(
-            "Neither side has a table of this project. Check the paths and the datasets."
+            "Both sides need a history of the same table (PIPEDRIVE_HISTORY)."
+            if histories
+            else "Neither side has a table of this project. Check the paths and the datasets."
         )
     return found
 

@@ -9,6 +9,7 @@ import duckdb
 from pipedrive_assets.export.packing import LoadRows
 from pipedrive_assets.views.catalog import Relation
 from pipedrive_assets.warehouse.dialect import identifier, quoted
+from pipedrive_assets.warehouse.history.history_table import history_name
 
 NESTED = "__"
 LOAD, ROOT, ID = "_dlt_load_id", "_dlt_root_id", "_dlt_id"
@@ -32,7 +33,7 @@ class Exportable:
 
 
 def exportables(name: str, relations: Mapping[str, Relation], schema: str) -> Iterator[Exportable]:
-    """Yield a table and the tables of its lists.
+    """Yield a table, the tables of its lists, and its history.
 
     Args:
         name: The table.
@@ -44,7 +45,7 @@ def exportables(name: str, relations: Mapping[str, Relation], schema: str) -> It
         if each.is_view:
             continue
         source = f"{schema}.{identifier(each.name)} t"
-        if each.name == name:
+        if each.name in {name, history_name(name)}:
             load = f"coalesce(t.{LOAD}, '')"
         elif each.name.startswith(f"{name}{NESTED}") and ROOT in each.columns:
             source += f" LEFT JOIN {root} r ON r.{ID} = t.{ROOT}"

@@ -23,6 +23,7 @@ from pipedrive_assets.export.rows import (
 )
 from pipedrive_assets.export.store import FileStore
 from pipedrive_assets.views.catalog import Relation
+from pipedrive_assets.views.personal import base_of
 from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets.warehouse.dialect import identifier
 from pipedrive_assets.warehouse.read_only import Patience, opened
@@ -165,7 +166,7 @@ class TableExport:
         others = {
             name: state
             for name, state in self._manifest.tables.items()
-            if name.partition(NESTED)[0] != self._name
+            if base_of(name).partition(NESTED)[0] != self._name
         }
         return write_manifest(self._target, self._manifest, {**others, **self._states})
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from pipedrive_assets.registry import BY_NAME
-from pipedrive_assets.views.comments import comments
+from pipedrive_assets.views.comments import comments, history_comments
 from pipedrive_assets.views.dbt_sources import described_view
 from pipedrive_assets.views.personal import base_of, custom_types, personal_columns
 from pipedrive_assets.views.readable_queries import VIEWS
 from pipedrive_assets.views.sql import DERIVED_TABLES
 from pipedrive_assets.warehouse import dialect
+from pipedrive_assets.warehouse.history.history_table import SUFFIX, base_name, is_history
 from pipedrive_assets.warehouse.ledger import is_own
 from pipedrive_assets.warehouse.own_views import own_views
 from pipedrive_assets.warehouse.statements import Sql
@@ -55,11 +56,14 @@ def catalog(sql: Sql) -> dict[str, Relation]:
     tables, views = _held(sql)
     custom = custom_types(sql, tables)
     texts = comments(sql, {name: list(columns) for name, columns in tables.items()})
+    past = {base_name(name): held for name, held in tables.items() if _is_history(name, held)}
+    texts |= history_comments(past, texts)
     found = {}
     for name, columns in {**tables, **views}.items():
         base = base_of(name)
-        description, own = _described(name, texts.get((base, ""), ""))
-        known = {column: own.get(column) or texts.get((base, column), "") for column in columns}
+        source = name if (name, "") in texts else base
+        description, own = _described(name, texts.get((source, ""), ""))
+        known = {column: own.get(column) or texts.get((source, column), "") for column in columns}
         found[name] = Relation(
             name=name,
             is_view=name in views,
@@ -101,10 +105,14 @@ def _held(sql: Sql) -> tuple[Columns, Columns]:
         {
             name: columns
             for name, columns in tables.items()
-            if not name.startswith("_") and is_own(name, columns)
+            if not name.startswith("_") and (is_own(name, columns) or _is_history(name, columns))
         },
         {name: columns for name, columns in views.items() if name in own},
     )
+
+
+def _is_history(name: str, columns: Mapping[str, str]) -> bool:
+    return name.endswith(SUFFIX) and base_name(name) in BY_NAME and is_history(columns)
 
 
 def _rows(sql: Sql) -> Iterator[tuple[str, str, str, bool]]:

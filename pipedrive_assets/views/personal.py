@@ -111,6 +111,9 @@ def _known(name: str, custom: CustomTypes) -> Iterator[tuple[str, bool]]:
     else:
         items = declared.columns
         yield from ((each, kind in FREE_TEXT or kind not in LAYOUTS) for each, kind in own.items())
+        # In a history, a list is a column.
+        for name_of_list, each in declared.lists.items():
+            yield name_of_list, any(column.personal for column in each.values())
     yield from ((each, column.personal or each == RAW_FIELDS) for each, column in items.items())
     if any(view.name == name for view in VIEWS):
         yield from ((each, each in PERSONAL_VIEW_COLUMNS) for each in VIEW_COLUMNS)
