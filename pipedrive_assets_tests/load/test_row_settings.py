@@ -92,6 +92,20 @@ def test_loaded_values_are_hashed_in_place_also_those_of_deleted_rows(office, us
 
 
 @pytest.mark.slow
+def test_the_version_of_a_row_that_leaves_the_filter_ends(office, use):
+    office.history = ("persons",)
+    office.load("persons")
+    before = office.query("SELECT count(*) FROM persons_history")
+    use(ROW_FILTER="persons.id != 3")
+
+    office.load("persons")
+
+    assert before == office.query("SELECT count(*) FROM persons_history")
+    ended = office.query("SELECT id FROM persons_history WHERE NOT _is_current")
+    assert [(3,)] == ended
+
+
+@pytest.mark.slow
 def test_values_that_are_no_longer_hashed_are_read_again(office, use):
     use(HASH_COLUMNS="persons.emails", HASH_KEY=KEY)
     office.load("persons")
