@@ -20,6 +20,7 @@ PARENT_KEYS = {
     "notes": "note_id",
     "projects": "project_id",
     "mail_threads": "mail_thread_id",
+    "filters": "filter_id",
 }
 OUT_OF_SUPPORT = {
     f"v1/{name}"
@@ -122,9 +123,12 @@ def test_the_page_in_the_reference_is_that_of_the_list(entity, operations):
 @each_entity
 def test_only_official_parameters_are_sent(entity, operations):
     sent = {name for name, _ in entity.params} | ({entity.bulk, entity.parent_param} - {None})
-    sent |= {"cursor": {"cursor", "limit"}, "offset": {"start", "limit"}, "none": set()}[
-        entity.paging
-    ]
+    sent |= {
+        "cursor": {"cursor", "limit"},
+        "offset": {"start", "limit"},
+        "none": set(),
+        "record": set(),
+    }[entity.paging]
     sent |= {name for variant in entity.variants for name, _ in variant}
     if entity.kind is Kind.WINDOWED:
         sent |= {"sort"} if entity.paging == "offset" else {"sort_by", "sort_direction"}

@@ -69,7 +69,12 @@ def _rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
         return [
             _child(entity, parent["id"], row)
             for parent in parents
-            for row in _scan(sandbox, entity.path.format(id=parent["id"]), _named(entity, parent))
+            for row in _scan(
+                sandbox,
+                entity.path.format(id=parent["id"]),
+                _named(entity, parent),
+                entity.data_key,
+            )
         ]
     found: dict[Any, Row] = {}
     for endpoint in entity.endpoints:
@@ -139,7 +144,8 @@ def _scan(
             return  # nobody has it
         assert reply.status == 200, reply.body
         body = reply.json()
-        yield from (body["data"][nested] if nested else body["data"]) or []
+        data = body["data"][nested] if nested else body["data"]
+        yield from [data] if isinstance(data, dict) else data or []
         told = body.get("additional_data") or {}
         if cursor := told.get("next_cursor"):
             extra = [("cursor", cursor)]

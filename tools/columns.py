@@ -95,6 +95,8 @@ class Documents:
         rows = self.operation(endpoint).get("example", {}).get("data")
         if entity.data_key and isinstance(rows, dict):
             rows = rows.get(entity.data_key)
+        if entity.paging == "record":
+            return [rows]
         rows = rows if isinstance(rows, list) else []
         return [record_in(row, entity.record_key) for row in rows] if entity.record_key else rows
 
@@ -134,6 +136,8 @@ def item_properties(operation: Json, entity: Entity) -> dict[str, Any]:
     rows = resolved(answer["properties"]["data"])
     if nested:
         rows = resolved(rows["properties"][nested])
+    if entity.paging == "record":
+        return dict(rows["properties"])
     properties = dict(resolved(rows["items"])["properties"])
     if entity.record_key:
         properties |= resolved(properties.pop(entity.record_key))["properties"]
@@ -275,6 +279,8 @@ def overridden(found: Found, overrides: Mapping[str, Json], entity: Entity) -> F
                 sys.exit(f"{OVERRIDES.name}: {entity.name} has no column {path} to drop.")
             continue
         table[column] = {**table.get(column, {}), **own}
+        if own.get("type") == "json":
+            found.lists.pop(column, None)
         if "type" not in table[column]:
             sys.exit(f"{OVERRIDES.name}: {entity.name}.{path} is undocumented and needs a type.")
     return found

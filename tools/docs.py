@@ -122,11 +122,12 @@ def _facts(entity: Entity) -> dict[str, str]:
     cursor = f"`{entity.cursor}`" if entity.cursor else "none: read whole each time"
     if entity.parent:
         cursor = f"none: read again when its `{entity.parent}` row changes"
+    paging = f"{PAGINATION.get(entity.paging)}, {entity.page_rows} rows a page"
     return {
         "endpoint": f"{lists} ([reference]({columns_of(entity.name).url}))",
         "key": ", ".join(f"`{name}`" for name in entity.key),
         "cursor": cursor,
-        "paging": f"{PAGINATION[entity.paging]}, {entity.page_rows} rows a page",
+        "paging": "a record per request" if entity.paging == "record" else paging,
         "cost": f"{_cost(entity)} (API tokens)",
         "OAuth scope": " or ".join(f"`{scope}`" for scope in entity.scopes),
         "children": ", ".join(f"`{child.name}`" for child in children_of(entity.name)) or "none",

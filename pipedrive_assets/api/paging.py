@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pipedrive_assets.errors import ApiError, DataError, PipedriveNull200Error, TransientApiError
 
-Paging = Literal["cursor", "offset", "none"]
+Paging = Literal["cursor", "offset", "none", "record"]
 
 
 class IncompletePage(Exception):
@@ -50,9 +50,9 @@ def page_params(paging: Paging, page_rows: int, marker: str | None) -> tuple[tup
         marker: Cursor or offset of the page; None for the first page.
 
     Returns:
-        The names and values of the parameters; empty for a list without pages.
+        The names and values of the parameters; empty for a list without pages and for a record.
     """
-    if paging == "none":
+    if paging in {"none", "record"}:
         return ()
     if paging == "offset":
         return (("start", marker or "0"), ("limit", str(page_rows)))
@@ -121,14 +121,16 @@ def read_page(  # noqa: PLR0913 - the properties of a list endpoint
         page_rows: The number of rows that was requested.
         v1: Whether the endpoint belongs to API v1; needed for v1 lists with a cursor.
         null_is_empty: Whether `data: null` on a first page of API v2 is an empty list.
-        data_key: Key of the list of rows, if `data` is an object.
+        data_key: Key of the list of rows, or of the record, if `data` is an object around it.
 
     Returns:
-        The page. On a first page of API v1, `data: null` is an empty page.
+        The page. On a first page of API v1, `data: null` is an empty page, except for a record.
 
     Raises:
-        IncompletePage: `data` is not a list of objects, or the envelope is not valid.
+        IncompletePage: `data` is not a list of objects or a record, or the envelope is not valid.
     """
+    if paging == "record":
+        return Page(rows=[_record(body, data_key)], marker=None)
     if data_key and isinstance(body.get("data"), dict):
         body = {**body, "data": _list_in(body["data"], data_key)}
     first = marker in {None, "0"}
@@ -154,6 +156,15 @@ def read_page(  # noqa: PLR0913 - the properties of a list endpoint
         is_null=is_null,
         is_v1_null=is_v1_null,
     )
+
+
+def _record(body: dict[str, Any], key: str | None) -> dict[str, Any]:
+    """Return the record of a reply; an empty reply is a fault, because a record is never empty."""
+    data = body.get("data")
+    found = data.get(key) if key and isinstance(data, dict) else data
+    if not isinstance(found, dict) or not found:
+        raise IncompletePage.of(found, "a record")
+    return found
 
 
 def _list_in(data: dict[str, Any], key: str) -> list[Any]:

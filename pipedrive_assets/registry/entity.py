@@ -78,7 +78,7 @@ class Entity:
         cursor: Column with the time of the last change, for incremental loads; None for snapshots
             and child tables.
         fields: Endpoint of the field definitions, for custom fields.
-        paging: Pagination of the list.
+        paging: Pagination of the list; `record` if each reply is a single record.
         page_rows: Rows to request per page.
         params: Query parameters of each request.
         uncertain_fields: Names in `include_fields` that are omitted first if Pipedrive refuses the
@@ -88,7 +88,7 @@ class Entity:
         supports_updated_until: Whether the list accepts `updated_until`.
         variants: Sets of query parameters. Each set is a separate request; together they return
             all rows of a snapshot.
-        data_key: Key of the list of rows, if `data` is an object.
+        data_key: Key of the list of rows, or of the record, if `data` is an object around it.
         record_key: Key of the record within each item of the list, if the items are envelopes.
         archived: A second list, with the archived rows of the same collection.
         extra_endpoints: Further lists whose rows belong to the same table.
@@ -127,7 +127,7 @@ class Entity:
     key: tuple[str, ...] = ("id",)
     cursor: str | None = None
     fields: str | None = None
-    paging: Literal["cursor", "offset", "none"] = "cursor"
+    paging: Literal["cursor", "offset", "none", "record"] = "cursor"
     page_rows: int = PAGE_ROWS
     params: tuple[tuple[str, str], ...] = ()
     uncertain_fields: tuple[str, ...] = ()

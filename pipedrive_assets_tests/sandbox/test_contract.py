@@ -99,6 +99,7 @@ def _table(route: Route) -> str:
         **{name: name for name in ("persons", "organizations", "activities", "products")},
         **{name: name for name in ("pipelines", "stages", "leads", "notes", "files")},
         "projects": "projects",
+        "filters": "filters",
         "roles": "roles",
         "permissionSets": "permission_sets",
         "mailThreads": "mail_threads",

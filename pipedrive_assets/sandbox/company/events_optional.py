@@ -124,13 +124,14 @@ def plan_project(world: World, rng: Random) -> None:
 
 
 def administrate(world: World, rng: Random) -> None:
-    """Deactivate or reactivate a webhook, rename a project template, or change a user's role."""
+    """Edit a webhook and a filter, rename a project template, or change a user's role."""
     what = generators.one(rng, ("webhooks", "project_templates", "users"))
     row = world.tables[what].pick(rng)
     if row is None:
         return
     if what == "webhooks":
         world.edit(what, row["id"], is_active=1 - row["is_active"], last_http_status=500)
+        world.edit("filters", 1 + row["id"] % len(world.ids("filters")))
     elif what == "users":
         world.edit(what, row["id"], role_id=1 + row["role_id"] % 3)
     else:

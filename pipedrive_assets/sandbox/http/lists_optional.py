@@ -195,6 +195,23 @@ def _side(ask: Ask, key: Any) -> Row:
     return {name: value for name, value in link.items() if name != "label_ids"}
 
 
+def filter_record(ask: Ask) -> Body:
+    """Return a saved filter with its conditions, which depend on its last change."""
+    row = found(ask, "filters")
+    condition = {
+        "object": row["type"].removesuffix("s"),
+        "field_id": str(12_000 + row["id"]),
+        "operator": "=",
+        "value": row["update_time"],
+        "extra_value": None,
+        "json_value_flag": False,
+    }
+    if ask.params.get("include_field_code"):
+        condition["field_code"] = "status"
+    groups = [{"glue": "and", "conditions": [condition]}, {"glue": "or", "conditions": []}]
+    return {"success": True, "data": {**row, "conditions": {"glue": "and", "conditions": groups}}}
+
+
 def call_logs(ask: Ask) -> Body:
     """List the calls of the API token's user; empty columns are omitted, as in the example."""
     rows = list(ask.world.tables["call_logs"].rows.values())

@@ -60,6 +60,7 @@ SIDE_ROUTES: tuple[Route, ...] = (
         numbers("org_id"),
         requires=("org_id",),
     ),
+    v1("filters/{id}", 2, lists_optional.filter_record, {"include_field_code": parameters.boolean}),
     v1("callLogs", 20, lists_optional.call_logs, CALLS),
     v1(
         "mailbox/mailThreads",

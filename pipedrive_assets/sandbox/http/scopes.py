@@ -11,18 +11,18 @@ SCOPES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "deals:read",
         (
             "api/v2/deals*", "v1/deals/{id}/participants*", "api/v2/pipelines*", "api/v2/stages*",
-            "api/v2/dealFields", "v1/filters", "v1/files*", "v1/notes*",
+            "api/v2/dealFields", "v1/filters*", "v1/files*", "v1/notes*",
         ),
     ),
     (
         "contacts:read",
         (
             "api/v2/persons*", "api/v2/organizations*", "api/v2/personFields",
-            "api/v2/organizationFields", "v1/organizationRelationships", "v1/filters", "v1/files*",
+            "api/v2/organizationFields", "v1/organizationRelationships", "v1/filters*", "v1/files*",
             "v1/notes*",
         ),
     ),
-    ("activities:read", ("api/v2/activities*", "v1/activityTypes", "v1/filters", "v1/files*")),
+    ("activities:read", ("api/v2/activities*", "v1/activityTypes", "v1/filters*", "v1/files*")),
     ("products:read", ("api/v2/products*", "api/v2/productFields", "api/v2/deals/products")),
     ("leads:read", ("v1/leads*", "v1/leadLabels", "v1/leadSources")),
     (
