@@ -12,15 +12,13 @@ from pipedrive_assets.extract.chunk import batches
 from pipedrive_assets.extract.plan import TableStats
 from pipedrive_assets.load.erase.redact import Redaction
 from pipedrive_assets.load.frozen import Frozen
+from pipedrive_assets.load.shape import shape_rows
 from pipedrive_assets.load.soft_delete import FILTERED, key_columns, mark
 from pipedrive_assets.load.timer import SHAPING, Stopwatch
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import EVERY_TABLE, WAREHOUSE_COLUMNS
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
-from pipedrive_assets.rows.custom_fields.map_fields import map_custom_fields
 from pipedrive_assets.rows.exclusion import is_left_out
-from pipedrive_assets.rows.hashing import hash_columns
-from pipedrive_assets.rows.normalize import normalize_row, row_hash
 from pipedrive_assets.rows.row_filter import is_wanted
 from pipedrive_assets.warehouse.held_columns import with_held
 from pipedrive_assets.warehouse.history.versions import end_removed
@@ -108,8 +106,8 @@ def commit_rows(  # noqa: PLR0913 - what the rows are
             rows = with_held(sql, entity, rows, omitted)
         entity = replace(entity, hashed=entity.hashed - {*omitted})  # held values are hashes
     with written.watch.lap(SHAPING):
-        normalized = [kept for row in rows if (kept := _normalize(entity, row, None, written))]
-        newest = _newest_by_key(entity, normalized, complete=complete)
+        normalized = _shape(entity, [(None, row) for row in rows], written)
+        newest = _newest_by_key(entity, filter(None, normalized), complete=complete)
     held = _held_rows(warehouse, entity, list(newest))
     if entity.row_filter and now:
         newest = _wanted(warehouse, entity, newest, held, written, complete=complete, now=now)
@@ -174,11 +172,10 @@ def commit_children(
     """
     sets: dict[int, dict[Key, Row]] = {parent: {} for parent in parents}
     with written.watch.lap(SHAPING):
-        for parent, row in rows:
-            normalized = _normalize(entity, row, parent, written)
-            if normalized is None or _is_purged(normalized, written):
-                continue
-            sets[parent][key_of(entity, normalized)] = normalized
+        rows = list(rows)
+        for (parent, _), row in zip(rows, _shape(entity, rows, written), strict=True):
+            if row is not None and not _is_purged(row, written):
+                sets[parent][key_of(entity, row)] = row
     held = _held_sets(warehouse, entity, parents)
     hashes = {
         parent: {key: row["_row_hash"] for key, row in found.items()}
@@ -241,22 +238,16 @@ def count_rows(sql: Sql, name: str) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def _normalize(entity: Entity, row: Row, parent: int | None, written: Written) -> Row | None:
-    """Return the row as it is loaded; None for the record of an erased person."""
-    mapped, custom_failures = (
-        map_custom_fields(row, written.custom.plan) if written.custom else (row, 0)
+def _shape(
+    entity: Entity, rows: Sequence[tuple[int | None, Row]], written: Written
+) -> list[Row | None]:
+    """Shape rows and count them; see `shape_rows`."""
+    shaped, coercion_failures = shape_rows(
+        entity, rows, written.custom, written.frozen, written.redaction
     )
-    normalized, coercion_failures = normalize_row(entity, mapped, parent_id=parent)
-    if written.frozen and written.frozen.clean(normalized):
-        normalized["_row_hash"] = row_hash(normalized)
-    written.read += 1
-    written.coercion_failures += coercion_failures + custom_failures
-    kept = written.redaction.clean(entity, normalized, written.custom)
-    if kept and entity.hashed:
-        # After the redaction, which recognizes erased persons by their values.
-        hash_columns(entity, kept)
-        kept["_row_hash"] = row_hash(kept)
-    return kept
+    written.read += len(rows)
+    written.coercion_failures += coercion_failures
+    return shaped
 
 
 def _is_purged(row: Row, written: Written) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import date, timezone
 from enum import Enum
 from functools import lru_cache
-from math import isfinite
 from sys import float_info
 from typing import Any, Final
 
@@ -35,17 +34,31 @@ _DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ]00:00:00(?:\.0+)?Z?)?", re.ASCII)
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(\.\d{1,6})?(Z|[+-]\d\d:\d\d)?)?", re.ASCII
 )
-_usual = re.compile(
-    r"[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ",
-    re.ASCII,
+_USUAL_DATE = (
+    r"[12]\d{3}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
+    r"|02-(?:0[1-9]|1\d|2[0-8]))"
+)
+is_usual_date = re.compile(_USUAL_DATE, re.ASCII).fullmatch
+is_usual_timestamp = re.compile(
+    _USUAL_DATE + r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII
 ).fullmatch
-"""Matches most timestamps of Pipedrive; they are valid and already in the final form."""
+"""Match nearly all dates and timestamps of Pipedrive: valid, and already in the final form."""
 _BOOLS = {"true": True, "false": False, "1": True, "0": False}
 
 ZERO_DATE = "0000-00-00"
 """Placeholder of API v1 for a missing date (official migration guide, picture times)."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+
+def is_within_64_bits(number: int) -> bool:
+    """Whether an integer fits a column of integers."""
+    return _LEAST <= number <= _MOST
+
+
+def is_finite(number: float) -> bool:
+    """Whether a number fits a column of numbers; not infinite, and not NaN."""
+    return -float_info.max <= number <= float_info.max
 
 
 def as_text(value: object) -> str:
@@ -63,7 +76,7 @@ def coerce_text(value: object) -> object:
 def coerce_bigint(value: object) -> object:
     """Coerce to a 64-bit integer; accepts integers as text or float, and null for empty text."""
     if type(value) is int:
-        return value if _LEAST <= value <= _MOST else COERCION_FAILED
+        return value if is_within_64_bits(value) else COERCION_FAILED
     if type(value) is float and value.is_integer():
         return coerce_bigint(int(value))
     if type(value) is not str:
@@ -75,16 +88,14 @@ def coerce_bigint(value: object) -> object:
 
 def coerce_double(value: object) -> object:
     """Coerce to a finite number; accepts text; an integer stays an integer."""
-    if type(value) is float:
-        return value if isfinite(value) else COERCION_FAILED
-    if type(value) is int:
-        return value if -float_info.max <= value <= float_info.max else COERCION_FAILED
+    if type(value) is float or type(value) is int:
+        return value if is_finite(value) else COERCION_FAILED
     if type(value) is not str:
         return COERCION_FAILED
     if not value:
         return None
     number = float(value) if _DECIMAL.fullmatch(value) else float("nan")
-    return number if isfinite(number) else COERCION_FAILED
+    return number if is_finite(number) else COERCION_FAILED
 
 
 def coerce_bool(value: object) -> object:
@@ -100,7 +111,7 @@ def coerce_timestamp(value: object) -> object:
     """Coerce to ISO 8601 text in UTC, ending in Z; without a time zone (API v1) it is UTC."""
     if type(value) is not str:
         return COERCION_FAILED
-    if _usual(value):
+    if is_usual_timestamp(value):
         return value
     return None if not value or value.startswith(ZERO_DATE) else _in_utc(value)
 

@@ -36,13 +36,15 @@ def coerce_link(value: object) -> object:
 
 def cleaned(value: Any) -> Any:
     """Return a copy of a JSON value with credentials removed from its links."""
-    if isinstance(value, dict):
-        return {
-            name: without_credentials(each)
-            if isinstance(each, str) and is_link(name)
-            else cleaned(each)
-            if isinstance(each, dict | list)
-            else each
-            for name, each in value.items()
-        }
-    return [cleaned(each) for each in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [cleaned(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    out = dict(value)
+    for name, each in value.items():
+        if isinstance(each, str):
+            if is_link(name):
+                out[name] = without_credentials(each)
+        elif isinstance(each, (dict, list)):
+            out[name] = cleaned(each)
+    return out

@@ -4,20 +4,19 @@ No value is lost. A value that cannot be coerced to the type of its column is ke
 `<column>__v_text`, as dlt does. Unknown keys are kept, and dlt creates columns for them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipedrive_assets.registry import Entity
+from pipedrive_assets.rows.by_column import are_final, same_keys
 from pipedrive_assets.rows.child import change_row, child_row
-from pipedrive_assets.rows.coercion import COERCION_FAILED, FITS, Coercer, as_text, coerce_text
-from pipedrive_assets.rows.columns import Column, columns_of
+from pipedrive_assets.rows.coercion import COERCION_FAILED, Coercer, as_text, coerce_text
 from pipedrive_assets.rows.exclusion import leave_out
 from pipedrive_assets.rows.fingerprint import fingerprint
 from pipedrive_assets.rows.flow import flow_row
 from pipedrive_assets.rows.links import cleaned, coerce_link, is_link
 from pipedrive_assets.rows.participant import participant_row
+from pipedrive_assets.rows.plan import Plan, plan_of
 from pipedrive_assets.rows.references import (
     OPTION_KEYS,
     coerce_reference,
@@ -26,7 +25,7 @@ from pipedrive_assets.rows.references import (
     reference,
 )
 
-__all__ = ["COERCION_FAILED_SUFFIX", "fingerprint", "normalize_row"]
+__all__ = ["COERCION_FAILED_SUFFIX", "fingerprint", "normalize_row", "normalize_rows"]
 
 COERCION_FAILED_SUFFIX = "__v_text"
 DELETED = "deleted"
@@ -36,66 +35,56 @@ DELETED_TIMES = ("update_time", "modified", "add_time", "created")
 """Columns with the time of a deletion, in order of preference: users have no update_time, and that
 of pipelines and stages can be null."""
 
-OWN_COLUMNS = frozenset({"_row_hash", "_deleted_at", "_deleted_reason"})
-"""Columns of a normalized row that do not come from Pipedrive."""
-
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How to normalize each key of an object; keys without an entry are kept unchanged.
-
-    Attributes:
-        leaves: Coercions of plain values, by key.
-        objects: Plans of nested objects, by key.
-        lists: Plans of the items of lists, by key.
-    """
-
-    leaves: dict[str, Coercer] = field(default_factory=dict)
-    objects: dict[str, "Plan"] = field(default_factory=dict)
-    lists: dict[str, "Plan"] = field(default_factory=dict)
-
-    def add(self, path: str, fit: Coercer) -> None:
-        """Add a column; `a__b` is the key `b` of the object `a`."""
-        outer, nested, leaf = path.partition("__")
-        if nested and outer:
-            self.objects.setdefault(outer, Plan()).add(leaf, fit)
-        self.leaves[path] = fit
-
-
-@cache
-def _plan(entity_name: str) -> Plan:
-    known = columns_of(entity_name)
-    plan = _plan_of(known.columns)
-    plan.lists.update({name: _plan_of(columns) for name, columns in known.lists.items()})
-    return plan
-
-
-def _plan_of(columns: Mapping[str, Column]) -> Plan:
-    plan = Plan()
-    for name, column in columns.items():
-        is_text_link = column.type == "text" and is_link(name)
-        plan.add(name, coerce_link if is_text_link else FITS[column.type])
-    return plan
 
 
 def normalize_row(
     entity: Entity, row: Mapping[str, Any], *, parent_id: int | None = None
 ) -> tuple[Row, int]:
-    """Normalize a record into the row to load.
+    """Normalize one record; see `normalize_rows`, which is faster for many.
 
     Args:
         entity: The table, with its excluded columns.
-        row: The record, with the columns that scans depend on already coerced.
+        row: The record.
         parent_id: Id of the parent that was requested, for child tables.
 
     Returns:
-        The row, with `_row_hash`, `_deleted_at` and `_deleted_reason`; and the number of values
+        The row, and the number of values that could not be coerced.
+    """
+    (out,), coercion_failures = normalize_rows(entity, [(parent_id, row)])
+    return out, coercion_failures
+
+
+def normalize_rows(
+    entity: Entity,
+    rows: Sequence[tuple[int | None, Mapping[str, Any]]],
+    custom: Sequence[Row] = (),
+) -> tuple[list[Row], int]:
+    """Normalize records into the rows to load.
+
+    Args:
+        entity: The table, with its excluded columns.
+        rows: Records with the columns that scans depend on already coerced, each with the id of
+            the parent that was requested (None if the table has no parent).
+        custom: The custom fields of each row in their columns, if the rows do not have them.
+
+    Returns:
+        The rows, with `_row_hash`, `_deleted_at` and `_deleted_reason`; and the number of values
         that could not be coerced to the type of their column.
     """
-    out: Row = {}
-    coercion_failures = _object(_prepared(entity, row, parent_id), _plan(entity.name), out)
+    plan, outs = plan_of(entity.name), [Row() for _ in rows]
+    prepared = [_prepared(entity, row, parent_id) for parent_id, row in rows]
+    coercion_failures = _objects(prepared, plan, outs)
+    for fields, out in zip(custom, outs, strict=False):
+        for name, value in fields.items():
+            coercion_failures += _value(name, value, plan, out)
+    for out in outs:
+        _complete(entity, out)
+    return outs, coercion_failures
+
+
+def _complete(entity: Entity, out: Row) -> None:
+    """Remove excluded columns, and add the columns that this project computes."""
     deleted = _is_deleted(out)
     deleted_at = _deleted_at(out) if deleted else None
     for name in entity.excluded:
@@ -103,12 +92,6 @@ def normalize_row(
     out["_row_hash"] = fingerprint(out)
     out["_deleted_at"] = deleted_at
     out["_deleted_reason"] = DELETED if deleted else None
-    return out, coercion_failures
-
-
-def row_hash(row: Row) -> int:
-    """Return the `_row_hash` of a normalized row: of all values that come from Pipedrive."""
-    return fingerprint({name: value for name, value in row.items() if name not in OWN_COLUMNS})
 
 
 def _prepared(entity: Entity, row: Mapping[str, Any], parent_id: int | None) -> Mapping[str, Any]:
@@ -137,20 +120,41 @@ def _deleted_at(row: Row) -> str | None:
     return next((row[name] for name in DELETED_TIMES if row.get(name)), None)
 
 
-def _object(row: Mapping[str, Any], plan: Plan, out: Row) -> int:
-    """Fill `out` from `row`; return the number of failed coercions."""
-    leaves, coercion_failures = plan.leaves, 0
-    for name, value in row.items():
-        fit = leaves.get(name)
-        if fit is None:
-            coercion_failures += _branch(name, value, plan, out)
-        elif value is None or (fit is coerce_text and type(value) is str):
-            out[name] = value
-        elif (fitted := fit(value)) is COERCION_FAILED:
-            coercion_failures += _instead_of_value(name, value, plan, out)
-        else:
-            out[name] = fitted
+def _objects(rows: Iterable[Mapping[str, Any]], plan: Plan, outs: Iterable[Row]) -> int:
+    """Fill `outs` from `rows`, column by column; return the number of failed coercions."""
+    coercion_failures = 0
+    for columns, theirs in same_keys(rows, outs):
+        for name, column in columns:
+            coercion_failures += _column(name, column, plan, theirs)
     return coercion_failures
+
+
+def _column(name: str, column: Sequence[Any], plan: Plan, outs: Sequence[Row]) -> int:
+    """Store the values of a column; return the number of failed coercions."""
+    fit = plan.leaves.get(name)
+    if are_final(fit, column):
+        for out, value in zip(outs, column, strict=True):
+            out[name] = value
+        return 0
+    if fit is None and name in plan.lists:
+        return _lists(name, column, plan.lists[name], outs)
+    if fit is None and name in plan.objects:
+        return _nested(name, column, plan.objects[name], outs)
+    return sum(_value(name, value, plan, out) for out, value in zip(outs, column, strict=True))
+
+
+def _value(name: str, value: Any, plan: Plan, out: Row) -> int:
+    """Store one value; return the number of failed coercions."""
+    fit = plan.leaves.get(name)
+    if fit is None and name not in plan.lists and name not in plan.objects:
+        return _unknown(name, value, out)
+    if fit is None:
+        return _column(name, (value,), plan, (out,))
+    fitted = None if value is None else fit(value)
+    if fitted is COERCION_FAILED:
+        return _instead_of_value(name, value, plan, out)
+    out[name] = fitted
+    return 0
 
 
 def _instead_of_value(name: str, value: object, plan: Plan, out: Row) -> int:
@@ -198,28 +202,31 @@ def _keep(name: str, value: object, fit: Coercer, out: Row) -> None:
         out[name + COERCION_FAILED_SUFFIX] = as_text(value)
 
 
-def _branch(name: str, value: object, plan: Plan, out: Row) -> int:
-    """Store the value of a key that is not a plain column: a list, an object, or unknown."""
-    if name in plan.lists:
-        out[name], coercion_failures = _list(value, plan.lists[name])
-        return coercion_failures
-    inner = plan.objects.get(name)
-    if inner is None and is_reference(name) and isinstance(value, dict) and has_id(value):
+def _unknown(name: str, value: object, out: Row) -> int:
+    """Store the value of a key without a column; return the number of failed coercions."""
+    if isinstance(value, dict) and is_reference(name) and has_id(value):
         out[name] = reference(value)
         return 0
-    if inner is None:
-        out[name] = cleaned({name: value})[name] if is_link(name) else value
-        # Columns that scans depend on were coerced in `extract`, which adds `__v_text` columns.
-        return int(name.endswith(COERCION_FAILED_SUFFIX))
-    if isinstance(value, dict):
-        nested: Row = {}
-        out[name] = nested
-        return _object(value, inner, nested)
-    if value == []:  # PHP encodes an empty object as an empty list.
-        out[name] = {}
-    elif value is not None:
-        return _instead_of_object(name, value, inner, out)
-    return 0
+    out[name] = cleaned({name: value})[name] if is_link(name) else value
+    # Columns that scans depend on were coerced in `extract`, which adds `__v_text` columns.
+    return int(name.endswith(COERCION_FAILED_SUFFIX))
+
+
+def _nested(name: str, column: Sequence[Any], inner: Plan, outs: Sequence[Row]) -> int:
+    """Store the objects of a column; return the number of failed coercions."""
+    found: list[Row] = []
+    fitted: list[Row] = []
+    coercion_failures = 0
+    for out, value in zip(outs, column, strict=True):
+        if isinstance(value, dict):
+            out[name] = nested = Row()
+            found.append(value)
+            fitted.append(nested)
+        elif value == []:  # PHP encodes an empty object as an empty list.
+            out[name] = {}
+        elif value is not None:
+            coercion_failures += _instead_of_object(name, value, inner, out)
+    return coercion_failures + _objects(found, inner, fitted)
 
 
 def _instead_of_object(name: str, value: object, inner: Plan, out: Row) -> int:
@@ -231,18 +238,21 @@ def _instead_of_object(name: str, value: object, inner: Plan, out: Row) -> int:
     return 1
 
 
-def _list(value: object, plan: Plan) -> tuple[list[Any], int]:
-    """Normalize the items of a list, without nulls; a single value is a list of one item."""
-    fitted: list[Any] = []
+def _lists(name: str, column: Sequence[Any], plan: Plan, outs: Sequence[Row]) -> int:
+    """Store the lists of a column, without nulls; a single value is a list of one item."""
+    found: list[Row] = []
+    fitted: list[Row] = []
     coercion_failures = 0
-    for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, dict):
-            kept: Row = {}
-            coercion_failures += _object(item, plan, kept)
-            fitted.append(kept)
-        elif item is not None:
-            coercion_failures += _plain_item(item, plan, fitted)
-    return fitted, coercion_failures
+    for out, value in zip(outs, column, strict=True):
+        out[name] = items = []
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict):
+                items.append(Row())
+                found.append(item)
+                fitted.append(items[-1])
+            elif item is not None:
+                coercion_failures += _plain_item(item, plan, items)
+    return coercion_failures + _objects(found, plan, fitted)
 
 
 def _plain_item(item: object, plan: Plan, fitted: list[Any]) -> int:

@@ -5,7 +5,7 @@ Values of unknown fields are kept in the column `custom_fields`.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipedrive_assets.rows.coercion import as_text
@@ -46,6 +46,7 @@ __all__ = [
     "parse_definition",
     "parse_mapping_record",
     "place_fields",
+    "split_custom_fields",
     "update_mapping",
 ]
 
@@ -56,6 +57,9 @@ BUILT_IN_SUFFIX = "__built_in"
 """Suffix of a built-in column whose name a custom field already has."""
 
 HASH_LENGTH = 40
+
+MOST_LAYOUTS = 100
+"""How many different lists of keys are remembered; the rows of a table usually have one or two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +87,30 @@ class CustomFields:
         values: Functions that store a value, by the key of the field.
         places: Targets by the key of the field, and by the key of each part in API v1.
         columns: All columns of the custom fields.
+        flat: By keys of a row, in their order: those of custom fields (API v1), and built-in ones
+            whose name a custom field has.
     """
 
     values: Mapping[str, Put]
     places: Mapping[str, Place]
     columns: frozenset[str]
+    flat: dict[tuple[str, ...], tuple[list[str], list[str]]] = field(default_factory=dict)
+
+    def apart(self, row: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+        """Return the keys of a row that need more than a copy; see `flat`."""
+        keys = tuple(row)
+        found = self.flat.get(keys)
+        if found is None:
+            if len(self.flat) == MOST_LAYOUTS:
+                self.flat.clear()
+            loose = [
+                key
+                for key in keys
+                if key in self.places or (len(key) >= HASH_LENGTH and is_hash(key))
+            ]
+            taken = self.columns.intersection(keys).difference(loose)
+            found = self.flat[keys] = loose, sorted(taken)
+        return found
 
 
 def place_fields(rows: Iterable[MappingRow]) -> CustomFields:
@@ -115,19 +138,35 @@ def _place(row: MappingRow, part: str | None, columns: Iterable[str], put: Put) 
 def map_custom_fields(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row, int]:
     """Store the custom fields of a row in their columns.
 
-    Accepts the nested object of API v2 and the flat keys of API v1. Null values are omitted.
-
     Args:
-        row: The normalized row.
+        row: The record.
         fields: The prepared mapping.
 
     Returns:
         A new row, and the number of values that could not be coerced to the type of their column.
     """
-    out, loose = _apart(row, fields)
+    own, mapped, coercion_failures = split_custom_fields(row, fields)
+    return {**own, **mapped}, coercion_failures
+
+
+def split_custom_fields(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row, Row, int]:
+    """Separate the built-in columns of a row from its custom fields in their columns.
+
+    Accepts the nested object of API v2 and the flat keys of API v1. Null values are omitted.
+
+    Args:
+        row: The record.
+        fields: The prepared mapping.
+
+    Returns:
+        The built-in columns, the columns of custom fields, and the number of values that could not
+        be coerced to the type of their column.
+    """
+    own, loose = _apart(row, fields)
+    out: Row = {}
     left: Row = {}
     coercion_failures, values = 0, fields.values
-    nested = out.pop(NESTED, None)
+    nested = own.pop(NESTED, None)
     if type(nested) is dict:
         for key, value in nested.items():
             if value is None:
@@ -144,22 +183,17 @@ def map_custom_fields(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row
         coercion_failures += _put_loose(loose, fields, out, left)
     if left or NESTED in row:
         out[NESTED] = left or None
-    return out, coercion_failures
+    return own, out, coercion_failures
 
 
 def _apart(row: Mapping[str, Any], fields: CustomFields) -> tuple[Row, list[tuple[str, Any]]]:
     """Separate the built-in columns of a row from its flat custom fields (API v1)."""
-    places, loose = fields.places, []
-    own: Row = {}
-    for key, value in row.items():
-        if key in places or (len(key) >= HASH_LENGTH and is_hash(key)):
-            loose.append((key, value))
-        else:
-            own[key] = value
-    if not fields.columns.isdisjoint(own):
-        for key in fields.columns.intersection(own):
-            own[_free(key + BUILT_IN_SUFFIX, own)] = own.pop(key)
-    return own, loose
+    loose, taken = fields.apart(row)
+    own = dict(row)
+    pairs = [(key, own.pop(key)) for key in loose]
+    for key in taken:
+        own[_free(key + BUILT_IN_SUFFIX, own)] = own.pop(key)
+    return own, pairs
 
 
 def _put_loose(loose: list[tuple[str, Any]], fields: CustomFields, out: Row, left: Row) -> int:
