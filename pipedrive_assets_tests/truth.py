@@ -53,7 +53,7 @@ def _opens_nothing(link: Any) -> Any:
 def _rows(sandbox: Sandbox, entity: Entity) -> list[Row]:
     if entity.list_per:
         return [
-            row
+            {entity.key[0]: parent["id"], **row} if entity.shape == "child" else row
             for parent in _rows(sandbox, BY_NAME[entity.list_per])
             for row in _scan(sandbox, entity.path.format(id=parent["id"]), _named(entity, parent))
         ]

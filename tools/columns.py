@@ -96,7 +96,7 @@ class Documents:
         if entity.data_key and isinstance(rows, dict):
             rows = rows.get(entity.data_key)
         if entity.paging == "record":
-            return [rows]
+            return rows if isinstance(rows, list) else [rows]
         rows = rows if isinstance(rows, list) else []
         return [record_in(row, entity.record_key) for row in rows] if entity.record_key else rows
 
@@ -133,7 +133,7 @@ def item_properties(operation: Json, entity: Entity) -> dict[str, Any]:
     """Return the properties that the schema of a reply has for a row."""
     nested = entity.data_key
     answer = resolved(operation["answer"])
-    rows = resolved(answer["properties"]["data"])
+    rows = resolved(answer["properties"].get("data", answer))  # permission sets lack the envelope
     if nested:
         rows = resolved(rows["properties"][nested])
     if entity.paging == "record":

@@ -161,6 +161,8 @@ def read_page(  # noqa: PLR0913 - the properties of a list endpoint
 def _record(body: dict[str, Any], key: str | None) -> dict[str, Any]:
     """Return the record of a reply; an empty reply is a fault, because a record is never empty."""
     data = body.get("data")
+    if isinstance(data, list) and len(data) == 1:  # permission sets (official example)
+        (data,) = data
     found = data.get(key) if key and isinstance(data, dict) else data
     if not isinstance(found, dict) or not found:
         raise IncompletePage.of(found, "a record")

@@ -79,7 +79,8 @@ def decisive(name: str, *, is_record: bool) -> tuple[Decisive, ...]:
         Each column with the function that coerces it, and whether it is part of the key.
     """
     entity = BY_NAME[name]
-    known, has_parent = columns_of(name).columns, entity.kind is Kind.CHILD and not entity.bulk
+    known = columns_of(name).columns
+    has_parent = (entity.kind is Kind.CHILD and not entity.bulk) or entity.lacks_owner
     keys = entity.key[1:] if has_parent else entity.key
     types = dict.fromkeys(() if entity.shape in KEYLESS_SHAPES else keys, "text")
     if has_parent:

@@ -149,7 +149,7 @@ def _of_each(
             doubts.has_empty_list = True
             continue
         answered = True
-        rows += found
+        rows += [{entity.key[0]: owner["id"], **row} for row in found] if one.lacks_owner else found
     if missing and not answered:
         raise missing
     return rows, read_at

@@ -160,6 +160,11 @@ class Entity:
     history: bool = False
 
     @property
+    def lacks_owner(self) -> bool:
+        """Whether the rows of a list per owner lack the owner's id, the first column of the key."""
+        return self.list_per is not None and self.shape == "child"
+
+    @property
     def kind(self) -> Kind:
         """How the table is read, derived from `parent` and `cursor`."""
         if self.parent:

@@ -135,7 +135,8 @@ def _of(schema: dict[str, Any]) -> dict[str, Any]:
 
 def item_schema(route: Route) -> dict[str, Any]:
     """The documented schema of one row."""
-    found = flattened(flattened(operation(route)["answer"])["properties"]["data"])
+    answer = flattened(operation(route)["answer"])
+    found = flattened(answer["properties"].get("data", answer))
     if "goals" in _of(found):
         found = flattened(found["properties"]["goals"])
     return flattened(found["items"]) if "items" in found else found

@@ -310,6 +310,31 @@ def role_assignments(ask: Ask) -> Body:
     return paged(ask, rows, dict, named=False)
 
 
+KINDS = ("deal", "lead", "org", "person", "product")
+
+
+def role_settings(ask: Ask) -> Body:
+    """Return the settings of a role, which depend on its number of users."""
+    role = found(ask, "roles")
+    users = ask.world.tables["users"].rows.values()
+    visibility = 1 + 2 * (sum(user["role_id"] == role["id"] for user in users) % 2)
+    data = {f"{kind}_default_visibility": visibility for kind in KINDS}
+    if role["parent_role_id"] is None:
+        data |= {f"{kind}_access_level": 1 for kind in KINDS if kind != "lead"}
+    return {"success": True, "data": data}
+
+
+def permission_set(ask: Ask) -> Body:
+    """Return a permission set in a list, as in the official example.
+
+    Its permissions depend on the roles of users.
+    """
+    row = found(ask, "permission_sets")
+    sellers = sum(user["role_id"] == 1 for user in ask.world.tables["users"].rows.values())
+    contents = ["can_add_products", "can_use_api", "can_share_filters"][: 2 + sellers % 2]
+    return {"success": True, "data": [{**row, "contents": contents}]}
+
+
 def permission_set_assignments(ask: Ask) -> Body:
     """List the users who have a permission set.
 

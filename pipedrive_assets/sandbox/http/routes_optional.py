@@ -81,5 +81,7 @@ SIDE_ROUTES: tuple[Route, ...] = (
     ),
     v1("webhooks", 10, lists_optional.webhooks),
     v1("roles/{id}/assignments", 10, lists_optional.role_assignments, OFFSET),
+    v1("roles/{id}/settings", 20, lists_optional.role_settings),
+    v1("permissionSets/{id}", 2, lists_optional.permission_set),
     v1("permissionSets/{id}/assignments", 20, lists_optional.permission_set_assignments, OFFSET),
 )
