@@ -30,10 +30,10 @@ GROUP = "sales"
 PREVIEW_ROWS = 10
 
 READS: Mapping[str, tuple[str, ...]] = {
-    **{table.name: table.reads for table in DERIVED_TABLES},
+    **{table.name: tuple(dict.fromkeys((*table.reads, *table.needs))) for table in DERIVED_TABLES},
     OVERVIEW: ("deals", *(table.name for table in DERIVED_TABLES)),
 }
-"""What each derived asset reads."""
+"""What each derived asset reads, also through another derived table."""
 
 
 def build_derived(

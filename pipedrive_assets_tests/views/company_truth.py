@@ -86,6 +86,25 @@ def stage_history(world, now: datetime) -> set[tuple[Any, ...]]:
     }
 
 
+def pipeline_of(world) -> dict[Any, tuple[Any, ...]]:
+    """Stage, pipeline, owner, currency, value and weighted value of each deal in the pipeline."""
+    stages, pipelines = world.tables["stages"].rows, world.tables["pipelines"].rows
+    found = {}
+    for key, row in seen(world, "deals").items():
+        if row["status"] != "open" or row["is_archived"]:
+            continue
+        stage = stages[row["stage_id"]]
+        chance = row["probability"]
+        if chance is None and pipelines[stage["pipeline_id"]]["is_deal_probability_enabled"]:
+            chance = stage["deal_probability"]
+        value = row["value"] or 0
+        found[key] = (
+            *(row["stage_id"], stage["pipeline_id"], row["owner_id"], row["currency"], value),
+            None if chance is None else value * chance / 100,
+        )
+    return found
+
+
 def conversion(world, now: datetime) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """Entered, went on, won, lost, open and average days, by stage and month."""
     stages = world.tables["stages"].rows

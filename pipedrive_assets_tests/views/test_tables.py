@@ -1,5 +1,6 @@
 """The derived tables against the company's own truth, over a month of its life."""
 
+from collections import Counter, defaultdict
 from datetime import timedelta, timezone
 
 import pytest
@@ -74,7 +75,41 @@ def hide(world, deal):
 def import_won(world, _):
     """A deal that was never open here: its history tells no change of status."""
     times = {"add_time": "2026-01-05T08:00:00Z", "won_time": world.stamp}
-    world.add("deals", status="won", close_time=world.stamp, value=None, **times)
+    return world.add("deals", status="won", close_time=world.stamp, value=None, **times)
+
+
+def change_currency(world, deal):
+    """The value stays, in another currency; an hour later it is another one."""
+    other = "USD" if world.row("deals", deal)["currency"] != "USD" else "EUR"
+    world.edit("deals", deal, currency=other)
+    world.advance(world.instant + timedelta(hours=1))
+    world.edit("deals", deal, value=4321.5)
+
+
+def hand_over(world, deal):
+    owner = world.row("deals", deal)["owner_id"]
+    world.edit("deals", deal, owner_id=next(i for i in world.ids("users") if i != owner))
+
+
+def reappraise(world, deal):
+    world.edit("deals", deal, probability=35, value=100)
+
+
+def reconsider(world, deal):
+    world.edit("deals", deal, probability=65)
+
+
+def merge(world, deal):
+    rows = (world.row("deals", key) for key in world.ids("deals"))
+    winner = next(r["id"] for r in rows if r["status"] == "open" and r["id"] != deal)
+    world.merge("deals", deal, winner)
+
+
+def contradict(world, deal):
+    """The row has a value that the history does not."""
+    row = world.row("deals", deal)
+    row.update(value=777.0, update_time=world.stamp)
+    world.tables["deals"].touch()
 
 
 def rename(world, deal):
@@ -84,18 +119,31 @@ def rename(world, deal):
 HAPPENINGS = (
     win, come_back, change_pipeline_twice_in_a_second, change_pipeline, go_back, archive, delete,
     hide, import_won, rename, win_while_archived, move_while_archived, reopen_while_archived,
+    change_currency, hand_over, reappraise, reconsider, merge, contradict,
 )  # fmt: skip
+
+
+def live_until_midnight(office):
+    """The rest of a day, and what is then in the pipeline."""
+    world = office.world
+    world.advance(world.instant.replace(hour=23, minute=59, second=59))
+    office.midnights[world.instant.date()] = company_truth.pipeline_of(world)
 
 
 def live_a_month(office):
     """Life, and each day something that life rarely does to an open deal."""
     world = office.world
-    for day in range(30):
-        office.advance(days=1)
+    office.midnights, office.doubted = {}, set()
+    for day in range(38):
+        live_until_midnight(office)
+        office.advance(hours=12)
         rows = (world.row("deals", key) for key in world.ids("deals"))
         is_open = [r["id"] for r in rows if r["status"] == "open" and not r["is_archived"]]
-        HAPPENINGS[day % len(HAPPENINGS)](world, is_open[day % len(is_open)])
-        if day % 15 == 14:
+        happening, deal = HAPPENINGS[day % len(HAPPENINGS)], is_open[day % len(is_open)]
+        made = happening(world, deal)
+        if happening in {hide, contradict, import_won}:
+            office.doubted.add(made or deal)
+        if day % 19 == 18:
             office.load(*INPUTS)
             office.reconcile("deals", "activities", max_share=0.9)
 
@@ -313,3 +361,113 @@ def test_no_time_is_negative(tmp_path):
         )
         for row in early
     ]
+
+
+# The pipeline on past days
+
+PLACE = ("stage_id", "pipeline_id", "owner_id", "currency")
+AMOUNTS = ("deals", "value", "weighted_value")
+
+
+def states_by_day(held):
+    """The open deals on the end of each day that was observed, with their places and amounts."""
+    shown = ("deal_id", "day", "until_day", "status", *PLACE, "value", "weighted_value")
+    rows = rows_of(held, "deal_states", *shown)
+    return {
+        day: {
+            row[0]: row[4:]
+            for row in rows
+            if row[1] <= day and (row[2] is None or day < row[2]) and row[3] == "open"
+        }
+        for day in held[0].midnights
+    }
+
+
+def nearly(values):
+    return tuple(pytest.approx(x, abs=1e-6) if isinstance(x, float) else x for x in values)
+
+
+def test_deals_were_on_each_day_what_the_company_says(held):
+    found, office = states_by_day(held), held[0]
+    wrong = [
+        (day, deal, expected.get(deal), found[day].get(deal))
+        for day, expected in office.midnights.items()
+        for deal in (expected.keys() | found[day].keys()) - office.doubted
+        if nearly(expected.get(deal, ())) != found[day].get(deal, ())
+    ]
+
+    assert [] == wrong
+    assert len(office.midnights) > 30
+
+
+@pytest.mark.slow
+def test_a_contradiction_names_its_fields_and_moves_the_pipeline_to_the_row(held):
+    columns = ("deal_id", "not_in_history", "until_day", "value")
+    doubted = {row[0]: row[1:] for row in rows_of(held, "deal_states", *columns) if row[1]}
+    counted = Counter()
+    for movement, deals in rows_of(held, "pipeline_movements", "movement", "deals"):
+        counted[movement] += abs(deals)
+
+    assert {("value", 777.0)} == {(row[0], row[2]) for row in doubted.values()}
+    assert doubted.keys() <= held[0].doubted
+    assert 0 < counted["not_in_history"] <= 2 * len(doubted)
+
+
+@pytest.mark.slow
+def test_snapshots_are_the_sums_of_the_deals(held):
+    sums = defaultdict(lambda: [0, 0.0, 0.0])
+    for day, deals in states_by_day(held).items():
+        for *place, value, weighted in deals.values():
+            for at, amount in enumerate((1, value, weighted or 0)):
+                sums[(day, *place)][at] += amount
+    rows = rows_of(held, "pipeline_snapshots", "day", *PLACE, *AMOUNTS)
+    found = {row[:5]: (*row[5:7], row[7] or 0) for row in rows if row[0] in held[0].midnights}
+
+    assert sums.keys() == found.keys()
+    assert [] == [key for key in sums if nearly(found[key]) != tuple(sums[key])]
+
+
+@pytest.mark.slow
+def test_today_s_snapshot_is_the_open_pipeline(held):
+    rows = rows_of(held, "pipeline_snapshots", "day", "stage_id", "currency", *AMOUNTS)
+    last, now, then = max(row[0] for row in rows), Counter(), Counter()
+    for _, stage, currency, deals, value, _ in (row for row in rows if row[0] == last):
+        then += Counter({(stage, currency, "deals"): deals, (stage, currency): round(value, 2)})
+    shown = ("stage_id", "currency", "deals", "value")
+    for stage, currency, deals, value in rows_of(held, "open_pipeline", *shown):
+        now += Counter({(stage, currency, "deals"): deals, (stage, currency): round(value, 2)})
+
+    assert {key: pytest.approx(value) for key, value in now.items()} == dict(then)
+
+
+def test_movements_between_any_two_days_add_up(held):
+    snapshots, movements = defaultdict(dict), defaultdict(list)
+    for day, *rest in rows_of(held, "pipeline_snapshots", "day", *PLACE, *AMOUNTS):
+        snapshots[day][tuple(rest[:4])] = [*rest[4:6], rest[6] or 0]
+    for day, *rest in rows_of(held, "pipeline_movements", "day", *PLACE, *AMOUNTS):
+        movements[day].append((tuple(rest[:4]), rest[4:]))
+    days = sorted(snapshots)
+    held_now = {place: [*amounts] for place, amounts in snapshots[days[0]].items()}
+    wrong = []
+    for day in days[1:]:
+        for place, amounts in movements[day]:
+            before = held_now.get(place, [0, 0.0, 0.0])
+            held_now[place] = [one + other for one, other in zip(before, amounts, strict=True)]
+        for place in held_now.keys() | snapshots[day].keys():
+            there = snapshots[day].get(place, [0, 0.0, 0.0])
+            if pytest.approx(there, abs=1e-4) != held_now.get(place, [0, 0.0, 0.0]):
+                wrong.append((day, place, there, held_now.get(place)))
+
+    assert [] == wrong
+    assert len(days) > 100
+
+
+@pytest.mark.slow
+def test_every_kind_of_movement_occurs(held):
+    kinds = {row[0] for row in rows_of(held, "pipeline_movements", "movement")}
+
+    assert {
+        *("opened", "reopened", "won", "lost", "archived", "deleted", "moved_on", "moved_back"),
+        *("moved_pipeline", "owner_changed", "currency_changed", "value_up", "value_down"),
+        *("probability_changed", "not_in_history"),
+    } == kinds
