@@ -71,7 +71,7 @@ def _spec(
     there = {entity.name for entity in entities} | set(READS)
     return dg.AssetSpec(
         key=names.key(table.name),
-        deps=[names.key(name) for name in table.reads if name in there],
+        deps=[names.key(name) for name in READS[table.name] if name in there],
         description=f"{table.description}\n\nA view of its input tables; costs no API tokens.",
         group_name=GROUP,
         kinds={destination, "sql"},
