@@ -27,7 +27,8 @@ def export(url: str, tables: Sequence[str], *, prune: bool) -> None:
         kept += done.files_kept
         if done.files_written:
             print(
-                f"{done.name}: {done.rows_written:,} rows in {done.files_written} new files, "
+                f"{done.name}: {done.rows_written:,} rows in {done.files_written} new "
+                f"{'file' if done.files_written == 1 else 'files'}, "
                 f"{done.rows:,} rows in the table"
             )
         else:
