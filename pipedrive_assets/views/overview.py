@@ -68,7 +68,7 @@ def overview(warehouse: Warehouse) -> Overview | None:
         return Overview(
             account=str(owner[0][0]),
             invented=bool(owner[0][1]),
-            complete_until=_complete_until(sql, DERIVED_BY_NAME),
+            complete_until=_complete_until(sql, {chart.table for chart in CHARTS}),
             days=_days(sql),
             rows={
                 chart.name: _rows(sql, chart.query) for chart in CHARTS if chart.table not in absent

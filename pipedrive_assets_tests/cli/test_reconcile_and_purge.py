@@ -12,6 +12,7 @@ def _loaded():
     assert 0 == main(["load", "persons", "stages"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_loaded")
 def test_reconcile_says_what_it_did_and_purge_takes_a_person_out_and_back(capsys):
     assert 0 == main(["reconcile", "persons"])

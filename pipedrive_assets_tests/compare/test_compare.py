@@ -56,6 +56,7 @@ def test_changed_rows_are_found_with_the_columns_that_changed(sides):
     assert {"_deleted_at": (False, True)} == deals.examples[2].values
 
 
+@pytest.mark.slow
 def test_personal_values_are_returned_on_request(sides):
     deals = found(sides, "deals", shows_personal=True, most_examples=1)["deals"]
 
@@ -63,6 +64,7 @@ def test_personal_values_are_returned_on_request(sides):
     assert "New title" == deals.examples[0].values["title"][1]
 
 
+@pytest.mark.slow
 def test_rows_of_one_side_are_found_by_their_keys(sides):
     both = found(sides, "persons", "stages")
 
@@ -70,6 +72,7 @@ def test_rows_of_one_side_are_found_by_their_keys(sides):
     assert (1, [(9999,)]) == (both["stages"].only_in_b, both["stages"].keys_in_b)
 
 
+@pytest.mark.slow
 def test_a_changed_list_is_a_change_of_its_row(sides):
     persons = found(sides, "persons")["persons"]
 
@@ -77,6 +80,7 @@ def test_a_changed_list_is_a_change_of_its_row(sides):
     assert ("•••", "•••") == persons.examples[0].values["emails"]
 
 
+@pytest.mark.slow
 def test_a_load_id_is_no_difference_and_neither_is_a_type(sides):
     both = found(sides, "organizations", "activity_types")
 
@@ -84,6 +88,7 @@ def test_a_load_id_is_no_difference_and_neither_is_a_type(sides):
     assert both["activity_types"].is_equal
 
 
+@pytest.mark.slow
 def test_a_new_column_differs_where_it_has_a_value(sides):
     pipelines = found(sides, "pipelines")["pipelines"]
 
@@ -91,6 +96,7 @@ def test_a_new_column_differs_where_it_has_a_value(sides):
     assert ["new_column"] == pipelines.columns_only_in_b
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_missing_table_are_only_on_the_other_side(sides, whole):
     office, _ = whole
     ((rows,),) = office.query("SELECT count(*) FROM lead_labels")
@@ -112,6 +118,7 @@ def test_two_loads_of_the_same_account_are_equal(whole, make_office):
     assert [] == [name for name, each in both.items() if not each.is_equal]
 
 
+@pytest.mark.slow
 def test_the_exit_code_is_that_of_diff(sides, capsys):
     a, b = map(str, sides)
 
@@ -147,6 +154,7 @@ def test_a_server_and_an_unknown_table_are_usage_errors(sides, capsys):
     assert "no_such_table" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_no_file_is_changed(sides):
     before = [path.read_bytes() for path in sides]
 

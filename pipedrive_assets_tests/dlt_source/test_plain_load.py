@@ -67,6 +67,7 @@ def test_children_of_a_list_that_is_read_whole_are_read_where_their_parent_chang
     assert asked == len(plain.asked("/mailMessages"))
 
 
+@pytest.mark.slow
 def test_a_second_run_asks_for_no_children_when_nothing_changed(loaded):
     loaded.office.advance(minutes=30)
     before = len(loaded.asked("v1/deals"))

@@ -208,7 +208,8 @@ def test_a_clock_that_is_off_is_told(seconds, level):
 # Rights
 
 
-def test_every_table_is_probed_once_at_the_cost_told(office):
+def test_every_table_is_probed_once_at_the_cost_told(make_office):
+    office = make_office(deals=40)
     calls = probes(ENTITIES)
     client = office.connection.client
 

@@ -93,6 +93,7 @@ def test_the_first_export_is_complete_and_the_second_writes_nothing(exporter):
     assert exporter.files == exporter.current
 
 
+@pytest.mark.slow
 def test_changed_deleted_and_removed_rows_reach_the_export(exporter):
     exporter.run()
     exporter.change(
@@ -127,6 +128,7 @@ def test_a_new_load_leaves_the_files_of_others_as_they_are(exporter):
     assert exporter.held("persons") == exporter.exported("persons")
 
 
+@pytest.mark.slow
 def test_files_of_the_previous_state_stay_for_readers_until_the_next_export(exporter):
     exporter.run()
     previous = exporter.current

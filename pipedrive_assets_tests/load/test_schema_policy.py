@@ -78,6 +78,7 @@ def test_new_renamed_and_removed_custom_fields_are_reported_once(organizations):
     assert load_with(organizations, "evolve") == ()
 
 
+@pytest.mark.slow
 def test_a_change_that_a_failed_load_did_not_report_is_reported_by_the_next(organizations):
     add_field(organizations)
     organizations.sandbox.inject(faults.server_error("api/v2/organizations").at(1, times=None))
@@ -117,6 +118,7 @@ def test_a_frozen_table_gets_no_column_and_keeps_the_values_of_custom_fields(org
     assert load_with(organizations, "freeze") == ()
 
 
+@pytest.mark.slow
 def test_a_table_that_is_no_longer_frozen_is_read_again_with_all_its_fields(organizations):
     key, _ = add_field(organizations)
     organizations.sandbox.inject(faults.changed("api/v2/organizations", with_new_keys).always())

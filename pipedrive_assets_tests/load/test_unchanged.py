@@ -62,6 +62,7 @@ def test_a_view_that_someone_dropped_returns_with_the_next_load(loaded):
     assert columns(loaded, "deals_readable") == before
 
 
+@pytest.mark.slow
 def test_views_that_a_killed_load_did_not_create_are_created_by_the_next(loaded, monkeypatch):
     loaded.advance(hours=1)
     loaded.world.edit("deals", next(iter(loaded.world.tables["deals"].alive)), title="Renamed")

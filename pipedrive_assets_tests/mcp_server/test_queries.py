@@ -177,6 +177,7 @@ def test_custom_fields_with_free_text_are_masked_and_options_are_not(tools):
     assert "masked" not in columns["value"]
 
 
+@pytest.mark.slow
 def test_columns_are_shown_that_a_flag_names(whole):
     office, _ = whole
     path = office.warehouse.path
@@ -261,6 +262,7 @@ def test_nothing_is_created_and_the_remedy_is_named_without_a_warehouse(tmp_path
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_file_is_not_changed_and_not_left_open(whole, tools):
     office, _ = whole
     path = Path(office.warehouse.path)

@@ -71,6 +71,7 @@ def test_nothing_is_posted_before_the_first_load(office, monkeypatch):
     assert (True, []) == run(office, monkeypatch, accepted=True)
 
 
+@pytest.mark.slow
 def test_the_command_shows_the_digest_and_sends_it_only_if_asked(office, monkeypatch, capsys):
     sent = []
     monkeypatch.setattr(command, "post", lambda url, text: not sent.append((url, text)))

@@ -10,6 +10,8 @@ from pipedrive_assets.views.sql import DERIVED_BY_NAME, DERIVED_TABLES
 from pipedrive_assets_tests.conftest import Office
 from pipedrive_assets_tests.views import company_truth
 
+pytestmark = pytest.mark.slow
+
 INPUTS = ("deals", "deals_flow", "stages", "pipelines", "activities", "users", "activity_types")
 
 
