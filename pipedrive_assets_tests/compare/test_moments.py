@@ -56,6 +56,7 @@ def test_two_moments_of_a_file_are_compared_by_its_histories(past):
     assert persons(past, office.sandbox.now + timedelta(hours=1), None).is_equal
 
 
+@pytest.mark.slow
 def test_a_moment_before_the_history_is_refused(past):
     with pytest.raises(ConfigurationError, match=r"persons_history .* begins"):
         persons(past, NOON.replace(year=2000), None)
@@ -63,6 +64,7 @@ def test_a_moment_before_the_history_is_refused(past):
         persons(past, past[1], None, tables=("stages",))
 
 
+@pytest.mark.slow
 def test_the_command_takes_one_or_two_moments(past, capsys):
     path, before = str(past[0].warehouse.path), past[1].isoformat()
 
@@ -73,6 +75,7 @@ def test_the_command_takes_one_or_two_moments(past, capsys):
     assert "--at yesterday" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_personal_data_in_histories_is_masked(past):
     office = past[0]
     tools = Tools(Settings(found={}, api_token="0" * 40, warehouse=office.warehouse.path))
@@ -90,6 +93,7 @@ def test_personal_data_in_histories_is_masked(past):
     assert described["_valid_from"]["description"]
 
 
+@pytest.mark.slow
 def test_histories_are_exported_with_their_table(past, tmp_path):
     office = past[0]
     settings = Settings(found={}, api_token="0" * 40, warehouse=office.warehouse.path)

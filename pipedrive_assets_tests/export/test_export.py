@@ -260,6 +260,7 @@ def test_the_documented_query_reads_the_current_files(exporter):
     assert [(sum(exporter.held("persons").values()),)] == rows
 
 
+@pytest.mark.slow
 def test_new_files_are_private(exporter):
     exporter.run("stages")
 
@@ -312,6 +313,7 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(exporter, tmp
     assert not exporter.target.exists()
 
 
+@pytest.mark.slow
 def test_the_export_of_another_account_and_a_foreign_file_are_not_touched(exporter):
     exporter.run("stages")
     exporter.change("UPDATE _pipedrive_account SET company_id = 5")
@@ -326,6 +328,7 @@ def test_the_export_of_another_account_and_a_foreign_file_are_not_touched(export
         exporter.run()
 
 
+@pytest.mark.slow
 def test_an_error_of_the_store_is_one_sentence_without_secrets(exporter, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError("key=s3cret")

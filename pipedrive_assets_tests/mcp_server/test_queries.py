@@ -129,7 +129,10 @@ def said(tools, sql):
         return str(error)
 
 
-@pytest.mark.parametrize("sql", ATTEMPTS)
+@pytest.mark.parametrize(
+    "sql",
+    [*ATTEMPTS[:4], *(pytest.param(sql, marks=pytest.mark.slow) for sql in ATTEMPTS[4:])],
+)
 def test_no_query_reaches_a_masked_value(tools, personal, sql):
     reply = said(tools, sql.format(t="persons"))
 
@@ -191,6 +194,7 @@ def test_columns_are_shown_that_a_flag_names(whole):
     assert [["•••"]] == answer(one, "SELECT name FROM persons LIMIT 1")["rows"]
 
 
+@pytest.mark.slow
 def test_a_reply_is_limited_in_rows_and_size(whole):
     office, _ = whole
     tools = Tools(settings(office.warehouse.path), limits=QueryLimits(rows=3, letters=3000))
@@ -244,6 +248,7 @@ def test_a_reader_waits_for_a_load_and_then_gives_up(whole, monkeypatch):
     assert 5 <= len(slept)
 
 
+@pytest.mark.slow
 def test_a_read_copy_is_read_in_place_of_the_file(whole, tmp_path):
     office, _ = whole
     copy = tmp_path / "copy.duckdb"
