@@ -588,3 +588,18 @@ def test_the_config_of_the_tap_can_have_an_oauth_app(tmp_path):
     assert tmp_path / "t" == settings.token_file
     with raises(ConfigurationError, "client_secret", "CLIENT_ID"):
         Config.of({"client_id": "id"}, read(tmp_path), now)
+
+
+@pytest.mark.parametrize(
+    ("history", "words"),
+    [("deal", ("deal'", "deals")), ("deals,projects", ("projects", "PIPEDRIVE_TABLES"))],
+)
+def test_a_history_of_a_table_that_is_not_loaded_is_one_sentence(tmp_path, history, words):
+    with raises(ConfigurationError, "PIPEDRIVE_HISTORY", *words):
+        read(tmp_path, PIPEDRIVE_HISTORY=history)
+
+
+def test_tables_with_a_history_are_marked(tmp_path):
+    settings = read(tmp_path, PIPEDRIVE_HISTORY=" deals, persons ")
+
+    assert {"deals", "persons"} == {each.name for each in settings.entities if each.history}

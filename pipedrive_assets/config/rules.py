@@ -175,12 +175,19 @@ def check_warehouse_only(settings: "Settings", front_end: str) -> None:
 
 
 def check(settings: "Settings") -> None:
-    """Check the access, the warehouse and the read copy.
+    """Check the access, the tables with a history, the warehouse and the read copy.
 
     Raises:
         ConfigurationError: They have the wrong form, or names that DuckDB would confuse.
     """
     _check_access(settings)
+    if unread := sorted(settings.history - {*settings.tables}):
+        names = ", ".join(unread)
+        reason = (
+            f"{names} cannot have a history, because PIPEDRIVE_TABLES does not load it. Add "
+            f"{','.join(f'+{name}' for name in unread)} there, or remove it here."
+        )
+        raise wrong({"history": reason})
     if settings.hash_columns and not settings.hash_key.get_secret_value():
         reason = (
             "is not set, but PIPEDRIVE_HASH_COLUMNS is. Set it to a secret of 16 or more "

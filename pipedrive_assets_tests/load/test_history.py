@@ -104,6 +104,14 @@ def test_each_change_is_a_version_and_a_reload_is_none(make_office):
     )
     assert [False] == [alive for _, alive in versions(office, "deals", gone, "title")]
     assert [False, True] == [alive for _, alive in versions(office, "deals", back, "title")]
+    comments = dict(
+        office.query(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'deals_history'"
+        )
+    )
+    assert "UTC" in comments["_valid_from"]
+    assert comments["title"]
+    assert comments["label_ids"]
     ended = f"SELECT count(*) FROM deals_participants_history WHERE deal_id = {changed}"
     assert [(1,)] == office.query(f"{ended} AND person_id = {person} AND NOT _is_current")
     then = f"SELECT title FROM deals_as_of('2026-03-10 13:30:00+00') WHERE id = {changed}"
