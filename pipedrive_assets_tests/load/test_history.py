@@ -9,7 +9,7 @@ from pipedrive_assets.load import LoadRequest, forgive_person, load, purge_perso
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.warehouse.duckdb import write as duckdb_write
 from pipedrive_assets.windows import Window
-from pipedrive_assets_tests import erased_person
+from pipedrive_assets_tests import erased_person, month
 from pipedrive_assets_tests.conftest import NOON
 
 TABLES = ("persons", "deals", "deals_participants")
@@ -305,3 +305,15 @@ def test_no_byte_of_an_erased_person_is_left_in_any_history(make_office):
     office.load(*NAMING, full=True)
     assert 1 == len(versions(office, "persons", person, "id"))
     assert [] == untrue(office, *NAMING)
+
+
+@pytest.mark.slow
+def test_histories_are_true_after_days_of_changes_kills_and_reconciliations(make_office):
+    office = make_office(deals=10)
+    office.history = month.FOLLOWED
+
+    differences = month.simulate(office, seed=4, days=6)
+
+    assert [] == differences
+    assert [] == untrue(office, *month.FOLLOWED)
+    assert office.query("SELECT count(*) > 20 FROM deals_history WHERE NOT _is_current")[0][0]
