@@ -233,7 +233,6 @@ def test_conversion_counts_each_deal_once_per_stage(held):
     assert close(company_truth.conversion(held[0].world, held[0].sandbox.now)) == rows
 
 
-@pytest.mark.slow
 def test_rates_of_conversion_are_shares_of_the_deals_entered(held):
     rows = rows_of(
         held,
@@ -310,7 +309,6 @@ def test_open_deals_are_summed_by_stage_month_and_currency(held):
     assert {"EUR", "USD", "JPY"} == {key[2] for key in rows}
 
 
-@pytest.mark.slow
 def test_activities_are_counted_once_where_two_types_have_the_same_key(tmp_path):
     office = Office(tmp_path, deals=10)
     newest = max(office.world.ids("activity_types"))
@@ -333,7 +331,6 @@ def rows_as_dicts(office, name):
     return [dict(zip(found.table.columns, row, strict=True)) for row in found.content]
 
 
-@pytest.mark.slow
 def test_no_time_is_negative(tmp_path):
     """Of a deal won before it was created, and one that moved while histories were read."""
     office = Office(tmp_path, deals=10)
@@ -402,7 +399,6 @@ def test_deals_were_on_each_day_what_the_company_says(held):
     assert len(office.midnights) > 30
 
 
-@pytest.mark.slow
 def test_a_contradiction_names_its_fields_and_moves_the_pipeline_to_the_row(held):
     columns = ("deal_id", "not_in_history", "until_day", "value")
     doubted = {row[0]: row[1:] for row in rows_of(held, "deal_states", *columns) if row[1]}
@@ -415,7 +411,6 @@ def test_a_contradiction_names_its_fields_and_moves_the_pipeline_to_the_row(held
     assert 0 < counted["not_in_history"] <= 2 * len(doubted)
 
 
-@pytest.mark.slow
 def test_snapshots_are_the_sums_of_the_deals(held):
     sums = defaultdict(lambda: [0, 0.0, 0.0])
     for day, deals in states_by_day(held).items():
@@ -429,7 +424,6 @@ def test_snapshots_are_the_sums_of_the_deals(held):
     assert [] == [key for key in sums if nearly(found[key]) != tuple(sums[key])]
 
 
-@pytest.mark.slow
 def test_today_s_snapshot_is_the_open_pipeline(held):
     rows = rows_of(held, "pipeline_snapshots", "day", "stage_id", "currency", *AMOUNTS)
     last, now, then = max(row[0] for row in rows), Counter(), Counter()
@@ -464,7 +458,6 @@ def test_movements_between_any_two_days_add_up(held):
     assert len(days) > 100
 
 
-@pytest.mark.slow
 def test_every_kind_of_movement_occurs(held):
     kinds = {row[0] for row in rows_of(held, "pipeline_movements", "movement")}
 
