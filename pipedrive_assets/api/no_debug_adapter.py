@@ -5,6 +5,7 @@ with the API token. It is read from the class of the connection, so a subclass c
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
@@ -33,6 +34,11 @@ _POOLS = {"http": _Pool, "https": _SecurePool}
 class NoDebugAdapter(requests.adapters.HTTPAdapter):
     """The adapter of `requests`, with connections that print no headers, also through a proxy."""
 
+    def __init__(self, **options: Any) -> None:
+        """Create the adapter; see `requests.adapters.HTTPAdapter`."""
+        self._keys: dict[tuple[str, str, Any], tuple[Any, Any]] = {}
+        super().__init__(**options)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Create the pools for direct connections."""
         super().init_poolmanager(*args, **kwargs)
@@ -43,3 +49,24 @@ class NoDebugAdapter(requests.adapters.HTTPAdapter):
         manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        """Return what identifies a connection; `requests` would look for the certificates on disk.
+
+        Args:
+            request: The request; requests to one host use the same certificates.
+            verify: Whether to check the host's certificate, or the path of trusted certificates.
+            cert: Ignored: this project has no certificate of its own.
+
+        Returns:
+            The host, and the settings of its connections.
+        """
+        url = urlsplit(request.url or "")
+        found = self._keys.get((url.scheme, url.netloc, verify))
+        if found is None:
+            found = super().build_connection_pool_key_attributes(request, verify, cert)
+            self._keys[url.scheme, url.netloc, verify] = found
+        host, pool = found
+        return {**host}, {**pool}

@@ -3,6 +3,7 @@
 import http.client
 
 import pytest
+import requests
 
 from pipedrive_assets.api.no_debug_adapter import NoDebugAdapter
 
@@ -19,3 +20,22 @@ def test_connections_print_nothing_directly_and_through_a_proxy(monkeypatch, url
         for pool in (manager.connection_from_url(url) for manager in managers)
     ]
     assert [0, 0] == [connection.debuglevel for connection in connections]
+
+
+@pytest.mark.skipif(
+    not hasattr(requests.adapters.HTTPAdapter, "build_connection_pool_key_attributes"),
+    reason="requests before 2.32 finds connections in another way",
+)
+@pytest.mark.parametrize("verify", [True, False, "/nowhere/ca.pem", "."])
+def test_connections_are_those_of_requests_without_a_look_at_the_disk(monkeypatch, verify):
+    theirs, ours = requests.adapters.HTTPAdapter(), NoDebugAdapter()
+    asked = [
+        requests.Request("GET", f"{host}/v1/deals/{number}").prepare()
+        for host in ("https://a.invalid:8443", "http://a.invalid", "https://b.invalid")
+        for number in (1, 2)
+    ]
+    expected = [theirs.build_connection_pool_key_attributes(each, verify) for each in asked]
+    for each in asked[::2]:
+        ours.build_connection_pool_key_attributes(each, verify)
+    monkeypatch.setattr("os.path.isdir", lambda _: pytest.fail("looked at the disk"))
+    assert expected == [ours.build_connection_pool_key_attributes(each, verify) for each in asked]
