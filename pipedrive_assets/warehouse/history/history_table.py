@@ -130,6 +130,10 @@ def define(sql: Sql, entity: Entity) -> Shape:
         parts = {**wanted, **VERSION_COLUMNS, ROW_ID: wanted.get("_dlt_load_id", "VARCHAR")}
         columns = ", ".join(f"{quote(key)} {each}" for key, each in parts.items())
         sql.execute_sql(f"CREATE TABLE {name} ({columns})")
+        if dialect.speaks(sql) == dialect.POSTGRES:
+            # DuckDB joins a commit with a whole history in milliseconds.
+            key = ", ".join(map(quote, entity.key))
+            sql.execute_sql(f"CREATE INDEX ON {name} ({key}) WHERE _is_current")
         return shape
     for key, each in wanted.items():
         column = quote(key)
