@@ -73,6 +73,7 @@ def test_all_has_every_extra_that_is_not_for_contributors():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argv", "extra"),
     [
@@ -112,6 +113,7 @@ def test_an_import_without_its_extra_is_an_import_error_of_one_sentence(code, ex
     assert f"needs pip install 'pipedrive-assets[{extra}]'\n" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argv", [["entities"], ["singer", "--help"], ["sandbox", "--help"]])
 def test_other_commands_need_no_extra(argv):
     code = f"from pipedrive_assets.cli import main; sys.exit(main({argv}))"
@@ -119,6 +121,7 @@ def test_other_commands_need_no_extra(argv):
     assert 0 == run(code, *EXTRA_OF_MODULE).returncode
 
 
+@pytest.mark.slow
 def test_the_tap_needs_no_extra(tmp_path):
     config = tmp_path / "config.json"
     sandbox = Sandbox(World(deals=3, instant=utc_now()), api_token="token-of-the-sandbox")

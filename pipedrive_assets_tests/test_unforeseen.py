@@ -95,6 +95,7 @@ class OfficeResource(PipedriveResource):
         return OFFICES["one"].connection
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize(
     "place",

@@ -117,6 +117,7 @@ def test_with_keep_partial_a_refusal_of_fields_costs_only_its_resource(plain):
     assert [] == plain.differences("persons", "stages")
 
 
+@pytest.mark.slow
 def test_a_resource_that_this_user_may_not_read_is_skipped(plain):
     plain.office.sandbox.inject(faults.refused("v1/users", 403))
 
@@ -125,6 +126,7 @@ def test_a_resource_that_this_user_may_not_read_is_skipped(plain):
     assert [] == plain.differences("stages")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("folder", ["inbox", "drafts", "sent", "archive"])
 def test_messages_of_a_mail_folder_that_was_empty_by_mistake_are_read_by_the_next_run(

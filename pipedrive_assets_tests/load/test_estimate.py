@@ -89,6 +89,7 @@ def test_a_full_load_is_told_by_the_rows_held(make_office):
     assert found.why != estimates_of(office, "deals")["deals"].why
 
 
+@pytest.mark.slow
 def test_the_account_is_told_as_the_last_run_saw_it(make_office):
     office = make_office(deals=12)
     office.load("stages")
@@ -101,6 +102,7 @@ def test_the_account_is_told_as_the_last_run_saw_it(make_office):
     assert (1_800_000, 1_800_000, 0) == (tomorrow.limit, tomorrow.left, tomorrow.today)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("caps", "expected"),
     [

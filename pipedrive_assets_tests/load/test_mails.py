@@ -52,6 +52,7 @@ def write(office, table, key):
     )
 
 
+@pytest.mark.slow
 def test_emails_are_read_for_records_that_have_some_at_20_tokens_each_without_bodies(office):
     for table in PARENTS:
         write(office, table, office.world.ids(table)[0])

@@ -117,6 +117,7 @@ def test_values_that_are_no_longer_hashed_are_read_again(office, use):
     assert [] == office.differences("persons")
 
 
+@pytest.mark.slow
 def test_another_key_is_refused_before_anything_is_written(office, use):
     use(HASH_COLUMNS="persons.emails", HASH_KEY=KEY)
     office.load("persons")

@@ -62,6 +62,7 @@ def with_new_keys(reply):
     return replace(reply, body=json.dumps(body).encode())
 
 
+@pytest.mark.slow
 def test_new_renamed_and_removed_custom_fields_are_reported_once(organizations):
     assert load_with(organizations, "evolve") == ()
     _, code = add_field(organizations)

@@ -66,6 +66,7 @@ def test_a_sound_account_passes_every_check(whole):
     assert {} == failing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -94,6 +95,7 @@ def test_references_to_rows_that_are_missing_are_found_beyond_a_share(office):
     assert "reconcile" in pointing.sentence
 
 
+@pytest.mark.slow
 def test_references_to_a_table_that_was_never_loaded_are_not_judged(office):
     office.load("deals")
 
@@ -139,6 +141,7 @@ def test_an_unfinished_first_load_is_told(office):
     assert "dagster asset materialize --select stages" in initial_load.sentence
 
 
+@pytest.mark.slow
 def test_a_table_twice_as_old_as_it_may_be_is_told(office):
     report = office.load("persons")["persons"]
     account = replace(report.account, is_sandbox=False)

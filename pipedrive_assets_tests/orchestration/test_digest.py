@@ -67,6 +67,7 @@ def test_the_job_posts_the_digest_and_fails_if_the_webhook_refuses(office, monke
     assert [] == list(office.sandbox.log)
 
 
+@pytest.mark.slow
 def test_nothing_is_posted_before_the_first_load(office, monkeypatch):
     assert (True, []) == run(office, monkeypatch, accepted=True)
 

@@ -81,6 +81,7 @@ def test_other_values_of_optional_streams_are_refused(given):
         PipedriveTap({"api_token": "x", "optional_streams": given})
 
 
+@pytest.mark.slow
 def test_a_cap_per_run_ends_the_capped_streams_alone_and_later_syncs_send_the_rest(bench, caplog):
     catalog = bench.catalog("stages", "deals", *FLOWS)
     bench.config["tokens_per_run"] = 1_000
@@ -106,6 +107,7 @@ def test_each_capped_stream_has_its_turn(bench):
     assert {"deals", *streams} == bench.target.rows.keys()
 
 
+@pytest.mark.slow
 def test_the_cap_per_day_counts_over_syncs_and_from_zero_on_the_next_day(bench):
     catalog = bench.catalog("dealflow")
     bench.config["tokens_per_day"] = 1_000
@@ -162,6 +164,7 @@ def test_a_day_in_the_future_does_not_hold_up_a_sync(bench):
     assert [] == bench.differences("dealflow")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", [("stages",), ("deals", "deal_products"), ("leads", *FLOWS)])
 def test_the_cost_announced_is_never_more_than_that_of_the_sync(bench, caplog, streams):
     catalog = bench.catalog(*streams)
@@ -176,6 +179,7 @@ def test_the_cost_announced_is_never_more_than_that_of_the_sync(bench, caplog, s
         assert 0 < least <= spent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cap", "expected"), [(0, 1_030), (100, 100)])
 def test_the_announced_cost_has_that_of_pending_deals_up_to_the_cap(bench, caplog, cap, expected):
     keys = sorted(bench.office.world.ids("deals"))[:25]

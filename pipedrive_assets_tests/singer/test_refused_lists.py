@@ -18,6 +18,7 @@ from pipedrive_assets_tests.load.test_rights import paged_by_offset
 from pipedrive_assets_tests.singer.conftest import Killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ARCHIVES)
 @pytest.mark.parametrize("status", [400, 403])
 def test_a_refused_second_list_stops_neither_the_first_nor_the_next_sync(bench, table, status):
@@ -51,6 +52,7 @@ def test_a_list_that_was_empty_by_mistake_is_read_whole_by_the_next_sync(bench, 
     assert [] == bench.differences(table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["deals", "activities"])
 def test_refused_fields_are_left_out_of_records_and_sent_once_they_are_accepted(bench, table):
     catalog = bench.catalog(table)
@@ -68,6 +70,7 @@ def test_refused_fields_are_left_out_of_records_and_sent_once_they_are_accepted(
     assert "omitted_fields" not in bench.target.state["bookmarks"][table]
 
 
+@pytest.mark.slow
 def test_a_sync_without_some_fields_that_was_killed_is_completed_too(bench, small_pages):
     catalog = bench.catalog("persons")
     refuse(bench.office, "persons")
@@ -81,6 +84,7 @@ def test_a_sync_without_some_fields_that_was_killed_is_completed_too(bench, smal
     assert [] == bench.differences("persons")
 
 
+@pytest.mark.slow
 def test_streams_that_this_user_may_not_read_are_skipped(bench):
     bench.office.sandbox.inject(faults.refused("v1/users", 403), faults.refused("v1/notes", 402))
 
@@ -104,6 +108,7 @@ def test_a_stream_without_pages_is_followed_where_its_reply_has_some(bench):
     assert [] == bench.differences("users")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["inbox", "drafts", "sent", "archive"])
 def test_messages_of_a_mail_folder_that_was_empty_by_mistake_are_read_by_the_next_sync(
     bench, folder
@@ -119,6 +124,7 @@ def test_messages_of_a_mail_folder_that_was_empty_by_mistake_are_read_by_the_nex
     assert [] == bench.differences("mail_messages")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize("fault", PROJECT_FAULTS)

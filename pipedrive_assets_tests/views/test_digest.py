@@ -40,6 +40,7 @@ def lines(text):
     return dict(re.findall(r"^- ([^:]+): (.*)$", text, re.MULTILINE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "table", "wanted", "column"),
     [

@@ -164,6 +164,7 @@ def of_the_company(world):
     }, len(is_open)
 
 
+@pytest.mark.slow
 def test_the_rules_agree_with_all_rows_of_the_company(held):
     office = held[0]
     expected, deals = of_the_company(office.world)

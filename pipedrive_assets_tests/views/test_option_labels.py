@@ -94,6 +94,7 @@ def test_labels_are_those_of_their_entity_in_the_order_of_the_row(loaded, table)
     assert table != "deals" or "Très important, 99, Hot" in expected.values()
 
 
+@pytest.mark.slow
 def test_without_definitions_ids_are_shown(make_office):
     office = make_office(deals=12)
     office.load("deals", "organizations", "leads")
@@ -109,6 +110,7 @@ def test_without_definitions_ids_are_shown(make_office):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.samples(2)
 @pytest.mark.parametrize("odd", [None, "x", {"id": 52}, [None, 7, "x", {"id": 52}], []])
 def test_odd_options_leave_the_view_readable(make_office, odd):
