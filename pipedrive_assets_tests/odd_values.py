@@ -49,7 +49,10 @@ def edited_rows(path: str, entity: Entity, names: list[str]) -> Fault:
         rows = data[entity.data_key] if entity.data_key and data else data
         if genuine.status != 200 or not rows:
             return genuine
-        rows[:] = map(edit, rows)
+        if isinstance(rows, list):
+            rows[:] = map(edit, rows)
+        else:
+            body["data"] = edit(rows)
         return json_reply(200, body, genuine.headers)
 
     return changed(pattern(path), change).always()

@@ -135,7 +135,7 @@ def _changes(
     for code in sorted(before.custom.keys() - after.custom.keys()):
         yield (
             f"{entity.name}: the custom field {before.custom[code]!r} was removed in Pipedrive. "
-            "Its column keeps the values."
+            "Its column keeps the values, except in rows that are read again."
         )
     for name in sorted({*after.columns} - {*before.columns}):
         yield f"{entity.name} has a new column {name}."

@@ -264,7 +264,10 @@ def test_the_documented_query_counts_every_conversion(office):
     office.world.edit("deals", won, status="won")
     office.advance(minutes=5)
     office.load("leads", "deals")
-    queries = re.findall(r"^```sql\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    section = DOCUMENT.partition("## Next and last activity")[2].partition("## deal_stage_history")[
+        0
+    ]
+    queries = re.findall(r"^```sql\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
     found = [office.query(query) for query in queries]
 

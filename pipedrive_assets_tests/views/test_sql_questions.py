@@ -72,6 +72,7 @@ def live_on(office):
             world.delete("deals", deal["id"])
         else:
             world.edit("deals", deal["id"], stage_id=deal["stage_id"] % 5 + 1)
+    switch_off_a_line(world)
     hide_closed_deals(world)
     world.delete("deals", max(quiet))
     office.load(*TABLES)
@@ -140,7 +141,6 @@ def held(tmp_path_factory):
     """The office, and what `live_on` returns."""
     office = Office(tmp_path_factory.mktemp("questions"), deals=50)
     convert_a_lead(office.world, won=True)
-    switch_off_a_line(office.world)
     office.load(*TABLES)
     seen_by_loads = live_on(office)
     yield office, seen_by_loads
