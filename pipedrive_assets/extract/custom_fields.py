@@ -6,7 +6,6 @@ the Singer state.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 
 from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.errors import BadRequest, Refused
+from pipedrive_assets.extract.background import Background
 from pipedrive_assets.extract.list_pages import whole_list
 from pipedrive_assets.extract.offset_pages import Params
 from pipedrive_assets.registry import BY_NAME, ENTITIES, Endpoint, Entity
@@ -143,9 +143,9 @@ class FieldMemory:
         tables = [entity for entity in entities if not entity.capped]
         needed = dict.fromkeys(endpoint for entity in tables for endpoint in _endpoints_of(entity))
         asked = {endpoint: _Early() for endpoint in needed}
-        if asked:
-            with ThreadPoolExecutor(len(asked), "definitions") as pool:
-                list(pool.map(self._read_early, asked, asked.values()))
+        with Background("definitions") as background:
+            for endpoint, early in asked.items():
+                background.start(partial(self._read_early, endpoint, early))
         self._early = asked
 
     def _read_early(self, endpoint: str, early: _Early) -> None:
