@@ -236,7 +236,7 @@ def list_columns(items: Json, lists: Iterable[object]) -> ColumnMap:
 
 def documented(documents: Documents, entity: Entity) -> Found:
     """Collect the documented columns of a table; none if this project builds its rows."""
-    if entity.shape in RESHAPED:
+    if entity.shape in RESHAPED or entity.per_interval:
         return Found(columns={}, lists={})
     properties: dict[str, Any] = {}
     rows: list[Any] = []

@@ -83,6 +83,10 @@ def _cost(entity: Entity) -> str:
     if entity.parent:
         one = entity.parent_name.replace("_", " ")
         return f"{cost} per {f'100 {one}s' if entity.bulk else one}"
+    if entity.per_interval:
+        owner = BY_NAME[entity.list_per or ""]
+        lists = f"{len(owner.variants)} x {owner.tokens_per_page}"
+        return f"{lists} + {cost} for each interval of each of {owner.name}"
     if entity.list_per:
         return f"{BY_NAME[entity.list_per].tokens_per_page} + {cost} for each of {entity.list_per}"
     return f"{cost} per page"

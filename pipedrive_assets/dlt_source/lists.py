@@ -12,6 +12,7 @@ from pipedrive_assets.dlt_source.hints import empty_table, plain_hints, with_col
 from pipedrive_assets.dlt_source.run import Extraction, Session
 from pipedrive_assets.dlt_source.state import (
     COMPLETE,
+    LISTS,
     OMITTED,
     UNKNOWN,
     Row,
@@ -24,7 +25,7 @@ from pipedrive_assets.dlt_source.state import (
 from pipedrive_assets.errors import FieldsRefused, PipedriveError
 from pipedrive_assets.extract.memory import read_named_again
 from pipedrive_assets.extract.omitted_fields import fields_to_omit
-from pipedrive_assets.extract.plan import Scan, restarted
+from pipedrive_assets.extract.plan import Scan, lists_from_json, restarted
 from pipedrive_assets.extract.scans import read_windowed
 from pipedrive_assets.extract.snapshot_scans import parents_to_read, read_snapshot
 from pipedrive_assets.registry import Entity, Kind, children_of
@@ -53,8 +54,10 @@ def list_resource(session: Session, entity: Entity) -> DltResource:
 def _snapshot(run: Extraction, entity: Entity) -> Iterator[Any]:
     """Load every row. Selected child tables are read for the rows that changed."""
     children, seen = _children(run, entity), Row()
+    own: State = dlt.current.resource_state(entity.name) if entity.per_interval else {}
+    known = {} if run.request.full else lists_from_json(own.get(LISTS, {}))
     run.fields.ask(entity, run.stats)
-    for chunk in read_snapshot(run.client, entity, run.stats):
+    for chunk in read_snapshot(run.client, entity, run.stats, known=known):
         rows = [row for _, row in chunk.rows]
         custom = run.fields.fields_for(entity, rows, run.stats)
         shaped = [run.shaped(entity, row, None, custom) for row in rows]
@@ -69,6 +72,7 @@ def _snapshot(run: Extraction, entity: Entity) -> Iterator[Any]:
         if newest:
             yield with_columns(list(newest.values()), entity, custom)
         yield empty_table(entity, custom)
+        own[LISTS] = {path: moment.isoformat() for path, moment in chunk.reached.items()}
         for child, scan in finished:
             if child.counts:
                 StateMemory(child.state, seen).finish(scan, entity.list_names)

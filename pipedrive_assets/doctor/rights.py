@@ -16,6 +16,7 @@ from pipedrive_assets.errors import (
     ScopeMissing,
     TooManyRequests,
 )
+from pipedrive_assets.extract.goal_results import latest_period
 from pipedrive_assets.extract.omitted_fields import Names, fewer_fields
 from pipedrive_assets.extract.refusals import skips
 from pipedrive_assets.extract.scan_steps import first_page
@@ -76,14 +77,14 @@ def check_rights(client: Client, probes: Sequence[Probe]) -> Iterator[Finding]:
         without a row, whose child tables were not requested.
     """
     readable: list[str] = []
-    ids: dict[str | None, object] = {None: None}
+    rows: dict[str | None, Mapping[str, object]] = {None: {}}
     unseen: dict[str, None] = {}
     for probe in probes:
-        if probe.owner not in ids:
+        if probe.owner not in rows:
             unseen[probe.owner or ""] = None
             continue
         try:
-            row, omitted = _first_row(client, probe, ids[probe.owner])
+            row, omitted = _first_row(client, probe, rows[probe.owner])
         except OF_ALL as error:
             yield _refused(probe, error)
             break
@@ -91,7 +92,7 @@ def check_rights(client: Client, probes: Sequence[Probe]) -> Iterator[Finding]:
             yield _refused(probe, error)
             continue
         if row and row.get("id") is not None:
-            ids.setdefault(probe.entity.name, row["id"])
+            rows.setdefault(probe.entity.name, row)
         readable.append(probe.entity.name)
         if omitted:
             yield _without_fields(probe, omitted)
@@ -104,14 +105,15 @@ def check_rights(client: Client, probes: Sequence[Probe]) -> Iterator[Finding]:
 
 
 def _first_row(
-    client: Client, probe: Probe, parent: object, omitted: Names = ()
+    client: Client, probe: Probe, parent: Mapping[str, object], omitted: Names = ()
 ) -> tuple[Mapping[str, object] | None, Names]:
     """Return the first row of a table and its refused fields, using the parameters of a load."""
     entity, endpoint = probe.entity.without_fields(omitted), probe.endpoint
     name = entity.bulk or entity.parent_param
-    named = ((name, str(parent)),) if name else ()
-    params = (*first_page(entity, endpoint), *named)
-    path = endpoint.path.format(id=parent)
+    named = ((name, str(parent["id"])),) if name else ()
+    period = latest_period(parent, client.now().date()) if entity.per_interval else ()
+    params = (*first_page(entity, endpoint), *named, *period)
+    path = endpoint.path.format(id=parent.get("id"))
     how = partial(
         client.pages, paging=entity.paging, page_rows=entity.page_rows, data_key=entity.data_key
     )

@@ -90,6 +90,9 @@ class Chunk:
         unread: Parents that were refused or failed; the next run requests them again.
         whole: Whether the rows are a whole snapshot.
         lists: Rows of each list of a snapshot, by list name (`Entity.list_names`).
+        not_requested: Keys of rows of a snapshot that it could not return, because they were not
+            requested or were refused.
+        reached: Until when the record of each owner was read (UTC), by path; see `read_results`.
         has_empty_list: Whether a list of the snapshot returned no rows, which may be an error.
         complete: Whether the rows belong to a scan of the whole table and replace loaded rows.
         refused: Why Pipedrive refused a list, by path; the list may contain further rows.
@@ -106,6 +109,8 @@ class Chunk:
     unread: list[Unread] = field(default_factory=list)
     whole: bool = False
     lists: Mapping[str, list[Row]] = field(default_factory=dict)
+    not_requested: frozenset[tuple[Any, ...]] = frozenset()
+    reached: Mapping[str, datetime] = field(default_factory=dict)
     has_empty_list: bool = False
     complete: bool = False
     refused: Mapping[str, str] = field(default_factory=dict)

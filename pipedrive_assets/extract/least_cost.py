@@ -14,7 +14,7 @@ _ALL_DEFINITIONS = frozenset(FIELD_LISTS.values()) - {FIELD_LISTS[name] for name
 def pages_at_least(entity: Entity) -> int:
     """Return the token cost of one page of each of an entity's lists."""
     again = entity.tokens_per_page if entity.archived and entity.kind is Kind.SNAPSHOT else 0
-    again += BY_NAME[entity.list_per].tokens_per_page if entity.list_per else 0
+    again += pages_at_least(BY_NAME[entity.list_per]) if entity.list_per else 0
     return (
         sum(endpoint.tokens_per_page for endpoint in entity.endpoints) * len(entity.variants)
         + again

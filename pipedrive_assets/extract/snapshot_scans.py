@@ -1,13 +1,14 @@
 """Read snapshots: all rows of a small collection, in one chunk."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pipedrive_assets.api import Client, RequestStats
 from pipedrive_assets.errors import BadRequest, Missing, Refused
 from pipedrive_assets.extract.chunk import Chunk, Row
+from pipedrive_assets.extract.goal_results import read_results
 from pipedrive_assets.extract.list_pages import read_whole
 from pipedrive_assets.extract.offset_pages import Params
 from pipedrive_assets.extract.plan import Scan
@@ -18,7 +19,13 @@ from pipedrive_assets.windows import parse_stamp
 log = logging.getLogger(__name__)
 
 
-def read_snapshot(client: Client, entity: Entity, stats: RequestStats) -> Iterator[Chunk]:
+def read_snapshot(
+    client: Client,
+    entity: Entity,
+    stats: RequestStats,
+    *,
+    known: Mapping[str, datetime | None] | None = None,
+) -> Iterator[Chunk]:
     """Read all rows of a snapshot.
 
     If Pipedrive refuses one of the further lists, the list is skipped and named in `Chunk.refused`.
@@ -27,6 +34,8 @@ def read_snapshot(client: Client, entity: Entity, stats: RequestStats) -> Iterat
         client: The client for Pipedrive.
         entity: The snapshot.
         stats: Statistics that the requests are added to.
+        known: Until when the record of each owner was read (UTC), by path, for a table that is
+            read per interval.
 
     Yields:
         One chunk with all rows.
@@ -35,6 +44,9 @@ def read_snapshot(client: Client, entity: Entity, stats: RequestStats) -> Iterat
         PipedriveError: The first list was refused, or a list failed.
     """
     doubts = _Doubts()
+    if entity.per_interval:
+        yield _of_intervals(client, entity, stats, doubts, known or {})
+        return
     rows, read_at = (_of_each if entity.list_per else _all_lists)(client, entity, stats, doubts)
     yield Chunk(
         rows=[(None, row) for row in rows],
@@ -44,6 +56,28 @@ def read_snapshot(client: Client, entity: Entity, stats: RequestStats) -> Iterat
         doubtful=tuple(doubts.doubtful),
         lists={} if entity.list_per else doubts.lists,
         has_empty_list=doubts.has_empty_list,
+    )
+
+
+def _of_intervals(
+    client: Client,
+    entity: Entity,
+    stats: RequestStats,
+    doubts: "_Doubts",
+    known: Mapping[str, datetime | None],
+) -> Chunk:
+    """Read the results of goals; the goals are requested again."""
+    goals, read_at = _all_lists(client, BY_NAME[entity.list_per or ""], stats, doubts)
+    found = read_results(client, entity, goals, stats, now=read_at, known=known)
+    return Chunk(
+        rows=[(None, row) for row in found.rows],
+        read_at=read_at,
+        whole=True,
+        refused=found.refused,
+        reached=found.reached,
+        not_requested=frozenset(found.not_requested),
+        doubtful=tuple(doubts.doubtful),
+        has_empty_list=not goals,
     )
 
 

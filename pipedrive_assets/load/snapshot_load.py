@@ -1,6 +1,6 @@
 """Loads a snapshot table: reads all its rows and marks the rows that are provably gone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,8 @@ class SnapshotLoad:
         self.entity, self.context = entity, context
         self.asks_again = False
         """Whether the snapshot has to be read a second time before rows can be marked."""
+        self.known: Mapping[str, datetime | None] = {}
+        """Until when the record of each owner was read, for a table that is read per interval."""
         self._missing: set[soft_delete.Key] | None = None
 
     @property
@@ -37,7 +39,7 @@ class SnapshotLoad:
         """Read all rows; field definitions that this load already has are not requested again."""
         if self.entity.shape in OWN_SHAPES:
             return iter([self._definitions()])
-        return read_snapshot(self.context.client, self.entity, stats)
+        return read_snapshot(self.context.client, self.entity, stats, known=self.known)
 
     def read_again(self, stats: RequestStats) -> Iterator[Chunk]:
         """Read all rows a second time, in the reader thread."""
@@ -89,12 +91,13 @@ class SnapshotLoad:
 
     def _missing_from(self, sql: Sql, chunk: Chunk) -> set[soft_delete.Key]:
         """Return the rows that the reply lacks, without those that it could not have returned."""
-        unread = chunk.refused or (chunk.doubtful and not self.context.request.accept_loss)
+        is_unread = chunk.refused and not self.entity.per_interval
+        unread = is_unread or (chunk.doubtful and not self.context.request.accept_loss)
         if unread or self.entity.shape == "mapping":
             # A missing row may be in the list that was not read. Field names are never removed.
             return set()
         listed = {merge.key_of(self.entity, row) for _, row in chunk.rows}
-        missing = soft_delete.alive_keys(sql, self.entity) - listed
+        missing = soft_delete.alive_keys(sql, self.entity) - listed - chunk.not_requested
         if self.entity.shape == "definition":
             missing = {key for key in missing if key[0] in self.context.fields.defined}
         return missing

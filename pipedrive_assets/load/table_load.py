@@ -133,6 +133,7 @@ class TableLoad:
                 return self.children.read(self.context, self.entity, self.stats, witness)
             if self.entity.kind is Kind.WINDOWED:
                 return self._windowed(memory, omitted)
+        self.snapshot.known = {} if self.context.request.full else self.watermark.lists
         self.what = self.snapshot.what
         return self.snapshot.read(self.stats)
 
@@ -247,7 +248,9 @@ class TableLoad:
             self.written.marked_deleted += self.snapshot.soft_delete_missing(sql, chunk, moment)
         if not self.snapshot.asks_again:
             since = self.watermark.initial_load_at or moment
-            self.watermark = Watermark(initial_load_at=since, complete_until=moment)
+            self.watermark = Watermark(
+                initial_load_at=since, complete_until=moment, lists=chunk.reached
+            )
 
     def _note(self, chunk: Chunk) -> None:
         with self.context.warehouse.sql() as sql:

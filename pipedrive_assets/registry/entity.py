@@ -104,6 +104,7 @@ class Entity:
             events. If such a record changes, the rows of its parent are read again.
         list_per: Owner table to fan out over: the list is read once per owner row, and all lists
             together are one snapshot. For small owner tables without an update time.
+        per_interval: Whether the record of each owner, a goal, is read per interval of the goal.
         secret: Keys that are never loaded: secrets, and bodies of emails. They are removed from
             each row before any processing.
         feature_gated: Whether the account may lack the feature. The table is then skipped if
@@ -145,6 +146,7 @@ class Entity:
     poll_children: bool = False
     embeds: tuple[tuple[str, tuple[str, ...]], ...] = ()
     list_per: str | None = None
+    per_interval: bool = False
     secret: tuple[str, ...] = ()
     feature_gated: bool = False
     rights_vary: bool = False

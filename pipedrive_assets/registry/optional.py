@@ -51,6 +51,20 @@ OPTIONAL_ENTITIES: tuple[Entity, ...] = (
         data_key="goals",
     ),
     optional(
+        name="goals_results",
+        path="v1/goals/{id}/results",
+        scopes=("goals:read",),
+        description=(
+            "Progress of each goal by interval: week, month, quarter or year. A load reads the "
+            "current interval and the one before; a first or full load reads twelve before."
+        ),
+        tokens_per_page=20,
+        paging="record",
+        key=("goal_id", "period"),
+        list_per="goals",
+        per_interval=True,
+    ),
+    optional(
         name="roles",
         path="v1/roles",
         scopes=("admin",),

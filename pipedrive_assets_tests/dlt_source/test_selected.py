@@ -35,3 +35,16 @@ def test_each_resource_merges_on_the_key_of_the_registry(made, entity):
 @pytest.mark.parametrize("entity", [each for each in ENTITIES if each.parent])
 def test_each_child_is_a_transformer_of_its_parent(made, entity):
     assert entity.parent == made.resources[entity.name]._pipe.parent.name
+
+
+@pytest.mark.slow
+def test_earlier_intervals_of_goals_are_read_by_the_first_run_only(plain):
+    goals = len(plain.office.world.ids("goals"))
+    counts = []
+    for _ in range(2):
+        before = len(plain.office.sandbox.calls("/results"))
+        plain.run("goals_results")
+        counts.append(len(plain.office.sandbox.calls("/results")) - before)
+
+    assert [13 * goals, 2 * goals] == counts
+    assert [] == plain.differences("goals_results")

@@ -78,6 +78,8 @@ def required(route: Route) -> dict[str, str]:
         "board_id": "1",
         "folder": "inbox",
         "org_id": str(related["owner_org_id"]),
+        "period.start": "2026-01-01",
+        "period.end": "2026-01-31",
     }
     return {name: values[name] for name in route.requires}
 
@@ -103,6 +105,7 @@ def _table(route: Route) -> str:
         "roles": "roles",
         "permissionSets": "permission_sets",
         "mailThreads": "mail_threads",
+        "goals": "goals",
     }
     start = route.path.split("/{id}")[0].split("/")[-1]
     return names.get(start, "deals")

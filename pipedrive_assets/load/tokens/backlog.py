@@ -13,6 +13,7 @@ from pipedrive_assets.api.daily import DAY
 from pipedrive_assets.errors import CapReached
 from pipedrive_assets.extract.chunk import Parent
 from pipedrive_assets.extract.custom_fields import DEFINITION_COST
+from pipedrive_assets.extract.least_cost import pages_at_least
 from pipedrive_assets.load.report import LoadRequest, Waiting
 from pipedrive_assets.load.stale_parents import parents_to_read
 from pipedrive_assets.load.tokens.usage import largest_load
@@ -142,10 +143,7 @@ def tokens_waiting(sql: Sql, entity: Entity, request: LoadRequest, now: datetime
 
 def least_tokens(entity: Entity) -> int:
     """Return the least token cost of a load: one page of each list and the field definitions."""
-    lists = sum(endpoint.tokens_per_page for endpoint in entity.endpoints) * len(entity.variants)
-    again = entity.tokens_per_page if entity.archived and entity.kind is Kind.SNAPSHOT else 0
-    again += BY_NAME[entity.list_per].tokens_per_page if entity.list_per else 0
-    return lists + again + (DEFINITION_COST if entity.fields else 0)
+    return pages_at_least(entity) + (DEFINITION_COST if entity.fields else 0)
 
 
 def tokens_to_begin(sql: Sql, entity: Entity) -> int:

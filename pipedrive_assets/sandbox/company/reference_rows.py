@@ -197,8 +197,19 @@ def lead_sources() -> list[Row]:
 
 
 def goals() -> list[Row]:
-    """Goals of two users: at least one per type, some of them inactive or ended."""
-    return [_goal(number, kind) for number, kind in enumerate((*GOALS, "deals_won"), 1)]
+    """Goals of two users and of the company: weekly counts, and a monthly sum of won deals."""
+    counts = [_goal(number, kind) for number, kind in enumerate((*GOALS, "deals_won"), 1)]
+    return [*counts, _sum_goal(len(counts) + 1)]
+
+
+def _sum_goal(number: int) -> Row:
+    goal = _goal(number, "deals_won")
+    return goal | {
+        "assignee": {"type": "company", "id": COMPANY["company_id"]},
+        "interval": "monthly",
+        "type": {"name": "deals_won", "params": {"pipeline_id": [1], "activity_type_id": None}},
+        "expected_outcome": {"target": 50_000, "tracking_metric": "sum", "currency_id": 1},
+    }
 
 
 def _goal(number: int, kind: str) -> Row:

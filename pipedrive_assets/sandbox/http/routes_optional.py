@@ -1,6 +1,12 @@
 """Paths of the optional tables."""
 
-from pipedrive_assets.sandbox.http import lists_optional, parameters, v1_lists, v2_lists
+from pipedrive_assets.sandbox.http import (
+    goal_results,
+    lists_optional,
+    parameters,
+    v1_lists,
+    v2_lists,
+)
 from pipedrive_assets.sandbox.http.route import CURSOR, OFFSET, Route, numbers, v1, v2
 
 CALLS = {**OFFSET, "limit": parameters.limit_up_to(50)}
@@ -59,6 +65,13 @@ SIDE_ROUTES: tuple[Route, ...] = (
         lists_optional.relationships,
         numbers("org_id"),
         requires=("org_id",),
+    ),
+    v1(
+        "goals/{id}/results",
+        20,
+        goal_results.result,
+        {"period.start": parameters.day, "period.end": parameters.day},
+        requires=("period.start", "period.end"),
     ),
     v1("filters/{id}", 2, lists_optional.filter_record, {"include_field_code": parameters.boolean}),
     v1("callLogs", 20, lists_optional.call_logs, CALLS),

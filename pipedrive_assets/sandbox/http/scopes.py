@@ -34,7 +34,7 @@ SCOPES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("users:read", ("v1/users",)),
     ("recents:read", ("v1/*/{id}/flow", "v1/*/{id}/changelog")),
-    ("goals:read", ("v1/goals/find",)),
+    ("goals:read", ("v1/goals/find", "v1/goals/{id}/results")),
     ("mail:read", ("v1/mailbox/*", "v1/*/{id}/mailMessages")),
     ("phone-integration", ("v1/callLogs",)),
     (

@@ -218,7 +218,7 @@ def single(table: str) -> Callable[[Ask], Body]:
 
 
 def _key(text: str, table: str) -> Key:
-    if table in {"leads", "permission_sets"}:
+    if table in {"leads", "permission_sets", "goals"}:
         return text
     if not (text.isascii() and text.isdigit()):
         raise Refusal(400, "id must be a whole number", "ERR_SCHEMA_VALIDATION_FAILED")
