@@ -35,7 +35,11 @@ _POSTGRES_SHOWS = {
     "jsonb": "JSON",
 }
 
-_DATE = r"^\d{4}-((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
+_LEAP_YEAR = r"(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
+_DATE = (
+    r"^(?!0000)(\d{4}-((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|30)"
+    rf"|(0[13578]|1[02])-31)|{_LEAP_YEAR}-02-29)"
+)
 _FITS = {
     "BIGINT": r"^\s*[+-]?\d{1,18}\s*$",
     "DOUBLE": r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?\s*$",
@@ -43,8 +47,7 @@ _FITS = {
     "DATE": _DATE,
     "TIMESTAMPTZ": rf"{_DATE}([ T]([01]\d|2[0-3]):[0-5]\d|$)",
 }
-"""Patterns for texts that PostgreSQL can certainly cast, because it has no TRY_CAST. The pattern
-for dates does not match 29 February."""
+"""Patterns for texts that PostgreSQL can certainly cast, because it has no TRY_CAST."""
 
 
 def speaks(sql: Sql) -> str:

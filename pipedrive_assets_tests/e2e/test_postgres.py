@@ -64,7 +64,7 @@ def make_office(server, tmp_path, monkeypatch) -> Iterator[Make]:
 
 @pytest.fixture(scope="module")
 def twins(server, tmp_path_factory) -> Iterator[tuple[postgres.PostgresOffice, Office]]:
-    """The default tables of the same account in PostgreSQL and in DuckDB. Tests change no row."""
+    """The default tables and goals, in PostgreSQL and in DuckDB. Tests change no row."""
     folder = tmp_path_factory.mktemp("twins")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CREDENTIALS, url := server.new_database())
@@ -72,7 +72,7 @@ def twins(server, tmp_path_factory) -> Iterator[tuple[postgres.PostgresOffice, O
         here = Office(folder / "duckdb", deals=6)
         for office in (there, here):
             with office.warehouse.exclusive():
-                office.load(*DEFAULT)
+                office.load(*DEFAULT, "goals", "goals_results")
         yield there, here
         for office in (there, here):
             office.warehouse.close()
@@ -409,6 +409,9 @@ def test_a_column_of_another_type_is_converted_and_read_anew(make_office):
         ("true", "BOOLEAN", True),
         ("2026-02-30", "DATE", None),
         ("2026-12-31", "DATE", "2026-12-31"),
+        ("2028-02-29", "DATE", "2028-02-29"),
+        ("2026-02-29", "DATE", None),
+        ("0000-01-01", "DATE", None),
         ("2026-01-05T25:00:00Z", "TIMESTAMP WITH TIME ZONE", None),
     ],
 )
