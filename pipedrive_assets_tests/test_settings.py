@@ -603,3 +603,18 @@ def test_tables_with_a_history_are_marked(tmp_path):
     settings = read(tmp_path, PIPEDRIVE_HISTORY=" deals, persons ")
 
     assert {"deals", "persons"} == {each.name for each in settings.entities if each.history}
+
+
+@pytest.mark.parametrize(
+    ("tables", "mails", "expected"),
+    [
+        ("default", "once", None),
+        ("default,+deals_mails", "once", "deals_mails"),
+        ("default,+deals_mails", "always", None),
+    ],
+)
+def test_histories_leave_out_emails_if_they_have_a_table(tmp_path, tables, mails, expected):
+    settings = read(tmp_path, PIPEDRIVE_TABLES=tables, PIPEDRIVE_FLOW_MAILS=mails)
+
+    found = {entity.name: entity.mails_in for entity in settings.entities if entity.mails_in}
+    assert ({"deals_flow": expected} if expected else {}) == found

@@ -134,6 +134,8 @@ def _participant(deal_id: int, row: Row) -> Row:
 def _event(deal_id: int, row: Row) -> Row:
     data = row["data"]
     change = row["object"] == "dealChange"
+    if "body_url" in data:
+        row = {**row, "data": {**data, "body_url": _opens_nothing(data["body_url"])}}
     return {
         "deal_id": deal_id,
         "event_key": event_key(row),

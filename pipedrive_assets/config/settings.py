@@ -26,6 +26,7 @@ from pipedrive_assets.registry import ENTITIES, Entity
 
 FILE_DESTINATION = "duckdb"
 SANDBOX_WAREHOUSE = "data/sandbox.duckdb"
+MAILS_OF_DEALS = "deals_mails"
 
 
 class Settings(SettingsTable):
@@ -163,10 +164,16 @@ class Settings(SettingsTable):
                 else b"",
                 row_filter=self.row_filter.get(entity.name, ()),
                 history=entity.name in self.history,
+                mails_in=self._mails_in(entity),
             )
             for entity in ENTITIES
             if entity.name in wanted
         )
+
+    def _mails_in(self, entity: Entity) -> str | None:
+        """Return the table whose emails a history of deals leaves out; None if there is none."""
+        is_once = self.flow_mails == "once" and MAILS_OF_DEALS in self.tables
+        return MAILS_OF_DEALS if is_once and entity.shape == "flow" else None
 
     @property
     def freshness(self) -> dict[str, timedelta | None]:

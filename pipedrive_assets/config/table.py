@@ -171,6 +171,12 @@ class SettingsTable(BaseSettings):
         "`persons_history` (docs/history.md).",
         "Use table names separated by commas, such as deals,persons.",
     )
+    flow_mails: Literal["once", "always"] = setting(
+        "once",
+        "Emails in the history of deals: `once`: `deals_flow` does not get emails that "
+        "`deals_mails` has, if that table is loaded; `always`: both have them.",
+        "Use once or always.",
+    )
     daily_at: Annotated[str, parsed_by(values.clock)] = setting(
         "02:15",
         "Time of the daily schedule (UTC). Each run loads the days that have ended.",

@@ -222,11 +222,12 @@ class _Load:
     def _is_ready(self, entity: Entity) -> bool:
         """Whether a pending table may start.
 
-        Child tables wait for their parent table and for the tables whose records they embed.
+        Child tables wait for their parent table, for the tables whose records they embed, and for
+        the emails that they leave out.
         Capped tables wait for all other tables, unless the account has enough tokens for both.
         """
         unfinished = {*self.running, *(each.name for each in self.pending)}
-        if unfinished & {entity.parent, *dict(entity.embeds)}:
+        if unfinished & {entity.parent, *dict(entity.embeds), entity.mails_in}:
             return False
         if not entity.capped:
             return True

@@ -11,7 +11,14 @@ from pipedrive_assets.extract.memory import finish_scan, next_scan
 from pipedrive_assets.extract.omitted_fields import fields_to_omit
 from pipedrive_assets.extract.plan import Scan, Watermark
 from pipedrive_assets.extract.scans import read_windowed
-from pipedrive_assets.load import conversions, merge, migrate, soft_delete, stale_parents
+from pipedrive_assets.load import (
+    conversions,
+    mails_once,
+    merge,
+    migrate,
+    soft_delete,
+    stale_parents,
+)
 from pipedrive_assets.load.children_read import ChildrenTaken
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.erase import erased_list, known_values
@@ -210,6 +217,7 @@ class TableLoad:
             self.written.moment = self.context.moment()
             if entity.kind is Kind.CHILD:
                 rows = [(parent, row) for parent, row in chunk.rows if parent is not None]
+                rows = mails_once.without_known(warehouse, entity, rows)
                 parents = [read.parent.id for read in chunk.reads]
                 merge.commit_children(warehouse, entity, rows, parents, self.written)
             else:

@@ -102,6 +102,7 @@ class Entity:
             count column.
         embeds: Tables whose current records are part of the rows, each with the kinds of its
             events. If such a record changes, the rows of its parent are read again.
+        mails_in: Table of emails. Emails that it has are left out of this history of deals.
         list_per: Owner table to fan out over: the list is read once per owner row, and all lists
             together are one snapshot. For small owner tables without an update time.
         per_interval: Whether the record of each owner, a goal, is read per interval of the goal.
@@ -145,6 +146,7 @@ class Entity:
     parent_param: str | None = None
     poll_children: bool = False
     embeds: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    mails_in: str | None = None
     list_per: str | None = None
     per_interval: bool = False
     secret: tuple[str, ...] = ()

@@ -39,8 +39,13 @@ def event_key(event: Mapping[str, Any]) -> str:
         `object:id`, for example `dealChange:1300`; a hash of the content if the event has no id.
         A migration in `load/migrate.py` computes the same key in SQL.
     """
-    kind, event_id = _text(event.get("object")), _text(_data(event).get("id"))
-    return f"{kind}:{event_id}" if kind and event_id else content_key(event)
+    kind, key = _text(event.get("object")), event_id(event)
+    return f"{kind}:{key}" if kind and key else content_key(event)
+
+
+def event_id(event: Mapping[str, Any]) -> str | None:
+    """Return the id of an event as text; None if it has none."""
+    return _text(_data(event).get("id"))
 
 
 def separate_events(events: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
@@ -91,7 +96,7 @@ def flow_row(event: Mapping[str, Any], deal_id: int | None) -> dict[str, Any]:
         "event_key": event.get(OWN_KEY) or event_key(event),
         "object": event.get("object"),
         "timestamp": event.get("timestamp"),
-        "event_id": _text(data.get("id")),
+        "event_id": event_id(event),
         "user_id": next(filter(None, (reference(data.get(name)) for name in ACTORS)), None),
         "field_key": _text(changed.get("field_key")),
         "old_value": _text(changed.get("old_value")),

@@ -158,3 +158,58 @@ def test_the_caps_hold_emails_back_and_later_loads_read_them(office):
     assert 40 == sum(line.tokens for line in calls(office))
     office.load("deals", "deals_mails")
     assert [] == office.differences("deals_mails")
+
+
+# Emails in the history of deals
+
+
+def events(office):
+    return office.query("SELECT event_id FROM deals_flow WHERE object = 'mailMessage' ORDER BY 1")
+
+
+@pytest.fixture
+def once(office, monkeypatch):
+    """The history of deals as the settings define it by default, with `deals_mails`."""
+    flow = replace(BY_NAME["deals_flow"], mails_in="deals_mails")
+    monkeypatch.setitem(BY_NAME, "deals_flow", flow)
+    return office
+
+
+def test_the_history_of_a_deal_gets_no_email_that_the_table_of_emails_has(once):
+    write(once, "deals", once.world.ids("deals")[0])
+
+    once.load("deals", "deals_flow", "deals_mails")
+
+    assert [] == events(once)
+    assert 0 < once.query("SELECT count(*) FROM deals_mails")[0][0]
+    assert 0 < once.query("SELECT count(*) FROM deals_flow")[0][0]
+
+
+@pytest.mark.slow
+def test_emails_that_a_history_already_has_stay(once):
+    deal = once.world.ids("deals")[0]
+    write(once, "deals", deal)
+    once.load("deals", "deals_flow")
+    held = events(once)
+    once.load("deals", "deals_mails")
+    new = write(once, "deals", deal)
+    once.world.edit("deals", deal, title="Another title")
+
+    once.load("deals", "deals_mails", "deals_flow")
+
+    assert held == events(once)
+    assert (str(new),) not in held
+    assert [] != held
+    kept = "SELECT 1 FROM deals_flow WHERE object = 'mailMessage' AND _deleted_at IS NOT NULL"
+    assert [] == once.query(kept)
+
+
+@pytest.mark.slow
+def test_emails_that_could_not_be_read_stay_in_the_history(once):
+    deal = once.world.ids("deals")[0]
+    write(once, "deals", deal)
+    once.sandbox.inject(faults.refused(f"v1/deals/{deal}/mailMessages", 403).always())
+
+    once.load("deals", "deals_mails", "deals_flow")
+
+    assert [] != events(once)

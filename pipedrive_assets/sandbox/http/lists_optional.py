@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipedrive_assets.sandbox.company.reference_rows import COMPANY
 from pipedrive_assets.sandbox.exchange import Body, Refusal
-from pipedrive_assets.sandbox.http import v1_flow
+from pipedrive_assets.sandbox.http import v1_flow, v1_rows
 from pipedrive_assets.sandbox.http.counters import mails_of
 from pipedrive_assets.sandbox.http.paging import keyset_page
 from pipedrive_assets.sandbox.http.v1_lists import data_of, paged
@@ -251,39 +251,10 @@ def mails(table: str, column: str) -> Callable[[Ask], Body]:
     def answer(ask: Ask) -> Body:
         rows = mails_of(ask.world, column, found(ask, table)["id"])
         return paged(
-            ask, rows, partial(_mail, has_body=ask.params.get("include_body")), named=False
+            ask, rows, partial(v1_rows.mail, has_body=ask.params.get("include_body")), named=False
         )
 
     return answer
-
-
-PARTY = (
-    *("id", "email_address", "name", "linked_person_id", "linked_person_name"),
-    "mail_message_party_id",
-)
-
-
-def _mail(row: Row, *, has_body: bool | None) -> Row:
-    sides = {
-        side: [{key: party.get(key) for key in PARTY} for party in row[side]]
-        for side in ("from", "to", "cc", "bcc")
-    }
-    data = {
-        **row,
-        **sides,
-        "nylas_id": f"n{row['id']}",
-        "s3_bucket": "sandbox-mail",
-        "s3_bucket_path": f"mail/{row['id']}/body",
-        "external_deleted_flag": False,
-        "mua_message_id": f"{row['id']}@mail.sandbox.example",
-        "template_id": None,
-        "timestamp": row["message_time"],
-        "item_type": "mailMessage",
-        "company_id": COMPANY["company_id"],
-    }
-    if has_body:
-        data["body"] = f"<p>{row['snippet']}</p>"
-    return {"object": "mailMessage", "timestamp": old_time(row["add_time"]), "data": data}
 
 
 def webhooks(ask: Ask) -> Body:

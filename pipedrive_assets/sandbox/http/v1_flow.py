@@ -1,4 +1,4 @@
-"""The flow of a deal: field changes, activities, notes, files and participants, newest first."""
+"""The flow of a deal: field changes, activities, notes, files, participants and emails."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from pipedrive_assets.sandbox.company.tables import Row
 from pipedrive_assets.sandbox.company.words import AGENTS
 from pipedrive_assets.sandbox.company.world import World
 from pipedrive_assets.sandbox.http import v1_rows
-from pipedrive_assets.sandbox.http.counters import DOMAIN, rows_of
+from pipedrive_assets.sandbox.http.counters import DOMAIN, mails_of, rows_of
 from pipedrive_assets.sandbox.http.v1_rows import old_time
 
 ITEMS = (
@@ -62,6 +62,8 @@ def _entries(world: World, deal_id: int, *, all_changes: bool) -> Iterator[Row]:
         yield _entry("file", old_time(row["add_time"]), v1_rows.file(world, row))
     for row in rows_of(world, "participants", "deal_id", deal_id):
         yield _entry("participant", old_time(row["add_time"]), v1_rows.participant(world, row))
+    for row in mails_of(world, "deal_id", deal_id):
+        yield v1_rows.mail(row, has_body=False)
 
 
 def _entry(kind: str, timestamp: str | None, data: Row) -> Row:

@@ -185,3 +185,33 @@ def participant(world: World, row: Row) -> Row:
         "related_item_type": "deal",
         "related_item_id": deal["id"],
     }
+
+
+PARTY = (
+    *("id", "email_address", "name", "linked_person_id", "linked_person_name"),
+    "mail_message_party_id",
+)
+
+
+def mail(row: Row, *, has_body: bool | None) -> Row:
+    """Return an email as deals, persons, organizations and histories of deals show it."""
+    sides = {
+        side: [{key: party.get(key) for key in PARTY} for party in row[side]]
+        for side in ("from", "to", "cc", "bcc")
+    }
+    data = {
+        **row,
+        **sides,
+        "nylas_id": f"n{row['id']}",
+        "s3_bucket": "sandbox-mail",
+        "s3_bucket_path": f"mail/{row['id']}/body",
+        "external_deleted_flag": False,
+        "mua_message_id": f"{row['id']}@mail.sandbox.example",
+        "template_id": None,
+        "timestamp": row["message_time"],
+        "item_type": "mailMessage",
+        "company_id": COMPANY["company_id"],
+    }
+    if has_body:
+        data["body"] = f"<p>{row['snippet']}</p>"
+    return {"object": "mailMessage", "timestamp": old_time(row["add_time"]), "data": data}
