@@ -156,7 +156,7 @@ class Settings(SettingsTable):
         return tuple(
             replace(
                 entity,
-                excluded=self.exclude_columns.get(entity.name, frozenset()),
+                excluded=entity.excluded | self.exclude_columns.get(entity.name, frozenset()),
                 schema_policy=self.schema_policy[entity.name],
                 hashed=self.hash_columns.get(entity.name, frozenset()),
                 hash_key=self.hash_key.get_secret_value().encode()
@@ -166,7 +166,7 @@ class Settings(SettingsTable):
                 history=entity.name in self.history,
                 mails_in=self._mails_in(entity),
             )
-            for entity in ENTITIES
+            for entity in (each.with_bodies() if self.mail_bodies else each for each in ENTITIES)
             if entity.name in wanted
         )
 

@@ -177,6 +177,12 @@ class SettingsTable(BaseSettings):
         "`deals_mails` has, if that table is loaded; `always`: both have them.",
         "Use once or always.",
     )
+    mail_bodies: bool = setting(
+        "off",
+        "Whether `deals_mails`, `persons_mails` and `organizations_mails` have the bodies of "
+        "emails (personal data).",
+        ON_OR_OFF,
+    )
     daily_at: Annotated[str, parsed_by(values.clock)] = setting(
         "02:15",
         "Time of the daily schedule (UTC). Each run loads the days that have ended.",

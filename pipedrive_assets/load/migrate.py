@@ -236,7 +236,7 @@ def _drop_excluded(sql: Sql, entity: Entity, held: Columns) -> bool:
     for name in lists:
         _alter(sql, entity, f"DROP TABLE {table(sql, name)}")
     log.warning(
-        "%s: dropped %s, which PIPEDRIVE_EXCLUDE_COLUMNS names",
+        "%s: dropped %s, which the settings leave out",
         *(entity.name, ", ".join(dict.fromkeys([*columns, *lists, *versions]))),
     )
     return True

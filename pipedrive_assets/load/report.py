@@ -122,6 +122,7 @@ class Noted:
         waiting: What a token cap has left for later.
         trouble: Why a fact could not be read; empty if all were.
         schema_changes: How the fields have changed, one sentence each.
+        warnings: What else the report warns of, one sentence or more each.
     """
 
     rows: int | None = None
@@ -129,6 +130,7 @@ class Noted:
     waiting: Waiting | None = None
     trouble: str = ""
     schema_changes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ Callers of this module hold the warehouse lock.
 from datetime import datetime, timedelta
 
 from pipedrive_assets.extract.chunk import Parent
+from pipedrive_assets.load import mail_bodies
 from pipedrive_assets.load.report import LoadRequest
 from pipedrive_assets.load.soft_delete import FILTERED
 from pipedrive_assets.load.stale_histories import FIRST_DAY, has_changed_records
@@ -42,6 +43,8 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
     )
     counter = f"p.{sql.escape_column_name(child.count_column or '')}" if is_known else "NULL"
     due = _due(child, request, now, counter)
+    if request.recheck_days:
+        due = f"({due} OR {mail_bodies.is_due(sql, child, now)})"
     again = f"({due} OR ({request.full} AND {HELD} > 0))"
     changed = (
         f"({request.full} OR {_changed(request)} "

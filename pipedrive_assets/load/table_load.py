@@ -13,6 +13,7 @@ from pipedrive_assets.extract.plan import Scan, Watermark
 from pipedrive_assets.extract.scans import read_windowed
 from pipedrive_assets.load import (
     conversions,
+    mail_bodies,
     mails_once,
     merge,
     migrate,
@@ -218,6 +219,7 @@ class TableLoad:
             if entity.kind is Kind.CHILD:
                 rows = [(parent, row) for parent, row in chunk.rows if parent is not None]
                 rows = mails_once.without_known(warehouse, entity, rows)
+                rows = mail_bodies.keep_loaded(warehouse, entity, rows)
                 parents = [read.parent.id for read in chunk.reads]
                 merge.commit_children(warehouse, entity, rows, parents, self.written)
             else:
@@ -380,7 +382,7 @@ class TableLoad:
             initial_load_at=self.watermark.initial_load_at,
             first_load=self._before is not None and not self._before.initial_load_at,
             skipped=self.skipped,
-            warnings=warnings_of(self.refused, self.omitted),
+            warnings=(*warnings_of(self.refused, self.omitted), *noted.warnings),
             schema_changes=noted.schema_changes,
         )
 
@@ -391,6 +393,8 @@ class TableLoad:
         if isinstance(error, CapReached):
             noted.waiting = self._waiting(sql, error)
         noted.rows = merge.count_rows(sql, self.entity.name)
+        if missing := mail_bodies.count_missing(sql, self.entity):
+            noted.warnings = (mail_bodies.warning_of(self.entity, missing),)
         line = ledger.LoadLine(
             entity=self.entity.name,
             what=self.what,

@@ -18,6 +18,12 @@ BULK_PARENTS = 100
 """Maximum number of parents in one bulk request (official docs, `deal_ids`)."""
 
 
+WITHOUT_BODY, WITH_BODY = ("include_body", "0"), ("include_body", "1")
+"""Parameters of lists of emails."""
+
+BODY_ROWS = 100
+"""Emails per page if they have bodies, so that a page is not too large."""
+
 SchemaPolicy = Literal["evolve", "alert", "freeze"]
 """What happens if Pipedrive has a new, renamed or removed field: the table follows; it follows and
 an alert is sent; it gets no new columns and an alert is sent."""
@@ -106,14 +112,13 @@ class Entity:
         list_per: Owner table to fan out over: the list is read once per owner row, and all lists
             together are one snapshot. For small owner tables without an update time.
         per_interval: Whether the record of each owner, a goal, is read per interval of the goal.
-        secret: Keys that are never loaded: secrets, and bodies of emails. They are removed from
-            each row before any processing.
+        secret: Keys that are never loaded. They are removed from each row before any processing.
         feature_gated: Whether the account may lack the feature. The table is then skipped if
             Pipedrive refuses it.
         rights_vary: Whether only some users have access. The table is then skipped on 402 or 403.
         optional: Whether the table is loaded only if the setting PIPEDRIVE_TABLES names it.
         shape: Which function turns a record into a row.
-        excluded: Columns that the settings exclude from the table.
+        excluded: Columns that the table does not have, by default or because of the settings.
         schema_policy: What happens if Pipedrive has a new, renamed or removed field.
         hashed: Columns whose values the settings replace by keyed hashes.
         hash_key: The key for these; empty if no column is hashed.
@@ -228,6 +233,19 @@ class Entity:
         """Fields that Pipedrive returns only if the request names them."""
         names = dict(self.params).get("include_fields")
         return tuple(names.split(",")) if names else ()
+
+    @property
+    def has_bodies(self) -> bool:
+        """Whether the table has the bodies of emails."""
+        return WITH_BODY in self.params and "body" not in self.excluded
+
+    def with_bodies(self) -> "Entity":
+        """Return a copy of a table of emails that loads their bodies; others are not changed."""
+        if WITHOUT_BODY not in self.params:
+            return self
+        params = tuple(WITH_BODY if each == WITHOUT_BODY else each for each in self.params)
+        excluded = self.excluded - {"body"}
+        return replace(self, params=params, page_rows=BODY_ROWS, excluded=excluded)
 
     def without_fields(self, omitted: Collection[str]) -> "Entity":
         """Return a copy of the entity that does not request the fields in `omitted`."""

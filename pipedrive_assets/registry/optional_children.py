@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from pipedrive_assets.registry.entity import Entity
+from pipedrive_assets.registry.entity import WITHOUT_BODY, Entity
 
 optional = partial(Entity, optional=True, feature_gated=True)
 
@@ -68,16 +68,16 @@ def _mails(parent: str, key: str) -> Entity:
         scopes=("mail:read",),
         description=(
             f"Emails linked to each {parent.removesuffix('s')}, of all users as far as the user of "
-            "the API token may see them, without their bodies."
+            "the API token may see them. Bodies only with PIPEDRIVE_MAIL_BODIES."
         ),
         tokens_per_page=20,
         paging="offset",
-        params=(("include_body", "0"),),
+        params=(WITHOUT_BODY,),
         key=(key, "id"),
         parent=parent,
         count_column="email_messages_count",
         record_key="data",
-        secret=("body",),
+        excluded=frozenset({"body"}),
         shape="child",
     )
 

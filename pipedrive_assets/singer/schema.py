@@ -44,7 +44,9 @@ def schema_of(stream: Stream, custom: FieldSet | None, excluded: Excluded) -> Sc
     Returns:
         A JSON schema.
     """
-    entity = replace(stream.entity, excluded=excluded.get(stream.table, frozenset()))
+    entity = replace(
+        stream.entity, excluded=stream.entity.excluded | excluded.get(stream.table, frozenset())
+    )
     columns = {**stream.columns.columns, **(custom.columns if custom else {})}
     properties = _properties(
         {

@@ -61,7 +61,7 @@ HISTORIES: dict[str, tuple[str, ...]] = {
 
 MAILS = ("mail_messages", "deals_mails", "persons_mails", "organizations_mails")
 PARTIES = ("from", "to", "cc", "bcc")
-MAIL_TEXTS = ("subject", "snippet", "draft")
+MAIL_TEXTS = ("subject", "snippet", "draft", "body")
 """The tables of emails, their lists of parties, and the columns that become null if an erased
 person is one of the parties."""
 
@@ -232,7 +232,10 @@ def _erase_history(sql: Sql, name: str, columns: set[str], redactor: Redactor) -
 
 def _set_null(sql: Sql, name: str, keys: Collection[Sequence[Any]], names: Sequence[str]) -> int:
     """Set columns of the rows with these keys to null; return the number of rows."""
-    to_null = ", ".join(f"{sql.escape_column_name(column)} = NULL" for column in names)
+    held = columns_in(sql, name)
+    to_null = ", ".join(
+        f"{sql.escape_column_name(column)} = NULL" for column in names if column in held
+    )
     one = " AND ".join(f"{column} = %s" for column in BY_NAME[name].key)
     for some in batches(keys, STATEMENT_ROWS):
         these = " OR ".join([f"({one})"] * len(some))

@@ -69,7 +69,7 @@ class Redaction:
         if entity.name in HISTORIES:
             row = _clean_event(row, redactor, HISTORIES[entity.name])
         if entity.name in MAILS and _is_party(row, redactor):
-            row = {**row, **dict.fromkeys(MAIL_TEXTS)}
+            row = {**row, **dict.fromkeys(row.keys() & {*MAIL_TEXTS})}
         return _clean_words(entity, _clean_links(entity, row, custom, redactor), redactor)
 
 

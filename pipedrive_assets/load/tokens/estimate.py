@@ -93,6 +93,8 @@ def _of_children(
 ) -> tuple[int, bool, str]:
     parent = BY_NAME[entity.parent or ""]
     each = f"{entity.tokens_per_page} {f'per {BULK_PARENTS}' if entity.bulk else 'each'}"
+    if entity.has_bodies:
+        each += f" per {entity.page_rows} emails, with bodies"
     if sql is None or not table_exists(sql, parent.name):
         return 0, True, f"{parent.name} are not known yet, {each}"
     count = count_waiting(sql, entity, request, now)
