@@ -9,18 +9,19 @@ from pipedrive_assets.export import export as export_tables
 from pipedrive_assets.windows import utc_now
 
 
-def export(url: str, tables: Sequence[str], *, prune: bool) -> None:
+def export(url: str, tables: Sequence[str], *, is_delta: bool, prune: bool) -> None:
     """Bring an export up to date, and print a line per table.
 
     Args:
         url: The target.
         tables: The tables; empty: all that the warehouse has.
+        is_delta: Whether each table gets a Delta log.
         prune: Whether to remove files of the previous state at once.
     """
     settings = Settings.from_env()
     if tables:
         entities_of(tables, settings)
-    request = ExportRequest(url=url, now=utc_now(), tables=tables, prunes=prune)
+    request = ExportRequest(url=url, now=utc_now(), tables=tables, is_delta=is_delta, prunes=prune)
     written = kept = 0
     for done in export_tables(settings, request):
         written += done.files_written

@@ -200,8 +200,16 @@ def sources(output: Path | None, accounts: str | None, key_prefix: str) -> None:
 @click.option("--to", "url", required=True, metavar="URL", help="A folder, or a URL of fsspec.")
 @TABLES
 @click.option("--prune", is_flag=True, help="Remove replaced files now, not in the next export.")
-def export(url: str, tables: tuple[str, ...], *, prune: bool) -> None:
-    """Export tables as Parquet files.
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["parquet", "delta"]),
+    default="parquet",
+    show_default=True,
+    help="Whether each table is also a Delta table.",
+)
+def export(url: str, tables: tuple[str, ...], kind: str, *, prune: bool) -> None:
+    """Export tables as Parquet files or Delta tables.
 
     Writes the given tables to a folder or an object store; without names, all tables that the
     warehouse has. Later exports write only files whose rows have changed. manifest.json names the
@@ -209,7 +217,7 @@ def export(url: str, tables: tuple[str, ...], *, prune: bool) -> None:
     """
     from pipedrive_assets.cli.export import export
 
-    export(url, tables, prune=prune)
+    export(url, tables, is_delta=kind == "delta", prune=prune)
 
 
 @commands.command()

@@ -62,6 +62,7 @@ class Manifest:
         is_sandbox: Whether it is invented data.
         tables: The state of each table.
         retired: Files of the previous state, which readers may still be reading.
+        is_delta: Whether each table has a Delta log.
     """
 
     company_id: int
@@ -69,6 +70,7 @@ class Manifest:
     is_sandbox: bool
     tables: Mapping[str, TableState] = field(default_factory=dict)
     retired: tuple[str, ...] = ()
+    is_delta: bool = False
 
     @property
     def files(self) -> set[str]:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from pipedrive_assets.config import FILE_DESTINATION, Settings
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.export.delta import DeltaLogs, check_types
 from pipedrive_assets.export.manifest import NAME, Manifest, check_account, from_json
 from pipedrive_assets.export.store import FileStore
 from pipedrive_assets.export.table import ExportedTable, Source, TableExport, write_manifest
-from pipedrive_assets.registry import BY_NAME, ENTITIES
+from pipedrive_assets.registry import ENTITIES
 from pipedrive_assets.views.catalog import Relation, catalog
+from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets.warehouse.ledger import account_of, watermark
 from pipedrive_assets.warehouse.read_only import PATIENCE, Patience, reader_of, reading
 
@@ -29,6 +31,7 @@ class ExportRequest:
         url: The target: a folder or a URL of fsspec.
         now: The current time, UTC.
         tables: The tables; empty: all that the warehouse has.
+        is_delta: Whether each table gets a Delta log. An export that has them keeps them.
         prunes: Whether files of the previous state are removed at the end of this export instead
             of at the beginning of the next one.
         patience: How long to wait while a load writes the warehouse.
@@ -37,6 +40,7 @@ class ExportRequest:
     url: str
     now: datetime
     tables: Collection[str] = ()
+    is_delta: bool = False
     prunes: bool = False
     patience: Patience = PATIENCE
 
@@ -67,41 +71,75 @@ def export(settings: Settings, request: ExportRequest) -> Iterator[ExportedTable
         warehouse.table_lock(LOCK),
         tempfile.TemporaryDirectory() as folder,
     ):
-        with reading(warehouse, request.patience) as sql:
-            relations, account = catalog(sql), account_of(sql) or (0, "", False)
-            reached = {
-                name: watermark(sql, BY_NAME[name]).complete_until
-                for name in relations
-                if name in BY_NAME
-            }
-        manifest = _manifest_of(target, *account)
-        names = [
-            entity.name
-            for entity in ENTITIES
-            if entity.name in reached and (not request.tables or entity.name in request.tables)
-        ]
-        if not names:
-            raise ConfigurationError(
-                f"{warehouse} has none of the tables to export. Load them first, or correct "
-                "PIPEDRIVE_WAREHOUSE and PIPEDRIVE_DATASET."
-            )
-        manifest = _tidied(target, manifest)
+        held = _held(warehouse, request)
         source = Source(
             warehouse,
-            relations,
+            held.relations,
             Path(folder),
             memory=settings.duckdb_memory,
             patience=request.patience,
         )
-        for name in names:
-            step = TableExport(name, target, manifest)
-            step.take(source, request.now, reached[name])
-            manifest = step.publish()
-            yield from step.done
-        if not request.tables:
-            manifest = _without_missing(target, manifest, relations)
-        if request.prunes:
-            _tidied(target, manifest)
+        yield from _export(target, request, source, held)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """What the warehouse has.
+
+    Attributes:
+        relations: All tables and views.
+        reached: The tables to export, and up to when they are complete, UTC.
+        account: The company's id, its name, and whether it is invented.
+    """
+
+    relations: Mapping[str, Relation]
+    reached: Mapping[str, datetime | None]
+    account: tuple[int, str, bool]
+
+
+def _held(warehouse: Warehouse, request: ExportRequest) -> _Held:
+    with reading(warehouse, request.patience) as sql:
+        relations, account = catalog(sql), account_of(sql) or (0, "", False)
+        reached = {
+            entity.name: watermark(sql, entity).complete_until
+            for entity in ENTITIES
+            if entity.name in relations and (not request.tables or entity.name in request.tables)
+        }
+    if not reached:
+        raise ConfigurationError(
+            f"{warehouse} has none of the tables to export. Load them first, or correct "
+            "PIPEDRIVE_WAREHOUSE and PIPEDRIVE_DATASET."
+        )
+    return _Held(relations=relations, reached=reached, account=account)
+
+
+def _export(
+    target: FileStore, request: ExportRequest, source: Source, held: _Held
+) -> Iterator[ExportedTable]:
+    manifest = _manifest_of(target, *held.account)
+    if request.is_delta and not manifest.is_delta:
+        check_types(manifest.tables)
+        manifest = write_manifest(target, replace(manifest, is_delta=True), manifest.tables)
+    logs = DeltaLogs(target, request.now) if manifest.is_delta else None
+    if logs:
+        # A killed export may have left them behind the manifest.
+        logs.follow(manifest)
+    manifest = _tidied(target, manifest)
+    for name, reached in held.reached.items():
+        step = TableExport(name, target, manifest)
+        step.take(source, request.now, reached)
+        if logs:
+            check_types(step.states)
+        manifest = step.publish()
+        if logs:
+            logs.follow(manifest)
+        yield from step.done
+    if not request.tables:
+        manifest = _without_missing(target, manifest, held.relations)
+        if logs:
+            logs.follow(manifest)
+    if request.prunes:
+        _tidied(target, manifest)
 
 
 def _manifest_of(

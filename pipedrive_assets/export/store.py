@@ -16,6 +16,9 @@ from pipedrive_assets.warehouse.private_files import make_file, make_folder
 PART = ".part"
 """Suffix of a local file that is not complete."""
 
+LOG = "_delta_log"
+"""Folder of a table's Delta log."""
+
 
 class FileStore:
     """A folder. A file appears in it at once and complete, or not at all."""
@@ -55,13 +58,25 @@ class FileStore:
                 return None
             return content
 
-    def files(self) -> set[str]:
-        """Return the paths of all Parquet files and of incomplete files."""
+    def paths(self) -> set[str]:
+        """Return the paths of all files."""
         with self._explained():
             self._fs.invalidate_cache()
             found = self._fs.find(self._root)
-        paths = (str(each)[len(self._root) :].lstrip("/") for each in found)
-        return {path for path in paths if path.endswith((".parquet", PART))}
+        return {str(each)[len(self._root) :].lstrip("/") for each in found}
+
+    def files(self) -> set[str]:
+        """Return the paths of all files with rows, and of incomplete files."""
+        return {
+            path
+            for path in self.paths()
+            if path.endswith(PART) or (path.endswith(".parquet") and f"/{LOG}/" not in path)
+        }
+
+    def size(self, path: str) -> int:
+        """Return the size of a file in bytes."""
+        with self._explained():
+            return int(self._fs.size(self._at(path)))
 
     def write(self, path: str, content: bytes) -> None:
         """Write or replace a file."""

@@ -104,12 +104,20 @@ class Source:
 
 
 class TableExport:
-    """The export of one table with its lists."""
+    """The export of one table with its lists.
+
+    Attributes:
+        done: What was done with the table and each list.
+        states: Their new state.
+    """
+
+    done: list[ExportedTable]
+    states: dict[str, TableState]
 
     def __init__(self, name: str, target: FileStore, manifest: Manifest) -> None:
-        self.done: list[ExportedTable] = []
+        self.done = []
         self._name, self._target, self._manifest = name, target, manifest
-        self._states: dict[str, TableState] = {}
+        self.states = {}
         self._written: dict[str, Path] = {}
 
     def take(self, source: Source, now: datetime, reached: datetime | None) -> None:
@@ -123,7 +131,7 @@ class TableExport:
         with source.table(self._name) as (connection, tables):
             for table in tables:
                 files = self._take(connection, table, source.folder)
-                self._states[table.name] = TableState(
+                self.states[table.name] = TableState(
                     exported_at=_text(now) or "",
                     complete_until=_text(reached),
                     columns=dict(table.columns),
@@ -168,7 +176,7 @@ class TableExport:
             for name, state in self._manifest.tables.items()
             if base_of(name).partition(NESTED)[0] != self._name
         }
-        return write_manifest(self._target, self._manifest, {**others, **self._states})
+        return write_manifest(self._target, self._manifest, {**others, **self.states})
 
 
 def _data_file(table: Exportable, loads: Sequence[LoadRows]) -> DataFile:
