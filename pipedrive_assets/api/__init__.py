@@ -5,16 +5,20 @@ This package is independent of the tables: endpoints and token costs are argumen
 
 from pipedrive_assets.api.allowance import Caps, TokenBudget
 from pipedrive_assets.api.budget import RequestStats
+from pipedrive_assets.api.calls import ApiCall
 from pipedrive_assets.api.client import Answer, Client
 from pipedrive_assets.api.daily import DayNote, QuotaWindow, current_day
 from pipedrive_assets.api.oauth import OAuthApp
 from pipedrive_assets.api.paging import Page, looping_pagination
+from pipedrive_assets.api.verdict import ApiReply
 from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT
 
 __all__ = [
     "READ_SECONDS",
     "USER_AGENT",
     "Answer",
+    "ApiCall",
+    "ApiReply",
     "Caps",
     "Client",
     "DayNote",

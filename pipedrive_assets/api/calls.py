@@ -74,6 +74,8 @@ class Caller:
         now: Returns the current time (UTC).
         removes_nul: Whether NUL characters are removed from replies; set this if the destination
             cannot store them.
+        keep: Receives each call whose reply was read, the reply without secrets, and its time
+            (UTC); None: nothing does. Called in the thread of the call.
         latest: Status and headers of the latest reply, without its body; None before the first.
     """
 
@@ -83,6 +85,7 @@ class Caller:
     pace: RateLimiter
     now: Callable[[], datetime]
     removes_nul: bool
+    keep: "Callable[[ApiCall, ApiReply, datetime], None] | None"
     latest: ApiReply | None
 
     def __init__(  # noqa: PLR0913 - external dependencies, each replaceable
@@ -110,6 +113,7 @@ class Caller:
         self.pace = RateLimiter(sleep=sleep, monotonic=monotonic)
         self.now, self._sleep, self._monotonic, self._jitter = now, sleep, monotonic, jitter
         self.removes_nul = False
+        self.keep = None
         self.latest = None
         self._wire, self._authentication = wire, authentication
         self._final: Callable[[], errors.ApiError] | None = None
@@ -124,9 +128,11 @@ class Caller:
             reply, verdict = self._try(call)
             if verdict.action is Action.GO_ON:
                 try:
-                    return read(self._storable(reply, verdict.body)), _read_at(reply, self.now)
+                    result = read(self._storable(reply, verdict.body))
                 except IncompletePage as found:
                     verdict = Verdict(action=Action.RETRY, error=found.error, quote=str(found))
+                else:
+                    return result, self._used(call, reply)
             if verdict.action is Action.RENEW and not renewed:
                 renewed = True
                 continue
@@ -140,6 +146,14 @@ class Caller:
                 self._back_off(call, verdict, attempts)
                 continue
             raise self._stop(call, reply, verdict, attempts + waits)
+
+    def _used(self, call: ApiCall, reply: ApiReply | None) -> datetime:
+        """Pass a reply that was read to `keep`, and return its time (UTC)."""
+        read_at = _read_at(reply, self.now)
+        if self.keep and reply:
+            content = self._wire.without_secrets(reply.content)
+            self.keep(call, replace(reply, content=content), read_at)
+        return read_at
 
     def _storable(self, reply: ApiReply | None, body: Any) -> Any:
         if self.removes_nul and reply and may_have_nul(reply.content):

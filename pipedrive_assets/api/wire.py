@@ -137,6 +137,12 @@ class Wire:
             self._settings[host] = found
         return self._settings[host]
 
+    def without_secrets(self, content: bytes) -> bytes:
+        """Replace the secrets in the content of a reply."""
+        for secret in self._secrets:
+            content = content.replace(secret.encode(), b"***")
+        return content
+
     def clean(self, text: str) -> str:
         """Make text of a reply safe for a message: one short, printable line without secrets."""
         for secret in self._secrets:

@@ -9,6 +9,7 @@ from pipedrive_assets.config import Settings
 from pipedrive_assets.connect import caps_of
 from pipedrive_assets.extract.unexpected import foreseen
 from pipedrive_assets.load import LoadRequest, TableReport, load_tables, raise_failures
+from pipedrive_assets.load.raw_zone import RawZone
 from pipedrive_assets.views.overview_page import draw_page
 from pipedrive_assets.warehouse import warehouse_of
 from pipedrive_assets.windows import Window, utc_now
@@ -40,6 +41,7 @@ def load(tables: Sequence[str], *, full: bool, accept_loss: bool) -> None:
         caps=caps_of(settings),
         purge_deleted=settings.deleted == "purge",
         max_share=settings.reconcile_max_share / 100,
+        raw=RawZone.of(settings),
         accept_loss=accept_loss,
     )
     reports = print_lines(

@@ -108,15 +108,20 @@ def digest(*, send: bool) -> int:
 @commands.command()
 @click.option("--person", type=int, required=True, metavar="ID", help="Id of the person.")
 @click.option("--undo", is_flag=True, help="Remove the person from the list of erased persons.")
-def purge(*, person: int, undo: bool) -> None:
+@click.option(
+    "--raw",
+    type=click.Choice(["keep", "delete"]),
+    help="What happens to the replies in PIPEDRIVE_RAW_TO: all stay, or all are deleted.",
+)
+def purge(*, person: int, undo: bool, raw: str | None) -> None:
     """Erase a person from every table.
 
     For erasure requests. Later loads leave the person out. No request is sent to Pipedrive: delete
-    the person there as well.
+    the person there as well. Raw replies are not edited: with PIPEDRIVE_RAW_TO, --raw is required.
     """
     from pipedrive_assets.cli.purge import purge
 
-    purge(person, undo=undo)
+    purge(person, raw, undo=undo)
 
 
 @commands.command()

@@ -6,21 +6,27 @@ from collections.abc import Mapping
 from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.load import forgive_person, purge_person, recognized
+from pipedrive_assets.load.raw_zone import RawZone
 from pipedrive_assets.warehouse import Warehouse, warehouse_of
 from pipedrive_assets.windows import utc_now
 
 
-def purge(person: int, *, undo: bool) -> None:
+def purge(person: int, raw: str | None, *, undo: bool) -> None:
     """Erase a person and print what changed; no request is sent to Pipedrive.
 
     Args:
         person: The person's id in Pipedrive.
+        raw: Whether to `keep` or `delete` all raw replies; None: there are none.
         undo: Only remove the person from the list of erased persons.
 
     Raises:
-        ConfigurationError: There is no warehouse.
+        ConfigurationError: There is no warehouse, or there are raw replies and `raw` is None.
     """
-    warehouse = warehouse_of(Settings.from_env())
+    settings = Settings.from_env()
+    zone = None if undo else RawZone.of(settings)
+    if zone:
+        _check_raw(zone, raw)
+    warehouse = warehouse_of(settings)
     try:
         if not warehouse.exists():
             raise ConfigurationError(
@@ -35,8 +41,27 @@ def purge(person: int, *, undo: bool) -> None:
             )
         else:
             _erase(warehouse, person)
+            if zone:
+                _erase_raw(zone, deletes=raw == "delete")
     finally:
         warehouse.close()
+
+
+def _check_raw(zone: RawZone, raw: str | None) -> None:
+    """Require a decision on raw replies before anything is erased."""
+    if raw is None and (files := zone.files()):
+        raise ConfigurationError(
+            f"{zone.store} has {len(files)} files with raw replies, which may contain the person. "
+            "They cannot be edited. Nothing was erased. Add --raw delete to delete all of them as "
+            "well, or --raw keep to erase the person from the warehouse only."
+        )
+
+
+def _erase_raw(zone: RawZone, *, deletes: bool) -> None:
+    if deletes:
+        print(f"{zone.store}: {zone.delete()} files with raw replies deleted.")
+    elif files := zone.files():
+        print(f"{zone.store}: {len(files)} files with raw replies stay and may contain the person.")
 
 
 def _erase(warehouse: Warehouse, person: int) -> None:

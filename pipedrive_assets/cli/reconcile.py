@@ -14,6 +14,7 @@ from pipedrive_assets.load import (
     reconcilable,
     reconcile_tables,
 )
+from pipedrive_assets.load.raw_zone import RawZone
 
 
 def reconcile(tables: Sequence[str], *, children: bool, accept_loss: bool) -> None:
@@ -36,6 +37,7 @@ def reconcile(tables: Sequence[str], *, children: bool, accept_loss: bool) -> No
         children=again,
         caps=caps_of(settings),
         max_share=settings.reconcile_max_share / 100,
+        raw=RawZone.of(settings),
         accept_loss=accept_loss,
         purge_deleted=settings.deleted == "purge",
         since=settings.since_timestamp,

@@ -174,13 +174,31 @@ def check_warehouse_only(settings: "Settings", front_end: str) -> None:
             raise wrong({name: reason})
 
 
+def _check_raw(settings: "Settings") -> None:
+    """Refuse to keep replies beside settings that keep personal data away from the disk."""
+    names = [name for name in _WITHHOLDING if getattr(settings, name)]
+    if settings.deleted == "purge":
+        names.append("deleted")
+    if settings.raw_to and names:
+        reason = (
+            f"cannot be used with {env_name(names[0])}: replies are kept as Pipedrive returns "
+            "them, so they would contain what that setting leaves out or removes. Nothing was "
+            "read. Remove one of the two."
+        )
+        raise wrong({"raw_to": reason})
+
+
+_WITHHOLDING = ("exclude_columns", "hash_columns", "row_filter")
+
+
 def check(settings: "Settings") -> None:
-    """Check the access, the tables with a history, the warehouse and the read copy.
+    """Check the access, the tables with a history, raw replies, the warehouse and the read copy.
 
     Raises:
         ConfigurationError: They have the wrong form, or names that DuckDB would confuse.
     """
     _check_access(settings)
+    _check_raw(settings)
     if unread := sorted(settings.history - {*settings.tables}):
         names = ", ".join(unread)
         reason = (

@@ -263,6 +263,12 @@ class SettingsTable(BaseSettings):
         "Second DuckDB file that BI tools can keep open; it is replaced after each successful run.",
         A_DUCKDB_FILE,
     )
+    raw_to: str = setting(
+        "",
+        "Folder, or URL of fsspec, in which loads keep Pipedrive's replies as compressed JSON "
+        "lines (docs/raw.md). They contain personal data.",
+        "Use a folder, or a URL such as s3://bucket/folder.",
+    )
     file_mode: Annotated[int, parsed_by(values.file_mode)] = setting(
         "0640",
         "Permissions of new files (warehouse, locks, read copy, sales page), as in `chmod`. By "

@@ -18,8 +18,11 @@ import duckdb
 
 from pipedrive_assets.errors import ConfigurationError, WarehouseError
 from pipedrive_assets.export.manifest import Manifest, TableState
-from pipedrive_assets.export.store import LOG, FileStore
 from pipedrive_assets.warehouse.dialect import quoted
+from pipedrive_assets.warehouse.file_store import FileStore
+
+LOG = "_delta_log"
+"""Folder of a table's Delta log."""
 
 CHECKPOINT_COMMITS = 20
 """A checkpoint is written after so many commits. Commits before the last but one are removed."""

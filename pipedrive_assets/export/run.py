@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pipedrive_assets.config import FILE_DESTINATION, Settings
 from pipedrive_assets.errors import ConfigurationError
-from pipedrive_assets.export.delta import DeltaLogs, check_types
+from pipedrive_assets.export.delta import LOG, DeltaLogs, check_types
 from pipedrive_assets.export.manifest import NAME, Manifest, check_account, from_json
-from pipedrive_assets.export.store import FileStore
 from pipedrive_assets.export.table import ExportedTable, Source, TableExport, write_manifest
 from pipedrive_assets.registry import ENTITIES
 from pipedrive_assets.views.catalog import Relation, catalog
 from pipedrive_assets.warehouse import Warehouse
+from pipedrive_assets.warehouse.file_store import PART, FileStore
 from pipedrive_assets.warehouse.ledger import account_of, watermark
 from pipedrive_assets.warehouse.read_only import PATIENCE, Patience, reader_of, reading
 
@@ -164,7 +164,11 @@ def _tidied(target: FileStore, manifest: Manifest) -> Manifest:
     Returns:
         The manifest without retired files, and without files that somebody has removed.
     """
-    there = target.files()
+    there = {
+        path
+        for path in target.paths()
+        if path.endswith(PART) or (path.endswith(".parquet") and f"/{LOG}/" not in path)
+    }
     for path in sorted(there - manifest.files):
         target.remove(path)
     states = {

@@ -21,11 +21,11 @@ from pipedrive_assets.export.rows import (
     loads_of,
     write_parquet,
 )
-from pipedrive_assets.export.store import FileStore
 from pipedrive_assets.views.catalog import Relation
 from pipedrive_assets.views.personal import base_of
 from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets.warehouse.dialect import identifier
+from pipedrive_assets.warehouse.file_store import FileStore
 from pipedrive_assets.warehouse.read_only import Patience, opened
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pipedrive_assets.api import Client
 from pipedrive_assets.connect import Account
 from pipedrive_assets.extract.custom_fields import FieldMemory
+from pipedrive_assets.load.raw_zone import RawRun
 from pipedrive_assets.load.report import LoadRequest
 from pipedrive_assets.load.tokens.usage import Spending
 from pipedrive_assets.warehouse.warehouse import Warehouse
@@ -24,6 +25,7 @@ class Context:
         spending: The token budget and the token usage of this load.
         account: The Pipedrive account.
         now: When the load began, UTC, by Pipedrive's clock.
+        raw: Where the replies of this run are kept; None: nowhere.
         started: The same moment by the monotonic clock, in seconds.
     """
 
@@ -34,6 +36,7 @@ class Context:
     spending: Spending
     account: Account
     now: datetime
+    raw: RawRun | None = None
     started: float = field(default_factory=time.monotonic)
 
     def moment(self) -> datetime:

@@ -11,6 +11,7 @@ from pipedrive_assets.errors import LoadFailed, ParentNotLoaded, PipedriveError,
 from pipedrive_assets.extract.refusals import is_about_the_user, skips
 from pipedrive_assets.load.merge import Written
 from pipedrive_assets.load.plausible_loss import MAX_SHARE
+from pipedrive_assets.load.raw_zone import RawZone
 from pipedrive_assets.load.timer import COMMITTING, SHAPING
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.windows import Window
@@ -37,6 +38,7 @@ class LoadRequest:
         max_share: The share of a table (0 to 1) that may be missing from a complete list before
             the load fails.
         accept_loss: Whether to mark missing rows however many there are.
+        raw: Where replies are kept; None: nowhere.
     """
 
     entities: tuple[Entity, ...]
@@ -52,6 +54,7 @@ class LoadRequest:
     purge_deleted: bool = False
     max_share: float = MAX_SHARE
     accept_loss: bool = False
+    raw: RawZone | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

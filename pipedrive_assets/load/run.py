@@ -5,6 +5,7 @@ commits, updates the ledger, and reports each table when it ends. A table that f
 the rows of other tables.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.custom_fields import WarehouseMapping
 from pipedrive_assets.load.progress import OnProgress
 from pipedrive_assets.load.progress_tracker import ProgressTracker
+from pipedrive_assets.load.raw_zone import RawRun
 from pipedrive_assets.load.report import LoadRequest, TableReport, raise_failures, resolve_skips
 from pipedrive_assets.load.schema_changes import restart_unfrozen
 from pipedrive_assets.load.table_load import TableLoad
@@ -119,8 +121,8 @@ def run_tables(
         check_filter(entity)
     warehouse.check_copy()
     connection.client.removes_nul = not warehouse.backend.stores_nul
-    with warehouse.keep_open():
-        context = _begin(connection, warehouse, request)
+    with warehouse.keep_open(), _keeping(request, connection) as raw:
+        context = replace(_begin(connection, warehouse, request), raw=raw)
         tracker = ProgressTracker(len(request.entities), on_progress)
         good = True
         with cleaned_up(warehouse):
@@ -131,6 +133,13 @@ def run_tables(
                 readable.refresh(sql)
         if good:
             warehouse.renew_copy()
+
+
+def _keeping(
+    request: LoadRequest, connection: Connection
+) -> contextlib.AbstractContextManager[RawRun | None]:
+    """Return the context in which the replies of the run are kept, if they are."""
+    return request.raw.keeping(connection.client) if request.raw else contextlib.nullcontext()
 
 
 def _begin(connection: Connection, warehouse: Warehouse, request: LoadRequest) -> Context:
@@ -301,6 +310,8 @@ class _Load:
             return
         try:
             if event.chunk:
+                if self.context.raw:
+                    self.context.raw.flush(table.stats)
                 table.commit(event.chunk)
                 self.tracker.report()
                 return

@@ -10,7 +10,7 @@ from deltalake import DeltaTable, QueryBuilder
 from pipedrive_assets.cli import main
 from pipedrive_assets.errors import ConfigurationError, WarehouseError
 from pipedrive_assets.export import delta
-from pipedrive_assets.export.store import FileStore
+from pipedrive_assets.warehouse.file_store import FileStore
 from pipedrive_assets_tests.export.test_export import ALL, Exporter, Killed, limited
 
 

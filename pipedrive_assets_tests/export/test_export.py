@@ -13,7 +13,7 @@ from pipedrive_assets.cli import main
 from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import ConfigurationError, WarehouseError, WrongAccountError
 from pipedrive_assets.export import ExportRequest, export
-from pipedrive_assets.export.store import FileStore
+from pipedrive_assets.warehouse.file_store import FileStore
 from pipedrive_assets_tests.conftest import NOON
 
 TABLES = ("persons", "stages")

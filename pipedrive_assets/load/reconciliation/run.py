@@ -19,6 +19,7 @@ from pipedrive_assets.load import conversions, merge, soft_delete, unlisted
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.plausible_loss import MAX_SHARE, check_loss
 from pipedrive_assets.load.progress import OnProgress
+from pipedrive_assets.load.raw_zone import RawZone
 from pipedrive_assets.load.reconciliation import seen_ids
 from pipedrive_assets.load.reconciliation.evidence import Evidence, sample_evenly
 from pipedrive_assets.load.reconciliation.lookup import CONFIRMED_ROWS
@@ -51,6 +52,7 @@ class ReconcileRequest:
         caps: Token limits for capped tables.
         run_id: The id of the run in `_pipedrive_tokens`.
         since: The start of history (UTC) if a setting limits it; older rows are ignored.
+        raw: Where replies are kept; None: nowhere.
     """
 
     entities: tuple[Entity, ...]
@@ -61,6 +63,7 @@ class ReconcileRequest:
     caps: Caps = field(default_factory=Caps)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     since: datetime | None = None
+    raw: RawZone | None = None
 
 
 def reconcile(
@@ -133,6 +136,7 @@ def reconcile_tables(
         window=Window(start=utc_now()),
         full=True,
         purge_deleted=request.purge_deleted,
+        raw=request.raw,
     )
     yield from run_tables(connection, warehouse, asked, make, on_progress)
 

@@ -18,6 +18,7 @@ from pipedrive_assets.load import (
     reconcilable,
     reconcile_tables,
 )
+from pipedrive_assets.load.raw_zone import RawZone
 from pipedrive_assets.load.schema_alert import post_schema_changes
 from pipedrive_assets.orchestration.automation import backoff, run_tags, runs
 from pipedrive_assets.orchestration.automation.alerts import send_alert
@@ -63,6 +64,7 @@ def _reconcile(context: dg.OpExecutionContext, config: ReconcileConfig, names: N
         caps=caps_of(settings),
         run_id=context.run_id,
         max_share=settings.reconcile_max_share / 100,
+        raw=RawZone.of(settings),
         accept_loss=config.accept_loss,
         since=settings.since_timestamp,
         purge_deleted=settings.deleted == "purge",

@@ -1,4 +1,4 @@
-"""The target of an export: a local folder, or an object store that fsspec can reach."""
+"""A folder of files: local, or in an object store that fsspec can reach."""
 
 import contextlib
 import os
@@ -16,29 +16,32 @@ from pipedrive_assets.warehouse.private_files import make_file, make_folder
 PART = ".part"
 """Suffix of a local file that is not complete."""
 
-LOG = "_delta_log"
-"""Folder of a table's Delta log."""
+EXPORT_IS_SAFE = "The export that was there before is complete and stays."
 
 
 class FileStore:
     """A folder. A file appears in it at once and complete, or not at all."""
 
-    def __init__(self, url: str, file_mode: int) -> None:
-        """Prepare the target without writing.
+    def __init__(
+        self, url: str, file_mode: int, *, option: str = "--to", safe: str = EXPORT_IS_SAFE
+    ) -> None:
+        """Prepare the folder without writing.
 
         Args:
             url: A path or a URL of fsspec.
             file_mode: Permissions of new local files.
+            option: The option or setting that has the URL, for error messages.
+            safe: The sentence of an error message about what is safe.
 
         Raises:
             ConfigurationError: The URL cannot be used.
         """
-        self._url, self._mode = url, file_mode
+        self._url, self._mode, self._safe = url, file_mode, safe
         try:
             self._fs, root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
             raise ConfigurationError(
-                f"--to {self}: {error}. Use a folder or a URL of fsspec, such as "
+                f"{option} {self}: {error}. Use a folder or a URL of fsspec, such as "
                 "s3://bucket/folder, which needs pip install s3fs."
             ) from None
         self._root = str(root).rstrip("/")
@@ -64,14 +67,6 @@ class FileStore:
             self._fs.invalidate_cache()
             found = self._fs.find(self._root)
         return {str(each)[len(self._root) :].lstrip("/") for each in found}
-
-    def files(self) -> set[str]:
-        """Return the paths of all files with rows, and of incomplete files."""
-        return {
-            path
-            for path in self.paths()
-            if path.endswith(PART) or (path.endswith(".parquet") and f"/{LOG}/" not in path)
-        }
 
     def size(self, path: str) -> int:
         """Return the size of a file in bytes."""
@@ -128,8 +123,7 @@ class FileStore:
         except Exception as error:  # noqa: BLE001 - each store has exceptions of its own
             raise_alone(
                 WarehouseError(
-                    f"{self} could not be read or written: {described(error)}. The export that was "
-                    "there before is complete and stays. Check the URL, the credentials and the "
-                    "permissions, and run again."
+                    f"{self} could not be read or written: {described(error)}. {self._safe} "
+                    "Check the URL, the credentials and the permissions, and run again."
                 )
             )
