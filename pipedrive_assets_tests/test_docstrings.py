@@ -1,6 +1,7 @@
 """Docstrings have the sections that a caller needs; ruff checks that sections match the code."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,13 @@ MANY_PARAMETERS = 3
 """From so many parameters on, their names do not explain themselves."""
 
 
+@functools.cache
 def functions():
     """Every public function and method, with the file that has it."""
+    return tuple(found())
+
+
+def found():
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             is_public = isinstance(node, ast.FunctionDef) and not node.name.startswith("_")

@@ -40,6 +40,7 @@ def test_a_rule_begins_with_its_call_and_ends_after_its_number(proxied):
     assert [None, None] == [get(url, "v1/filters").json()["data"] for _ in range(2)]
 
 
+@pytest.mark.samples(8)
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_of_rule_changes_the_reply(proxied, kind):
     proxy, url = proxied

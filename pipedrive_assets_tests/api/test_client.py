@@ -69,6 +69,7 @@ TRANSIENT: dict[str, Callable[[str], Any]] = {
 """One of each kind; all statuses and bodies are in the verdict's table."""
 
 
+@pytest.mark.samples(12)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", TRANSIENT)
 def test_trouble_that_passes_costs_no_row_and_trouble_that_stays_is_told(

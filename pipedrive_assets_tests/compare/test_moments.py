@@ -41,6 +41,7 @@ def persons(past, *moments, **how):
     return found
 
 
+@pytest.mark.slow
 def test_two_moments_of_a_file_are_compared_by_its_histories(past):
     office, before, renamed, gone = past
 

@@ -46,6 +46,7 @@ def test_every_resource_gives_rows_with_a_limit_of_one(plain, names):
     assert [] == [name for name in names if not rows[name]]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_pages")
 def test_a_limited_run_loads_a_page_and_its_children_and_the_next_run_loads_the_rest(plain):
     first = run(plain, *READ, count=1)

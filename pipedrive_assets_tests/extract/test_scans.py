@@ -32,6 +32,7 @@ def read(office, table, scan=EVERYTHING, page_rows=3):
     return ids, scan
 
 
+@pytest.mark.samples(8)
 @pytest.mark.parametrize("table", OFFSET)
 @pytest.mark.parametrize("page", range(1, 9))
 def test_rows_that_leave_a_list_between_its_pages_take_none_with_them(make_office, table, page):
@@ -48,6 +49,7 @@ def test_rows_that_leave_a_list_between_its_pages_take_none_with_them(make_offic
     assert set(ids[2:]) <= found
 
 
+@pytest.mark.samples(8)
 @pytest.mark.parametrize("path", ["v1/leads", "v1/leads/archived", "v1/notes", "v1/files"])
 @pytest.mark.parametrize("page", range(1, 7))
 def test_a_window_shows_every_change_before_its_first_page(make_office, path, page):
@@ -78,6 +80,7 @@ def test_a_window_shows_every_change_before_its_first_page(make_office, path, pa
     assert since < scan.complete_until()
 
 
+@pytest.mark.samples(8)
 @pytest.mark.parametrize("table", OFFSET)
 def test_a_closed_window_shows_its_own_rows_alone(make_office, table):
     office = make_office(deals=40)

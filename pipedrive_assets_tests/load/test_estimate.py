@@ -40,6 +40,7 @@ def test_without_a_warehouse_the_least_is_told_and_what_cannot_be_known(office):
     assert found["deals_flow"].why
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
 def test_no_table_takes_less_than_its_estimate(entity, office):
     request = asked_for(office, entity.name)

@@ -223,7 +223,7 @@ def test_a_field_that_one_reply_leaves_out_is_not_marked_and_a_deleted_one_is(of
     assert (0, 2) == (once, twice)
 
 
-@pytest.mark.samples(6)
+@pytest.mark.samples(2)
 @pytest.mark.parametrize("table", SNAPSHOTS)
 def test_no_snapshot_can_be_emptied(office, table):
     office.load(table)

@@ -135,14 +135,14 @@ def test_no_row_is_purged_because_of_a_refusal(trials, kind, nth):
     assert [] == trials(*FEW, "persons").wrongs("load and reconcile, purge", "second", *rules)
 
 
-@pytest.mark.samples(6)
+@pytest.mark.samples(3)
 @pytest.mark.parametrize("nth", [1, 30])
 @pytest.mark.parametrize("kind", [*WHOLE_ACCOUNT, "500"])
 def test_everything_refused_from_a_call_on(trials, kind, nth):
     assert [] == trials(*FEW).wrongs("singer", "first", at(kind, "*", nth))
 
 
-@pytest.mark.samples(6)
+@pytest.mark.samples(3)
 @pytest.mark.parametrize("kind", ["402", "404", "data: null", "data: [], ended"])
 @pytest.mark.parametrize(
     "child", ["deals_flow", "deals_products", "deals_participants", "mail_messages"]

@@ -15,7 +15,7 @@ NAMED = [stream.tap_stream_id for stream in PipedriveTap.streams]
 READ = [stream.tap_stream_id for stream in ALL if stream.entity.shape not in OWN_SHAPES]
 
 
-@pytest.mark.samples(8)
+@pytest.mark.samples(4)
 @pytest.mark.parametrize("stream", READ)
 def test_a_stream_carries_the_rows_of_the_account_first_and_incremental(bench, small_pages, stream):
     catalog = bench.catalog(stream)
@@ -107,7 +107,7 @@ def test_an_interrupted_stream_that_is_not_selected_any_more_holds_nobody_up(ben
     assert "currently_syncing" not in bench.target.state
 
 
-@pytest.mark.samples(12)
+@pytest.mark.samples(5)
 @pytest.mark.parametrize("stream", [each.tap_stream_id for each in ALL])
 def test_records_are_as_their_schema_says(bench, stream):
     bench.sync(bench.catalog(stream))
