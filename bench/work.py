@@ -185,9 +185,12 @@ def replies(arguments: argparse.Namespace) -> Callable[[], Counts]:
 
 
 def _account(arguments: argparse.Namespace) -> Any:
+    """Prepare the account, and the process as the command line does."""
     from pipedrive_assets.api import Client
+    from pipedrive_assets.cli.own_process import collect_garbage_rarely
     from pipedrive_assets.connect import Connection
 
+    collect_garbage_rarely()
     client = Client(base_url=arguments.url, api_token=API_TOKEN, now=lambda: arguments.instant)
     return Connection(client=client, is_sandbox=False)
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from pipedrive_assets.cli.command import Group, exit_code
+from pipedrive_assets.cli.own_process import collect_garbage_rarely
 
 TABLES = click.argument("tables", nargs=-1, metavar="[TABLE]...")
 FILE = click.Path(path_type=Path)
@@ -353,10 +354,30 @@ def singer(
 
 
 def tap(argv: Sequence[str] | None = None) -> int:
-    """Run `tap-pipedrive`, the command `singer` by itself; returns the exit code."""
-    return exit_code(singer, argv)
+    """Run `tap-pipedrive`, the command `singer` by itself.
+
+    Args:
+        argv: The arguments; None: those of the process, which runs only this command.
+
+    Returns:
+        The exit code.
+    """
+    return _run(singer, argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `python -m pipedrive_assets`; returns the exit code."""
-    return exit_code(commands, argv)
+    """Run `python -m pipedrive_assets`.
+
+    Args:
+        argv: The arguments; None: those of the process, which runs only this command.
+
+    Returns:
+        The exit code.
+    """
+    return _run(commands, argv)
+
+
+def _run(command: click.Command, argv: Sequence[str] | None) -> int:
+    if argv is None:
+        collect_garbage_rarely()
+    return exit_code(command, argv)

@@ -23,9 +23,8 @@ _SORTED = (
     | orjson.OPT_PASSTHROUGH_SUBCLASS
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
-_EXPONENT = re.compile(rb"e(?<=[0-9]e)[-0-9]").search
-_NUMBER = re.compile(rb"[:,\[]-?[0-9.]+e").search
-"""Matches numbers with an exponent, not the ids in texts that `_EXPONENT` also matches."""
+_EXPONENT = re.compile(rb"e(?<=[0-9]e)-?[0-9]{1,3}(?:[,}\]]|$)").search
+"""Matches numbers with an exponent, and the end of some texts in free text, but no id in quotes."""
 
 _SMALL = b"0.0000"
 """Part of small numbers, which the two encoders format differently; a match in text is harmless."""
@@ -46,7 +45,7 @@ def _canonical(value: Any) -> bytes:
         text = orjson.dumps(value, option=_SORTED)
     except TypeError:
         return _encoder.encode(value).encode("ascii")
-    if _SMALL in text or b"\x7f" in text or (_EXPONENT(text) and _NUMBER(text)):
+    if _SMALL in text or b"\x7f" in text or _EXPONENT(text):
         return _encoder.encode(value).encode("ascii")
     return text if text.isascii() else text.decode().encode("ascii", _ESCAPED)
 
