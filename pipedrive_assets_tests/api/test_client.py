@@ -491,6 +491,7 @@ ANY_REPLY = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(ANY_REPLY, max_size=12), st.sampled_from(["cursor", "offset", "none"]))
 def test_no_reply_crashes_the_client_or_makes_it_lose_rows(

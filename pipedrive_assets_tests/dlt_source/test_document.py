@@ -123,6 +123,7 @@ def test_the_mapping_lists_every_field_with_its_name(plain, pipeline):
     assert "create_state" not in pipeline.default_schema.data_table_names()
 
 
+@pytest.mark.slow
 def test_create_state_is_there_for_who_wants_only_the_names(plain, pipeline):
     source = pipedrive_source().with_resources("create_state")
 

@@ -447,6 +447,7 @@ def test_with_keep_partial_a_list_goes_on_where_it_had_to_stop(plain, small_page
     assert "begun" not in plain.state(names[0])
 
 
+@pytest.mark.slow
 def test_a_pipeline_belongs_to_one_company(plain):
     plain.run("stages")
     other = World(deals=3, instant=NOON, seed=2)

@@ -48,6 +48,7 @@ def test_children_of_rows_that_only_a_refused_list_returns_are_read_once_it_answ
     assert [] == plain.differences("deals", "deals_flow")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("path", [*ARCHIVES.values(), "api/v2/deals", "v1/leads"])
 def test_a_list_that_was_empty_by_mistake_is_read_whole_by_the_next_run(plain, path):

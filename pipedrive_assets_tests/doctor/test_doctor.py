@@ -354,6 +354,7 @@ def test_refused_fields_are_named_and_leave_the_table_readable(office):
     assert "readable: persons" in told(only(found, Level.OK))
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("table", ["deals", "leads", "users"])
 def test_a_table_is_probed_with_the_parameters_of_its_first_load(office, table):
     list(check_rights(office.connection.client, probes((BY_NAME[table],))))

@@ -354,6 +354,7 @@ def test_names_that_another_run_has_stored_meanwhile_are_used_while_definitions_
     assert other.fields_of(deals) == found
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("refused", ["api/v2/dealFields", "api/v2/personFields"])
 def test_refused_definitions_leave_no_gap_where_the_column_custom_fields_is_excluded(

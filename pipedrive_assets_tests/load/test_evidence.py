@@ -111,6 +111,7 @@ def test_an_endpoint_that_refuses_every_record_marks_nothing(office, status):
     assert [] == office.differences("persons")
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("status", [400, 415])
 def test_a_refusal_that_says_nothing_of_the_row_does_not_mark_it(office, status):

@@ -141,6 +141,7 @@ def test_a_load_writes_what_dlt_writes(office, both):
     assert {} == differing(schemas(dlts), schemas(ours))
 
 
+@pytest.mark.slow
 def test_rows_that_the_schema_does_not_fit_are_written_as_by_dlt(office, both):
     deals = BY_NAME["deals"]
     with office.warehouse.exclusive():

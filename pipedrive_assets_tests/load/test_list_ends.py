@@ -105,6 +105,7 @@ def test_a_v2_list_of_null_is_empty_and_proves_nothing(office, table):
     assert [] == office.differences(table)
 
 
+@pytest.mark.slow
 def test_a_table_of_null_lists_loads_as_empty(office):
     office.sandbox.inject(faults.null_data("api/v2/products").always())
 

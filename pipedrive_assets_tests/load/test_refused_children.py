@@ -191,6 +191,7 @@ def test_an_endpoint_for_many_deals_that_closes_in_mid_run_is_left_alone_soon(ma
     assert [] == office.differences(PRODUCTS)
 
 
+@pytest.mark.slow
 def test_a_record_that_fails_for_good_says_nothing_about_its_deal(office):
     office.load("deals")
     office.sandbox.inject(

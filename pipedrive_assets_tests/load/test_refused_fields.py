@@ -84,6 +84,7 @@ def test_refused_fields_never_overwrite_what_is_held(office, table):
     assert [] == visible_differences(office, table)
 
 
+@pytest.mark.slow
 def test_fields_refused_in_the_middle_of_a_load_lose_no_row(office):
     asked = names_refused("api/v2/deals").at(3, times=None)
     office.sandbox.inject(asked)

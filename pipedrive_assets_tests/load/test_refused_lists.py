@@ -58,7 +58,7 @@ def archive_one(office, table):
     office.world.archive(table, key)
 
 
-@pytest.mark.samples(2)
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("table", ARCHIVES)
 def test_a_refused_second_list_does_not_stop_the_first(office, table, status):

@@ -38,6 +38,7 @@ def loaded(make_office):
     return office
 
 
+@pytest.mark.slow
 def test_a_load_without_changes_opens_the_file_once_and_keeps_the_views(loaded, monkeypatch):
     mark(loaded)
     opened, connect = [], duckdb.connect

@@ -125,6 +125,7 @@ def test_a_file_that_was_made_in_vain_is_removed(tmp_path, monkeypatch):
     warehouse.close()
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("table", ["stages", "persons__emails"])
 def test_a_working_file_that_was_cut_short_spoils_no_later_load(office, monkeypatch, table):

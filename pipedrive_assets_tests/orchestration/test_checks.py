@@ -104,6 +104,7 @@ def test_references_to_a_table_that_was_never_loaded_are_not_judged(office):
     assert run_checks(office.warehouse, BY_NAME["deals"])[1].sound
 
 
+@pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize("setting", ["PIPEDRIVE_TOKENS_PER_RUN", "PIPEDRIVE_TOKENS_PER_DAY"])
 def test_what_waits_names_the_setting_that_stopped_it(office, setting):

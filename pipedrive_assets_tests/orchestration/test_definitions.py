@@ -135,6 +135,7 @@ def test_the_columns_and_their_meaning_are_in_the_definition(specs):
     assert "currency" in columns["value"].description
 
 
+@pytest.mark.slow
 def test_the_given_integration_is_imported_in_one_module():
     importing = [
         path.name

@@ -54,6 +54,7 @@ def run(office, monkeypatch, accepted):
     return result.success, sent
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("accepted", [True, False])
 def test_the_job_posts_the_digest_and_fails_if_the_webhook_refuses(office, monkeypatch, accepted):
     office.load("deals")

@@ -111,6 +111,7 @@ def test_access_tokens_that_end_during_a_run_are_not_noticed(trial: Any) -> None
     assert len(trial.office.connections) + 2 == trial.office.sandbox.oauth.renewals
 
 
+@pytest.mark.slow
 def test_a_table_whose_scope_is_missing_is_refused_and_keeps_its_rows(trial: Any) -> None:
     trial.office.without = ("contacts:read", "users:read")
     assert errors.ScopeMissing in kinds(trial.refused())

@@ -185,6 +185,7 @@ def test_the_first_moment_there_is_is_a_start_date_too(bench):
     assert (new,) in bench.target.rows["persons"]
 
 
+@pytest.mark.slow
 def test_a_renamed_deal_gives_its_target_no_event_twice(bench):
     catalog = bench.catalog("deals_flow")
     bench.sync(catalog)
@@ -224,6 +225,7 @@ def notes_of(bench, deal):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", [["notes", "deals_flow"], ["notes"]])
 def test_a_note_has_the_history_of_its_deal_sent_again_now_or_by_a_later_sync(bench, streams):
     both = bench.catalog("notes", "deals_flow", "dealflow")

@@ -317,6 +317,7 @@ def test_streams_know_their_tap(bench, monkeypatch):
     assert {None} == {stream.tap for stream in PipedriveTap.streams}
 
 
+@pytest.mark.samples(1)
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_deal_that_is_refused_in_every_sync_stays_pending_and_holds_nobody_up(bench, status):
     catalog = bench.catalog("dealflow", "deals")
