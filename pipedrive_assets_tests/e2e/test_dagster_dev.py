@@ -27,7 +27,7 @@ FLAGS = [
 ]
 SEEN_SECONDS = 120
 SIZE = {"width": 1800, "height": 1300}
-TALL = {"width": 1500, "height": 4500}
+TALL = {"width": 1500, "height": 7500}
 """So high that the whole graph is in sight: what is not is not drawn."""
 
 OVERVIEW = "sales_overview_sandbox.html"

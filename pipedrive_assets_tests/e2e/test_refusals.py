@@ -107,6 +107,8 @@ def held_otherwise(path: Path, sandbox: Any) -> Iterator[str]:
 @pytest.mark.parametrize("rules", cases("payment due in mid-run"))
 def test_load_after_refusals_equals_the_account(project, proxied, rules):
     sandbox, proxy, environment = proxied
+    # By default, deals_flow gets no email that deals_mails had first.
+    environment |= {"PIPEDRIVE_FLOW_MAILS": "always"}
 
     refused_then_healthy(project, proxy, "python -m pipedrive_assets load", rules, **environment)
 
