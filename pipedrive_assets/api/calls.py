@@ -74,8 +74,9 @@ class Caller:
         now: Returns the current time (UTC).
         removes_nul: Whether NUL characters are removed from replies; set this if the destination
             cannot store them.
-        keep: Receives each call whose reply was read, the reply without secrets, and its time
-            (UTC); None: nothing does. Called in the thread of the call.
+        keep: Receives each call with the reply that was read, or with the last reply before an
+            error, without secrets, and its time (UTC); None: nothing does. Called in the thread
+            of the call.
         latest: Status and headers of the latest reply, without its body; None before the first.
     """
 
@@ -132,7 +133,7 @@ class Caller:
                 except IncompletePage as found:
                     verdict = Verdict(action=Action.RETRY, error=found.error, quote=str(found))
                 else:
-                    return result, self._used(call, reply)
+                    return result, self._kept(call, reply)
             if verdict.action is Action.RENEW and not renewed:
                 renewed = True
                 continue
@@ -145,10 +146,11 @@ class Caller:
             if verdict.action is Action.RETRY and patient and attempts < call.attempts:
                 self._back_off(call, verdict, attempts)
                 continue
+            self._kept(call, reply)
             raise self._stop(call, reply, verdict, attempts + waits)
 
-    def _used(self, call: ApiCall, reply: ApiReply | None) -> datetime:
-        """Pass a reply that was read to `keep`, and return its time (UTC)."""
+    def _kept(self, call: ApiCall, reply: ApiReply | None) -> datetime:
+        """Pass the last reply of a call to `keep`, and return its time (UTC)."""
         read_at = _read_at(reply, self.now)
         if self.keep and reply:
             content = self._wire.without_secrets(reply.content)

@@ -227,6 +227,20 @@ def export(url: str, tables: tuple[str, ...], kind: str, *, prune: bool) -> None
 
 
 @commands.command()
+@click.option("--from", "url", required=True, metavar="URL", help="The PIPEDRIVE_RAW_TO of loads.")
+@click.option("--to", "target", type=FILE, help="New DuckDB file; default: PIPEDRIVE_WAREHOUSE.")
+def rebuild(url: str, target: Path | None) -> None:
+    """Rebuild a warehouse from raw replies.
+
+    Repeats every load, reconciliation and erasure that PIPEDRIVE_RAW_TO has kept since the first
+    load of a warehouse, and writes a new one with the same rows. No request is sent to Pipedrive.
+    """
+    from pipedrive_assets.cli.rebuild import rebuild
+
+    rebuild(url, target)
+
+
+@commands.command()
 @click.argument("a")
 @click.argument("b")
 @TABLES

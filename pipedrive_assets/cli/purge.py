@@ -23,8 +23,8 @@ def purge(person: int, raw: str | None, *, undo: bool) -> None:
         ConfigurationError: There is no warehouse, or there are raw replies and `raw` is None.
     """
     settings = Settings.from_env()
-    zone = None if undo else RawZone.of(settings)
-    if zone:
+    zone = RawZone.of(settings)
+    if zone and not undo:
         _check_raw(zone, raw)
     warehouse = warehouse_of(settings)
     try:
@@ -33,6 +33,8 @@ def purge(person: int, raw: str | None, *, undo: bool) -> None:
                 f"There is no warehouse {warehouse.backend}, so there is nothing to erase. "
                 "Check PIPEDRIVE_WAREHOUSE and PIPEDRIVE_DATASET."
             )
+        if zone and raw != "delete" and zone.files():
+            zone.note_erasure(person, utc_now(), undo=undo)
         if undo:
             forgive_person(warehouse, person)
             print(

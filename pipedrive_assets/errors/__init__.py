@@ -28,6 +28,7 @@
           TooManyRequests      429 for the burst limit or an unknown limit
       DataError                a reply is not as documented; rows could be lost      exit 6
         FieldsRefused          Pipedrive refuses fields that were loaded before
+        RebuildError           raw replies do not lead to the warehouse
         ParentNotLoaded        load the parent table first
         ImplausibleLoss        too many rows are missing at once
       InternalError            a bug in this project: report it                      exit 7
@@ -89,6 +90,7 @@ from pipedrive_assets.errors.data import (
     InternalError,
     LoadFailed,
     ParentNotLoaded,
+    RebuildError,
 )
 from pipedrive_assets.errors.extras import MissingExtraError, extra_needed, missing_extra
 from pipedrive_assets.errors.oauth import (
@@ -144,6 +146,7 @@ __all__ = [
     "PipedriveUnprocessableEntityError",
     "PipedriveUnsupportedMediaError",
     "QueryRefused",
+    "RebuildError",
     "Redirected",
     "Refused",
     "ScopeMissing",

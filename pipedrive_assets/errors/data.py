@@ -16,6 +16,10 @@ class ParentNotLoaded(DataError):
     """The table is read once per row of a parent table that has not been loaded."""
 
 
+class RebuildError(DataError):
+    """A warehouse cannot be rebuilt from raw replies; what was written so far is not complete."""
+
+
 class FieldsRefused(DataError):
     """Pipedrive refuses fields that the table already has; a load would set them to null.
 

@@ -13,6 +13,17 @@ from pipedrive_assets.load.tokens.usage import Spending
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 
+@dataclass(slots=True)
+class StepTime:
+    """The time of the step that the writer thread takes, if the steps are kept.
+
+    Attributes:
+        moment: The time, UTC; None: the steps are not kept, and time passes during them.
+    """
+
+    moment: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The objects that all tables of a load share.
@@ -27,6 +38,7 @@ class Context:
         now: When the load began, UTC, by Pipedrive's clock.
         raw: Where the replies of this run are kept; None: nowhere.
         started: The same moment by the monotonic clock, in seconds.
+        step: The time of the current step of a run whose steps are kept.
     """
 
     client: Client
@@ -38,7 +50,12 @@ class Context:
     now: datetime
     raw: RawRun | None = None
     started: float = field(default_factory=time.monotonic)
+    step: StepTime = field(default_factory=StepTime)
 
     def moment(self) -> datetime:
         """Return the present, UTC, by Pipedrive's clock."""
+        return self.step.moment or self.present()
+
+    def present(self) -> datetime:
+        """Return the present, UTC, by Pipedrive's clock, also during a step."""
         return self.now + timedelta(seconds=time.monotonic() - self.started)

@@ -1,7 +1,8 @@
 """The raw zone: each reply that a load reads, as compressed JSON lines in a folder of files.
 
 Replies of a table are written before its rows are committed. A file appears at once and complete.
-Each run has files of its own.
+Each run has files of its own. They also have the steps of the run (`recording/steps.py`), from
+which a warehouse can be rebuilt.
 """
 
 import gzip
@@ -13,11 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 
 from pipedrive_assets.api import ApiCall, ApiReply, Client, RequestStats
+from pipedrive_assets.api.json_body import decode
 from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.warehouse.file_store import FileStore
@@ -26,8 +29,17 @@ from pipedrive_assets.windows import stamp
 FILE_BYTES = 32 << 20
 """A file is written when the replies of a path reach this size, uncompressed."""
 
+START = "run.json"
+"""Written first: what the run loads, and the state of the warehouse before it."""
+
 END = "complete.json"
-"""Written last: the run has ended, and has so many replies in so many files."""
+"""Written last: the run has ended, and has so many replies and steps in so many files."""
+
+STEPS = "steps"
+"""The folder with the steps of a run."""
+
+ERASURE = "erasure="
+"""Prefix of a file with an erasure, below the folder of its day."""
 
 _ID = re.compile(r"(?<=/)[^/]*[0-9][^/]*(?=/|$)")
 
@@ -54,11 +66,25 @@ class RawRun:
         self._store = store
         self._folder = f"day={now:%Y-%m-%d}/run={now:%H%M%S}-{uuid.uuid4().hex[:12]}"
         self._parts: dict[tuple[int, str], _Part] = {}
-        self._files = self._replies = 0
+        self._waiting: list[bytes] = []
+        self._files = self._replies = self._steps = 0
         self._lock = threading.Lock()
+        self._has_begun = False
+
+    def begin(self, facts: dict[str, Any]) -> None:
+        """Write what the run loads, and the replies that were read to begin it.
+
+        Args:
+            facts: What the run loads, as JSON.
+        """
+        self._store.write(f"{self._folder}/{START}", json.dumps(facts).encode())
+        self._has_begun = True
+        self.flush()
 
     def keep(self, call: ApiCall, reply: ApiReply, read_at: datetime) -> None:
         """Keep a reply; a large part is written at once.
+
+        Of replies with an error, only refusals of Pipedrive's API are kept.
 
         Args:
             call: The request.
@@ -68,9 +94,11 @@ class RawRun:
         Raises:
             WarehouseError: The part cannot be written.
         """
+        if reply.status >= 300 and not _is_refusal(reply):
+            return
         line = _line(call, reply, read_at)
         with self._lock:
-            key = id(call.stats), _folder_of(call.path)
+            key = id(call.stats), folder_of(call.path)
             part = self._parts.setdefault(key, _Part(call.stats))
             part.lines.append(line)
             part.size += len(line)
@@ -92,16 +120,45 @@ class RawRun:
             for key, part in parts:
                 if stats is not None and part.stats is not stats:
                     continue
-                lines = part.lines
-                name = f"{self._folder}/endpoint={key[1]}/{self._files + 1:06}.ndjson.gz"
-                self._store.write(name, gzip.compress(b"".join(lines), compresslevel=6, mtime=0))
-                self._files += 1
-                self._replies += len(lines)
+                self._write(f"endpoint={key[1]}", part.lines)
+                self._replies += len(part.lines)
                 del self._parts[key]
 
+    def note(self, step: dict[str, Any]) -> None:
+        """Keep a step of the run; it is written with the next one that has to be.
+
+        Args:
+            step: The step, as JSON.
+        """
+        # json, not orjson: it refuses what JSON cannot repeat exactly.
+        self._waiting.append(json.dumps(step, separators=(",", ":")).encode() + b"\n")
+
+    def flush_steps(self) -> None:
+        """Write the steps that were noted.
+
+        Raises:
+            WarehouseError: The file cannot be written. The steps are kept for the next attempt.
+        """
+        with self._lock:
+            if self._waiting:
+                self._write(STEPS, self._waiting)
+                self._steps += len(self._waiting)
+                self._waiting = []
+
+    def _write(self, folder: str, lines: list[bytes]) -> None:
+        name = f"{self._folder}/{folder}/{self._files + 1:06}.ndjson.gz"
+        self._store.write(name, gzip.compress(b"".join(lines), compresslevel=6, mtime=0))
+        self._files += 1
+
+    def close(self) -> None:
+        """Write what was kept, unless the run failed before it began."""
+        if self._has_begun:
+            self.flush()
+            self.flush_steps()
+
     def end(self) -> None:
-        """Record that the run has ended, with the number of its files and replies."""
-        facts = {"files": self._files, "replies": self._replies}
+        """Record that the run has ended, with the number of its files, replies and steps."""
+        facts = {"files": self._files, "replies": self._replies, "steps": self._steps}
         self._store.write(f"{self._folder}/{END}", json.dumps(facts).encode())
 
 
@@ -112,10 +169,12 @@ class RawZone:
     Attributes:
         url: A path or a URL of fsspec.
         file_mode: Permissions of new local files.
+        option: The option or setting that has the URL, for error messages.
     """
 
     url: str
     file_mode: int
+    option: str = "PIPEDRIVE_RAW_TO"
 
     @classmethod
     def of(cls, settings: Settings) -> "RawZone | None":
@@ -132,7 +191,7 @@ class RawZone:
         return FileStore(
             self.url,
             self.file_mode,
-            option="PIPEDRIVE_RAW_TO",
+            option=self.option,
             safe="Rows whose replies could not be kept were not committed; loaded rows are safe.",
         )
 
@@ -163,13 +222,31 @@ class RawZone:
             yield run
         finally:
             client.keep = None
-            run.flush()
+            run.close()
         run.end()
 
+    def note_erasure(self, person: int, now: datetime, *, undo: bool) -> None:
+        """Record that a person is erased from the warehouse, before that is done.
 
-def _folder_of(path: str) -> str:
+        Args:
+            person: The person's id in Pipedrive.
+            now: The present, UTC.
+            undo: Whether the person is removed from the list of erased persons instead.
+        """
+        name = f"day={now:%Y-%m-%d}/{ERASURE}{now:%H%M%S}-{uuid.uuid4().hex[:12]}.json"
+        facts = {"recorded_at": now.isoformat(), "person": person, "undo": undo}
+        self.store.write(name, json.dumps(facts).encode())
+
+
+def folder_of(path: str) -> str:
     """Return the name of a path's folder: `v1/deals/7/flow` is in `v1-deals-id-flow`."""
     return _ID.sub("id", path.removeprefix("api/")).replace("/", "-")
+
+
+def _is_refusal(reply: ApiReply) -> bool:
+    """Return whether Pipedrive's API refuses the request, for a reason other than a limit."""
+    is_refused = 400 <= reply.status < 500 and reply.status != 429
+    return is_refused and isinstance(decode(reply.content), dict)
 
 
 def _line(call: ApiCall, reply: ApiReply, read_at: datetime) -> bytes:

@@ -39,6 +39,7 @@ class LoadRequest:
             the load fails.
         accept_loss: Whether to mark missing rows however many there are.
         raw: Where replies are kept; None: nowhere.
+        reconciles: Whether the tables are reconciled instead of loaded.
     """
 
     entities: tuple[Entity, ...]
@@ -55,6 +56,7 @@ class LoadRequest:
     max_share: float = MAX_SHARE
     accept_loss: bool = False
     raw: RawZone | None = None
+    reconciles: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

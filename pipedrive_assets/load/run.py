@@ -26,6 +26,8 @@ from pipedrive_assets.load.custom_fields import WarehouseMapping
 from pipedrive_assets.load.progress import OnProgress
 from pipedrive_assets.load.progress_tracker import ProgressTracker
 from pipedrive_assets.load.raw_zone import RawRun
+from pipedrive_assets.load.recording.start import note_start
+from pipedrive_assets.load.recording.steps import kept_steps
 from pipedrive_assets.load.report import LoadRequest, TableReport, raise_failures, resolve_skips
 from pipedrive_assets.load.schema_changes import restart_unfrozen
 from pipedrive_assets.load.table_load import TableLoad
@@ -122,7 +124,10 @@ def run_tables(
     warehouse.check_copy()
     connection.client.removes_nul = not warehouse.backend.stores_nul
     with warehouse.keep_open(), _keeping(request, connection) as raw:
-        context = replace(_begin(connection, warehouse, request), raw=raw)
+        context = replace(begin(connection, warehouse, request), raw=raw)
+        if raw:
+            note_start(raw, context)
+            make = kept_steps(make, raw)
         tracker = ProgressTracker(len(request.entities), on_progress)
         good = True
         with cleaned_up(warehouse):
@@ -142,8 +147,17 @@ def _keeping(
     return request.raw.keeping(connection.client) if request.raw else contextlib.nullcontext()
 
 
-def _begin(connection: Connection, warehouse: Warehouse, request: LoadRequest) -> Context:
-    """Request what all tables need, and prepare the warehouse."""
+def begin(connection: Connection, warehouse: Warehouse, request: LoadRequest) -> Context:
+    """Request what all tables need, and prepare the warehouse.
+
+    Args:
+        connection: The Pipedrive account.
+        warehouse: Where to write.
+        request: What to load.
+
+    Returns:
+        What all tables of the run share.
+    """
     account, now = connection.account()
     connected = RequestStats()
     connected.include(connection.client.stats)
@@ -310,8 +324,6 @@ class _Load:
             return
         try:
             if event.chunk:
-                if self.context.raw:
-                    self.context.raw.flush(table.stats)
                 table.commit(event.chunk)
                 self.tracker.report()
                 return

@@ -25,7 +25,7 @@ NAMES = [
     "dlt",
     "dbt",
 ]
-NAMES += ["export", "diff", "mcp", "login", "singer"]
+NAMES += ["export", "rebuild", "diff", "mcp", "login", "singer"]
 SLOW = {"dagster", "dlt", "duckdb", "pydantic", "requests", "rich"}
 
 

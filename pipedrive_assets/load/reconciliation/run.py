@@ -124,11 +124,6 @@ def reconcile_tables(
                 "that are loaded incrementally, or name none to reconcile all of them."
             )
 
-    def make(entity: Entity, context: Context) -> TableWork:
-        if entity.kind is Kind.CHILD:
-            return _ChildrenAgain(entity, context)
-        return Reconciliation(entity, context, request)
-
     asked = LoadRequest(
         entities=(*request.entities, *request.children),
         caps=request.caps,
@@ -137,8 +132,19 @@ def reconcile_tables(
         full=True,
         purge_deleted=request.purge_deleted,
         raw=request.raw,
+        max_share=request.max_share,
+        accept_loss=request.accept_loss,
+        since=request.since,
+        reconciles=True,
     )
-    yield from run_tables(connection, warehouse, asked, make, on_progress)
+    yield from run_tables(connection, warehouse, asked, reconciliation_of, on_progress)
+
+
+def reconciliation_of(entity: Entity, context: Context) -> TableWork:
+    """Return the task that reconciles a table, or reads the children of every parent again."""
+    if entity.kind is Kind.CHILD:
+        return _ChildrenAgain(entity, context)
+    return Reconciliation(entity, context)
 
 
 def reconcilable(entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
@@ -187,8 +193,8 @@ class _ChildrenAgain(TableLoad):
 class Reconciliation:
     """The reconciliation of one table: scan its lists, request missing rows by id, mark rows."""
 
-    def __init__(self, entity: Entity, context: Context, request: ReconcileRequest) -> None:
-        self.entity, self.context, self.request = entity, context, request
+    def __init__(self, entity: Entity, context: Context) -> None:
+        self.entity, self.context, self.request = entity, context, context.request
         self.table = TableLoad(entity, context)
         self.resumed = False
         self.missing: set[soft_delete.Key] | None = None

@@ -1,0 +1,185 @@
+"""Repeats a recorded run: takes the same steps in the same order, without a request."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from itertools import chain, pairwise
+from typing import Any
+
+from pipedrive_assets.errors import PipedriveError, RebuildError, WarehouseError
+from pipedrive_assets.extract.custom_fields import OWN_SHAPES
+from pipedrive_assets.load.context import Context
+from pipedrive_assets.load.reconciliation.run import Reconciliation, reconciliation_of
+from pipedrive_assets.load.recording.chunk_json import chunk_of
+from pipedrive_assets.load.recording.recorded import RecordedRun
+from pipedrive_assets.load.recording.recorded_client import RecordedClient, RecordedConnection
+from pipedrive_assets.load.recording.start import request_of
+from pipedrive_assets.load.recording.state import ERASED, table_states
+from pipedrive_assets.load.recording.steps import BEGIN, COMMIT, END, FAILED, FINISH, error_of
+from pipedrive_assets.load.run import begin
+from pipedrive_assets.load.table_load import TableLoad
+from pipedrive_assets.load.table_task import TableWork
+from pipedrive_assets.registry import Entity
+from pipedrive_assets.views import readable
+from pipedrive_assets.warehouse.cleanup import cleaned_up
+from pipedrive_assets.warehouse.warehouse import Warehouse
+
+Step = Mapping[str, Any]
+States = Mapping[str, str]
+
+NO_STEP: Step = {}
+
+
+def replay(run: RecordedRun, warehouse: Warehouse, following: States | None) -> None:
+    """Repeat a run.
+
+    Args:
+        run: The run.
+        warehouse: Where to write; it has the state in which the run began.
+        following: The state of each table when the next run began; None if there is none. It shows
+            which of the last steps of a killed run were taken.
+
+    Raises:
+        RebuildError: The result differs from that of the run.
+        WarehouseError: The warehouse cannot be written.
+    """
+    run.check_files()
+    request = request_of(run.facts["request"])
+    for facts in run.facts["request"]["entities"]:
+        if not facts["is_exact"]:
+            raise RebuildError(
+                f"{run} loaded {facts['name']} with changes that were made in code and that a "
+                "recording does not have. Restore a backup of the warehouse."
+            )
+    connection = RecordedConnection(
+        client=RecordedClient(run), is_sandbox=run.facts["account"]["is_sandbox"], run=run
+    )
+    make = reconciliation_of if request.reconciles else TableLoad
+    with warehouse.keep_open():
+        context = begin(connection, warehouse, request)
+        _check_states(run, warehouse, request.entities)
+        with cleaned_up(warehouse):
+            _Replay(run, context, make, following).take_all()
+            with warehouse.sql() as sql:
+                readable.refresh(sql)
+
+
+def _check_states(run: RecordedRun, warehouse: Warehouse, entities: tuple[Entity, ...]) -> None:
+    """Check that the tables that a run depends on are as they were when it began."""
+    names = {ERASED}
+    for entity in entities:
+        names |= {entity.name, *dict(entity.embeds)}
+        names |= {name for name in (entity.parent, entity.list_per, entity.mails_in) if name}
+    with warehouse.sql() as sql:
+        found = table_states(sql)
+    known = run.facts["states"]
+    differing = sorted(name for name in names if found.get(name) != known.get(name))
+    if differing:
+        raise RebuildError(
+            f"{run} began with another state of {', '.join(differing[:5])} than the runs before it "
+            "lead to. A run or an erasure between them was not kept, was deleted, or overlapped "
+            "with it. Restore its files, or restore a backup of the warehouse."
+        )
+
+
+class _Replay:
+    """The repetition of a run."""
+
+    def __init__(
+        self,
+        run: RecordedRun,
+        context: Context,
+        make: Callable[[Entity, Context], TableWork],
+        following: States | None,
+    ) -> None:
+        self.run, self.context, self._make = run, context, make
+        self._following = following
+        self._running: dict[str, TableWork] = {}
+        self._entities = {entity.name: entity for entity in context.request.entities}
+        self._failures: dict[str, PipedriveError] = {}
+
+    def take_all(self) -> None:
+        """Take all steps; those that a killed run may not have taken only if it did."""
+        try:
+            for step, after in pairwise(chain(self.run.steps(), (NO_STEP,))):
+                is_last = after is NO_STEP and not self.run.is_complete
+                if step["step"] != FAILED and not (is_last and not self._was_taken(step)):
+                    self._take(step, after if after.get("step") == FAILED else NO_STEP)
+            self._finish_taken()
+        finally:
+            for table in self._running.values():
+                table.close()
+
+    def _was_taken(self, last: Step) -> bool:
+        """Return whether a killed run has taken its last step; the rows are the same if unknown."""
+        return self._following is None or self._is_behind(last["table"])
+
+    def _finish_taken(self) -> None:
+        """Finish the tables that a killed run had finished: their last steps were not written."""
+        for name, table in self._running.items():
+            if self._following is not None and self._is_behind(name):
+                self._finish(table)
+
+    def _is_behind(self, name: str) -> bool:
+        """Return whether a table does not have the state yet with which the next run began."""
+        with self.context.warehouse.sql() as sql:
+            return table_states(sql).get(name) != (self._following or {}).get(name)
+
+    def _take(self, step: Step, failure: Step) -> None:
+        """Take a step that failed in the run if `failure` is not empty."""
+        kind, name = step["step"], step["table"]
+        self.context.step.moment = datetime.fromisoformat(step["at"])
+        if kind == BEGIN:
+            self._running[name] = self._make(self._entities[name], self.context)
+        table = self._running[name]
+        asked = table.stats
+        asked.add(requests=step["requests"] - asked.requests, tokens=step["tokens"] - asked.tokens)
+        if failure.get("error") == WarehouseError.__name__ and kind != BEGIN:
+            return  # The machine was the cause: a full disk or a lock.
+        try:
+            self._act(kind, table, step)
+        except PipedriveError:
+            if not failure:
+                raise
+        else:
+            if failure and kind != BEGIN:
+                raise RebuildError(
+                    f"{self.run}: a step of {name} failed then ({failure['error']}) and succeeds "
+                    "now. Rebuild with the version that kept the run, or restore a backup."
+                )
+
+    def _act(self, kind: str, table: TableWork, step: Step) -> None:
+        if kind == BEGIN:
+            table.begin()
+        elif kind == COMMIT:
+            table.commit(chunk_of(step["chunk"]))
+        elif kind == FINISH:
+            self._finish(table)
+        elif kind == END:
+            self._end(step)
+
+    def _finish(self, table: TableWork) -> None:
+        if failure := self._failures.pop(table.entity.name, None):
+            raise failure
+        with self.context.warehouse.exclusive():
+            more = table.finish()
+        # These readers also change what the writer knows; all others only return chunks.
+        by_id = isinstance(table, Reconciliation) and table.evidence
+        if more and (by_id or table.entity.shape in OWN_SHAPES):
+            self._read(table, more)
+
+    def _read(self, table: TableWork, chunks: Iterator[Any]) -> None:
+        try:
+            for _ in chunks:
+                pass
+        except PipedriveError as error:
+            self._failures[table.entity.name] = error
+
+    def _end(self, step: Step) -> None:
+        table = self._running.pop(step["table"])
+        report = table.report(error_of(step["error"]))
+        table.close()
+        if report.rows_total != step["rows"]:
+            raise RebuildError(
+                f"{self.run}: {step['table']} has {report.rows_total} rows, but had {step['rows']} "
+                "after the run. Rebuild with the version that kept the run, or restore a backup."
+            )

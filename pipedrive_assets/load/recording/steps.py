@@ -1,0 +1,128 @@
+"""Keeps each step of a run before it is taken: begin a table, commit a chunk, finish, end.
+
+What a load requests depends on the state of the warehouse, on the order of replies and on token
+caps. The steps have the outcome: the same steps, taken in the same order, write the same rows.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from pipedrive_assets.api import RequestStats
+from pipedrive_assets.errors import CapReached, PipedriveError
+from pipedrive_assets.extract.chunk import Chunk
+from pipedrive_assets.load.context import Context
+from pipedrive_assets.load.merge import Written
+from pipedrive_assets.load.raw_zone import RawRun
+from pipedrive_assets.load.recording.chunk_json import chunk_facts
+from pipedrive_assets.load.report import TableReport
+from pipedrive_assets.load.table_task import TableWork
+from pipedrive_assets.registry import Entity
+
+BEGIN, COMMIT, FINISH, END, FAILED = "begin", "commit", "finish", "end", "failed"
+
+Make = Callable[[Entity, Context], TableWork]
+
+
+def kept_steps(make: Make, raw: RawRun) -> Make:
+    """Return a function that creates tasks whose steps are kept.
+
+    Args:
+        make: Creates the task of a table.
+        raw: The recording of the run.
+
+    Returns:
+        The function.
+    """
+    return lambda entity, context: _KeptSteps(make(entity, context), context, raw)
+
+
+class _KeptSteps:
+    """The task of a table, each step of which is kept before it is taken."""
+
+    def __init__(self, work: TableWork, context: Context, raw: RawRun) -> None:
+        self._work, self._context, self._raw = work, context, raw
+
+    @property
+    def entity(self) -> Entity:
+        """The table's entity."""
+        return self._work.entity
+
+    @property
+    def written(self) -> Written:
+        """Counts of the rows committed so far."""
+        return self._work.written
+
+    @property
+    def stats(self) -> RequestStats:
+        """Requests and token cost so far."""
+        return self._work.stats
+
+    def begin(self) -> Iterator[Chunk]:
+        """Lock the table and return the chunks to read."""
+        with self._step(BEGIN):
+            return self._work.begin()
+
+    def commit(self, chunk: Chunk) -> None:
+        """Write the replies and the chunk to the raw zone, then the chunk to the warehouse."""
+        with self._step(COMMIT, chunk=chunk_facts(chunk)):
+            self._raw.flush(self.stats)
+            self._raw.flush_steps()
+            self._work.commit(chunk)
+
+    def finish(self) -> Iterator[Chunk] | None:
+        """Record that all chunks were read; return further chunks to read, or None."""
+        with self._step(FINISH):
+            return self._work.finish()
+
+    def report(self, error: PipedriveError | None) -> TableReport:
+        """Report the table; `error` is why it ended early, None if it did not."""
+        self._context.step.moment = self._context.present()
+        report = self._work.report(error)
+        self._note(END, error=_error_facts(error), rows=report.rows_total)
+        return report
+
+    def close(self) -> None:
+        """Release the table's lock."""
+        self._work.close()
+
+    @contextmanager
+    def _step(self, name: str, **facts: Any) -> Iterator[None]:
+        self._context.step.moment = self._context.present()
+        self._note(name, **facts)
+        try:
+            yield
+        except Exception as error:
+            self._note(FAILED, of=name, error=type(error).__name__)
+            raise
+
+    def _note(self, name: str, **facts: Any) -> None:
+        moment, stats = self._context.moment(), self.stats
+        self._raw.note(
+            {
+                "step": name,
+                "table": self.entity.name,
+                "at": moment.isoformat(),
+                "requests": stats.requests,
+                "tokens": stats.tokens,
+                **facts,
+            }
+        )
+
+
+def _error_facts(error: PipedriveError | None) -> dict[str, str] | None:
+    if error is None:
+        return None
+    if isinstance(error, CapReached):
+        return {"reason": error.reason, "resumes_at": error.resumes_at.isoformat()}
+    return {"message": str(error)}
+
+
+def error_of(facts: dict[str, str] | None) -> PipedriveError | None:
+    """Return the error that ended a recorded table; None if it ended without one."""
+    if facts is None:
+        return None
+    if "reason" in facts:
+        return CapReached(facts["reason"], datetime.fromisoformat(facts["resumes_at"]))
+    return PipedriveError(facts["message"])
