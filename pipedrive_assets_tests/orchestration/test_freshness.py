@@ -349,6 +349,8 @@ def test_rows_that_wait_for_tokens_are_not_asked_for_before_there_are_some(insta
     after = freshness_tick(instance, MINE, NOW + timedelta(hours=3))
 
     assert isinstance(before, dg.SkipReason)
+    assert "deals_flow" in before.skip_message
+    assert f"{NOW + timedelta(hours=3):%H:%M}" in before.skip_message
     assert "deals_flow" in names_of(after)
 
 

@@ -3,7 +3,7 @@
 The sensor reads the Dagster instance only. It does not open the warehouse or call Pipedrive.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -118,9 +118,25 @@ def freshness_tick(
                 due.append(entity)
     if due:
         return request(due, open_day(now), target)
+    reasons += _capped_sentences(ready, facts, now)
     if waiting:
         reasons.append(first_load_sentence(waiting, target.names))
     return dg.SkipReason(" ".join(reasons) or "All tables are within their freshness tolerance.")
+
+
+def _capped_sentences(
+    entities: Iterable[Entity], facts: Mapping[str, Facts], now: datetime
+) -> list[str]:
+    """Return a sentence for each table that a token cap has stopped for now."""
+    stopped = {
+        entity.name: facts[entity.name].resumes_at for entity in entities if entity.name in facts
+    }
+    return [
+        f"{table} is not complete: a token cap stopped it. It continues after "
+        f"{until:%Y-%m-%d %H:%M} UTC."
+        for table, until in stopped.items()
+        if until and now < until
+    ]
 
 
 def is_stale(entity: Entity, facts: Facts | None, target: Target, now: datetime) -> bool:
