@@ -26,7 +26,7 @@ slow: .venv/installed ## rare situations and further cases, which make test leav
 	@$(BIN)/python -m pytest -m "slow and not e2e and not soak" $(PARALLEL)
 
 e2e: .venv/installed ## subprocesses, real ports, a browser
-	@$(BIN)/python -m pytest -m "e2e and not soak" -n 2 --dist loadfile --no-loadscope-reorder pipedrive_assets_tests/e2e
+	@$(BIN)/python -m pytest -m "e2e and not soak" -n 4 --dist loadfile --no-loadscope-reorder pipedrive_assets_tests/e2e
 
 soak: .venv/installed ## every case of every table, fault and place, and a simulated month with many seeds (SOAK_SEEDS=20): hours
 	@$(BIN)/python -m pytest -m soak $(PARALLEL)
