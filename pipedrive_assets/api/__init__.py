@@ -7,13 +7,16 @@ from pipedrive_assets.api.allowance import Caps, TokenBudget
 from pipedrive_assets.api.budget import RequestStats
 from pipedrive_assets.api.calls import ApiCall
 from pipedrive_assets.api.client import Answer, Client
+from pipedrive_assets.api.connection_errors import READ_SECONDS
 from pipedrive_assets.api.daily import DayNote, QuotaWindow, current_day
+from pipedrive_assets.api.download import DOWNLOAD_TOKENS, Expected, FileBody
 from pipedrive_assets.api.oauth import OAuthApp
 from pipedrive_assets.api.paging import Page, looping_pagination
 from pipedrive_assets.api.verdict import ApiReply
-from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT
+from pipedrive_assets.api.wire import USER_AGENT
 
 __all__ = [
+    "DOWNLOAD_TOKENS",
     "READ_SECONDS",
     "USER_AGENT",
     "Answer",
@@ -22,6 +25,8 @@ __all__ = [
     "Caps",
     "Client",
     "DayNote",
+    "Expected",
+    "FileBody",
     "OAuthApp",
     "Page",
     "QuotaWindow",

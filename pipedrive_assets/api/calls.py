@@ -23,7 +23,7 @@ from pipedrive_assets.api.verdict import (
     judge,
     reported_reset_at,
 )
-from pipedrive_assets.api.wire import NoReply, Params, Wire
+from pipedrive_assets.api.wire import NoReply, Params, Sink, Wire
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ class ApiCall:
         stats: Statistics that the request is counted in.
         paged_on: Whether the request continues a list at a page marker.
         attempts: Attempts before a transient fault becomes an error.
+        sink: Takes the body of a file; None: the reply is JSON.
+        judge: Decides what to do after a reply.
     """
 
     path: str
@@ -59,6 +61,8 @@ class ApiCall:
     stats: RequestStats
     paged_on: bool = False
     attempts: int = ATTEMPTS
+    sink: Sink | None = None
+    judge: Callable[..., Verdict] = judge
 
 
 class Caller:
@@ -152,7 +156,7 @@ class Caller:
     def _kept(self, call: ApiCall, reply: ApiReply | None) -> datetime:
         """Pass the last reply of a call to `keep`, and return its time (UTC)."""
         read_at = _read_at(reply, self.now)
-        if self.keep and reply:
+        if self.keep and reply and call.sink is None:
             content = self._wire.without_secrets(reply.content)
             self.keep(call, replace(reply, content=content), read_at)
         return read_at
@@ -179,7 +183,7 @@ class Caller:
         self.stats.add(requests=1, tokens=call.cost)
         call.stats.add(requests=1, tokens=call.cost)
         try:
-            reply = self._wire.get(call.path, call.params, access)
+            reply = self._wire.get(call.path, call.params, access, call.sink)
         except NoReply as trouble:
             return None, Verdict(action=Action.RETRY, quote=str(trouble))
         finally:
@@ -188,7 +192,9 @@ class Caller:
         self.pace.learn(reply, started)
         self.latest = replace(reply, content=b"")
         self.daily.learn(reply, cost=call.cost, now=self.now())
-        verdict = judge(reply, cost=call.cost, paged_on=call.paged_on, known_left=self.daily.left)
+        verdict = call.judge(
+            reply, cost=call.cost, paged_on=call.paged_on, known_left=self.daily.left
+        )
         verdict = replace(verdict, quote=self._wire.clean(verdict.quote))
         if reply.status == 401 and self._authentication.refused(access):
             verdict = replace(verdict, action=Action.RENEW, error=errors.AccessTokenRefused)

@@ -17,6 +17,15 @@ import requests
 from pipedrive_assets.api.access import ApiToken, Authentication
 from pipedrive_assets.api.budget import RequestStats
 from pipedrive_assets.api.calls import ATTEMPTS, ApiCall, Caller
+from pipedrive_assets.api.connection_errors import READ_SECONDS
+from pipedrive_assets.api.download import ATTEMPTS as DOWNLOAD_ATTEMPTS
+from pipedrive_assets.api.download import (
+    DOWNLOAD_TOKENS,
+    FileBody,
+    fetch,
+    judge_download,
+    read_location,
+)
 from pipedrive_assets.api.oauth import OAuthAccess, OAuthApp
 from pipedrive_assets.api.paging import (
     Page,
@@ -26,7 +35,8 @@ from pipedrive_assets.api.paging import (
     read_object,
     read_page,
 )
-from pipedrive_assets.api.wire import READ_SECONDS, USER_AGENT, Params, Wire
+from pipedrive_assets.api.verdict import Action
+from pipedrive_assets.api.wire import USER_AGENT, Params, Wire
 from pipedrive_assets.windows import utc_now
 
 
@@ -161,6 +171,46 @@ class Client(Caller):
         call = ApiCall(path=path, cost=cost, params=params, stats=stats, attempts=attempts)
         form = _ListForm(paging, page_rows, null_is_empty=null_is_empty, data_key=data_key)
         yield from self._follow(call, form, marker)
+
+    def download(self, path: str, to: FileBody, *, stats: RequestStats | None = None) -> None:
+        """Download a file. Costs 20 API tokens per request to Pipedrive.
+
+        Args:
+            path: Path below the base URL, e.g. `v1/files/7/download`.
+            to: What the file is written to; it is whole if no error is raised.
+            stats: Statistics that the requests are added to.
+
+        Raises:
+            ApiError: Pipedrive or its storage refused the request, or retries were exhausted.
+            CapReached: A token cap does not allow the request.
+            ConfigurationError: The certificate of a host is not trusted.
+            WarehouseError: The disk does not take the file.
+        """
+        call = ApiCall(
+            path=path,
+            cost=DOWNLOAD_TOKENS,
+            stats=stats or RequestStats(),
+            attempts=DOWNLOAD_ATTEMPTS,
+            sink=to,
+            judge=judge_download,
+        )
+        location, _ = self._ask(call, partial(read_location, to=to))
+        if location is not None:
+            self._fetch(call, location, to)
+
+    def _fetch(self, call: ApiCall, location: str, to: FileBody) -> None:
+        """Request the file from the storage, again after a passing fault."""
+        attempts = 0
+        while True:
+            attempts += 1
+            began = self._monotonic()
+            verdict = fetch(self._wire, location, to)
+            call.stats.add(asking=self._monotonic() - began)
+            if verdict.action is Action.GO_ON:
+                return
+            if verdict.action is not Action.RETRY or attempts == call.attempts:
+                raise self._error(call, None, verdict, attempts)
+            self._back_off(call, verdict, attempts)
 
     def _follow(self, call: ApiCall, form: "_ListForm", marker: str | None) -> Iterator[Answer]:
         seen, last_rows = {marker}, None

@@ -4,7 +4,8 @@ With that class attribute set to 1, `http.client` prints every request header, i
 with the API token. It is read from the class of the connection, so a subclass can turn it off.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import requests
@@ -12,27 +13,38 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 
-class _Connection(HTTPConnection):
+class QuietConnection(HTTPConnection):
+    """A connection that prints no headers."""
+
     debuglevel = 0
 
 
-class _SecureConnection(HTTPSConnection):
+class SecureQuietConnection(HTTPSConnection):
+    """A TLS connection that prints no headers."""
+
     debuglevel = 0
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+class QuietPool(HTTPConnectionPool):
+    """A pool of connections that print no headers."""
+
+    ConnectionCls = QuietConnection
 
 
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
+class SecureQuietPool(HTTPSConnectionPool):
+    """A pool of TLS connections that print no headers."""
 
-
-_POOLS = {"http": _Pool, "https": _SecurePool}
+    ConnectionCls = SecureQuietConnection
 
 
 class NoDebugAdapter(requests.adapters.HTTPAdapter):
     """The adapter of `requests`, with connections that print no headers, also through a proxy."""
+
+    pools: ClassVar[Mapping[str, type[HTTPConnectionPool]]] = {
+        "http": QuietPool,
+        "https": SecureQuietPool,
+    }
+    """The pool by scheme."""
 
     def __init__(self, **options: Any) -> None:
         """Create the adapter; see `requests.adapters.HTTPAdapter`."""
@@ -42,12 +54,12 @@ class NoDebugAdapter(requests.adapters.HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Create the pools for direct connections."""
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        self.poolmanager.pool_classes_by_scheme = dict(self.pools)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
         """Return the pools for connections through a proxy."""
         manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
+        manager.pool_classes_by_scheme = dict(self.pools)
         return manager
 
     def build_connection_pool_key_attributes(

@@ -6,20 +6,35 @@ followed, cookies are not kept, and ~/.netrc is not read.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
 
 from pipedrive_assets.api.access import Access
+from pipedrive_assets.api.connection_errors import (
+    CONNECT_SECONDS,
+    NOT_TRUSTED,
+    READ_SECONDS,
+    UNTRUSTED,
+    kinds_of,
+    trouble,
+)
+from pipedrive_assets.api.hidden_url_adapter import HiddenUrlAdapter
 from pipedrive_assets.api.no_debug_adapter import NoDebugAdapter
 from pipedrive_assets.api.verdict import ApiReply
-from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.errors import ConfigurationError, PipedriveError
 
-CONNECT_SECONDS, READ_SECONDS, WHOLE_REPLY_SECONDS = 10.0, 60.0, 180.0
+WHOLE_REPLY_SECONDS = 180.0
 USER_AGENT = "pipedrive-assets"
 CONNECTIONS = 512
 """Size of the connection pool; more than the number of requests that all tables send at once."""
+
+SLOWEST_BYTES_PER_SECOND = 20_000
+"""A file may take longer than other replies, but is not read more slowly than this."""
+
+FILE_HEADERS = {"accept": "*/*", "accept-encoding": "identity"}
+"""Headers of the request for a file: the bytes that arrive are those of the file."""
 
 READ_BYTES = 1 << 16
 QUOTE_CHARACTERS = 300
@@ -34,6 +49,16 @@ Settings = dict[str, Any]
 
 class NoReply(Exception):
     """No complete reply was received. The message contains nothing that was sent."""
+
+
+class Sink(Protocol):
+    """Takes the body of a successful reply as it arrives, without decompressing it."""
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        """Start over with the body of a reply; the names of its headers are in lower case."""
+
+    def write(self, piece: bytes) -> None:
+        """Take the next bytes."""
 
 
 class Wire:
@@ -72,18 +97,20 @@ class Wire:
         self._session.headers.update({"accept": "application/json", "user-agent": user_agent})
         self._settings: dict[str, Settings] = {}
         self._adapter = adapter or NoDebugAdapter(pool_maxsize=CONNECTIONS)
+        self._storage_adapter = adapter or HiddenUrlAdapter()
 
     def hide(self, *secrets: str) -> None:
         """Replace these secrets in quotes of replies from now on."""
         self._secrets |= {secret for secret in secrets if secret}
 
-    def get(self, path: str, params: Params, access: Access) -> ApiReply:
+    def get(self, path: str, params: Params, access: Access, sink: Sink | None = None) -> ApiReply:
         """Send one GET request.
 
         Args:
             path: Path below the base URL.
             params: Query parameters.
             access: The host and the header with the token.
+            sink: Takes the body of a 2xx reply, whose `content` is then empty.
 
         Returns:
             The reply, whatever its status.
@@ -93,7 +120,28 @@ class Wire:
             ConfigurationError: The certificate of the host is not trusted, or the file of
                 certificates does not exist.
         """
-        return self._send("GET", access.base_url, f"/{path}", access.headers, params=list(params))
+        headers = {**access.headers, **FILE_HEADERS} if sink else access.headers
+        return self._send(
+            "GET", access.base_url, f"/{path}", headers, sink=sink, params=list(params)
+        )
+
+    def get_file(self, url: str, sink: Sink) -> ApiReply:
+        """Send one GET request without a token, for example to a signed URL of a storage.
+
+        Args:
+            url: The complete URL. It is neither logged nor part of an exception.
+            sink: Takes the body of a 2xx reply, whose `content` is then empty.
+
+        Returns:
+            The reply, whatever its status.
+
+        Raises:
+            NoReply: No complete reply was received.
+            ConfigurationError: As for `get`.
+        """
+        parts = urlsplit(url)
+        host = f"{parts.scheme}://{parts.netloc}"
+        return self._send("GET", host, url[len(host) :], FILE_HEADERS, sink=sink, is_hidden=True)
 
     def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> ApiReply:
         """Send one POST request with a form.
@@ -112,8 +160,16 @@ class Wire:
         """
         return self._send("POST", url, "", headers, data=dict(form))
 
-    def _send(
-        self, method: str, host: str, path: str, headers: Mapping[str, str], **content: Any
+    def _send(  # noqa: PLR0913 - the parts of a request
+        self,
+        method: str,
+        host: str,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        sink: Sink | None = None,
+        is_hidden: bool = False,
+        **content: Any,
     ) -> ApiReply:
         request = requests.PreparedRequest()
         every = self._session.headers
@@ -122,12 +178,13 @@ class Wire:
             request.prepare(
                 method, host + path, {**every, **headers}, auth=_only_headers, **content
             )
-            return self._exchange(request, self._settings_of(host))
-        except (NoReply, ConfigurationError):
+            adapter = self._storage_adapter if is_hidden else self._adapter
+            return self._exchange(adapter, request, self._settings_of(host), sink)
+        except (NoReply, PipedriveError):
             raise
         except Exception as error:  # noqa: BLE001 - the library lets OSError, ValueError and urllib3's errors through
-            if UNTRUSTED & _kinds(error):
-                raise ConfigurationError(_UNTRUSTED.format(url=_origin(host))) from None
+            if UNTRUSTED & kinds_of(error):
+                raise ConfigurationError(NOT_TRUSTED.format(url=_origin(host))) from None
             raise NoReply(trouble(error, _origin(host), self._read_seconds)) from None
 
     def _settings_of(self, host: str) -> Settings:
@@ -154,18 +211,36 @@ class Wire:
         printable = "".join(sign if sign.isprintable() else " " for sign in text)
         return " ".join(printable.split())[:QUOTE_CHARACTERS]
 
-    def _exchange(self, request: requests.PreparedRequest, settings: Settings) -> ApiReply:
+    def _exchange(
+        self,
+        adapter: requests.adapters.BaseAdapter,
+        request: requests.PreparedRequest,
+        settings: Settings,
+        sink: Sink | None,
+    ) -> ApiReply:
         timeout = (CONNECT_SECONDS, self._read_seconds)
         whole_seconds = max(WHOLE_REPLY_SECONDS, self._read_seconds)
-        deadline = self._monotonic() + whole_seconds
-        with self._adapter.send(request, timeout=timeout, **settings) as response:
-            content = bytearray()
-            for piece in _pieces(response):
-                content += piece
-                if self._monotonic() > deadline:
-                    raise NoReply(f"the reply was not complete after {whole_seconds:.0f} s")
+        began = self._monotonic()
+        with adapter.send(request, timeout=timeout, **settings) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
+            content = bytearray()
+            take: Callable[[bytes], object] = content.extend
+            is_file = sink is not None and 200 <= response.status_code < 300
+            if sink is not None and is_file:
+                sink.begin(headers)
+                take = sink.write
+                whole_seconds += length_of(headers) / SLOWEST_BYTES_PER_SECOND
+            for piece in _pieces(response, decoded=not is_file):
+                take(piece)
+                if self._monotonic() > began + whole_seconds:
+                    raise NoReply(f"the reply was not complete after {whole_seconds:.0f} s")
             return ApiReply(status=response.status_code, headers=headers, content=bytes(content))
+
+
+def length_of(headers: Mapping[str, str]) -> int:
+    """Return the `content-length` in bytes; 0 if it is missing or not a number."""
+    text = headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdecimal() else 0
 
 
 def _only_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -179,13 +254,13 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _pieces(response: requests.Response) -> Iterator[bytes]:
-    """Yield the decompressed body as it arrives.
+def _pieces(response: requests.Response, *, decoded: bool) -> Iterator[bytes]:
+    """Yield the body as it arrives, decompressed if `decoded`.
 
     Waiting for pieces of full size would block for ever if a server sends a few bytes at a time.
     """
     raw = response.raw
-    raw.decode_content = True
+    raw.decode_content = decoded
     read = getattr(raw, "read1", raw.read)
     while piece := read(READ_BYTES):
         yield piece
@@ -198,67 +273,3 @@ def _check_certificates(verify: bool | str) -> None:
             f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE is {verify!r}, which does not exist. Nothing "
             "was requested. Set it to a file of trusted certificates, or remove it."
         )
-
-
-UNTRUSTED = {"SSLCertVerificationError", "CertificateError"}
-"""Exceptions of the libraries for a certificate that is not trusted; retrying cannot help."""
-
-_UNTRUSTED = (
-    "The certificate of {url} is not trusted, so no token was sent. Check "
-    "PIPEDRIVE_BASE_URL and this machine's clock. Where a proxy inspects TLS, set "
-    "REQUESTS_CA_BUNDLE to a file that includes the proxy's root certificate. Then run again."
-)
-
-_TROUBLES = (
-    (
-        {"gaierror", "NameResolutionError"},
-        "the host name of {url} has no address; check the network, DNS and PIPEDRIVE_BASE_URL",
-    ),
-    ({"ProxyError", "InvalidProxyURL"}, "the proxy failed; check HTTPS_PROXY and NO_PROXY"),
-    (
-        {"SSLError"},
-        "the TLS handshake with {url} failed; check the network, firewall and proxy",
-    ),
-    (
-        {"ConnectionRefusedError"},
-        "the connection to {url} was refused; check PIPEDRIVE_BASE_URL and the proxy settings",
-    ),
-    (
-        {"ConnectTimeout", "ConnectTimeoutError"},
-        f"no connection to {{url}} within {CONNECT_SECONDS:.0f} s; check the firewall and proxy",
-    ),
-    (
-        {"ReadTimeout", "ReadTimeoutError", "TimeoutError"},
-        "no data was received for {seconds:g} s",
-    ),
-    ({"ContentDecodingError", "DecodeError"}, "the reply could not be decompressed"),
-)
-
-
-def trouble(error: BaseException, url: str, read_seconds: float = READ_SECONDS) -> str:
-    """Describe a connection error and what to check.
-
-    Only the class names of the error are used, because the libraries' messages quote the request.
-
-    Args:
-        error: The exception.
-        url: Base URL of the account.
-        read_seconds: The read timeout, in seconds.
-
-    Returns:
-        The cause and what to check, as a clause without a period.
-    """
-    kinds = _kinds(error)
-    for some, sentence in _TROUBLES:
-        if kinds & some:
-            return sentence.format(url=url, seconds=read_seconds)
-    return f"the connection failed ({type(error).__name__})"
-
-
-def _kinds(error: BaseException) -> set[str]:
-    """Return the class names of an error, of its base classes, and of all errors it wraps."""
-    seen: list[BaseException] = [error]
-    for each in seen:
-        inner = (*each.args, getattr(each, "reason", None), each.__cause__, each.__context__)
-        seen += [one for one in inner if isinstance(one, BaseException) and one not in seen]
-    return {kind.__name__ for each in seen for kind in type(each).__mro__}

@@ -9,6 +9,7 @@ from pipedrive_assets.config import Settings
 from pipedrive_assets.connect import caps_of
 from pipedrive_assets.extract.unexpected import foreseen
 from pipedrive_assets.load import LoadRequest, TableReport, load_tables, raise_failures
+from pipedrive_assets.load.attachments.target import AttachmentTarget
 from pipedrive_assets.load.raw_zone import RawZone
 from pipedrive_assets.views.overview_page import draw_page
 from pipedrive_assets.warehouse import warehouse_of
@@ -42,6 +43,7 @@ def load(tables: Sequence[str], *, full: bool, accept_loss: bool) -> None:
         purge_deleted=settings.deleted == "purge",
         max_share=settings.reconcile_max_share / 100,
         raw=RawZone.of(settings),
+        attachments=AttachmentTarget.of(settings),
         accept_loss=accept_loss,
     )
     reports = print_lines(
@@ -82,6 +84,5 @@ def _line(report: TableReport) -> str:
     if report.waiting:
         return " ".join(filter(None, (f"{name}: {report.waiting}", report.unread_sentence)))
     loaded = f"{name}: {report.written.loaded} rows loaded, {report.total} in the table"
-    return " ".join(
-        filter(None, (loaded, *report.warnings, *report.schema_changes, report.unread_sentence))
-    )
+    more = (*report.warnings, *report.schema_changes, *report.more_sentences)
+    return " ".join((f"{loaded}." if more else loaded, *more))

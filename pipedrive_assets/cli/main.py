@@ -114,15 +114,21 @@ def digest(*, send: bool) -> int:
     type=click.Choice(["keep", "delete"]),
     help="What happens to the replies in PIPEDRIVE_RAW_TO: all stay, or all are deleted.",
 )
-def purge(*, person: int, undo: bool, raw: str | None) -> None:
+@click.option(
+    "--files",
+    type=click.Choice(["keep", "delete"]),
+    help="What happens to downloaded attachments that belong to the person and another record.",
+)
+def purge(*, person: int, undo: bool, raw: str | None, files: str | None) -> None:
     """Erase a person from every table.
 
     For erasure requests. Later loads leave the person out. No request is sent to Pipedrive: delete
     the person there as well. Raw replies are not edited: with PIPEDRIVE_RAW_TO, --raw is required.
+    Downloaded attachments that belong to the person only are deleted.
     """
     from pipedrive_assets.cli.purge import purge
 
-    purge(person, raw, undo=undo)
+    purge(person, raw, files, undo=undo)
 
 
 @commands.command()

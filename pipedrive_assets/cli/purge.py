@@ -6,21 +6,26 @@ from collections.abc import Mapping
 from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.load import forgive_person, purge_person, recognized
+from pipedrive_assets.load.attachments.erase import delete_contents, files_of_person
+from pipedrive_assets.load.attachments.target import AttachmentTarget
 from pipedrive_assets.load.raw_zone import RawZone
-from pipedrive_assets.warehouse import Warehouse, warehouse_of
+from pipedrive_assets.warehouse import Warehouse, ledger, warehouse_of
 from pipedrive_assets.windows import utc_now
 
 
-def purge(person: int, raw: str | None, *, undo: bool) -> None:
+def purge(person: int, raw: str | None, files: str | None, *, undo: bool) -> None:
     """Erase a person and print what changed; no request is sent to Pipedrive.
 
     Args:
         person: The person's id in Pipedrive.
         raw: Whether to `keep` or `delete` all raw replies; None: there are none.
+        files: Whether to `keep` or `delete` downloaded attachments of the person that belong to
+            another record as well; None: there are none.
         undo: Only remove the person from the list of erased persons.
 
     Raises:
-        ConfigurationError: There is no warehouse, or there are raw replies and `raw` is None.
+        ConfigurationError: There is no warehouse, or there are raw replies or such attachments
+            and `raw` or `files` is None.
     """
     settings = Settings.from_env()
     zone = RawZone.of(settings)
@@ -42,7 +47,11 @@ def purge(person: int, raw: str | None, *, undo: bool) -> None:
                 "the person again and writes every row again."
             )
         else:
-            _erase(warehouse, person)
+            target = AttachmentTarget.of(settings)
+            _check_attachments(warehouse, target, person, files)
+            _erase(warehouse, person, erase_shared_files=files == "delete")
+            if target:
+                _erase_attachments(warehouse, target)
             if zone:
                 _erase_raw(zone, deletes=raw == "delete")
     finally:
@@ -59,6 +68,36 @@ def _check_raw(zone: RawZone, raw: str | None) -> None:
         )
 
 
+def _check_attachments(
+    warehouse: Warehouse, target: AttachmentTarget | None, person: int, files: str | None
+) -> None:
+    """Check that the contents can be deleted; require a decision on those of other records."""
+    with warehouse.sql() as sql:
+        ledger.prepare(sql)
+        found = files_of_person(sql, person)
+    here = str(target.store) if target else None
+    places = {str(each.location) for each in (*found.alone.values(), *found.shared.values())}
+    if elsewhere := sorted(places - {here}):
+        raise ConfigurationError(
+            f"Downloaded attachments of the person are in {elsewhere[0]}, but "
+            f"PIPEDRIVE_DOWNLOAD_TO is {here or 'not set'}. Nothing was erased. Set it to that "
+            "place, and run again."
+        )
+    if found.shared and files is None:
+        raise ConfigurationError(
+            f"{len(found.shared)} downloaded attachments belong to the person and to another "
+            "record, for example a deal. Their rows stay, but their contents may name the person. "
+            "Nothing was erased. Add --files delete to delete these contents, or --files keep."
+        )
+
+
+def _erase_attachments(warehouse: Warehouse, target: AttachmentTarget) -> None:
+    with warehouse.sql() as sql:
+        deleted = delete_contents(sql, target.store)
+    if deleted:
+        print(f"{target.store}: the contents of {deleted} attachments deleted.")
+
+
 def _erase_raw(zone: RawZone, *, deletes: bool) -> None:
     if deletes:
         print(f"{zone.store}: {zone.delete()} files with raw replies deleted.")
@@ -66,10 +105,10 @@ def _erase_raw(zone: RawZone, *, deletes: bool) -> None:
         print(f"{zone.store}: {len(files)} files with raw replies stay and may contain the person.")
 
 
-def _erase(warehouse: Warehouse, person: int) -> None:
+def _erase(warehouse: Warehouse, person: int, *, erase_shared_files: bool) -> None:
     size = f"{megabytes:,.0f} MB" if (megabytes := warehouse.backend.megabytes) else "the tables"
     print(f"Erasing the person and rewriting {size} …", file=sys.stderr, flush=True)
-    touched = purge_person(warehouse, person, utc_now())
+    touched = purge_person(warehouse, person, utc_now(), erase_shared_files=erase_shared_files)
     known = recognized(warehouse, person)
     warehouse.renew_copy()
     for table, rows in touched.items():

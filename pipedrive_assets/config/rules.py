@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from pipedrive_assets.config.download_rules import RULE_COLUMNS
 from pipedrive_assets.config.files import API_TOKEN, OAUTH, env_name
 from pipedrive_assets.config.values import Unusable, may_hold_secrets
 from pipedrive_assets.errors import ConfigurationError
@@ -188,17 +189,43 @@ def _check_raw(settings: "Settings") -> None:
         raise wrong({"raw_to": reason})
 
 
+def _check_downloads(settings: "Settings") -> None:
+    """Check that attachments have a place, and that the rules see the columns that they need."""
+    if not settings.download_files:
+        return
+    if not settings.download_to:
+        reason = (
+            "is not set, but PIPEDRIVE_DOWNLOAD_FILES is. Set it to a folder, or to a URL such as "
+            "s3://bucket/folder."
+        )
+        raise wrong({"download_to": reason})
+    if "files" not in settings.tables:
+        reason = (
+            "needs the table files, which PIPEDRIVE_TABLES does not load. Add +files there, or "
+            "remove this setting."
+        )
+        raise wrong({"download_files": reason})
+    for name in ("exclude_columns", "hash_columns"):
+        if hidden := getattr(settings, name).get("files", frozenset()) & {*RULE_COLUMNS}:
+            reason = (
+                f"needs the columns of files that {env_name(name)} has: "
+                f"{', '.join(sorted(hidden))}. Remove them there, or remove this setting."
+            )
+            raise wrong({"download_files": reason})
+
+
 _WITHHOLDING = ("exclude_columns", "hash_columns", "row_filter")
 
 
 def check(settings: "Settings") -> None:
-    """Check the access, the tables with a history, raw replies, the warehouse and the read copy.
+    """Check access, tables with a history, raw replies, attachments, warehouse and read copy.
 
     Raises:
         ConfigurationError: They have the wrong form, or names that DuckDB would confuse.
     """
     _check_access(settings)
     _check_raw(settings)
+    _check_downloads(settings)
     if unread := sorted(settings.history - {*settings.tables}):
         names = ", ".join(unread)
         reason = (

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipedrive_assets.config import values
+from pipedrive_assets.config.download_rules import DownloadRule, download_rules
 from pipedrive_assets.config.files import API_TOKEN
 from pipedrive_assets.config.row_filter import row_filters
 from pipedrive_assets.config.selection import (
@@ -218,8 +219,9 @@ class SettingsTable(BaseSettings):
     )
     tokens_per_day: Tokens = setting(
         None,
-        "Daily token limit for deal histories, participants and optional tables; `0`: no limit. "
-        "Default: half of the account's daily limit, or 15000 if Pipedrive does not report it.",
+        "Daily token limit for deal histories, participants, optional tables and attachments; `0`: "
+        "no limit. Default: half of the account's daily limit, or 15000 if Pipedrive does not "
+        "report it.",
         "Use a whole number of tokens such as 15000, or 0 for no limit.",
     )
     tokens_per_run: Tokens = setting(
@@ -267,6 +269,17 @@ class SettingsTable(BaseSettings):
         "",
         "Folder, or URL of fsspec, in which loads keep Pipedrive's replies as compressed JSON "
         "lines (docs/raw.md). They contain personal data.",
+        "Use a folder, or a URL such as s3://bucket/folder.",
+    )
+    download_files: Annotated[tuple[DownloadRule, ...], parsed_by(download_rules)] = setting(
+        "",
+        "Attachments that loads download, for example `deals:pdf,docx<10MB`; `*:*`: all "
+        "(docs/attachments.md).",
+        "Use rules such as deals:pdf,docx<10MB, separated by semicolons.",
+    )
+    download_to: str = setting(
+        "",
+        "Folder, or URL of fsspec, that attachments are stored in. They contain personal data.",
         "Use a folder, or a URL such as s3://bucket/folder.",
     )
     file_mode: Annotated[int, parsed_by(values.file_mode)] = setting(

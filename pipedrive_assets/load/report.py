@@ -9,6 +9,8 @@ from pipedrive_assets.api import Caps, RequestStats
 from pipedrive_assets.connect import Account
 from pipedrive_assets.errors import LoadFailed, ParentNotLoaded, PipedriveError, Refused
 from pipedrive_assets.extract.refusals import is_about_the_user, skips
+from pipedrive_assets.load.attachments.report import AttachmentReport
+from pipedrive_assets.load.attachments.target import AttachmentTarget
 from pipedrive_assets.load.merge import Written
 from pipedrive_assets.load.plausible_loss import MAX_SHARE
 from pipedrive_assets.load.raw_zone import RawZone
@@ -40,6 +42,7 @@ class LoadRequest:
         accept_loss: Whether to mark missing rows however many there are.
         raw: Where replies are kept; None: nowhere.
         reconciles: Whether the tables are reconciled instead of loaded.
+        attachments: Which attachments are downloaded, and where to; None: none.
     """
 
     entities: tuple[Entity, ...]
@@ -57,6 +60,7 @@ class LoadRequest:
     accept_loss: bool = False
     raw: RawZone | None = None
     reconciles: bool = False
+    attachments: AttachmentTarget | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +169,7 @@ class TableReport:
         rows_unknown: Why the rows in the table could not be counted.
         warnings: What is missing from a table that was otherwise loaded, one sentence each.
         schema_changes: How the fields have changed since the last complete load, one sentence each.
+        attachments: What was done with attachments; only for `files`.
     """
 
     entity: Entity
@@ -188,6 +193,7 @@ class TableReport:
     rows_unknown: str | None = None
     warnings: tuple[str, ...] = ()
     schema_changes: tuple[str, ...] = ()
+    attachments: AttachmentReport | None = None
 
     @property
     def total(self) -> str:
@@ -203,6 +209,12 @@ class TableReport:
             f"{self.unread:,} {self.entity.parent} could not be read; the next run requests them "
             f"again. First error: {self.unread_reason or self.error}"
         )
+
+    @property
+    def more_sentences(self) -> tuple[str, ...]:
+        """What else a log line says: unread parents, and attachments."""
+        attachments = str(self.attachments) if self.attachments else ""
+        return tuple(filter(None, (self.unread_sentence, attachments)))
 
     @property
     def phases(self) -> dict[str, float]:

@@ -20,6 +20,7 @@ from pipedrive_assets.extract.chunk import Chunk
 from pipedrive_assets.extract.custom_fields import FieldMemory
 from pipedrive_assets.extract.unexpected import as_pipedrive_error
 from pipedrive_assets.load import migrate, row_settings
+from pipedrive_assets.load.attachments.run import with_attachments
 from pipedrive_assets.load.chunk_queue import ChunkQueue, Event
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.custom_fields import WarehouseMapping
@@ -131,13 +132,18 @@ def run_tables(
         tracker = ProgressTracker(len(request.entities), on_progress)
         good = True
         with cleaned_up(warehouse):
-            for report in resolve_skips(_Load(context, make, tracker).tables()):
+            for report in _reports(_Load(context, make, tracker), context):
                 good = good and not report.error
                 yield report
             with warehouse.sql() as sql:
                 readable.refresh(sql)
         if good:
             warehouse.renew_copy()
+
+
+def _reports(run: "_Load", context: Context) -> Iterator[TableReport]:
+    reports, target = resolve_skips(run.tables()), context.request.attachments
+    return with_attachments(reports, context, target) if target else reports
 
 
 def _keeping(

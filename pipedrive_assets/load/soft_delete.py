@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pipedrive_assets.extract.chunk import batches
+from pipedrive_assets.load.attachments.erase import erase_where
 from pipedrive_assets.load.stale_histories import events_of_marked, expire_histories
 from pipedrive_assets.registry import BY_NAME, Entity, Kind, children_of
 from pipedrive_assets.warehouse.cleanup import note_purge
@@ -125,6 +126,8 @@ def _delete(sql: Sql, name: str, gone: str) -> None:
         return
     # Noted first: if this run is killed, the next one removes the bytes from the file.
     note_purge(sql, name)
+    if name == "files":
+        erase_where(sql, gone)
     key = ", ".join(key_columns(sql, BY_NAME[name]))
     delete_versions(sql, BY_NAME[name], f"({key}) IN (SELECT {key} {rows})")
     for each in (each for each in all_columns(sql) if each.startswith(f"{name}__")):

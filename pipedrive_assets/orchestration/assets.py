@@ -17,6 +17,7 @@ from pipedrive_assets.connect import caps_of
 from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.extract.unexpected import foreseen
 from pipedrive_assets.load import LoadRequest, TableReport, load_tables, raise_failures
+from pipedrive_assets.load.attachments.target import AttachmentTarget
 from pipedrive_assets.load.raw_zone import RawZone
 from pipedrive_assets.load.schema_alert import post_schema_changes
 from pipedrive_assets.orchestration.automation.alerts import send_alert
@@ -186,6 +187,7 @@ def _request(
         purge_deleted=settings.deleted == "purge",
         max_share=settings.reconcile_max_share / 100,
         raw=RawZone.of(settings),
+        attachments=AttachmentTarget.of(settings),
         accept_loss=config.accept_loss,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from pipedrive_assets.load import TableReport
+from pipedrive_assets.load.attachments.report import AttachmentReport
 from pipedrive_assets.orchestration.preview import markdown
 from pipedrive_assets.orchestration.table_schema import column_schema, list_schemas
 from pipedrive_assets.warehouse import Warehouse, sample_rows
@@ -28,9 +29,8 @@ def sentence(report: TableReport) -> str:
         f"{report.total} in the table ({report.stats.requests} requests, "
         f"{report.stats.tokens} tokens, {report.seconds:.1f} s)"
     )
-    return " ".join(
-        filter(None, (loaded, *report.warnings, *report.schema_changes, report.unread_sentence))
-    )
+    more = (*report.warnings, *report.schema_changes, *report.more_sentences)
+    return " ".join((f"{loaded}." if more else loaded, *more))
 
 
 def token_facts(report: TableReport) -> dict[str, Any]:
@@ -53,6 +53,21 @@ def token_facts(report: TableReport) -> dict[str, Any]:
         if waiting.done_at:
             facts["done_at"] = dg.MetadataValue.timestamp(waiting.done_at)
     return facts
+
+
+def attachment_facts(attachments: AttachmentReport | None) -> dict[str, Any]:
+    """Return what a load did with attachments; nothing if it downloads none."""
+    if attachments is None:
+        return {}
+    return {
+        "attachments_downloaded": attachments.downloaded,
+        "attachments_bytes": attachments.size,
+        "attachments_refused": attachments.refused,
+        "attachments_failed": attachments.failed,
+        "attachments_only_linked": attachments.remote,
+        "attachments_waiting": attachments.waiting,
+        "attachments_tokens": attachments.stats.tokens,
+    }
 
 
 def schema_facts(report: TableReport) -> dict[str, Any]:
@@ -121,6 +136,7 @@ def metadata(report: TableReport, *, closed_until: date | None = None) -> dict[s
         **({"warnings": list(report.warnings)} if report.warnings else {}),
         **({"schema_changes": list(report.schema_changes)} if report.schema_changes else {}),
         **({"unread": report.unread} if report.entity.parent else {}),
+        **attachment_facts(report.attachments),
         **token_facts(report),
         **({"closed_until": closed_until.isoformat()} if closed_until else {}),
         **({"complete_until": dg.MetadataValue.timestamp(reached)} if reached else {}),

@@ -23,7 +23,7 @@ from pipedrive_assets.sandbox.exchange import (
     refusal_reply,
 )
 from pipedrive_assets.sandbox.faults import FIREWALL_PAGE, Fault, Script
-from pipedrive_assets.sandbox.http import parameters, routes
+from pipedrive_assets.sandbox.http import parameters, routes, storage
 from pipedrive_assets.sandbox.http.route import Route
 from pipedrive_assets.sandbox.http.v2_lists import Ask, Habits
 from pipedrive_assets.sandbox.limits import Limits, Quota
@@ -163,6 +163,8 @@ class Sandbox:
     def _serve(self, call: Call, now: datetime) -> Reply:
         if call.path.startswith("/oauth/"):
             return self.oauth.answer(call, now)
+        if call.path.startswith(storage.PREFIX):
+            return storage.answer(call, self.world)
         if self.is_revoked or not self._is_known(call, now):
             return gateway_reply(401, "unauthorized access", {"x-401-by-gw": "1"})
         moment = self._monotonic()
@@ -207,7 +209,8 @@ class Sandbox:
         self.allowance.spend(route.cost)
         params = parameters.read(call.params, route.accepts, route.requires)
         ask = Ask(world=self.world, now=now, habits=self.habits, params=params, keys=keys)
-        return json_reply(200, route.answer(ask))
+        answered = route.answer(ask)
+        return answered if isinstance(answered, Reply) else json_reply(200, answered)
 
 
 def firewall_reply() -> Reply:

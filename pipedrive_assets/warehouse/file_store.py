@@ -73,6 +73,15 @@ class FileStore:
         with self._explained():
             return int(self._fs.size(self._at(path)))
 
+    def holds(self, path: str, size: int) -> bool:
+        """Whether there is a file of this size in bytes."""
+        with self._explained():
+            self._fs.invalidate_cache()
+            try:
+                return int(self._fs.size(self._at(path))) == size
+            except FileNotFoundError:
+                return False
+
     def write(self, path: str, content: bytes) -> None:
         """Write or replace a file."""
         with self._explained():

@@ -74,6 +74,12 @@ TABLES = {
     "_pipedrive_row_settings": (
         "entity VARCHAR, hashed VARCHAR, hash_check VARCHAR, row_filter VARCHAR"
     ),
+    "_pipedrive_downloads": (
+        "file_id BIGINT, status VARCHAR, path VARCHAR, sha256 VARCHAR, size BIGINT, "
+        "location VARCHAR, downloaded_at TIMESTAMP WITH TIME ZONE, message VARCHAR, "
+        "attempts BIGINT, attempted_at TIMESTAMP WITH TIME ZONE, row_size BIGINT, "
+        "row_update_time TIMESTAMP WITH TIME ZONE"
+    ),
     "_pipedrive_erased": "entity VARCHAR, id BIGINT, erased_at TIMESTAMP WITH TIME ZONE",
     "_pipedrive_erased_values": (
         "entity VARCHAR, id BIGINT, salt VARCHAR, kind VARCHAR, words BIGINT, first_word BIGINT, "

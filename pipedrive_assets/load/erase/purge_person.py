@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.load.attachments import erase as attachments
 from pipedrive_assets.load.erase import erased_list, erasure
 from pipedrive_assets.load.erase.known_values import values_of
 from pipedrive_assets.load.erase.redact_versions import redact_versions
@@ -15,7 +16,9 @@ from pipedrive_assets.warehouse.statements import Sql
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 
-def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, int]:
+def purge_person(
+    warehouse: Warehouse, person: int, now: datetime, *, erase_shared_files: bool = False
+) -> dict[str, int]:
     """Erase a person, and make later loads omit the person.
 
     Databases keep the bytes of deleted rows until they reuse the space, so the whole warehouse is
@@ -26,6 +29,8 @@ def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, 
         warehouse: Where to erase.
         person: Pipedrive's id.
         now: When the person is erased, UTC.
+        erase_shared_files: Whether to delete the contents of attachments, too, that belong to the
+            person and another record. `delete_contents` deletes all contents.
 
     Returns:
         The number of rows that were changed or deleted, by table.
@@ -38,6 +43,7 @@ def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, 
         with warehouse.sql() as sql:
             ledger.prepare(sql)
             known = values_of(sql, person)
+            held = _erase_contents(sql, person, shared=erase_shared_files)
             touched = {}
             if not known and person not in erased_list.erased_ids(sql):
                 touched = _erase_by_id(sql, person)
@@ -45,11 +51,19 @@ def purge_person(warehouse: Warehouse, person: int, now: datetime) -> dict[str, 
             erased_list.remember_values(sql, person, known)
             if redactor := erased_list.redactor(sql):
                 touched = {**touched, **_erase(sql, person, redactor)}
+            attachments.erase_ids(sql, held - attachments.held_ids(sql))
             drop_staged(sql)
             warehouse.rewrite()
         with warehouse.sql() as sql:
             readable.rebuild(sql)
     return touched
+
+
+def _erase_contents(sql: Sql, person: int, *, shared: bool) -> set[int]:
+    """Note which contents of attachments are to be deleted; return the ids of all stored ones."""
+    held, files = attachments.held_ids(sql), attachments.files_of_person(sql, person)
+    attachments.erase_ids(sql, {*files.alone, *(files.shared if shared else ())})
+    return held
 
 
 def _erase(sql: Sql, person: int, redactor: Redactor) -> dict[str, int]:

@@ -24,7 +24,10 @@ from pipedrive_assets.warehouse.statements import Sql, in_clause, table
 
 log = logging.getLogger(__name__)
 
-CAPPED = tuple(entity.name for entity in ENTITIES if entity.capped)
+ATTACHMENTS = "(attachments)"
+"""The name in the ledger for downloads of attachments, which the token caps limit."""
+
+CAPPED = (*(entity.name for entity in ENTITIES if entity.capped), ATTACHMENTS)
 ACCOUNT = "(account)"
 """The name in the ledger for requests that do not belong to a table."""
 
@@ -72,6 +75,10 @@ class Spending:
     def stats(self, entity: Entity) -> RequestStats:
         """Return a request counter for a table; that of a capped table uses the token budget."""
         return RequestStats(allowance=self.allowance if entity.capped else None)
+
+    def capped_stats(self) -> RequestStats:
+        """Return a request counter that uses the token budget of capped tables."""
+        return RequestStats(allowance=self.allowance)
 
     def note(self, sql: Sql, name: str, stats: RequestStats) -> None:
         """Record what a table has used so far in the ledger.

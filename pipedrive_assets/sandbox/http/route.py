@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pipedrive_assets.sandbox.exchange import Body
+from pipedrive_assets.sandbox.exchange import Body, Reply
 from pipedrive_assets.sandbox.http import parameters, v2_lists
 from pipedrive_assets.sandbox.http.parameters import Check
 
-Answer = Callable[[v2_lists.Ask], Body]
+Answer = Callable[[v2_lists.Ask], Body | Reply]
 
 CURSOR: Mapping[str, Check] = {"limit": parameters.limit_up_to(500), "cursor": parameters.text}
 OFFSET: Mapping[str, Check] = {"limit": parameters.limit_up_to(500), "start": parameters.whole}
@@ -33,7 +33,7 @@ class Route:
     Attributes:
         path: Path with `{id}` in place of ids.
         cost: API tokens of a call.
-        answer: Handler that builds the body of the reply.
+        answer: Handler that builds the body of the reply, or a reply that is not JSON.
         accepts: Checks of the parameters by name.
         requires: Names of required parameters.
     """

@@ -11,6 +11,7 @@ from functools import cache
 from pipedrive_assets.sandbox.exchange import Refusal
 from pipedrive_assets.sandbox.http import (
     parameters,
+    storage,
     v1_flow,
     v1_lists,
     v1_rows,
@@ -228,6 +229,9 @@ ROUTES: tuple[Route, ...] = (
     *SIDE_ROUTES,
 )
 
+FILES_THEMSELVES = (v1("files/{id}/download", 20, storage.redirect),)
+"""Routes whose replies are not JSON."""
+
 # GET endpoints of API v1 that v2 replaces: out of support since August 2026 (changelog).
 RETIRED = re.compile(
     r"v1/(?:(?:activities|deals|persons|organizations|products|pipelines|stages)(?:/\d+)?"
@@ -244,7 +248,10 @@ ONLY_V1 = re.compile(r"v1/(?:leads(?:/.*)?|leadLabels|leadSources|goals/find)")
 
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], Route], ...]:
-    return tuple((re.compile(route.path.replace("{id}", "([^/]+)")), route) for route in ROUTES)
+    return tuple(
+        (re.compile(route.path.replace("{id}", "([^/]+)")), route)
+        for route in (*ROUTES, *FILES_THEMSELVES)
+    )
 
 
 def find(path: str) -> tuple[Route, tuple[str, ...]] | None:

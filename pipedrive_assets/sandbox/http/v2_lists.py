@@ -48,11 +48,14 @@ class Habits:
         lead_pagination: Whether lists of leads nest their page information under `pagination`.
         lead_next_start: Whether lists of leads return `next_start`.
         empty_is_null: Whether `data` of an empty v1 list is null.
+        storage_url: Address of the storage that downloads are redirected to, without a slash at
+            the end; empty: the sandbox's own.
     """
 
     lead_pagination: bool = True
     lead_next_start: bool = True
     empty_is_null: bool = True
+    storage_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Attachments: the files of the table `files`, downloaded into a folder or an object store."""
