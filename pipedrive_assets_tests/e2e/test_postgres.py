@@ -16,9 +16,11 @@ import dlt
 import pytest
 
 from pipedrive_assets.config import Settings
+from pipedrive_assets.config.download_rules import download_rules
 from pipedrive_assets.dlt_source.dataset import refuse_shared_dataset
 from pipedrive_assets.errors import ConfigurationError, WarehouseError
 from pipedrive_assets.load import LoadRequest, load, purge_person
+from pipedrive_assets.load.attachments.target import AttachmentTarget
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES
 from pipedrive_assets.sandbox import serve
 from pipedrive_assets.views import derive, overview
@@ -33,7 +35,7 @@ from pipedrive_assets.warehouse.dialect import translate
 from pipedrive_assets.warehouse.ledger import all_columns
 from pipedrive_assets.windows import Window, utc_now
 from pipedrive_assets_tests import erased_person, month
-from pipedrive_assets_tests.conftest import Office
+from pipedrive_assets_tests.conftest import NOON, Office
 from pipedrive_assets_tests.dbt_queries import as_sql, every_test, tables
 from pipedrive_assets_tests.e2e import postgres
 
@@ -588,3 +590,23 @@ def test_settings_of_rows_work_as_on_duckdb(make_office, monkeypatch):
     found = office.query("SELECT found FROM hygiene_rules WHERE rule = 'deal_without_value'")
     assert found[0][0] is not None
     assert "Deals won" in digest(office.warehouse)
+
+
+def test_attachments_are_downloaded_once_and_deleted_with_their_person(make_office, tmp_path):
+    office = make_office(deals=4)
+    person = office.world.ids("persons")[0]
+    file = office.world.add("files", name="a.pdf", file_name="a.pdf", file_size=9, person_id=person)
+    target = AttachmentTarget(
+        url=str(tmp_path / "files"), file_mode=0o640, rules=download_rules("*:*")
+    )
+    first = office.load("persons", "files", attachments=target)["files"].attachments
+    again = office.load("files", attachments=target)["files"].attachments
+    assert (first.downloaded, 0) == (len(office.sandbox.calls("/download")), again.downloaded)
+    stored = f"SELECT path FROM _pipedrive_downloads WHERE file_id = {file}"
+    ((path,),) = office.query(stored)
+    assert 9 == target.store.size(path)
+
+    purge_person(office.warehouse, person, NOON)
+    assert 1 <= office.load("files", attachments=target)["files"].attachments.deleted
+    assert path not in target.store.paths()
+    assert [(None,)] == office.query(stored)

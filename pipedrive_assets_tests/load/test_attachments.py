@@ -391,8 +391,10 @@ def test_the_command_purge_asks_about_files_of_other_records(monkeypatch, tmp_pa
     monkeypatch.setenv("PIPEDRIVE_DOWNLOAD_TO", "files")
     monkeypatch.setenv("PIPEDRIVE_DOWNLOAD_FILES", "persons:*")
     assert 0 == main(["load", "persons", "files"])
-    said = capsys.readouterr().out
-    assert "Attachments: " in said
+    assert "Attachments: " in capsys.readouterr().out
+    monkeypatch.setenv("PIPEDRIVE_DOWNLOAD_FILES", "*:*")
+    assert 0 == main(["plan", "files"])
+    assert " attachments are to be downloaded" in capsys.readouterr().out
     warehouse = warehouse_of(Settings.from_env())
     with warehouse.sql() as sql:
         ((person, file),) = sql.execute_sql(

@@ -8,8 +8,10 @@ import dagster as dg
 import pytest
 
 from pipedrive_assets.cli.load import _line
+from pipedrive_assets.config.download_rules import download_rules
 from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.load import purge_person
+from pipedrive_assets.load.attachments.target import AttachmentTarget
 from pipedrive_assets.orchestration.metadata import metadata, sample_facts, schema_facts, sentence
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.rows.columns import columns_of
@@ -45,6 +47,22 @@ def test_what_dagster_is_to_plot_is_a_number(office):
     assert isinstance(said["newest_change_lag_seconds"], dg.FloatMetadataValue)
     assert isinstance(said["newest_change"], dg.TimestampMetadataValue)
     assert "complete history" == said["window"].value
+
+
+def test_files_have_the_counts_of_their_attachments(office, tmp_path):
+    office.world.add("files", name="a.pdf", file_name="a.pdf", file_size=9)
+    target = AttachmentTarget(
+        url=str(tmp_path / "files"), file_mode=0o640, rules=download_rules("*:*<1MB")
+    )
+    report = office.load("files", attachments=target)["files"]
+    said, attachments = metadata(report), report.attachments
+
+    assert attachments.downloaded
+    assert attachments.downloaded == said["attachments_downloaded"]
+    assert attachments.size == said["attachments_bytes"]
+    assert 20 * attachments.downloaded == said["attachments_tokens"]
+    for line in (sentence(report), _line(report)):
+        assert str(attachments) in line
 
 
 @pytest.mark.slow

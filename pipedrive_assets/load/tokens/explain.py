@@ -5,6 +5,7 @@ from math import ceil
 
 from pipedrive_assets.config import Settings
 from pipedrive_assets.connect import caps_of
+from pipedrive_assets.load.attachments.target import AttachmentTarget
 from pipedrive_assets.load.report import LoadRequest
 from pipedrive_assets.load.tokens.backlog import tokens_a_day
 from pipedrive_assets.load.tokens.estimate import (
@@ -33,6 +34,7 @@ def next_load(settings: Settings, entities: Sequence[Entity], *, full: bool = Fa
         recheck_days=settings.recheck_days,
         recheck_flow_days=settings.recheck_flow_days,
         caps=caps_of(settings),
+        attachments=AttachmentTarget.of(settings),
     )
 
 
