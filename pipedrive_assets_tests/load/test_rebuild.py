@@ -7,12 +7,15 @@ from pipedrive_assets.api import Caps
 from pipedrive_assets.cli import main
 from pipedrive_assets.compare import Side, compare
 from pipedrive_assets.errors import ConfigurationError, LoadFailed, RebuildError
+from pipedrive_assets.load import LoadRequest, run
 from pipedrive_assets.load.raw_zone import RawRun, RawZone
 from pipedrive_assets.load.recording.rebuild import rebuild
 from pipedrive_assets.load.recording.state import table_states
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.warehouse import Warehouse
+from pipedrive_assets.windows import Window
+from pipedrive_assets_tests.conftest import chosen
 
 DATASET = "pipedrive_data"
 
@@ -168,6 +171,36 @@ def test_a_killed_run_is_repeated_as_far_as_it_came(make_office, zone, tmp_path,
     office.advance(hours=3)
     office.load(*tables, raw=zone)
 
+    assert_equal(office, rebuilt(zone, tmp_path))
+
+
+def test_runs_that_overlap_are_repeated_step_by_step(office, zone, tmp_path, monkeypatch):
+    tables = ("deals", "persons", "deals_flow")
+    office.load(*tables, raw=zone)
+    office.advance(days=1)
+    beside = {1: ("deals_participants", "stages"), 4: ("deals_products", "activities")}
+    follow, events = run._Load._next, 0
+
+    def next_event(self):
+        nonlocal events
+        events += len(self.context.request.entities) == len(tables)
+        if names := beside.pop(events, None):
+            self.context.warehouse.release()
+            other = Warehouse(office.warehouse.path, DATASET)
+            window = Window(start=office.midnight)
+            run.load(
+                office.connection,
+                other,
+                LoadRequest(entities=chosen(names), window=window, raw=zone),
+            )
+            other.close()
+        return follow(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run._Load, "_next", next_event)
+        office.load(*tables, raw=zone)
+
+    assert {} == beside
     assert_equal(office, rebuilt(zone, tmp_path))
 
 

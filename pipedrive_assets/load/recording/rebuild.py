@@ -1,7 +1,9 @@
-"""Rebuilds a warehouse from a raw zone: repeats every run and erasure in order."""
+"""Rebuilds a warehouse from a raw zone: repeats the steps of all runs, and erasures, in order."""
 
 import contextlib
-from collections.abc import Iterator
+import heapq
+from collections.abc import Generator, Iterator, Sequence
+from datetime import datetime
 
 from pipedrive_assets.errors import ConfigurationError, RebuildError
 from pipedrive_assets.load.erase.purge_person import forgive_person, purge_person
@@ -32,23 +34,44 @@ def rebuild(zone: RawZone, warehouse: Warehouse) -> Iterator[RecordedRun | Erasu
             f"{warehouse.backend} exists already. A rebuild writes a new warehouse only. Nothing "
             "was written. Choose another file."
         )
-    for number, run in enumerate(runs):
-        if isinstance(run, Erasure):
-            _erase(warehouse, run)
-        else:
-            later = (each for each in runs[number + 1 :] if isinstance(each, RecordedRun))
-            following = next(later, None)
+    timelines = [_timeline(warehouse, runs, run) for run in runs]
+    due = [(next(timeline), number) for number, timeline in enumerate(timelines)]
+    try:
+        while due:
+            _, number = heapq.heappop(due)
             try:
-                replay(run, warehouse, following.facts["states"] if following else None)
+                heapq.heappush(due, (next(timelines[number]), number))
+            except StopIteration:
+                yield runs[number]
             except RebuildError as error:
-                raise RebuildError(
-                    f"{error} The new warehouse is not complete: delete it."
-                ) from None
-        yield run
+                left = "The new warehouse is not complete: delete it."
+                raise RebuildError(f"{error} {left}") from None
+    finally:
+        for timeline in timelines:
+            timeline.close()
     warehouse.renew_copy()
 
 
+Event = RecordedRun | Erasure
+
+
+def _timeline(
+    warehouse: Warehouse, events: Sequence[Event], event: Event
+) -> Generator[datetime, None, None]:
+    """Repeat a run or an erasure; yield the time of each step (UTC) before it is repeated."""
+    if isinstance(event, Erasure):
+        yield event.recorded_at
+        _erase(warehouse, event)
+        return
+    following = None
+    if not event.is_complete:
+        later = (each for each in events if isinstance(each, RecordedRun))
+        following = next((each for each in later if each.recorded_at > event.ended_at), None)
+    yield from replay(event, warehouse, following.facts["states"] if following else None)
+
+
 def _erase(warehouse: Warehouse, erasure: Erasure) -> None:
+    warehouse.release()
     if erasure.undo:
         forgive_person(warehouse, erasure.person)
     else:

@@ -87,6 +87,12 @@ class RecordedRun:
         """When the run began by the clock of its machine, UTC."""
         return datetime.fromisoformat(self.facts["recorded_at"])
 
+    @cached_property
+    def ended_at(self) -> datetime:
+        """When the last step was taken by the clock of the run's machine, UTC."""
+        clocks = [step["clock"] for step in self.steps()]
+        return datetime.fromisoformat(clocks[-1]) if clocks else self.recorded_at
+
     @property
     def is_complete(self) -> bool:
         """Whether the run ended; otherwise it was killed, or failed as a whole."""

@@ -29,8 +29,8 @@ States = Mapping[str, str]
 NO_STEP: Step = {}
 
 
-def replay(run: RecordedRun, warehouse: Warehouse, following: States | None) -> None:
-    """Repeat a run.
+def replay(run: RecordedRun, warehouse: Warehouse, following: States | None) -> Iterator[datetime]:
+    """Repeat a run, in steps: runs may have overlapped.
 
     Args:
         run: The run.
@@ -38,10 +38,14 @@ def replay(run: RecordedRun, warehouse: Warehouse, following: States | None) -> 
         following: The state of each table when the next run began; None if there is none. It shows
             which of the last steps of a killed run were taken.
 
+    Yields:
+        When the next step was taken (UTC), before it is repeated.
+
     Raises:
         RebuildError: The result differs from that of the run.
         WarehouseError: The warehouse cannot be written.
     """
+    yield run.recorded_at
     run.check_files()
     request = request_of(run.facts["request"])
     for facts in run.facts["request"]["entities"]:
@@ -58,7 +62,7 @@ def replay(run: RecordedRun, warehouse: Warehouse, following: States | None) -> 
         context = begin(connection, warehouse, request)
         _check_states(run, warehouse, request.entities)
         with cleaned_up(warehouse):
-            _Replay(run, context, make, following).take_all()
+            yield from _Replay(run, context, make, following).take_all()
             with warehouse.sql() as sql:
                 readable.refresh(sql)
 
@@ -76,8 +80,8 @@ def _check_states(run: RecordedRun, warehouse: Warehouse, entities: tuple[Entity
     if differing:
         raise RebuildError(
             f"{run} began with another state of {', '.join(differing[:5])} than the runs before it "
-            "lead to. A run or an erasure between them was not kept, was deleted, or overlapped "
-            "with it. Restore its files, or restore a backup of the warehouse."
+            "lead to. A run or an erasure between them was not kept, or was deleted. Restore its "
+            "files, or restore a backup of the warehouse."
         )
 
 
@@ -97,10 +101,15 @@ class _Replay:
         self._entities = {entity.name: entity for entity in context.request.entities}
         self._failures: dict[str, PipedriveError] = {}
 
-    def take_all(self) -> None:
-        """Take all steps; those that a killed run may not have taken only if it did."""
+    def take_all(self) -> Iterator[datetime]:
+        """Take all steps; those that a killed run may not have taken only if it did.
+
+        Yields:
+            When the next step was taken (UTC).
+        """
         try:
             for step, after in pairwise(chain(self.run.steps(), (NO_STEP,))):
+                yield datetime.fromisoformat(step["clock"])
                 is_last = after is NO_STEP and not self.run.is_complete
                 if step["step"] != FAILED and not (is_last and not self._was_taken(step)):
                     self._take(step, after if after.get("step") == FAILED else NO_STEP)

@@ -32,12 +32,12 @@ def note_start(raw: RawRun, context: Context) -> None:
         context: The run, which has not loaded anything yet.
     """
     with context.warehouse.sql() as sql:
-        states = table_states(sql)
+        states, recorded_at = table_states(sql), utc_now()
     raw.begin(
         {
             "format": FORMAT,
             "version": version("pipedrive-assets"),
-            "recorded_at": utc_now().isoformat(),
+            "recorded_at": recorded_at.isoformat(),
             "now": context.now.isoformat(),
             "account": asdict(context.account),
             "request": request_facts(context.request),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import datetime, timezone
+from decimal import Decimal
 from typing import Any
 
 from pipedrive_assets.warehouse.history.history_table import histories, history_name
@@ -59,7 +60,8 @@ def _add(facts: dict[str, list[Any]], part: str, rows: Any) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(timezone.utc).isoformat()
-    return value if value is None or isinstance(value, int) else str(value)
+    # PostgreSQL's sums are decimal numbers.
+    return int(value) if isinstance(value, int | Decimal) else value
 
 
 def _hash(facts: list[Any]) -> str:

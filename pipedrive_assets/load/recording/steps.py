@@ -19,6 +19,7 @@ from pipedrive_assets.load.recording.chunk_json import chunk_facts
 from pipedrive_assets.load.report import TableReport
 from pipedrive_assets.load.table_task import TableWork
 from pipedrive_assets.registry import Entity
+from pipedrive_assets.windows import utc_now
 
 BEGIN, COMMIT, FINISH, END, FAILED = "begin", "commit", "finish", "end", "failed"
 
@@ -61,13 +62,22 @@ class _KeptSteps:
 
     def begin(self) -> Iterator[Chunk]:
         """Lock the table and return the chunks to read."""
-        with self._step(BEGIN):
-            return self._work.begin()
+        self._set_moment()
+        try:
+            chunks = self._work.begin()
+        except Exception as error:
+            self._note(BEGIN)
+            self._note_failure(BEGIN, error)
+            raise
+        # Noted last, because it may have waited for a run that had the table.
+        self._note(BEGIN)
+        return chunks
 
     def commit(self, chunk: Chunk) -> None:
         """Write the replies and the chunk to the raw zone, then the chunk to the warehouse."""
-        with self._step(COMMIT, chunk=chunk_facts(chunk)):
-            self._raw.flush(self.stats)
+        facts = chunk_facts(chunk)
+        self._raw.flush(self.stats)
+        with self._step(COMMIT, chunk=facts):
             self._raw.flush_steps()
             self._work.commit(chunk)
 
@@ -78,9 +88,10 @@ class _KeptSteps:
 
     def report(self, error: PipedriveError | None) -> TableReport:
         """Report the table; `error` is why it ended early, None if it did not."""
-        self._context.step.moment = self._context.present()
-        report = self._work.report(error)
-        self._note(END, error=_error_facts(error), rows=report.rows_total)
+        with self._context.warehouse.exclusive():
+            self._set_moment()
+            report = self._work.report(error)
+            self._note(END, error=_error_facts(error), rows=report.rows_total)
         return report
 
     def close(self) -> None:
@@ -89,13 +100,21 @@ class _KeptSteps:
 
     @contextmanager
     def _step(self, name: str, **facts: Any) -> Iterator[None]:
+        """Note a step and take it, with no step of another run in between."""
+        with self._context.warehouse.exclusive():
+            self._set_moment()
+            self._note(name, **facts)
+            try:
+                yield
+            except Exception as error:
+                self._note_failure(name, error)
+                raise
+
+    def _set_moment(self) -> None:
         self._context.step.moment = self._context.present()
-        self._note(name, **facts)
-        try:
-            yield
-        except Exception as error:
-            self._note(FAILED, of=name, error=type(error).__name__)
-            raise
+
+    def _note_failure(self, name: str, error: Exception) -> None:
+        self._note(FAILED, of=name, error=type(error).__name__)
 
     def _note(self, name: str, **facts: Any) -> None:
         moment, stats = self._context.moment(), self.stats
@@ -104,6 +123,7 @@ class _KeptSteps:
                 "step": name,
                 "table": self.entity.name,
                 "at": moment.isoformat(),
+                "clock": utc_now().isoformat(),
                 "requests": stats.requests,
                 "tokens": stats.tokens,
                 **facts,
