@@ -123,6 +123,8 @@ def run_tables(
         check_hashed(entity)
         check_filter(entity)
     warehouse.check_copy()
+    if request.attachments:
+        request.attachments.check()
     connection.client.removes_nul = not warehouse.backend.stores_nul
     with warehouse.keep_open(), _keeping(request, connection) as raw:
         context = replace(begin(connection, warehouse, request), raw=raw)

@@ -7,12 +7,12 @@ from datetime import timedelta
 import fsspec
 import pytest
 
-from pipedrive_assets.api import Caps
+from pipedrive_assets.api import Caps, Client
 from pipedrive_assets.cli import main
 from pipedrive_assets.config import Settings
 from pipedrive_assets.config.download_rules import download_rules
 from pipedrive_assets.config.row_filter import row_filters
-from pipedrive_assets.errors import LoadFailed
+from pipedrive_assets.errors import ConfigurationError, LoadFailed, WarehouseError
 from pipedrive_assets.load import LoadRequest, load, purge_person
 from pipedrive_assets.load.attachments import erase, notes
 from pipedrive_assets.load.attachments.run import MOST_IN_A_ROW
@@ -111,6 +111,35 @@ def test_equal_contents_are_written_once(desk, monkeypatch):
     assert {first: "stored", second: "stored"} == desk.statuses()
 
 
+def test_a_store_that_cannot_be_used_is_named_before_any_request(desk):
+    desk.url = "nowhere://bucket"
+    with pytest.raises(ConfigurationError, match="PIPEDRIVE_DOWNLOAD_TO"):
+        desk.load()
+    assert [] == desk.office.sandbox.log
+
+
+@pytest.mark.slow
+def test_a_store_that_fails_leaves_the_rows_and_the_next_run_continues(desk, monkeypatch):
+    for number in range(3):
+        desk.add(f"{number}.pdf")
+    with monkeypatch.context() as patch:
+        upload = FileStore.upload
+
+        def fail_later(*given):
+            if desk.stored:
+                raise WarehouseError("the bucket is full")
+            upload(*given)
+
+        patch.setattr(FileStore, "upload", fail_later)
+        with pytest.raises(LoadFailed, match="bucket is full"):
+            desk.load()
+    assert [(3,)] == desk.office.query("SELECT count(*) FROM files")
+    desk.load()
+    assert 3 == len(desk.stored)
+    assert 5 == len(desk.downloads())
+    assert {"stored"} == {*desk.statuses().values()}
+
+
 @pytest.mark.slow
 def test_an_object_store_takes_files(desk):
     desk.url = "memory://attachments-of-a-test"
@@ -124,11 +153,11 @@ def test_an_object_store_takes_files(desk):
 @pytest.mark.parametrize(
     ("owner", "name", "step"),
     [
-        pytest.param(FileStore, "holds", 1, marks=pytest.mark.slow),
-        pytest.param(FileStore, "upload", 1, marks=pytest.mark.slow),
+        pytest.param(FileStore, "holds", 2, marks=pytest.mark.slow),
+        (FileStore, "upload", 2),
         pytest.param(notes, "record", 1, marks=pytest.mark.slow),
-        (notes, "record", 2),
-        pytest.param(notes, "record", 3, marks=pytest.mark.slow),
+        pytest.param(notes, "record", 2, marks=pytest.mark.slow),
+        pytest.param(Client, "download", 2, marks=pytest.mark.slow),
     ],
 )
 def test_a_killed_run_continues(desk, monkeypatch, owner, name, step):
@@ -136,11 +165,11 @@ def test_a_killed_run_continues(desk, monkeypatch, owner, name, step):
         desk.add(f"{number}.pdf")
     act, calls = getattr(owner, name), []
 
-    def kill(*given):
+    def kill(*given, **named):
         calls.append(given)
         if len(calls) == step:
             raise Killed
-        return act(*given)
+        return act(*given, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, kill)

@@ -3,13 +3,15 @@
 Callers of this module hold the warehouse lock.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from pipedrive_assets.config.download_rules import RULE_COLUMNS
-from pipedrive_assets.warehouse.statements import Sql, columns_in, placeholders, table
+from pipedrive_assets.extract.chunk import batches
+from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
+from pipedrive_assets.warehouse.statements import Sql, columns_in, in_clause, table, tuples
 
 NOTES = "_pipedrive_downloads"
 ROWS_AT_ONCE = 10_000
@@ -102,15 +104,20 @@ def live_files(sql: Sql) -> Iterator[tuple[Mapping[str, Any], Note | None]]:
                 )
 
 
-def record(sql: Sql, note: Note) -> None:
-    """Replace the note of a file in one transaction."""
+def record(sql: Sql, notes: Sequence[Note]) -> None:
+    """Replace the notes of files in one transaction.
+
+    Args:
+        sql: The warehouse.
+        notes: The new notes, one per file.
+    """
+    name = table(sql, NOTES)
     with sql.begin_transaction():
-        sql.execute_sql(f"DELETE FROM {table(sql, NOTES)} WHERE file_id = %s", note.file_id)
-        sql.execute_sql(
-            f"INSERT INTO {table(sql, NOTES)} ({', '.join(COLUMNS)}) "
-            f"VALUES ({placeholders(COLUMNS)})",
-            *(getattr(note, name) for name in COLUMNS),
-        )
+        for some in batches(notes, STATEMENT_ROWS):
+            these, ids = in_clause([note.file_id for note in some])
+            sql.execute_sql(f"DELETE FROM {name} WHERE file_id IN ({these})", *ids)
+            rows, values = tuples([[getattr(note, name) for name in COLUMNS] for note in some])
+            sql.execute_sql(f"INSERT INTO {name} ({', '.join(COLUMNS)}) VALUES {rows}", *values)
 
 
 def notes_with(sql: Sql, where: str, *values: Any) -> list[Note]:

@@ -6,8 +6,8 @@ without a request.
 """
 
 import logging
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipedrive_assets import errors
@@ -22,8 +22,12 @@ from pipedrive_assets.load.attachments.wanted import Here, WantedFile, files_to_
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.report import TableReport
 from pipedrive_assets.load.tokens.usage import ATTACHMENTS
+from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
 
 log = logging.getLogger(__name__)
+
+PARTS, PART_BYTES = 25, 50_000_000
+"""So many files, or bytes, are downloaded before they are stored and the ledger is updated."""
 
 MOST_IN_A_ROW = 10
 """After so many refusals or failures in a row, the cause is not the files, and the run stops."""
@@ -63,14 +67,25 @@ def with_attachments(
     yield replace(loaded, attachments=downloads, tokens=tokens)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A downloaded file that is not stored yet."""
+
+    note: Note
+    file: Path
+    size: int
+
+
 class _Downloads:
-    """The downloads of one load."""
+    """The downloads of one load. The ledger is updated for several files at once."""
 
     def __init__(
         self, context: Context, target: AttachmentTarget, report: AttachmentReport
     ) -> None:
         self._context, self._target, self._report = context, target, report
         self._warehouse, self._store = context.warehouse, target.store
+        self._parts: list[_Part] = []
+        self._notes: list[Note] = []
         self._in_a_row = 0
 
     def run(self) -> None:
@@ -81,13 +96,25 @@ class _Downloads:
             self._report.deleted = delete_contents(sql, self._store)
             here = Here(location=str(self._store), now=context.now, paths=full_paths)
             files = files_to_take(notes.live_files(sql), self._target.rules, here)
+        self._warehouse.release()
         if files:
             log.info("Downloading up to %s attachments to %s", f"{len(files):,}", self._store)
+        try:
+            self._take_all(files)
+        except Exception:
+            self._keep()
+            raise
+        self._keep()
+
+    def _take_all(self, files: Sequence[WantedFile]) -> None:
         done = 0
         try:
             for file in files:
                 self._take(file)
                 done += 1
+                if self._is_full():
+                    self._keep()
+                    log.info("%s of %s attachments", f"{done:,}", f"{len(files):,}")
         except errors.CapReached as reached:
             self._report.waiting = len(files) - done
             self._report.reason, self._report.resumes_at = reached.reason, reached.resumes_at
@@ -96,9 +123,8 @@ class _Downloads:
         if file.remote:
             self._report.remote += 1
             message = f"Pipedrive has only a link to this file, which is in {file.remote}."
-            self._record(file.note.without_content(notes.REMOTE, message))
+            self._notes.append(file.note.without_content(notes.REMOTE, message))
         elif not self._is_held(file):
-            self._warehouse.release()
             try:
                 self._download(file)
             except _OF_THE_ACCOUNT:
@@ -115,13 +141,13 @@ class _Downloads:
                 self._in_a_row = 0
 
     def _is_held(self, file: WantedFile) -> bool:
-        """Whether the content is stored although the ledger does not say so; if so, record it."""
+        """Whether the content is stored although the ledger does not say so; if so, note it."""
         before = file.before
         if not (before and before.path and before.row_size == file.note.row_size):
             return False
         if not self._store.holds(before.path, before.size or 0):
             return False
-        self._record(
+        self._notes.append(
             replace(
                 before,
                 status=notes.STORED,
@@ -132,17 +158,17 @@ class _Downloads:
         return True
 
     def _download(self, file: WantedFile) -> None:
-        part, path = self._warehouse.folder / "attachment", f"v1/files/{file.note.file_id}/download"
+        file_id = file.note.file_id
+        part = self._warehouse.folder / f"attachment-{file_id}"
         try:
             with part.open("w+b") as written:
                 body = FileBody(written, file.expected)
-                self._context.client.download(path, body, stats=self._report.stats)
-            self._keep(file, body, part)
-        finally:
-            part.unlink(missing_ok=True)
-
-    def _keep(self, file: WantedFile, body: FileBody, part: Path) -> None:
-        """Store a downloaded file; the ledger has the hash before the store has the content."""
+                self._context.client.download(
+                    f"v1/files/{file_id}/download", body, stats=self._report.stats
+                )
+        except errors.PipedriveError:
+            part.unlink()
+            raise
         note = replace(
             file.note,
             status=notes.STORING,
@@ -153,18 +179,10 @@ class _Downloads:
             downloaded_at=self._context.moment(),
             attempted_at=self._context.now,
         )
-        self._record(note)
-        self._warehouse.release()
-        if self._store.holds(str(note.path), body.size):
-            self._report.already_stored += 1
-        else:
-            self._store.upload(part, str(note.path))
-        self._record(replace(note, status=notes.STORED))
-        self._report.downloaded += 1
-        self._report.size += body.size
+        self._parts.append(_Part(note=note, file=part, size=body.size))
 
     def _note_failure(self, file: WantedFile, status: str, error: errors.ApiError) -> None:
-        """Record why a file is not stored; raise the error if no file can be."""
+        """Note why a file is not stored; raise the error if no file can be."""
         said = error.quote or "no reply"
         message = f"{error.status}: {said}" if error.status else said
         tried = replace(
@@ -172,14 +190,38 @@ class _Downloads:
             attempts=(file.before.attempts if file.before else 0) + 1,
             attempted_at=self._context.now,
         )
-        self._record(tried.without_content(status, message))
+        self._notes.append(tried.without_content(status, message))
         if isinstance(error, errors.Missing):
             return
         self._in_a_row += 1
         if self._in_a_row == MOST_IN_A_ROW:
             raise error
 
-    def _record(self, note: Note) -> None:
-        with self._warehouse.sql() as sql:
-            notes.record(sql, note)
-            self._context.spending.note(sql, ATTACHMENTS, self._report.stats)
+    def _is_full(self) -> bool:
+        """Whether to store what was downloaded: a killed run downloads it again."""
+        size = sum(part.size for part in self._parts)
+        is_full = len(self._parts) >= PARTS or size >= PART_BYTES
+        return is_full or len(self._notes) >= STATEMENT_ROWS
+
+    def _keep(self) -> None:
+        """Store downloaded files; the ledger has their hashes before the store has them."""
+        parts, self._parts = self._parts, []
+        noted, self._notes = self._notes, []
+        self._record([*noted, *(part.note for part in parts)])
+        for part in parts:
+            if self._store.holds(str(part.note.path), part.size):
+                self._report.already_stored += 1
+            else:
+                self._store.upload(part.file, str(part.note.path))
+            part.file.unlink()
+            self._report.downloaded += 1
+            self._report.size += part.size
+        self._record([replace(part.note, status=notes.STORED) for part in parts])
+
+    def _record(self, made: Sequence[Note]) -> None:
+        """Write notes to the ledger, and release the warehouse for other runs."""
+        if made:
+            with self._warehouse.sql() as sql:
+                notes.record(sql, made)
+                self._context.spending.note(sql, ATTACHMENTS, self._report.stats)
+            self._warehouse.release()

@@ -30,6 +30,14 @@ class AttachmentTarget:
         url = settings.download_to if is_url else str(settings.root / settings.download_to)
         return cls(url=url, file_mode=settings.file_mode, rules=settings.download_files)
 
+    def check(self) -> None:
+        """Check that the URL can be used, without a request.
+
+        Raises:
+            ConfigurationError: It cannot be used.
+        """
+        _ = self.store
+
     @property
     def store(self) -> FileStore:
         """The files.
