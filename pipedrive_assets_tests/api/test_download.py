@@ -223,3 +223,21 @@ def test_pipedrive_may_return_the_file_itself():
     scripted = Scripted(lambda: Reply(status=200, body=b"%PDF-1", headers=headers))
     client = Client(base_url="https://api.pipedrive.com", api_token=TOKEN, adapter=scripted)
     assert b"%PDF-1" == download(client, 7, size=6)[0]
+
+
+@pytest.mark.slow
+def test_a_proxy_gets_the_real_path_and_no_header_of_ours(monkeypatch):
+    """Nothing listens on port 9, so that only the proxy can answer."""
+    storage = Storage()
+    with serve(storage) as proxy:
+        account = storage.account = Account("http://localhost:9")
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        client = account.client("http://127.0.0.1:9")
+        assert content("offer.pdf", 300_000) == download(client, account.file)[0]
+    asked, fetched = storage.sent
+    assert TOKEN == asked.headers["x-api-token"]
+    assert f"/storage/{account.file}" == fetched.path
+    assert not {"x-api-token", "x-hidden-target"} & {*fetched.headers}

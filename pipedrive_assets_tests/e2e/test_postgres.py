@@ -609,4 +609,4 @@ def test_attachments_are_downloaded_once_and_deleted_with_their_person(make_offi
     purge_person(office.warehouse, person, NOON)
     assert 1 <= office.load("files", attachments=target)["files"].attachments.deleted
     assert path not in target.store.paths()
-    assert [(None,)] == office.query(stored)
+    assert [] == office.query(stored)

@@ -104,6 +104,8 @@ def contents_to_delete(sql: Sql) -> list[Note]:
 def delete_contents(sql: Sql, store: FileStore) -> int:
     """Delete the contents that are to be deleted, unless another file has the same content.
 
+    The note of a file whose row stays is kept, so that the file is not downloaded again.
+
     Args:
         sql: The warehouse.
         store: Where the contents are. Those of another location are left.
@@ -121,5 +123,10 @@ def delete_contents(sql: Sql, store: FileStore) -> int:
             f"UPDATE {table(sql, NOTES)} SET path = NULL, sha256 = NULL, size = NULL "
             "WHERE file_id = %s",
             note.file_id,
+        )
+    if notes and table_exists(sql, "files"):
+        sql.execute_sql(
+            f"DELETE FROM {table(sql, NOTES)} WHERE status = '{ERASED}' AND path IS NULL "
+            f"AND file_id NOT IN (SELECT id FROM {table(sql, 'files')})"
         )
     return len(notes)
