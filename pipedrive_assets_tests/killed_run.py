@@ -16,6 +16,7 @@ from pipedrive_assets.api import Client
 from pipedrive_assets.api.wire import Wire
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.load import LoadRequest, ReconcileRequest, load, reconcile, soft_delete
+from pipedrive_assets.load.raw_zone import RawZone
 from pipedrive_assets.load.reconciliation import seen_ids
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.registry import BY_NAME
@@ -67,12 +68,15 @@ def work(spec: dict[str, Any]) -> None:
     connection = Connection(client=client, is_sandbox=True)
     place = Path(spec["warehouse"]) if "warehouse" in spec else DatabaseServer(spec["destination"])
     warehouse = Warehouse(place, "pipedrive_data")
+    raw = RawZone(url=spec["raw"], file_mode=0o640) if "raw" in spec else None
     entities = tuple(replace(BY_NAME[name], page_rows=2) for name in spec["tables"])
     if spec["reconcile"]:
-        reconcile(connection, warehouse, ReconcileRequest(entities=entities, max_share=0.9))
+        reconciled = ReconcileRequest(entities=entities, max_share=0.9, raw=raw)
+        reconcile(connection, warehouse, reconciled)
         return
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    load(connection, warehouse, LoadRequest(entities=entities, window=Window(start=midnight)))
+    request = LoadRequest(entities=entities, window=Window(start=midnight), raw=raw)
+    load(connection, warehouse, request)
 
 
 if __name__ == "__main__":

@@ -38,9 +38,9 @@ def purge(person: int, raw: str | None, files: str | None, *, undo: bool) -> Non
                 f"There is no warehouse {warehouse.backend}, so there is nothing to erase. "
                 "Check PIPEDRIVE_WAREHOUSE and PIPEDRIVE_DATASET."
             )
-        if zone and raw != "delete" and zone.files():
-            zone.note_erasure(person, utc_now(), undo=undo)
         if undo:
+            if zone:
+                _note_erasure(zone, person, undo=True)
             forgive_person(warehouse, person)
             print(
                 f"Person {person} is no longer on the list of erased persons. `load --full` loads "
@@ -49,6 +49,8 @@ def purge(person: int, raw: str | None, files: str | None, *, undo: bool) -> Non
         else:
             target = AttachmentTarget.of(settings)
             _check_attachments(warehouse, target, person, files)
+            if zone and raw != "delete":
+                _note_erasure(zone, person, undo=False)
             _erase(warehouse, person, erase_shared_files=files == "delete")
             if target:
                 _erase_attachments(warehouse, target)
@@ -96,6 +98,12 @@ def _erase_attachments(warehouse: Warehouse, target: AttachmentTarget) -> None:
         deleted = delete_contents(sql, target.store)
     if deleted:
         print(f"{target.store}: the contents of {deleted} attachments deleted.")
+
+
+def _note_erasure(zone: RawZone, person: int, *, undo: bool) -> None:
+    """Record the erasure for `rebuild`, before it is tried: it may be killed."""
+    if zone.files():
+        zone.note_erasure(person, utc_now(), undo=undo)
 
 
 def _erase_raw(zone: RawZone, *, deletes: bool) -> None:

@@ -125,7 +125,6 @@ def run_tables(
     warehouse.check_copy()
     if request.attachments:
         request.attachments.check()
-    connection.client.removes_nul = not warehouse.backend.stores_nul
     with warehouse.keep_open(), _keeping(request, connection) as raw:
         context = replace(begin(connection, warehouse, request), raw=raw)
         if raw:
@@ -166,6 +165,7 @@ def begin(connection: Connection, warehouse: Warehouse, request: LoadRequest) ->
     Returns:
         What all tables of the run share.
     """
+    connection.client.removes_nul = not warehouse.backend.stores_nul
     account, now = connection.account()
     connected = RequestStats()
     connected.include(connection.client.stats)

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipedrive_assets.errors import RebuildError
+from pipedrive_assets.load.raw_zone import RawZone
 from pipedrive_assets.sandbox import serve
 from pipedrive_assets_tests.conftest import Office
+from pipedrive_assets_tests.load.test_rebuild import assert_equal, rebuilt
 
 ROOT = Path(__file__).parents[2]
 LISTS = ("persons", "notes", "stages")
@@ -42,15 +45,19 @@ IN_E2E = {
 """Points that `make e2e` tries; the others are for `make soak`."""
 
 
-def prepared(office: Office, phase: str) -> tuple[str, ...]:
+WHILE_MARKING = {("reconciliation", place, 1) for place in ("marked", "done")}
+"""Points from which no state of the ledger shows how far the run came: a rebuild refuses."""
+
+
+def prepared(office: Office, phase: str, zone: RawZone) -> tuple[str, ...]:
     """What is there before the run that is killed, and its tables."""
     if phase == "initial load":
         return LISTS
     tables = {"window": LISTS, "children": DEALS, "reconciliation": RECONCILED}[phase]
     if phase == "children":
-        office.load("deals")
+        office.load("deals", raw=zone)
         return tables
-    office.load(*tables)
+    office.load(*tables, raw=zone)
     office.advance(minutes=20)
     for key in office.world.ids("persons")[:5]:
         office.world.edit("persons", key, name=f"Edited {key}")
@@ -66,11 +73,11 @@ def prepared(office: Office, phase: str) -> tuple[str, ...]:
     ("phase", "place", "nth"),
     [pytest.param(*each, marks=() if each in IN_E2E else pytest.mark.soak) for each in POINTS],
 )
-def test_after_a_kill_one_more_run_leaves_what_a_clean_load_would_have(
-    make_office, phase, place, nth
+def test_after_a_kill_one_more_run_leaves_what_a_clean_load_and_a_rebuild_would_have(
+    make_office, tmp_path, phase, place, nth
 ):
-    office = make_office(deals=6)
-    tables = prepared(office, phase)
+    office, zone = make_office(deals=6), RawZone(url=str(tmp_path / "raw"), file_mode=0o640)
+    tables = prepared(office, phase, zone)
     again = office.reconcile if phase == "reconciliation" else office.load
     spec = {
         "token": office.sandbox.api_token,
@@ -80,6 +87,7 @@ def test_after_a_kill_one_more_run_leaves_what_a_clean_load_would_have(
         "reconcile": phase == "reconciliation",
         "place": place,
         "nth": nth,
+        "raw": zone.url,
     }
     with serve(office.sandbox) as server:
         killed = subprocess.run(
@@ -92,7 +100,7 @@ def test_after_a_kill_one_more_run_leaves_what_a_clean_load_would_have(
         )
     assert -signal.SIGKILL == killed.returncode, killed.stderr
 
-    again(*tables)
+    again(*tables, raw=zone)
 
     found = office.differences(*tables)
     assert [] == found
@@ -101,3 +109,8 @@ def test_after_a_kill_one_more_run_leaves_what_a_clean_load_would_have(
         if table in {"deals_participants", "deals_products"}:
             doubled = f"SELECT deal_id, id FROM {table} GROUP BY ALL HAVING count(*) > 1"
         assert [] == office.query(doubled)
+    if (phase, place, nth) in WHILE_MARKING:
+        with pytest.raises(RebuildError, match="killed while it marked"):
+            rebuilt(zone, tmp_path)
+        return
+    assert_equal(office, rebuilt(zone, tmp_path))

@@ -12,11 +12,15 @@ from pipedrive_assets.dlt_source import pipedrive_source
 from pipedrive_assets.dlt_source import source as source_module
 from pipedrive_assets.errors import LoadFailed
 from pipedrive_assets.load import purge_person
+from pipedrive_assets.load.raw_zone import RawZone
+from pipedrive_assets.load.recording.rebuild import rebuild
+from pipedrive_assets.load.recording.state import table_states
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.orchestration.assets import build_assets
 from pipedrive_assets.orchestration.automation.partitions import daily_partitions
 from pipedrive_assets.orchestration.resources import WarehouseResource
 from pipedrive_assets.registry import DEFAULT_ENTITIES
+from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets.warehouse.dlt import write as dlt_write
 from pipedrive_assets_tests import erased_person
 from pipedrive_assets_tests.conftest import NOON, Office
@@ -27,6 +31,7 @@ from pipedrive_assets_tests.load.test_staged_copies import SECRET, fail, staged
 from pipedrive_assets_tests.nul_replies import with_nul
 from pipedrive_assets_tests.row_content import everything_of, files_with, logged
 from pipedrive_assets_tests.test_unforeseen import OFFICES, OfficeResource
+from pipedrive_assets_tests.truth import opened
 
 __all__ = ["logged", "make_office"]
 
@@ -43,6 +48,35 @@ def counts(office):
 
 
 # NUL
+
+
+def test_a_recording_is_rebuilt_in_a_file_and_in_another_dataset(make_office, tmp_path):
+    office, zone = make_office(deals=6), RawZone(url=str(tmp_path / "raw"), file_mode=0o640)
+    office.history = ("persons",)
+    office.sandbox.inject(with_nul())
+    tables = ("deals", "deals_flow", "persons", "stages", "fields")
+    office.load(*tables, raw=zone)
+    office.advance(days=1)
+    office.world.delete("persons", office.world.ids("persons")[1])
+    office.load(*tables, raw=zone)
+    office.reconcile("persons", raw=zone, max_share=0.9)
+    with office.warehouse.sql() as sql:
+        before = table_states(sql)
+    queries = ["SELECT id, _valid_from, _valid_to FROM persons_history ORDER BY 1, 2"]
+    queries += [
+        f"SELECT count(*), count(_deleted_at), max(_deleted_at) FROM {each}" for each in tables
+    ]
+
+    file = Warehouse(tmp_path / "file.duckdb", "pipedrive_data")
+    for new in (file, Warehouse(office.warehouse.backend, "rebuilt")):
+        assert 3 == len(list(rebuild(zone, new)))
+        with new.sql() as sql:
+            assert before == table_states(sql)
+        new.close()
+    with opened(str(file.path)) as connection:
+        connection.execute("SET schema = 'pipedrive_data'")
+        for query in queries:
+            assert office.query(query) == connection.execute(query).fetchall()
 
 
 def test_nul_in_any_text_or_key_blocks_no_table(make_office, tmp_path):

@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import chain, pairwise
 from typing import Any
 
+from pipedrive_assets.api.nul import without_nul
 from pipedrive_assets.errors import PipedriveError, RebuildError, WarehouseError
 from pipedrive_assets.extract.custom_fields import OWN_SHAPES
 from pipedrive_assets.load.context import Context
@@ -160,7 +161,10 @@ class _Replay:
         if kind == BEGIN:
             table.begin()
         elif kind == COMMIT:
-            table.commit(chunk_of(step["chunk"]))
+            facts = step["chunk"]
+            # The warehouse of the run may have been of another kind.
+            is_stored = self.context.warehouse.backend.stores_nul
+            table.commit(chunk_of(facts if is_stored else without_nul(facts)))
         elif kind == FINISH:
             self._finish(table)
         elif kind == END:
