@@ -78,9 +78,9 @@ class Caller:
         now: Returns the current time (UTC).
         removes_nul: Whether NUL characters are removed from replies; set this if the destination
             cannot store them.
-        keep: Receives each call with the reply that was read, or with the last reply before an
-            error, without secrets, and its time (UTC); None: nothing does. Called in the thread
-            of the call.
+        keep: Receives each call with the reply that was read, or that ended the call at once,
+            without secrets, and its time (UTC); None: nothing does. Called in the thread of the
+            call.
         latest: Status and headers of the latest reply, without its body; None before the first.
     """
 
@@ -150,7 +150,8 @@ class Caller:
             if verdict.action is Action.RETRY and patient and attempts < call.attempts:
                 self._back_off(call, verdict, attempts)
                 continue
-            self._kept(call, reply)
+            if verdict.action is Action.STOP:
+                self._kept(call, reply)
             raise self._stop(call, reply, verdict, attempts + waits)
 
     def _kept(self, call: ApiCall, reply: ApiReply | None) -> datetime:

@@ -14,6 +14,7 @@ from pipedrive_assets.errors import ConfigurationError, LoadFailed, WarehouseErr
 from pipedrive_assets.load import raw_zone
 from pipedrive_assets.load.raw_zone import RawZone
 from pipedrive_assets.load.table_load import TableLoad
+from pipedrive_assets.sandbox import faults
 from pipedrive_assets.warehouse.file_store import FileStore
 
 
@@ -151,6 +152,22 @@ def test_an_erasure_requires_a_decision_on_raw_replies(monkeypatch, tmp_path, ca
     assert lines_of(zone)
     assert 0 == main(["purge", "--person", "3", "--raw", "delete"])
     assert set() == zone.files()
+
+
+@pytest.mark.slow
+def test_refusals_are_kept_and_replies_that_cannot_be_read_are_not(office, zone):
+    office.sandbox.inject(
+        faults.refused("api/v2/stages", 403),
+        faults.broken_json("v1/currencies").at(1, times=None),
+        faults.firewall("v1/activityTypes"),
+    )
+    with pytest.raises(LoadFailed):
+        office.load("stages", "currencies", "activity_types", "pipelines", raw=zone)
+
+    assert {200, 403} == {line["status"] for line in lines_of(zone)}
+    assert [403] == [line["status"] for line in lines_of(zone) if "stages" in line["path"]]
+    paths = {line["path"] for line in lines_of(zone)}
+    assert paths.isdisjoint({"v1/currencies", "v1/activityTypes"})
 
 
 @pytest.mark.slow

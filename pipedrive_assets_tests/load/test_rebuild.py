@@ -205,6 +205,21 @@ def test_runs_that_overlap_are_repeated_step_by_step(office, zone, tmp_path, mon
 
 
 @pytest.mark.slow
+def test_fields_that_are_created_and_removed_are_repeated(office, zone, tmp_path):
+    def create():
+        code = office.world.add_field("deals", "Born late", "varchar")
+        office.world.edit("deals", 7, custom_fields={code: "here"})
+
+    office.sandbox.inject(faults.after("api/v2/dealFields", create).at(1))
+    office.load("deals", "custom_fields_mapping", "fields", raw=zone)
+    office.advance(days=1)
+    office.world.remove_field("deals", office.world.code("deals", "Born late"))
+    office.load("deals", "custom_fields_mapping", "fields", raw=zone)
+
+    assert_equal(office, rebuilt(zone, tmp_path))
+
+
+@pytest.mark.slow
 def test_a_recording_that_lacks_a_run_is_refused(office, zone, tmp_path):
     office.load("persons", "stages", raw=zone)
     office.advance(hours=3)
