@@ -83,5 +83,4 @@ def sweep(world: World, _: Random) -> None:
     """Purge rows that were deleted more than 30 days ago; runs once a day."""
     limit = date.fromisoformat(world.today) - timedelta(days=RETENTION_DAYS)
     for name in ("deals", "persons", "organizations", "activities", "products"):
-        for key in list(world.tables[name].expired(f"{limit.isoformat()}T00:00:00Z")):
-            world.purge(name, key)
+        world.purge(name, *world.tables[name].expired(f"{limit.isoformat()}T00:00:00Z"))

@@ -8,6 +8,8 @@ from pipedrive_assets.sandbox.company import consequences
 from pipedrive_assets.sandbox.company.history import RECORDED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipedrive_assets.sandbox.company.tables import Key, Row
     from pipedrive_assets.sandbox.company.world import World
 
@@ -112,27 +114,31 @@ def move(world: World, table: str, loser: Key, winner: Key) -> None:
             _touch_deal(world, deal_id)
 
 
-def delete_dependents(world: World, table: str, key: Key) -> None:
-    """Delete the rows that depend on a purged row, and clear other foreign keys to it.
+def delete_dependents(world: World, table: str, *keys: Key) -> None:
+    """Delete the rows that depend on purged rows, and clear other foreign keys to them.
 
     Args:
         world: The company.
-        table: Table of the purged row.
-        key: Id of the purged row.
+        table: Table of the purged rows.
+        *keys: Ids of the purged rows.
     """
     if table in RECORDED:
-        world.histories[table].forget(int(key))
+        for key in keys:
+            world.histories[table].forget(int(key))
     for other, column in DEPENDENTS.get(table, ()):
-        for row in world.tables[other].where(column, key):
-            world.tables[other].drop(row["id"])
+        _drop(world, other, column, keys)
     if table == "products":
-        for line in world.tables["deal_products"].where("product_id", key):
+        for line in world.tables["deal_products"].where("product_id", *keys):
             line["product_id"] = None
             world.tables["deal_products"].touch()
     if table != "deals":
         return
     for child in (*CHILDREN, "notes", "files"):
-        for row in world.tables[child].where("deal_id", key):
-            world.tables[child].drop(row["id"])
-    for row in world.tables["activities"].where("deal_id", key):
+        _drop(world, child, "deal_id", keys)
+    for row in world.tables["activities"].where("deal_id", *keys):
         world.edit("activities", row["id"], deal_id=None)
+
+
+def _drop(world: World, table: str, column: str, keys: Iterable[Key]) -> None:
+    if rows := world.tables[table].where(column, *keys):
+        world.tables[table].drop_all({row["id"] for row in rows})

@@ -1,7 +1,7 @@
 """Tables of the invented company: rows by key, with cached sort orders and groups."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timezone
 from random import Random
 from typing import Any
@@ -56,6 +56,14 @@ class Table:
         row = self.rows.pop(key)
         self._forget(key)
         return row
+
+    def drop_all(self, keys: Collection[Key]) -> None:
+        """Remove rows permanently; faster than one after the other."""
+        for key in keys:
+            del self.rows[key]
+        self.alive = [key for key in self.alive if key not in keys]
+        self.pool = [key for key in self.pool if key not in keys]
+        self.touch()
 
     def retire(self, key: Key, stamp: str) -> None:
         """Keep a row that was deleted at `stamp`, but hide it from events."""
@@ -114,13 +122,14 @@ class Table:
         result: Mapping[Any, list[Row]] = self.view(("groups", column), build)
         return result
 
-    def where(self, column: str, value: object) -> list[Row]:
-        """Rows that are not deleted and have a value in a column.
+    def where(self, column: str, *values: Key) -> list[Row]:
+        """Rows that are not deleted and have one of the values in a column.
 
-        It is cheaper than `groups` for a single value.
+        It is cheaper than `groups` for a few values.
         """
+        wanted = frozenset(values)
         return [
-            row for row in self.rows.values() if row[column] == value and not row.get("is_deleted")
+            row for row in self.rows.values() if row[column] in wanted and not row.get("is_deleted")
         ]
 
     def view(self, name: object, build: Callable[[], Any]) -> Any:

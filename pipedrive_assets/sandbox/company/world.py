@@ -189,10 +189,11 @@ class World(FieldEdits):
         row["update_time"] = self.stamp
         self.tables[table].retire(key, self.stamp)
 
-    def purge(self, table: str, key: Key) -> None:
-        """Delete a row and its dependents permanently."""
-        self.tables[table].drop(key)
-        references.delete_dependents(self, table, key)
+    def purge(self, table: str, *keys: Key) -> None:
+        """Delete rows and their dependents permanently."""
+        if keys:
+            self.tables[table].drop_all({*keys})
+            references.delete_dependents(self, table, *keys)
 
     def merge(self, table: str, loser: Key, winner: Key) -> None:
         """Merge two deals, persons or organizations.
