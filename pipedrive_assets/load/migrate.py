@@ -18,15 +18,10 @@ from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.views import readable
 from pipedrive_assets.warehouse.cleanup import drop_staged
-from pipedrive_assets.warehouse.dialect import (
-    TYPES,
-    dependent,
-    indexes_on,
-    translate,
-)
+from pipedrive_assets.warehouse.dialect import TYPES, dependent, indexes_on
 from pipedrive_assets.warehouse.history.history_table import drop_excluded
 from pipedrive_assets.warehouse.ledger import LAYOUT, all_columns
-from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
+from pipedrive_assets.warehouse.statements import Sql, columns_in, conversion, table, table_exists
 
 log = logging.getLogger(__name__)
 
@@ -253,12 +248,7 @@ def _convert(sql: Sql, entity: Entity, held: Columns) -> bool:
         return False
     readable.drop(sql)
     for name, column, kind in changed:
-        quoted = sql.escape_column_name(column)
-        statement = (
-            f"ALTER TABLE {table(sql, name)} ALTER COLUMN {quoted} TYPE {kind} "
-            f"USING TRY_CAST({quoted} AS {kind})"
-        )
-        _alter(sql, entity, translate(sql, statement))
+        _alter(sql, entity, conversion(sql, name, column, kind))
     sql.execute_sql(f"UPDATE {table(sql, entity.name)} SET _row_hash = 0")
     forget_progress(sql, entity)
     names = ", ".join(f"{name}.{column}" for name, column, _ in changed)

@@ -18,8 +18,8 @@ from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.load.progress import OnProgress, ProgressLines
 from pipedrive_assets.orchestration.embedded_elt import DagsterDltResource
 from pipedrive_assets.orchestration.names import Names
-from pipedrive_assets.warehouse import DatabaseServer, Warehouse
-from pipedrive_assets.warehouse.duckdb.file import MEMORY, DuckDbFile
+from pipedrive_assets.warehouse import Warehouse, backend_of
+from pipedrive_assets.warehouse.duckdb.file import MEMORY
 from pipedrive_assets.warehouse.private_files import FILE_MODE
 from pipedrive_assets.windows import parse_stamp
 
@@ -95,15 +95,14 @@ class WarehouseResource(DuckDBResource):
 
     def warehouse(self) -> Warehouse:
         """Return the warehouse as loads use it."""
-        if self.destination != FILE_DESTINATION:
-            return Warehouse(DatabaseServer(self.destination), self.dataset)
-        file = DuckDbFile(
+        backend = backend_of(
+            self.destination,
             Path(self.database),
             read_copy=Path(self.read_copy) if self.read_copy else None,
             file_mode=self.file_mode,
             memory=self.memory,
         )
-        return Warehouse(file, self.dataset)
+        return Warehouse(backend, self.dataset)
 
     @contextlib.contextmanager
     def get_connection(self) -> Iterator[Any]:

@@ -4,7 +4,7 @@ Decisions on what to read and when belong in `load`; views belong in `views`.
 """
 
 from pipedrive_assets.warehouse.checks import CheckResult, references, run_checks
-from pipedrive_assets.warehouse.open import name_of, warehouse_of
+from pipedrive_assets.warehouse.open import backend_of, name_of, warehouse_of
 from pipedrive_assets.warehouse.sample import TableSample, sample_rows
 from pipedrive_assets.warehouse.server.database import DatabaseServer
 from pipedrive_assets.warehouse.warehouse import Warehouse
@@ -14,6 +14,7 @@ __all__ = [
     "DatabaseServer",
     "TableSample",
     "Warehouse",
+    "backend_of",
     "name_of",
     "references",
     "run_checks",

@@ -1,9 +1,11 @@
 """Opens the warehouse that the settings define."""
 
 import contextlib
+from pathlib import Path
 
 from pipedrive_assets.config import FILE_DESTINATION, Settings
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.warehouse.backend import Backend
 from pipedrive_assets.warehouse.duckdb.file import DuckDbFile
 from pipedrive_assets.warehouse.server.database import DatabaseServer
 from pipedrive_assets.warehouse.warehouse import Warehouse
@@ -21,15 +23,37 @@ def warehouse_of(settings: Settings) -> Warehouse:
     Raises:
         ConfigurationError: A setting or a credential of the destination is missing or invalid.
     """
-    if settings.destination == FILE_DESTINATION:
-        file = DuckDbFile(
-            settings.warehouse,
-            read_copy=settings.read_copy,
-            file_mode=settings.file_mode,
-            memory=settings.duckdb_memory,
-        )
-        return Warehouse(file, settings.dataset)
-    return Warehouse(DatabaseServer(settings.destination), settings.dataset)
+    backend = backend_of(
+        settings.destination,
+        settings.warehouse,
+        read_copy=settings.read_copy,
+        file_mode=settings.file_mode,
+        memory=settings.duckdb_memory,
+    )
+    return Warehouse(backend, settings.dataset)
+
+
+def backend_of(
+    destination: str, path: Path, *, read_copy: Path | None, file_mode: int, memory: str
+) -> Backend:
+    """Return the backend of a destination.
+
+    Args:
+        destination: The value of PIPEDRIVE_DESTINATION.
+        path: The DuckDB file; ignored for a server, like all that follows.
+        read_copy: The path of the read copy; None: no copy.
+        file_mode: The permissions of new files.
+        memory: The memory that DuckDB may use, for example `1GB`.
+
+    Returns:
+        The backend.
+
+    Raises:
+        ConfigurationError: A credential of the destination is missing or invalid.
+    """
+    if destination == FILE_DESTINATION:
+        return DuckDbFile(path, read_copy=read_copy, file_mode=file_mode, memory=memory)
+    return DatabaseServer(destination)
 
 
 def name_of(settings: Settings) -> str:

@@ -36,6 +36,23 @@ def columns_in(sql: Sql, name: str) -> set[str]:
         return {column[0] for column in cursor.description}
 
 
+def conversion(sql: Sql, name: str, column: str, kind: str) -> str:
+    """Return the statement that converts a column; values that do not fit become null.
+
+    Args:
+        sql: A client of the database.
+        name: The table.
+        column: The column.
+        kind: DuckDB's name of its new type.
+
+    Returns:
+        The statement, in the SQL of the client's database.
+    """
+    quoted = sql.escape_column_name(column)
+    change = f"ALTER COLUMN {quoted} TYPE {kind} USING TRY_CAST({quoted} AS {kind})"
+    return dialect.translate(sql, f"ALTER TABLE {table(sql, name)} {change}")
+
+
 def placeholders(values: Sequence[Any]) -> str:
     """Return one SQL placeholder per value, for example `%s, %s`."""
     return ", ".join(["%s"] * len(values))

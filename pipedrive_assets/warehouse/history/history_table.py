@@ -12,7 +12,7 @@ from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.warehouse import dialect
-from pipedrive_assets.warehouse.statements import Sql, table
+from pipedrive_assets.warehouse.statements import Sql, conversion, table
 
 SUFFIX = "_history"
 VERSION_COLUMNS: Mapping[str, str] = {
@@ -141,8 +141,7 @@ def define(sql: Sql, entity: Entity) -> Shape:
             sql.execute_sql(f"ALTER TABLE {name} ADD COLUMN {column} {each}")
         elif shape.held[key] != each:
             # The base table was converted in the same way; see `load.migrate`.
-            change = f"ALTER COLUMN {column} TYPE {each} USING TRY_CAST({column} AS {each})"
-            sql.execute_sql(dialect.translate(sql, f"ALTER TABLE {name} {change}"))
+            sql.execute_sql(conversion(sql, history_name(entity.name), key, each))
     return shape
 
 
