@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pipedrive_assets.config import Settings
+from pipedrive_assets.config.selection import not_a_table
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.registry import BY_NAME, Entity
 
@@ -15,5 +16,7 @@ def entities_of(names: Sequence[str], settings: Settings) -> tuple[Entity, ...]:
     """
     for name in names:
         if name not in BY_NAME:
-            raise ConfigurationError(f"There is no table {name!r}. Tables: {', '.join(BY_NAME)}.")
+            raise ConfigurationError(
+                f"{not_a_table(name)} The command `entities` lists all tables."
+            )
     return settings.named(names) if names else settings.entities

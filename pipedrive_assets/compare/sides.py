@@ -69,7 +69,8 @@ def compare(a: Side, b: Side, how: Comparison | None = None) -> Iterator[Differe
         The difference of each table that a side has, also of equal ones.
 
     Raises:
-        ConfigurationError: Both sides are the same, or neither has a named table.
+        ConfigurationError: Both sides are the same, a side has no table, or neither has a named
+            table.
         WarehouseError: A file does not exist, cannot be opened or is being written.
     """
     how = how or Comparison()
@@ -133,7 +134,11 @@ def _of_history(
 def _attached(
     a: Side, b: Side, how: Comparison
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Relations]]:
-    """Attach both sides to a database in memory, and read which tables they have."""
+    """Attach both sides to a database in memory, and read which tables they have.
+
+    Raises:
+        ConfigurationError: A side has no table of this project.
+    """
     with tempfile.TemporaryDirectory() as folder:
         config: dict[str, Any] = {"memory_limit": how.memory, "temp_directory": folder}
         with contextlib.closing(duckdb.connect(config=config)) as connection:
@@ -145,6 +150,12 @@ def _attached(
                 with contextlib.closing(Warehouse(file, side.dataset)) as warehouse:
                     with reading(warehouse, how.patience) as sql:
                         held = catalog(sql)
+                    if not any(entity.name in held for entity in ENTITIES):
+                        raise ConfigurationError(
+                            f"{side.path} has no tables of this project in the schema "
+                            f"{side.dataset}. Check the path, and the schema: PIPEDRIVE_DATASET, "
+                            "or PATH:DATASET."
+                        )
                     real = side.path.resolve()
                     if real not in places:
                         places[real] = f"side_{len(places)}"
@@ -174,11 +185,7 @@ def _names(relations: Relations, asked: Collection[str], *, histories: bool) -> 
         if entity.name in held and (not asked or entity.name in asked)
     ]
     if not found:
-        raise ConfigurationError(
-            "Both sides need a history of the same table (PIPEDRIVE_HISTORY)."
-            if histories
-            else "Neither side has a table of this project. Check the paths and the datasets."
-        )
+        raise ConfigurationError("Both sides need a history of the same table (PIPEDRIVE_HISTORY).")
     return found
 
 

@@ -162,12 +162,17 @@ def history_tables(given: str | Iterable[str]) -> frozenset[str]:
     words = given.split(",") if isinstance(given, str) else given
     names = frozenset(filter(None, (word.strip() for word in words)))
     for name in sorted(names - BY_NAME.keys()):
-        near = get_close_matches(name, BY_NAME, n=1)
         raise Unusable(
-            f"{name!r} is not a table.{f' Did you mean {near[0]}?' if near else ''} "
-            "Use names of tables such as deals,persons; docs/entities.md lists them."
+            f"{not_a_table(name)} Use names of tables such as deals,persons; docs/entities.md "
+            "lists them."
         )
     return names
+
+
+def not_a_table(name: str) -> str:
+    """Return the sentence about a name that is not a table, with the table most like it."""
+    near = get_close_matches(name, BY_NAME, n=1)
+    return f"{name!r} is not a table.{f' Did you mean {near[0]}?' if near else ''}"
 
 
 def _needed(entity: Entity) -> set[str]:

@@ -62,6 +62,7 @@ def test_help_imports_nothing_that_takes_long(argv):
     [
         ([], "Commands:"),
         (["lode"], "No such command 'lode'"),
+        (["load", "deal"], "'deal' is not a table. Did you mean deals?"),
         (["load", "--ful"], "No such option"),
         (["purge"], "Missing option '--person'"),
         (["purge", "--person", "Anna"], "'Anna' is not a valid integer"),

@@ -152,6 +152,8 @@ def test_a_server_and_an_unknown_table_are_usage_errors(sides, capsys):
     assert "PostgreSQL" in capsys.readouterr().err
     assert 2 == main(["diff", a, b, "no_such_table"])
     assert "no_such_table" in capsys.readouterr().err
+    assert 2 == main(["diff", a, f"{b}:crm"])
+    assert "schema crm" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from pipedrive_assets.errors import ConfigurationError, LoadFailed, RebuildError
 from pipedrive_assets.load import LoadRequest, run
 from pipedrive_assets.load.raw_zone import RawRun, RawZone
 from pipedrive_assets.load.recording.rebuild import rebuild
+from pipedrive_assets.load.recording.recorded import recorded_runs
 from pipedrive_assets.load.recording.state import table_states
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.sandbox import faults
@@ -254,6 +255,31 @@ def test_a_recording_that_lacks_a_file_is_refused(office, zone, tmp_path, name):
         return
     with pytest.raises(RebuildError, match="Restore"):
         rebuilt(zone, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: bytes([*content[:12], *(byte ^ 255 for byte in content[12:])]),
+    ],
+    ids=["empty", "cut", "overwritten"],
+)
+def test_a_damaged_file_is_named(office, zone, damage):
+    office.load("stages", raw=zone)
+    for path in sorted(zone.files()):
+        sound = zone.store.read(path)
+        zone.store.write(path, damage(sound))
+
+        with pytest.raises(RebuildError, match=f"{path} in .* is damaged"):
+            for run in recorded_runs(zone):
+                run.check_files()
+                assert list(run.steps())
+                assert run.reply("v1/users/me", "")
+                assert run.reply("api/v2/stages", "limit=500")
+
+        zone.store.write(path, sound)
 
 
 @pytest.mark.slow

@@ -44,6 +44,8 @@ def rebuild(zone: RawZone, warehouse: Warehouse) -> Iterator[RecordedRun | Erasu
             except StopIteration:
                 yield runs[number]
             except RebuildError as error:
+                if not warehouse.exists():
+                    raise
                 left = "The new warehouse is not complete: delete it."
                 raise RebuildError(f"{error} {left}") from None
     finally:

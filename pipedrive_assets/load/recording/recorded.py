@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from pipedrive_assets.errors import RebuildError, WarehouseError
+from pipedrive_assets.errors import RebuildError
 from pipedrive_assets.load.raw_zone import END, ERASURE, START, STEPS, RawZone, folder_of
 from pipedrive_assets.load.recording.start import FORMAT
 from pipedrive_assets.warehouse.file_store import FileStore
@@ -60,10 +61,10 @@ class RecordedRun:
         """What the run loads.
 
         Raises:
-            RebuildError: An older version kept the run, without its steps.
+            RebuildError: The file is damaged, or an older version kept the run, without its steps.
         """
         facts = _json(self.store, f"{self.folder}/{START}")
-        if not facts or facts["format"] != FORMAT:
+        if not facts or facts.get("format") != FORMAT:
             raise RebuildError(
                 f"{self} has no {START} of this format, so it cannot be repeated: it is damaged, "
                 "or another version of pipedrive_assets has kept it. Nothing was written. Restore "
@@ -102,7 +103,7 @@ class RecordedRun:
         """Check that no file is missing.
 
         Raises:
-            RebuildError: A file is missing.
+            RebuildError: A file is missing, or the list of files is damaged.
         """
         numbers = {int(path[-len("000001.ndjson.gz") :][:6]) for path in self._lines_files()}
         end = _json(self.store, f"{self.folder}/{END}") or {"files": len(numbers)}
@@ -113,7 +114,11 @@ class RecordedRun:
             )
 
     def steps(self) -> Iterator[Facts]:
-        """Yield the steps of the run in order."""
+        """Yield the steps of the run in order.
+
+        Raises:
+            RebuildError: A file is damaged.
+        """
         for path in sorted(each for each in self._lines_files() if f"/{STEPS}/" in each):
             yield from map(json.loads, self._lines(path))
 
@@ -123,6 +128,9 @@ class RecordedRun:
         Args:
             path: The path of the request.
             query: Its query.
+
+        Raises:
+            RebuildError: A file is damaged.
         """
         folder = f"/endpoint={folder_of(path)}/"
         if folder not in self._replies:
@@ -140,13 +148,12 @@ class RecordedRun:
 
     def _lines(self, path: str) -> list[bytes]:
         content = self.store.read(path)
+        if not content:
+            raise _damaged(self.store, path, "it is empty")
         try:
-            return gzip.decompress(content or b"").splitlines()
-        except (OSError, EOFError) as error:
-            raise WarehouseError(
-                f"{path} in {self.store} is damaged ({error}), so the warehouse cannot be rebuilt. "
-                "Restore the file, or restore a backup of the warehouse."
-            ) from None
+            return gzip.decompress(content).splitlines()
+        except (OSError, EOFError, zlib.error) as error:
+            raise _damaged(self.store, path, str(error)) from None
 
 
 def recorded_runs(zone: RawZone) -> list[RecordedRun | Erasure]:
@@ -156,7 +163,7 @@ def recorded_runs(zone: RawZone) -> list[RecordedRun | Erasure]:
         zone: The raw zone.
 
     Raises:
-        RebuildError: There is no run, or an older version kept one.
+        RebuildError: There is no run, a file is damaged, or an older version kept a run.
     """
     store, runs = zone.store, defaultdict(set)
     found: list[RecordedRun | Erasure] = []
@@ -179,4 +186,17 @@ def recorded_runs(zone: RawZone) -> list[RecordedRun | Erasure]:
 
 def _json(store: FileStore, path: str) -> Facts | None:
     content = store.read(path)
-    return None if content is None else json.loads(content)
+    try:
+        facts = None if content is None else json.loads(content)
+    except ValueError as error:
+        raise _damaged(store, path, str(error)) from None
+    if not isinstance(facts, dict | None):
+        raise _damaged(store, path, "it is not a JSON object")
+    return facts
+
+
+def _damaged(store: FileStore, path: str, why: str) -> RebuildError:
+    return RebuildError(
+        f"{path} in {store} is damaged ({why}), so the warehouse cannot be rebuilt. Restore the "
+        "file, or restore a backup of the warehouse."
+    )
