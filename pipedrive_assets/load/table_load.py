@@ -208,32 +208,49 @@ class TableLoad:
         Args:
             chunk: What the reader read.
         """
-        entity, warehouse = self.entity, self.context.warehouse
-        self.refused, self.omitted, self.doubtful = chunk.refused, chunk.omitted, chunk.doubtful
-        rows_sent = [row for _, row in chunk.rows]
-        self.written.defined = self.context.fields.fields_for(entity, rows_sent, self.stats)
-        self._use_fields()
+        self._prepare(chunk)
         with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
-            self.written.redaction = self._redaction()
-            self.written.moment = self.context.moment()
-            if entity.kind is Kind.CHILD:
-                rows = [(parent, row) for parent, row in chunk.rows if parent is not None]
-                rows = mails_once.without_known(warehouse, entity, rows)
-                rows = mail_bodies.keep_loaded(warehouse, entity, rows)
-                parents = [read.parent.id for read in chunk.reads]
-                merge.commit_children(warehouse, entity, rows, parents, self.written)
-            else:
-                merge.commit_rows(
-                    *(warehouse, entity, rows_sent, self.written, chunk.omitted),
-                    complete=chunk.complete,
-                    now=self.context.now,
-                )
-            if chunk.whole:
-                self._commit_whole(chunk)
+            self._write(chunk)
             self._note(chunk)
-            if left_out := self.written.redaction.left_out:
-                with warehouse.sql() as sql:
+            if self.written.redaction and (left_out := self.written.redaction.left_out):
+                with self.context.warehouse.sql() as sql:
                     known_values.learn(sql, left_out)
+
+    def commit_unrecorded(self, chunk: Chunk) -> None:
+        """Commit the rows of a chunk only, as a run did that was killed before it recorded them.
+
+        Args:
+            chunk: What the reader read.
+        """
+        self._prepare(chunk)
+        with self.context.warehouse.exclusive():
+            self._write(chunk)
+
+    def _prepare(self, chunk: Chunk) -> None:
+        """Determine the custom fields of a chunk, without the lock on the warehouse."""
+        self.refused, self.omitted, self.doubtful = chunk.refused, chunk.omitted, chunk.doubtful
+        rows = [row for _, row in chunk.rows]
+        self.written.defined = self.context.fields.fields_for(self.entity, rows, self.stats)
+        self._use_fields()
+
+    def _write(self, chunk: Chunk) -> None:
+        entity, warehouse = self.entity, self.context.warehouse
+        self.written.redaction = self._redaction()
+        self.written.moment = self.context.moment()
+        if entity.kind is Kind.CHILD:
+            rows = [(parent, row) for parent, row in chunk.rows if parent is not None]
+            rows = mails_once.without_known(warehouse, entity, rows)
+            rows = mail_bodies.keep_loaded(warehouse, entity, rows)
+            parents = [read.parent.id for read in chunk.reads]
+            merge.commit_children(warehouse, entity, rows, parents, self.written)
+        else:
+            merge.commit_rows(
+                *(warehouse, entity, [row for _, row in chunk.rows], self.written, chunk.omitted),
+                complete=chunk.complete,
+                now=self.context.now,
+            )
+        if chunk.whole:
+            self._commit_whole(chunk)
 
     def _use_fields(self) -> None:
         """Write the custom fields, except those that the policy `freeze` keeps out."""

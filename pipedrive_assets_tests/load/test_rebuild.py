@@ -155,7 +155,11 @@ def test_caps_refusals_and_failures_are_repeated(make_office, zone, tmp_path):
 
 
 KILLS = [
-    *((name, times, of) for of in (0, 1) for name, times in (("commit", 0), ("_note", 1))),
+    *(
+        (name, times, of)
+        for of in (0, 1)
+        for name, times in (("commit", 0), ("_note", 0), ("_note", 1))
+    ),
     *((name, times, of) for of in (0, 1) for name, times in (("finish", 2), ("report", 1))),
     ("commit", 3, 1),
 ]
@@ -167,9 +171,14 @@ KILLS = [
 )
 def test_a_killed_run_is_repeated_as_far_as_it_came(make_office, zone, tmp_path, monkeypatch, kill):
     office = make_office(deals=12)
-    tables = ("deals", "deals_flow", "persons", "stages")
+    tables = ("deals", "deals_flow", "persons", "notes")
     killed_at(kill, monkeypatch, lambda: office.load(*tables, raw=zone))
     office.advance(hours=3)
+    # No later list has these rows: the warehouse has them only if the killed run committed them.
+    for table in ("notes", "persons"):
+        key = office.world.ids(table)[-1]
+        office.world.delete(table, key)
+        office.world.tables[table].rows.pop(key, None)
     office.load(*tables, raw=zone)
 
     assert_equal(office, rebuilt(zone, tmp_path))

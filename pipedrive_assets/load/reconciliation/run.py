@@ -240,12 +240,20 @@ class Reconciliation:
 
     def commit(self, chunk: Chunk) -> None:
         """Commit the rows of a chunk, then record their ids as seen."""
-        listed = [row for _, row in chunk.rows]
-        wanted = [row for row in listed if self._is_wanted(row)]
-        self.table.commit(replace(chunk, rows=[(None, row) for row in wanted], scan=None))
+        self.table.commit(self._wanted(chunk))
         if chunk.scan:
+            listed = [row["id"] for _, row in chunk.rows]
             with self.context.warehouse.sql() as sql:
-                seen_ids.note(sql, self.entity, [row["id"] for row in listed], chunk.scan)
+                seen_ids.note(sql, self.entity, listed, chunk.scan)
+
+    def commit_unrecorded(self, chunk: Chunk) -> None:
+        """Commit the rows of a chunk only; see `TableLoad.commit_unrecorded`."""
+        self.table.commit_unrecorded(self._wanted(chunk))
+
+    def _wanted(self, chunk: Chunk) -> Chunk:
+        """Return a chunk without the rows before the start of history, and without its position."""
+        rows = [(parent, row) for parent, row in chunk.rows if self._is_wanted(row)]
+        return replace(chunk, rows=rows, scan=None)
 
     def _is_wanted(self, row: Row) -> bool:
         """Whether a row is within the history that a setting may limit."""

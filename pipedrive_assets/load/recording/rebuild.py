@@ -69,7 +69,7 @@ def _timeline(
     if not event.is_complete:
         later = (each for each in events if isinstance(each, RecordedRun))
         following = next((each for each in later if each.recorded_at > event.ended_at), None)
-    yield from replay(event, warehouse, following.facts["states"] if following else None)
+    yield from replay(event, warehouse, following.facts if following else None)
 
 
 def _erase(warehouse: Warehouse, erasure: Erasure) -> None:

@@ -7,14 +7,15 @@ from typing import Any
 
 from pipedrive_assets.api.nul import without_nul
 from pipedrive_assets.errors import PipedriveError, RebuildError, WarehouseError
+from pipedrive_assets.extract.chunk import Chunk
 from pipedrive_assets.extract.custom_fields import OWN_SHAPES
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.reconciliation.run import Reconciliation, reconciliation_of
 from pipedrive_assets.load.recording.chunk_json import chunk_of
-from pipedrive_assets.load.recording.recorded import RecordedRun
+from pipedrive_assets.load.recording.recorded import Facts, RecordedRun
 from pipedrive_assets.load.recording.recorded_client import RecordedClient, RecordedConnection
 from pipedrive_assets.load.recording.start import request_of
-from pipedrive_assets.load.recording.state import ERASED, table_states
+from pipedrive_assets.load.recording.state import ERASED, commit_counts, table_states
 from pipedrive_assets.load.recording.steps import BEGIN, COMMIT, END, FAILED, FINISH, error_of
 from pipedrive_assets.load.run import begin
 from pipedrive_assets.load.table_load import TableLoad
@@ -25,19 +26,18 @@ from pipedrive_assets.warehouse.cleanup import cleaned_up
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 Step = Mapping[str, Any]
-States = Mapping[str, str]
 
 NO_STEP: Step = {}
 
 
-def replay(run: RecordedRun, warehouse: Warehouse, following: States | None) -> Iterator[datetime]:
+def replay(run: RecordedRun, warehouse: Warehouse, following: Facts | None) -> Iterator[datetime]:
     """Repeat a run, in steps: runs may have overlapped.
 
     Args:
         run: The run.
         warehouse: Where to write; it has the state in which the run began.
-        following: The state of each table when the next run began; None if there is none. It shows
-            which of the last steps of a killed run were taken.
+        following: What the next run recorded when it began; None if there is none. It shows which
+            of the last steps of a killed run were taken.
 
     Yields:
         When the next step was taken (UTC), before it is repeated.
@@ -94,13 +94,14 @@ class _Replay:
         run: RecordedRun,
         context: Context,
         make: Callable[[Entity, Context], TableWork],
-        following: States | None,
+        following: Facts | None,
     ) -> None:
         self.run, self.context, self._make = run, context, make
         self._following = following
         self._running: dict[str, TableWork] = {}
         self._entities = {entity.name: entity for entity in context.request.entities}
         self._failures: dict[str, PipedriveError] = {}
+        self._commits_before = self._commits()
 
     def take_all(self) -> Iterator[datetime]:
         """Take all steps; those that a killed run may not have taken only if it did.
@@ -111,28 +112,38 @@ class _Replay:
         try:
             for step, after in pairwise(chain(self.run.steps(), (NO_STEP,))):
                 yield datetime.fromisoformat(step["clock"])
-                is_last = after is NO_STEP and not self.run.is_complete
-                if step["step"] != FAILED and not (is_last and not self._was_taken(step)):
+                if after is NO_STEP and self._following and not self.run.is_complete:
+                    self._take_last(step, self._following)
+                elif step["step"] != FAILED:
                     self._take(step, after if after.get("step") == FAILED else NO_STEP)
-            self._finish_taken()
         finally:
             for table in self._running.values():
                 table.close()
 
-    def _was_taken(self, last: Step) -> bool:
-        """Return whether a killed run has taken its last step; the rows are the same if unknown."""
-        return self._following is None or self._is_behind(last["table"])
-
-    def _finish_taken(self) -> None:
-        """Finish the tables that a killed run had finished: their last steps were not written."""
-        for name, table in self._running.items():
-            if self._following is not None and self._is_behind(name):
+    def _take_last(self, step: Step, following: Facts) -> None:
+        """Take what a killed run has taken of its last steps, which were not all written."""
+        name = step["table"]
+        if step["step"] == COMMIT and not self._is_behind(name, following):
+            table, before = self._running[name], self.run.facts["commits"].get(name, 0)
+            made = following["commits"].get(name, 0) - before
+            repeated = self._commits().get(name, 0) - self._commits_before.get(name, 0)
+            if made > repeated and isinstance(table, TableLoad | Reconciliation):
+                self.context.step.moment = datetime.fromisoformat(step["at"])
+                table.commit_unrecorded(self._chunk(step))
+        elif step["step"] != FAILED and self._is_behind(name, following):
+            self._take(step, NO_STEP)
+        for each, table in self._running.items():
+            if self._is_behind(each, following):
                 self._finish(table)
 
-    def _is_behind(self, name: str) -> bool:
+    def _is_behind(self, name: str, following: Facts) -> bool:
         """Return whether a table does not have the state yet with which the next run began."""
         with self.context.warehouse.sql() as sql:
-            return table_states(sql).get(name) != (self._following or {}).get(name)
+            return bool(table_states(sql).get(name) != following["states"].get(name))
+
+    def _commits(self) -> dict[str, int]:
+        with self.context.warehouse.sql() as sql:
+            return commit_counts(sql)
 
     def _take(self, step: Step, failure: Step) -> None:
         """Take a step that failed in the run if `failure` is not empty."""
@@ -161,14 +172,16 @@ class _Replay:
         if kind == BEGIN:
             table.begin()
         elif kind == COMMIT:
-            facts = step["chunk"]
-            # The warehouse of the run may have been of another kind.
-            is_stored = self.context.warehouse.backend.stores_nul
-            table.commit(chunk_of(facts if is_stored else without_nul(facts)))
+            table.commit(self._chunk(step))
         elif kind == FINISH:
             self._finish(table)
         elif kind == END:
             self._end(step)
+
+    def _chunk(self, step: Step) -> Chunk:
+        """Return the chunk of a step; the warehouse of the run may have been of another kind."""
+        facts, is_stored = step["chunk"], self.context.warehouse.backend.stores_nul
+        return chunk_of(facts if is_stored else without_nul(facts))
 
     def _finish(self, table: TableWork) -> None:
         if failure := self._failures.pop(table.entity.name, None):

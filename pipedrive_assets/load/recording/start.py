@@ -10,7 +10,7 @@ from pipedrive_assets.api import Caps
 from pipedrive_assets.connect import Account
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.raw_zone import RawRun
-from pipedrive_assets.load.recording.state import table_states
+from pipedrive_assets.load.recording.state import commit_counts, table_states
 from pipedrive_assets.load.report import LoadRequest
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.windows import Window, utc_now
@@ -32,7 +32,8 @@ def note_start(raw: RawRun, context: Context) -> None:
         context: The run, which has not loaded anything yet.
     """
     with context.warehouse.sql() as sql:
-        states, recorded_at = table_states(sql), utc_now()
+        states, commits = table_states(sql), commit_counts(sql)
+        recorded_at = utc_now()
     raw.begin(
         {
             "format": FORMAT,
@@ -42,6 +43,7 @@ def note_start(raw: RawRun, context: Context) -> None:
             "account": asdict(context.account),
             "request": request_facts(context.request),
             "states": states,
+            "commits": commits,
         }
     )
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipedrive_assets.warehouse.history.history_table import histories, history_name
-from pipedrive_assets.warehouse.statements import Sql, table
+from pipedrive_assets.warehouse.statements import Sql, table, table_exists
 
 ERASED = "(erased persons)"
 """The name under which the state has the list of erased persons."""
@@ -50,6 +50,14 @@ def table_states(sql: Sql) -> dict[str, str]:
     )
     _add(facts, "erased", [(ERASED, *row) for row in erased or ()])
     return {name: _hash(each) for name, each in facts.items()}
+
+
+def commit_counts(sql: Sql) -> dict[str, int]:
+    """Return how many commits of rows each table has had, recorded in the ledger or not."""
+    if not table_exists(sql, "_dlt_loads"):
+        return {}
+    query = f"SELECT schema_name, count(*) FROM {table(sql, '_dlt_loads')} GROUP BY 1"
+    return {name.removeprefix("pipedrive_"): count for name, count in sql.execute_sql(query) or ()}
 
 
 def _add(facts: dict[str, list[Any]], part: str, rows: Any) -> None:
