@@ -13,6 +13,7 @@ from pipedrive_assets.config import Settings
 from pipedrive_assets.config.values import moment
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.registry import BY_NAME
+from pipedrive_assets.warehouse.dialect import POSTGRES
 
 VALUE_LETTERS = 60
 DIFFERENT = 1
@@ -23,7 +24,7 @@ def diff(a: str, b: str, how: Comparison, moments: Sequence[str], *, as_json: bo
     """Print what differs.
 
     Args:
-        a: The first DuckDB file, as `path` or `path:dataset`.
+        a: The first warehouse: `path`, `path:dataset`, `postgres` or `postgres:dataset`.
         b: The second one.
         how: What to compare and to print.
         moments: The moments of A and B; a missing one is now.
@@ -33,7 +34,7 @@ def diff(a: str, b: str, how: Comparison, moments: Sequence[str], *, as_json: bo
         The exit code: 0 if both are equal, 1 if they differ.
 
     Raises:
-        ConfigurationError: A side is not a DuckDB file, or a table does not exist.
+        ConfigurationError: A side is a URL, or a table does not exist.
     """
     settings = Settings.from_env()
     how = replace(how, memory=settings.duckdb_memory)
@@ -49,14 +50,16 @@ def diff(a: str, b: str, how: Comparison, moments: Sequence[str], *, as_json: bo
 
 def _side(text: str, settings: Settings, at: datetime | None) -> Side:
     path, _, dataset = text.rpartition(":")
+    if "://" in text:
+        raise ConfigurationError(
+            f"Pass {POSTGRES} or {POSTGRES}:DATASET instead of a URL, and set "
+            "DESTINATION__POSTGRES__CREDENTIALS to the URL. On a command line, other users of the "
+            "machine could read its password."
+        )
     if not path or {"/", "\\"} & {*dataset} or dataset.endswith(".duckdb"):
         path, dataset = text, settings.dataset
-    if "://" in path or path == "postgres":
-        raise ConfigurationError(
-            f"{path}: only DuckDB files can be compared. Load PostgreSQL's account into a DuckDB "
-            "file as well, and compare that file."
-        )
-    return Side(path=Path(path).expanduser(), dataset=dataset, moment=at)
+    file = None if path == POSTGRES else Path(path).expanduser()
+    return Side(path=file, dataset=dataset, moment=at)
 
 
 def _moment(text: str) -> datetime:

@@ -276,8 +276,9 @@ def diff(
 ) -> int:
     """Compare two warehouses, or two copies of one.
 
-    A and B are DuckDB files, as PATH or PATH:DATASET. Shows per table the rows that only one has,
-    and the columns of rows that differ. The exit code is 0 if they are equal, 1 if they differ.
+    A and B are DuckDB files, as PATH or PATH:DATASET, or PostgreSQL, as postgres or
+    postgres:DATASET. Shows per table the rows that only one has, and the columns of rows that
+    differ. The exit code is 0 if they are equal, 1 if they differ.
     """
     from pipedrive_assets.cli.diff import diff
     from pipedrive_assets.compare import Comparison

@@ -4,13 +4,14 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import timezone
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from pipedrive_assets.compare.differences import Difference, difference
+from pipedrive_assets.compare.files import Reading, Side, check_has_tables, duckdb_files
 from pipedrive_assets.compare.rows import TableRows, table_rows, version_rows
 from pipedrive_assets.errors import ConfigurationError, raise_alone
 from pipedrive_assets.registry import ENTITIES
@@ -19,23 +20,9 @@ from pipedrive_assets.views.personal import MASK, base_of
 from pipedrive_assets.warehouse import Warehouse
 from pipedrive_assets.warehouse.dialect import identifier, quoted
 from pipedrive_assets.warehouse.duckdb.file import MEMORY, DuckDbFile
+from pipedrive_assets.warehouse.duckdb.file_lock import translate_error
 from pipedrive_assets.warehouse.history.history_table import SUFFIX, history_name
 from pipedrive_assets.warehouse.read_only import PATIENCE, Patience, opened, reading
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """A warehouse to compare.
-
-    Attributes:
-        path: The DuckDB file.
-        dataset: The schema of its tables.
-        moment: Compare what its histories have at this moment, UTC; None: now.
-    """
-
-    path: Path
-    dataset: str
-    moment: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +58,12 @@ def compare(a: Side, b: Side, how: Comparison | None = None) -> Iterator[Differe
     Raises:
         ConfigurationError: Both sides are the same, a side has no table, or neither has a named
             table.
-        WarehouseError: A file does not exist, cannot be opened or is being written.
+        WarehouseError: A warehouse does not exist, cannot be opened or is being written.
     """
     how = how or Comparison()
-    if _identity(a) == _identity(b):
+    if (a.place, a.moment) == (b.place, b.moment):
         raise ConfigurationError(
-            f"Both sides are {a.path}. Name two different files, datasets or moments."
+            f"Both sides are {a}. Name two different warehouses, datasets or moments."
         )
     with _attached(a, b, how) as (connection, relations):
         histories = a.moment is not None or b.moment is not None
@@ -90,16 +77,12 @@ def compare(a: Side, b: Side, how: Comparison | None = None) -> Iterator[Differe
                 )
                 found = difference(connection, one, other, most_examples=how.most_examples)
             except duckdb.Error as error:
-                raise_alone(DuckDbFile(a.path).translate_error(error))
+                raise_alone(translate_error(error, Path(str(a))))
             yield found if how.shows_personal else _masked(found, one, other)
 
 
 Relations = Sequence[tuple[str, Mapping[str, Relation]]]
 """The qualified and quoted schema of each side, and its tables."""
-
-
-def _identity(side: Side) -> tuple[Path, str, datetime | None]:
-    return side.path.resolve(), side.dataset, side.moment
 
 
 def _of_history(
@@ -124,7 +107,7 @@ def _of_history(
             else ("is empty")
         )
         raise ConfigurationError(
-            f"{history_name(name)} in {side.path} {since}, so {name} is not known at "
+            f"{history_name(name)} in {side} {since}, so {name} is not known at "
             f"{side.moment:%Y-%m-%dT%H:%M:%SZ}. Choose a later time, or name other tables."
         )
     return version_rows(name, relations, schema, side.moment)
@@ -139,24 +122,21 @@ def _attached(
     Raises:
         ConfigurationError: A side has no table of this project.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    how_read = Reading(tables=how.tables, memory=how.memory, patience=how.patience)
+    with duckdb_files((a, b), how_read) as paths, tempfile.TemporaryDirectory() as folder:
         config: dict[str, Any] = {"memory_limit": how.memory, "temp_directory": folder}
         with contextlib.closing(duckdb.connect(config=config)) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             places: dict[Path, str] = {}
             relations: list[tuple[str, Mapping[str, Relation]]] = []
-            for side in (a, b):
-                file = DuckDbFile(side.path.absolute(), memory=how.memory, read_only=True)
+            for side, path in zip((a, b), paths, strict=True):
+                file = DuckDbFile(path.absolute(), memory=how.memory, read_only=True)
                 with contextlib.closing(Warehouse(file, side.dataset)) as warehouse:
                     with reading(warehouse, how.patience) as sql:
                         held = catalog(sql)
-                    if not any(entity.name in held for entity in ENTITIES):
-                        raise ConfigurationError(
-                            f"{side.path} has no tables of this project in the schema "
-                            f"{side.dataset}. Check the path, and the schema: PIPEDRIVE_DATASET, "
-                            "or PATH:DATASET."
-                        )
-                    real = side.path.resolve()
+                    if path == side.path:
+                        check_has_tables(side, held)
+                    real = path.resolve()
                     if real not in places:
                         places[real] = f"side_{len(places)}"
                         opened(warehouse, _attach(connection, places[real]), how.patience)

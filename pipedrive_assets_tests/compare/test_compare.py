@@ -145,11 +145,13 @@ def test_sides_that_cannot_be_compared_are_an_error(sides, sides_of, error):
         found(sides_of(*sides))
 
 
-def test_a_server_and_an_unknown_table_are_usage_errors(sides, capsys):
+def test_a_url_with_a_password_and_an_unknown_table_are_usage_errors(sides, capsys):
     a, b = map(str, sides)
 
-    assert 2 == main(["diff", a, "postgres"])
-    assert "PostgreSQL" in capsys.readouterr().err
+    assert 2 == main(["diff", a, "postgresql://loader:secret@db.example.com/warehouse"])
+    printed = capsys.readouterr().err
+    assert "DESTINATION__POSTGRES__CREDENTIALS" in printed
+    assert "secret" not in printed
     assert 2 == main(["diff", a, b, "no_such_table"])
     assert "no_such_table" in capsys.readouterr().err
     assert 2 == main(["diff", a, f"{b}:crm"])
