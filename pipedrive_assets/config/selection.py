@@ -55,17 +55,18 @@ def _known(text: str, name: str) -> str:
     if name in BY_NAME:
         return name
     raise Unusable(
-        f"{text!r} contains {name!r}, which is not a table. "
-        f"Use {DEFAULT}, and +name or -name of: {', '.join(BY_NAME)}."
+        f"{text!r}: {not_a_table(name)} Use {DEFAULT}, and +name or -name of: {', '.join(BY_NAME)}."
     )
 
 
 def _check_parents(text: str, names: set[str]) -> None:
     for parent in {BY_NAME[name].parent for name in names} - {None, *names}:
         children = sorted(name for name in names if BY_NAME[name].parent == parent)
+        verb, them = ("is", "it") if len(children) == 1 else ("are", "them")
         raise Unusable(
-            f"{text!r} leaves out {parent}, but {', '.join(children)} is read per row of it. "
-            f"Add +{parent}, or also remove {','.join(f'-{name}' for name in children)}."
+            f"{text!r} leaves out {parent}, but {', '.join(children)} {verb} read per row of it. "
+            f"Add +{parent}, or leave {them} out as well: "
+            f"{','.join(f'-{name}' for name in children)}."
         )
 
 
@@ -102,11 +103,10 @@ def _columns(
     found: dict[str, set[str]] = {}
     for word in filter(None, (word.strip() for word in words)):
         name, _, column = word.partition(".")
-        if name not in BY_NAME or not column:
-            raise Unusable(
-                f"{word!r} is not a table.column pair. Use names like persons.phones. "
-                f"Tables: {', '.join(BY_NAME)}."
-            )
+        if not column:
+            raise Unusable(f"{word!r} is not a table.column pair. Use names like persons.phones.")
+        if name not in BY_NAME:
+            raise Unusable(f"{word!r}: {not_a_table(name)} Use names like persons.phones.")
         if name in OWN_TABLES or column in _needed(BY_NAME[name]):
             raise Unusable(
                 f"{word!r} cannot be {verb} because loading needs it. Remove it from the list. "
@@ -131,11 +131,13 @@ def schema_policies(given: str | Mapping[str, str]) -> dict[str, SchemaPolicy]:
     default: SchemaPolicy = EVOLVE
     for name, word in pairs:
         policy = next((each for each in get_args(SchemaPolicy) if each == word.strip()), None)
-        if policy is None or name.strip() not in {"", *BY_NAME}:
+        is_known = name.strip() in {"", *BY_NAME}
+        if policy is None or not is_known:
+            pair = f"{name}:{word}" if name else word
+            wrong = " is not a schema policy." if is_known else f": {not_a_table(name.strip())}"
             raise Unusable(
-                f"{f'{name}:{word}' if name else word!r} is not a schema policy. Use evolve, alert "
-                "or freeze, for example deals:freeze,persons:alert. "
-                f"Tables: {', '.join(BY_NAME)}."
+                f"{pair!r}{wrong} Use evolve, alert or freeze, for example "
+                "deals:freeze,persons:alert."
             )
         if name.strip():
             found[name.strip()] = policy

@@ -110,7 +110,7 @@ def check_hashed(entity: Entity, custom: Mapping[str, Column] | None = None) -> 
         if column is None and custom is None and entity.fields and name not in known.lists:
             continue
         if column is None or column.type != "text":
-            kind = "has no such column of text" if column is None else f"it is {column.type}"
+            kind = "there is no such column" if column is None else f"it is {column.type}"
             raise ConfigurationError(
                 f"PIPEDRIVE_HASH_COLUMNS: {entity.name}.{name} cannot be hashed: {kind}. Only text "
                 "and lists of personal data can be. Nothing was written. Correct the name (see "
