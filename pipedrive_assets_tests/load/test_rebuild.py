@@ -266,10 +266,18 @@ def test_a_recording_that_lacks_a_file_is_refused(office, zone, tmp_path, name):
         rebuilt(zone, tmp_path)
 
 
+def read_all(zone):
+    for each in recorded_runs(zone):
+        each.check_files()
+        assert list(each.steps())
+        assert each.reply("v1/users/me", "")
+        assert each.reply("api/v2/stages", "limit=500")
+
+
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda content: b"",
+        lambda _: b"",
         lambda content: content[: len(content) // 2],
         lambda content: bytes([*content[:12], *(byte ^ 255 for byte in content[12:])]),
     ],
@@ -282,11 +290,7 @@ def test_a_damaged_file_is_named(office, zone, damage):
         zone.store.write(path, damage(sound))
 
         with pytest.raises(RebuildError, match=f"{path} in .* is damaged"):
-            for run in recorded_runs(zone):
-                run.check_files()
-                assert list(run.steps())
-                assert run.reply("v1/users/me", "")
-                assert run.reply("api/v2/stages", "limit=500")
+            read_all(zone)
 
         zone.store.write(path, sound)
 
