@@ -3,21 +3,23 @@
 import contextlib
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from pipedrive_assets.config import FILE_DESTINATION, Settings
+from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.export.delta import LOG, DeltaLogs, check_types
 from pipedrive_assets.export.manifest import NAME, Manifest, check_account, from_json
 from pipedrive_assets.export.table import ExportedTable, Source, TableExport, write_manifest
-from pipedrive_assets.registry import ENTITIES
+from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.views.catalog import Relation, catalog
-from pipedrive_assets.warehouse import Warehouse
+from pipedrive_assets.warehouse import DatabaseServer, Warehouse
 from pipedrive_assets.warehouse.file_store import PART, FileStore
 from pipedrive_assets.warehouse.ledger import account_of, watermark
 from pipedrive_assets.warehouse.read_only import PATIENCE, Patience, reader_of, reading
+from pipedrive_assets.warehouse.server.snapshot import snapshot
 
 LOCK = "_export"
 """The lock that keeps two exports of a warehouse from removing each other's files."""
@@ -60,26 +62,31 @@ def export(settings: Settings, request: ExportRequest) -> Iterator[ExportedTable
         WrongAccountError: The target has the data of another account.
         WarehouseError: The warehouse or the target cannot be used. The previous state stays.
     """
-    if settings.destination != FILE_DESTINATION:
-        raise ConfigurationError(
-            f"Only DuckDB files can be exported, but PIPEDRIVE_DESTINATION is "
-            f"{settings.destination}. Nothing was written. Export with a tool of your database."
-        )
     target = FileStore(request.url, settings.file_mode)
     with (
         contextlib.closing(reader_of(settings)) as warehouse,
         warehouse.table_lock(LOCK),
+        _in_file(warehouse, settings, request) as file,
         tempfile.TemporaryDirectory() as folder,
     ):
-        held = _held(warehouse, request)
+        held = _held(file, str(warehouse), request)
         source = Source(
-            warehouse,
+            file,
             held.relations,
             Path(folder),
             memory=settings.duckdb_memory,
             patience=request.patience,
         )
         yield from _export(target, request, source, held)
+
+
+def _in_file(
+    warehouse: Warehouse, settings: Settings, request: ExportRequest
+) -> AbstractContextManager[Warehouse]:
+    """Return the warehouse in a DuckDB file: a temporary copy if it is on a server."""
+    if isinstance(warehouse.backend, DatabaseServer):
+        return snapshot(warehouse, request.tables or BY_NAME, settings.duckdb_memory)
+    return contextlib.nullcontext(warehouse)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +104,7 @@ class _Held:
     account: tuple[int, str, bool]
 
 
-def _held(warehouse: Warehouse, request: ExportRequest) -> _Held:
+def _held(warehouse: Warehouse, place: str, request: ExportRequest) -> _Held:
     with reading(warehouse, request.patience) as sql:
         relations, account = catalog(sql), account_of(sql) or (0, "", False)
         reached = {
@@ -107,8 +114,8 @@ def _held(warehouse: Warehouse, request: ExportRequest) -> _Held:
         }
     if not reached:
         raise ConfigurationError(
-            f"{warehouse} has none of the tables to export. Load them first, or correct "
-            "PIPEDRIVE_WAREHOUSE and PIPEDRIVE_DATASET."
+            f"{place} has none of the tables to export. Load them first, or correct "
+            "PIPEDRIVE_WAREHOUSE (PostgreSQL: the credentials) and PIPEDRIVE_DATASET."
         )
     return _Held(relations=relations, reached=reached, account=account)
 

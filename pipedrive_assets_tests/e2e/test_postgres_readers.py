@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import tempfile
+from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
@@ -11,15 +12,18 @@ import duckdb
 import psycopg2
 import pytest
 
+from pipedrive_assets.api.nul import without_nul
 from pipedrive_assets.cli import main
 from pipedrive_assets.compare import Comparison, Side, compare
+from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import WarehouseError
+from pipedrive_assets.export import ExportRequest, export
 from pipedrive_assets.registry import DEFAULT_ENTITIES
 from pipedrive_assets.warehouse.duckdb.file import MEMORY
 from pipedrive_assets.warehouse.duckdb.table_copies import TableCopies
 from pipedrive_assets.warehouse.server import snapshot as snapshot_module
 from pipedrive_assets.warehouse.server.snapshot import snapshot
-from pipedrive_assets_tests.conftest import Office
+from pipedrive_assets_tests.conftest import NOON, Office
 from pipedrive_assets_tests.e2e import postgres
 from pipedrive_assets_tests.e2e.test_postgres import CREDENTIALS, make_office
 
@@ -197,3 +201,101 @@ def test_a_copy_waits_for_a_changing_table_only_for_a_while(make_office, monkeyp
             snapshot(office.warehouse, ["stages"], MEMORY),
         ):
             pass
+
+
+# export
+
+
+IGNORED = {"_dlt_id", "_dlt_load_id", "_dlt_root_id", "_dlt_parent_id", "_row_hash"}
+
+
+class Exporter:
+    """An export of a warehouse, and what its readers get."""
+
+    def __init__(self, folder, **settings):
+        self.target = folder
+        self.settings = Settings(found={}, api_token="0" * 40, **settings)
+
+    def run(self, *tables, **how):
+        request = ExportRequest(url=str(self.target), now=NOON, tables=tables, **how)
+        return {done.name: done for done in export(self.settings, request)}
+
+    def exported(self, name):
+        manifest = json.loads((self.target / "manifest.json").read_text("utf-8"))
+        files = [str(self.target / file["path"]) for file in manifest["tables"][name]["files"]]
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            found = connection.execute(
+                "SELECT to_json(t)::VARCHAR FROM read_parquet($1) t", [files]
+            ).fetchall()
+        return [without_nul(json.loads(row)) for (row,) in found]
+
+
+def comparable(rows):
+    """Rows without what differs between two loads, whatever the order of keys is."""
+    kept = ({key: row[key] for key in row.keys() - IGNORED} for row in rows)
+    return Counter(json.dumps(row, sort_keys=True) for row in kept)
+
+
+def test_an_export_has_what_the_database_has_and_a_second_one_writes_nothing(twins, tmp_path):
+    _, here = twins
+    exporter = Exporter(tmp_path / "there", destination="postgres")
+    other = Exporter(tmp_path / "here", warehouse=here.warehouse.path)
+
+    first, same, second = exporter.run(), other.run(), exporter.run()
+
+    assert {*TABLES, "persons__emails", "persons_history"} <= {*first}
+    assert {name: done.rows for name, done in same.items()} == {
+        name: done.rows_written for name, done in first.items()
+    }
+    assert [] == [name for name, done in second.items() if done.files_written]
+    different = {
+        name
+        for name in first
+        if comparable(other.exported(name)) != comparable(exporter.exported(name))
+    }
+    # In JSON, which both export as text, PostgreSQL sorts the keys and has no NUL.
+    assert different <= {"deals_flow", "persons_history"}
+
+
+def test_only_files_of_changed_rows_are_written_again(make_office, tmp_path):
+    office, exporter = make_office(deals=4), Exporter(tmp_path, destination="postgres")
+    office.load("persons", "stages")
+    exporter.run()
+    office.advance(minutes=10)
+    person, gone = office.world.ids("persons")[:2]
+    office.world.edit("persons", person, job_title="Captain")
+    office.world.delete("persons", gone)
+    office.load("persons")
+    office.reconcile("persons")
+
+    done = exporter.run("persons", "stages", is_delta=True)
+
+    assert done["persons"].files_written
+    assert not done["stages"].files_written
+    exported = {row["id"]: row for row in exporter.exported("persons")}
+    assert "Captain" == exported[person]["job_title"]
+    assert exported[gone]["_deleted_at"]
+    assert 0 == exporter.run("persons")["persons"].files_written
+
+
+def test_the_command_exports_and_never_shows_the_password(
+    make_office, tmp_path, server, monkeypatch, capsys
+):
+    office = make_office(deals=1)
+    office.load("stages")
+    monkeypatch.setenv("PIPEDRIVE_DESTINATION", "postgres")
+    command = ["export", "--to", str(tmp_path / "out"), "stages"]
+
+    assert 0 == main(command)
+    assert "1 files written" in capsys.readouterr().out
+    monkeypatch.setenv("PIPEDRIVE_DATASET", "nowhere")
+    assert 2 == main(command)
+    assert "none of the tables" in capsys.readouterr().err
+    monkeypatch.setenv(CREDENTIALS, office.url.replace("127.0.0.1", "127.0.0.2"))
+    assert 0 != main(command)
+    monkeypatch.setenv(CREDENTIALS, office.url.replace(server.password, f"{server.password}x"))
+    assert 0 != main(command)
+    printed = capsys.readouterr()
+    assert "refuses this user or password" in printed.err
+    assert server.password not in f"{printed}"
