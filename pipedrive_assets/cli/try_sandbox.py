@@ -85,11 +85,11 @@ def _next_instant(settings: Settings, now: datetime) -> datetime:
 
 
 def _run_job(settings: Settings, instant: datetime) -> dg.ExecuteInProcessResult:
-    """Run the job in this process; Dagster's history of this project records it."""
+    """Run the job in this process; Dagster's history records it, if the folder is a project."""
     day: date = min(instant.date(), utc_now().date())
     with (
         displayed("Loading", os.environ) as display,
-        dg.DagsterInstance.from_config(str(settings.root)) as instance,
+        _instance(settings.root) as instance,
     ):
 
         class Watched(PipedriveResource):
@@ -104,6 +104,13 @@ def _run_job(settings: Settings, instant: datetime) -> dg.ExecuteInProcessResult
             partition_key=day.isoformat(),
             run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
         )
+
+
+def _instance(root: Path) -> dg.DagsterInstance:
+    """Return the Dagster instance of a folder; without dagster.yaml one that writes no files."""
+    if (root / "dagster.yaml").exists():
+        return dg.DagsterInstance.from_config(str(root))
+    return dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}})
 
 
 def _print_report(result: dg.ExecuteInProcessResult) -> None:

@@ -114,3 +114,10 @@ def test_a_load_without_the_extra_charts_draws_nothing_and_warns_of_nothing(
 
     assert "sales overview" not in caplog.text
     assert not (tmp_path / PAGE).exists()
+
+
+def test_try_outside_the_project_writes_no_files_of_dagster_and_sends_nothing(tmp_path):
+    with try_sandbox._instance(tmp_path) as instance:
+        assert instance.is_ephemeral
+        assert not instance.telemetry_enabled
+    assert [] == list(tmp_path.iterdir())
