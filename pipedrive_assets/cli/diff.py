@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.warehouse.dialect import POSTGRES
 
 VALUE_LETTERS = 60
+LETTERS_BEFORE = 20
+"""Letters of a long value that are printed before the first difference."""
+
 DIFFERENT = 1
 """The exit code for differences, as in the command diff."""
 
@@ -107,7 +111,17 @@ def _examples(each: Difference) -> Iterable[str]:
 
 
 def _values(row: Changed) -> str:
-    return ", ".join(f"{name} {_text(a)} -> {_text(b)}" for name, (a, b) in row.values.items())
+    return ", ".join(f"{name} {_change(a, b)}" for name, (a, b) in row.values.items())
+
+
+def _change(a: Any, b: Any) -> str:
+    """Return both values, without a long beginning that they have in common."""
+    texts = _words(a), _words(b)
+    same = takewhile(lambda letters: letters[0] == letters[1], zip(*texts, strict=False))
+    shared = sum(1 for _ in same)
+    if shared < VALUE_LETTERS - 1:
+        return " -> ".join(map(_cut, texts))
+    return " -> ".join(_cut(f"…{text[shared - LETTERS_BEFORE :]}") for text in texts)
 
 
 def _key(key: Sequence[Any]) -> str:
@@ -115,7 +129,14 @@ def _key(key: Sequence[Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    text = " ".join(str("null" if value is None else _plain(value)).split())
+    return _cut(_words(value))
+
+
+def _words(value: Any) -> str:
+    return " ".join(str("null" if value is None else _plain(value)).split())
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= VALUE_LETTERS else f"{text[: VALUE_LETTERS - 1]}…"
 
 

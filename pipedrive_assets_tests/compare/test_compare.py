@@ -133,6 +133,20 @@ def test_the_exit_code_is_that_of_diff(sides, capsys):
     assert (3, "New title") == (deals["changed"], deals["examples"][0]["values"]["title"][1])
 
 
+def test_the_difference_of_long_values_is_printed(whole, tmp_path, capsys):
+    office, _ = whole
+    for name in ("before", "after"):
+        shutil.copy(office.warehouse.path, tmp_path / name)
+        with duckdb.connect(str(tmp_path / name)) as connection:
+            connection.execute(
+                f"UPDATE {DATASET}.currencies SET name = repeat('x', 90) || '{name}'"
+            )
+
+    main(["diff", str(tmp_path / "before"), str(tmp_path / "after"), "currencies"])
+
+    assert "xbefore -> …xxx" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("sides_of", "error"),
     [
