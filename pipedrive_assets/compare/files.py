@@ -138,7 +138,7 @@ def _without_differences(side: Side, path: Path, how: Reading) -> Iterator[Path]
             relations = catalog(sql)
         check_has_tables(side, relations)
         with (
-            TableCopies(warehouse.folder, dataset, how.memory) as copies,
+            contextlib.closing(TableCopies(warehouse.folder, dataset, how.memory)) as copies,
             contextlib.closing(opened(warehouse, _connect(how.memory), how.patience)) as source,
         ):
             try:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import duckdb
-from typing_extensions import Self
 
 from pipedrive_assets.errors import raise_alone
 from pipedrive_assets.warehouse.dialect import identifier, quoted
@@ -70,11 +69,7 @@ class TableCopies:
             self._connection = duckdb.connect(str(self.path), config=config)
             self._connection.execute(f"CREATE SCHEMA {self._schema}")
 
-    def __enter__(self) -> Self:
-        """Return the open file."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         """Close the file."""
         self._connection.close()
 

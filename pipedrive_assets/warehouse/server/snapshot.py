@@ -52,7 +52,7 @@ def snapshot(warehouse: Warehouse, entities: Collection[str], memory: str) -> It
     """
     wanted = {*entities, *ALWAYS}
     with (
-        TableCopies(warehouse.folder, warehouse.dataset, memory) as copies,
+        contextlib.closing(TableCopies(warehouse.folder, warehouse.dataset, memory)) as copies,
         warehouse.readonly_client() as sql,
     ):
         _copy(sql, wanted, copies)
