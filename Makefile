@@ -2,6 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := uv pip compile --quiet --universal --python-version=3.10 --no-strip-extras --generate-hashes
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
+E2E := pipedrive_assets_tests/e2e
 
 .DEFAULT_GOAL := help
 .PHONY: help try test slow e2e soak check lint format columns openapi docs bench bench-check screenshots snapshot audit lock wheel lowest newest clean
@@ -25,12 +26,13 @@ test: .venv/installed ## run the tests, except those that take long or start pro
 slow: .venv/installed ## rare situations and further cases, which make test leaves out
 	@$(BIN)/python -m pytest -m "slow and not e2e and not soak" $(PARALLEL)
 
-e2e: .venv/installed ## subprocesses, real ports, a browser
-	@$(BIN)/python -m pytest -m "e2e and not soak" -n 4 --dist loadfile --no-loadscope-reorder pipedrive_assets_tests/e2e
+e2e: .venv/installed ## subprocesses, real ports, a browser; first a test of timing, alone
+	@$(BIN)/python -m pytest -m "e2e and not soak" $(E2E)/test_pace.py
+	@$(BIN)/python -m pytest -m "e2e and not soak" -n 4 --dist loadfile --no-loadscope-reorder --ignore $(E2E)/test_pace.py $(E2E)
 
 soak: .venv/installed ## every case of every table, fault and place, and a simulated month with many seeds (SOAK_SEEDS=20): hours
 	@$(BIN)/python -m pytest -m soak $(PARALLEL)
-	@SOAK_SEEDS=$${SOAK_SEEDS:-20} $(BIN)/python -m pytest -m e2e $(PARALLEL) pipedrive_assets_tests/e2e/test_month.py
+	@SOAK_SEEDS=$${SOAK_SEEDS:-20} $(BIN)/python -m pytest -m e2e $(PARALLEL) $(E2E)/test_month.py
 
 check: lint test slow ## run what CI runs, except e2e
 
@@ -57,7 +59,7 @@ openapi: .venv/installed ## write tools/openapi.json from Pipedrive's official d
 	@$(BIN)/python tools/openapi.py "$(FROM)"
 
 screenshots: .venv/installed ## update the pictures in docs (needs Debian's chromium)
-	@SCREENSHOTS=docs/pictures $(BIN)/python -m pytest -n 0 -m e2e pipedrive_assets_tests/e2e/test_dagster_dev.py
+	@SCREENSHOTS=docs/pictures $(BIN)/python -m pytest -n 0 -m e2e $(E2E)/test_dagster_dev.py
 
 docs: .venv/installed ## update the generated parts of README and docs
 	@$(BIN)/python tools/docs.py
