@@ -366,13 +366,12 @@ def _nested(row: Row, definition: Row) -> Any:
 def _columns_of_value(name: str, definition: Row, value: Any) -> Row:
     labels = {option["id"]: option["label"] for option in definition["options"] or ()}
     match definition["field_type"]:
+        # The account has no label for a removed option; the warehouse keeps the last one it had.
         case "enum":
-            return {name: labels.get(value, str(value)), f"{name}_id": value}
+            return {f"{name}_id": value} | ({name: labels[value]} if value in labels else {})
         case "set":
-            return {
-                name: [labels.get(each, str(each)) for each in value],
-                f"{name}_ids": value,
-            }
+            texts = {name: [labels[each] for each in value]} if labels.keys() >= {*value} else {}
+            return texts | {f"{name}_ids": value}
         case "monetary":
             return {name: value["value"], f"{name}_currency": value["currency"]}
         case "daterange" | "timerange" | "time":
