@@ -26,6 +26,7 @@ ATTEMPTS = 3
 MOST_REDIRECTS = 5
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PARTIAL = "HTTP {status}, which is not a whole file"
 _CODE = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>")
 
 
@@ -107,10 +108,13 @@ class FileBody:
     def fault(self) -> str:
         """Return why what was written is not the whole file; empty if it is."""
         kind = self._headers.get("content-type", "").partition(";")[0].strip().lower()
-        announced = length_of(self._headers) or self.size
-        wanted = self._expected.size or self.size
+        length = length_of(self._headers)
+        announced, wanted = length or self.size, self._expected.size or self.size
+        shows_its_end = self._headers.get("transfer-encoding", "").strip().lower() == "chunked"
         if not self.size:
             return "the body is empty"
+        if not (length or self._expected.size or shows_its_end):
+            return "nothing shows whether the body is complete: neither a length nor a size"
         if kind == "text/html" and not self._expected.is_page:
             return "a web page was returned instead of the file"
         if self.size != announced:
@@ -134,8 +138,10 @@ def judge_download(
     Returns:
         The verdict. Its body has the `location` of a redirect, which no other part has.
     """
-    if 200 <= reply.status < 300:
+    if reply.status == 200:
         return Verdict(action=Action.GO_ON, body={})
+    if 200 < reply.status < 300:
+        return Verdict(action=Action.RETRY, quote=_PARTIAL.format(status=reply.status))
     if reply.status in _REDIRECTS and (location := reply.headers.get("location")):
         return Verdict(action=Action.GO_ON, body={"location": location})
     verdict = judge(reply, cost=cost, paged_on=paged_on, known_left=known_left)
@@ -197,7 +203,10 @@ def _is_safe(url: str, base_url: str) -> bool:
 
 
 def _judge_storage(reply: ApiReply, to: FileBody) -> Verdict:
-    if 200 <= reply.status < 300:
+    if 200 < reply.status < 300:
+        quote = _PARTIAL.format(status=reply.status)
+        return Verdict(action=Action.RETRY, quote=f"the file storage: {quote}")
+    if reply.status == 200:
         if fault := to.fault():
             return Verdict(action=Action.RETRY, quote=f"the file storage: {fault}")
         return Verdict(action=Action.GO_ON)

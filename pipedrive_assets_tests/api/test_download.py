@@ -142,12 +142,33 @@ def test_what_is_not_the_whole_file_is_requested_again_and_then_fails(place, cha
     assert content("offer.pdf", 300_000) == download(client, account.file, size=300_000)[0]
 
 
-@pytest.mark.parametrize("change", [cut, page, empty])
+def partial(reply):
+    return Reply(status=206, body=reply.body[:1000], headers=reply.headers)
+
+
+@pytest.mark.parametrize("change", [cut, page, empty, partial])
 def test_the_size_need_not_be_known(place, change):
     account, storage, client = place
     storage.change = change
     with pytest.raises(TransientApiError):
         download(client, account.file)
+
+
+@pytest.mark.parametrize(
+    ("headers", "size", "is_whole"),
+    [
+        ({}, None, False),
+        ({}, 3, True),
+        ({"content-length": "3"}, None, True),
+        ({"transfer-encoding": "chunked"}, None, True),
+    ],
+)
+def test_a_body_counts_only_if_something_shows_its_end(headers, size, is_whole):
+    body = FileBody(io.BytesIO(), Expected(size=size))
+    body.begin(headers)
+    body.write(b"abc")
+
+    assert is_whole == (not body.fault())
 
 
 def test_a_file_of_unknown_size_ends_at_the_limit_of_its_rule(place):
