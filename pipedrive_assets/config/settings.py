@@ -121,6 +121,12 @@ class Settings(SettingsTable):
             path = path if known["points_to_account"] else Path(SANDBOX_WAREHOUSE)
         return path and known["root"] / path.expanduser()
 
+    @field_validator("raw_to", "download_to")
+    @classmethod
+    def _folder_below_root(cls, url: str, info: ValidationInfo) -> str:
+        is_folder = bool(url) and "://" not in url
+        return str(info.data["root"] / Path(url).expanduser()) if is_folder else url
+
     @model_validator(mode="after")
     def _agree(self) -> "Settings":
         rules.check(self)

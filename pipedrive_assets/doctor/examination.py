@@ -9,6 +9,7 @@ from pipedrive_assets.connect import ME_TOKENS, Connection, connect
 from pipedrive_assets.doctor.account_checks import check_clock, check_limits, check_user
 from pipedrive_assets.doctor.dagster_checks import check_home
 from pipedrive_assets.doctor.finding import Finding, of_error, ok
+from pipedrive_assets.doctor.folder_checks import check_folders
 from pipedrive_assets.doctor.rights import check_rights, cost, probes
 from pipedrive_assets.doctor.scopes import check_scopes
 from pipedrive_assets.doctor.server_checks import check_server, check_server_holder
@@ -67,6 +68,7 @@ def examine_account(
         yield from check_warehouse(settings.warehouse)
     else:
         yield from check_server(settings)
+    yield from check_folders(settings)
     try:
         connection = connecting(settings)
         yield from _account(connection, settings, now)

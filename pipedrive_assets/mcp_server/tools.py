@@ -1,8 +1,9 @@
 """What the tools of the MCP server return. Each tool opens the warehouse, reads, and closes it."""
 
 import json
+import logging
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,6 +23,8 @@ from pipedrive_assets.warehouse.ledger import watermark
 from pipedrive_assets.warehouse.read_only import PATIENCE, Patience, reader_of, reading
 from pipedrive_assets.warehouse.statements import Sql, table
 from pipedrive_assets.windows import utc_now
+
+log = logging.getLogger(__name__)
 
 EVERYTHING = "*"
 
@@ -179,7 +182,18 @@ class Tools:
         if version is None or version != self._known[0]:
             with self._reading() as sql:
                 self._known = version, catalog(sql)
+            self._warn_of_other_names(self._known[1].values())
         return self._known[1]
+
+    def _warn_of_other_names(self, relations: Iterable[Relation]) -> None:
+        """Warn of columns to show that the warehouse does not have."""
+        names = {f"{each.name}.{column}" for each in relations for column in each.personal}
+        for name in sorted(self._shown - names - {EVERYTHING}):
+            log.warning(
+                "--show %s changes nothing: the warehouse has no column with personal data of "
+                "this name. `describe` lists the columns of a table.",
+                name,
+            )
 
     @contextmanager
     def _warehouse(self) -> Iterator[Warehouse]:

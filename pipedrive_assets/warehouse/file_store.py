@@ -1,6 +1,7 @@
 """A folder of files: local, or in an object store that fsspec can reach."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,23 @@ class FileStore:
         """Return the URL without user, password and parameters."""
         parts = urlsplit(self._url)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+
+    def check(self) -> None:
+        """Check that the folder can be reached, and a local one written; nothing is changed.
+
+        Raises:
+            WarehouseError: It cannot be reached, or this user may not write it.
+        """
+        with self._explained():
+            if not self._is_local:
+                self._fs.exists(self._root)
+                return
+            folder = Path(self._root)
+            held = next(each for each in (folder, *folder.parents) if each.exists())
+            if not held.is_dir():
+                raise OSError(errno.ENOTDIR, str(held))
+            if not os.access(held, os.W_OK | os.X_OK):
+                raise OSError(errno.EACCES, str(held))
 
     def read(self, path: str) -> bytes | None:
         """Return the content of a file; None if there is none."""

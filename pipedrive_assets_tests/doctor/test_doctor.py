@@ -1,5 +1,7 @@
 """Each finding, with its remedy; and the command's exit code."""
 
+import errno
+import os
 import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -11,11 +13,12 @@ import pytest
 from pipedrive_assets.api.verdict import ApiReply
 from pipedrive_assets.cli import doctor as command
 from pipedrive_assets.cli import main
-from pipedrive_assets.config import SECRETS, SETTINGS
+from pipedrive_assets.config import SECRETS, SETTINGS, Settings
 from pipedrive_assets.connect import Connection
 from pipedrive_assets.doctor import Finding, Level, examine
 from pipedrive_assets.doctor.account_checks import check_clock, check_limits, check_user
 from pipedrive_assets.doctor.dagster_checks import check_home
+from pipedrive_assets.doctor.folder_checks import check_folders
 from pipedrive_assets.doctor.rights import check_rights, cost, probes
 from pipedrive_assets.doctor.scopes import check_scopes
 from pipedrive_assets.doctor.settings_checks import check_settings
@@ -159,6 +162,35 @@ def test_a_warehouse_of_another_account_is_a_failure(office):
     assert (Level.FAIL, 2) == (other.level, other.exit_code)
     assert "PIPEDRIVE_WAREHOUSE" in other.remedy
     assert [] == list(check_holder(path.with_name("none"), "pipedrive_data", 1, is_sandbox=True))
+
+
+# Folders
+
+
+def test_folders_of_replies_and_attachments_are_checked_without_writing(tmp_path):
+    settings = Settings(
+        root=tmp_path, found={}, raw_to="raw", download_to="memory://files", tables="deals,files"
+    )
+
+    found = list(check_folders(settings))
+
+    assert [Level.OK] * 2 == [each.level for each in found]
+    assert f"PIPEDRIVE_RAW_TO: {tmp_path}/raw" in told(found)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_used_is_a_failure(tmp_path):
+    (tmp_path / "raw").write_text("a file")
+    settings = Settings(
+        root=tmp_path, found={}, raw_to="raw/of/company", download_to="nosuch://bucket"
+    )
+
+    raw, downloads = check_folders(settings)
+
+    assert Level.FAIL is raw.level
+    assert os.strerror(errno.ENOTDIR) in raw.text
+    assert Level.FAIL is downloads.level
+    assert "PIPEDRIVE_DOWNLOAD_TO nosuch://bucket" in downloads.text
 
 
 # Account

@@ -195,6 +195,17 @@ def test_columns_are_shown_that_a_flag_names(whole):
 
 
 @pytest.mark.slow
+def test_a_column_to_show_that_does_not_exist_is_named_in_the_log(whole, caplog):
+    office, _ = whole
+    tools = Tools(settings(office.warehouse.path), shown=["deals.headline", "persons.name"])
+
+    answer(tools, "SELECT name FROM persons LIMIT 1")
+
+    (line,) = caplog.messages
+    assert "deals.headline" in line
+
+
+@pytest.mark.slow
 def test_a_reply_is_limited_in_rows_and_size(whole):
     office, _ = whole
     tools = Tools(settings(office.warehouse.path), limits=QueryLimits(rows=3, letters=3000))

@@ -26,9 +26,9 @@ class AttachmentTarget:
         """Return the target of the settings; None if they have none."""
         if not settings.download_to:
             return None
-        is_url = "://" in settings.download_to
-        url = settings.download_to if is_url else str(settings.root / settings.download_to)
-        return cls(url=url, file_mode=settings.file_mode, rules=settings.download_files)
+        return cls(
+            url=settings.download_to, file_mode=settings.file_mode, rules=settings.download_files
+        )
 
     def check(self) -> None:
         """Check that the URL can be used, without a request.
