@@ -106,18 +106,24 @@ class _Reading:
             if parent.id in filled:
                 self.chunk.reads.append(ChildrenRead(parent=parent, read_at=reply.read_at))
             else:
-                self._empty(parent, reply.read_at)
+                self._empty(parent, reply.read_at, is_whole=not reply.rows)
 
-    def _empty(self, parent: Parent, read_at: datetime) -> None:
+    def _empty(self, parent: Parent, read_at: datetime, *, is_whole: bool) -> None:
         """Record a parent without children.
 
-        API v1 can answer `data: null` by mistake, which is equal to an empty list. Rows are
-        therefore removed only after empty replies in two runs.
+        Pipedrive can return an empty list by mistake. Rows are therefore removed only after empty
+        replies in two runs. If other parents of the request have rows, the reply is not empty, and
+        a parent that is not known to have children has none.
+
+        Args:
+            parent: The parent.
+            read_at: Time of the reply (UTC).
+            is_whole: Whether the whole reply is empty.
         """
         read = ChildrenRead(parent=parent, read_at=read_at)
         if parent.filled and parent.id not in self.asked_again:
             self.again.append(parent)
-        elif parent.doubted or (parent.rechecked and not parent.filled):
+        elif parent.doubted or (not parent.filled and (parent.rechecked or not is_whole)):
             self.chunk.reads.append(read)
         else:
             self.chunk.doubted.append(read)

@@ -315,6 +315,22 @@ def test_a_first_load_of_nothing_but_empty_replies_is_not_believed(office, table
     assert [] == office.differences(table)
 
 
+@pytest.mark.parametrize(("is_whole", "requested"), [(False, 0), (True, 1)])
+def test_deals_without_rows_are_requested_again_only_if_the_whole_reply_is_empty(
+    office, is_whole, requested
+):
+    if is_whole:
+        office.sandbox.inject(nothing("api/v2/deals/installments", []))
+    office.load("deals", "deals_installments")
+    office.sandbox.clear_faults()
+    before = len(calls(office, "deals/installments"))
+
+    office.load("deals", "deals_installments")
+
+    assert requested == len(calls(office, "deals/installments")) - before
+    assert [] == office.differences("deals_installments")
+
+
 def test_one_empty_reply_is_asked_for_again_at_once_where_rows_are_expected(office):
     office.load("deals")
     deal = office.query("SELECT id FROM deals WHERE participants_count > 0 LIMIT 1")[0][0]
