@@ -23,7 +23,7 @@ from pipedrive_assets.orchestration.resources import resources_of
 from pipedrive_assets.orchestration.table_schema import table_schema
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.redaction import is_fixed
-from pipedrive_assets.views import Derivation, derive, rule_results
+from pipedrive_assets.views import Derivation, derive, derive_with_rules
 from pipedrive_assets.views.sql import DERIVED_TABLES, OVERVIEW, DerivedTable
 
 GROUP = "sales"
@@ -92,14 +92,18 @@ def _materialize(
     try:
         with failing_alone(context):
             chosen = [table for table in DERIVED_TABLES if table.name in wanted]
-            for derivation in derive(warehouse, chosen, most_rows=PREVIEW_ROWS):
+            asked = {key.name for key in context.selected_asset_check_keys}
+            if asked:
+                found, rules = derive_with_rules(warehouse, chosen, most_rows=PREVIEW_ROWS)
+            else:
+                found, rules = derive(warehouse, chosen, most_rows=PREVIEW_ROWS), []
+            for derivation in found:
                 context.log.info(sentence(derivation))
                 yield dg.MaterializeResult(
                     asset_key=names.key(derivation.table.name),
                     metadata=metadata(derivation, str(warehouse), preview),
                 )
-            if asked := {key.name for key in context.selected_asset_check_keys}:
-                yield from hygiene_check_results(rule_results(warehouse), asked, names)
+            yield from hygiene_check_results(rules, asked, names)
     finally:
         warehouse.close()
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipedrive_assets.registry import BY_NAME
-from pipedrive_assets.views.derived import ensure_views
+from pipedrive_assets.views.derived_views import ensure_views
 from pipedrive_assets.views.rule_results import rule_results
 from pipedrive_assets.warehouse.ledger import account_of, all_columns, prepare, watermark
 from pipedrive_assets.warehouse.statements import Sql, table

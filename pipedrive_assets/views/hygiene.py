@@ -3,7 +3,8 @@
 A rule is part of them only if everything that it needs was loaded.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.views.record_url import record_url
@@ -21,13 +22,16 @@ NO_FINDINGS = (
 )
 
 
-def hygiene_queries(sql: Sql, columns: Columns, derived: Collection[str]) -> dict[str, str]:
+def hygiene_queries(
+    sql: Sql, columns: Columns, derived: Collection[str], names: MutableMapping[str, str]
+) -> dict[str, str]:
     """Return the placeholders of the two tables with their queries.
 
     Args:
         sql: The warehouse, whose ledger exists.
         columns: The columns of each table that exists.
         derived: The derived tables that exist.
+        names: The tables, by the name of their placeholder in a rule.
     """
     loaded = _loaded(sql)
     findings, checked = [NO_FINDINGS], []
@@ -36,10 +40,10 @@ def hygiene_queries(sql: Sql, columns: Columns, derived: Collection[str]) -> dic
         reason = _unmet(rule, columns, derived, loaded)
         if not reason and REQUIRED in rule.join and not required:
             reason = "Pipedrive returns no required fields for these records."
-        names = _Names(sql, required)
+        known = ChainMap({REQUIRED.strip("{}"): required}, names)
         if not reason:
-            findings.append(_findings(rule).format_map(names))
-        checked.append(_checked(rule, reason).format_map(names))
+            findings.append(_findings(rule).format_map(known))
+        checked.append(_checked(rule, reason).format_map(known))
     return {
         "_hygiene_findings": f"({' UNION ALL '.join(findings)})",
         "_hygiene_checked": f"({' UNION ALL '.join(checked)})",
@@ -97,14 +101,3 @@ def _checked(rule: Rule, reason: str) -> str:
         f"{'CAST(NULL AS BIGINT)' if reason else count} AS checked, "
         f"{dialect.quoted(reason) if reason else 'CAST(NULL AS VARCHAR)'} AS not_checked"
     )
-
-
-class _Names(dict[str, str]):
-    """Replaces `{deals}` in a rule by the table."""
-
-    def __init__(self, sql: Sql, required: str) -> None:
-        super().__init__({REQUIRED.strip("{}"): required})
-        self._sql = sql
-
-    def __missing__(self, name: str) -> str:
-        return table(self._sql, name)

@@ -6,11 +6,11 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from pipedrive_assets.registry import BY_NAME
-from pipedrive_assets.views.derived import ensure_views
+from pipedrive_assets.views.computed import ComputedTables
 from pipedrive_assets.views.report.charts import CHARTS
 from pipedrive_assets.views.sql import DERIVED_BY_NAME, loaded_tables
 from pipedrive_assets.warehouse import dialect
-from pipedrive_assets.warehouse.ledger import all_columns, prepare, watermark
+from pipedrive_assets.warehouse.ledger import prepare, watermark
 from pipedrive_assets.warehouse.statements import Sql, table
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
@@ -63,24 +63,26 @@ def overview(warehouse: Warehouse) -> Overview | None:
         )
         if not owner:
             return None
-        held = all_columns(sql)
-        absent = ensure_views(sql, held)
+        computed = ComputedTables(sql)
+        absent = computed.missing
         return Overview(
             account=str(owner[0][0]),
             invented=bool(owner[0][1]),
             complete_until=_complete_until(sql, {chart.table for chart in CHARTS}),
             days=_days(sql),
             rows={
-                chart.name: _rows(sql, chart.query) for chart in CHARTS if chart.table not in absent
+                chart.name: _rows(computed, chart.query)
+                for chart in CHARTS
+                if chart.table not in absent
             },
-            headline=_headline(sql, held.get("deals", ())),
+            headline=_headline(sql, computed.columns.get("deals", ())),
             missing={chart.name: absent[chart.table] for chart in CHARTS if chart.table in absent},
         )
 
 
-def _rows(sql: Sql, query: str) -> Sequence[tuple[Any, ...]]:
-    named = query.format_map({name: table(sql, name) for name in DERIVED_BY_NAME})
-    return [tuple(row) for row in sql.execute_sql(dialect.translate(sql, named)) or ()]
+def _rows(computed: ComputedTables, query: str) -> Sequence[tuple[Any, ...]]:
+    named = dialect.translate(computed.sql, query.format_map(computed))
+    return [tuple(row) for row in computed.sql.execute_sql(named) or ()]
 
 
 def _headline(sql: Sql, columns: Collection[str]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from pipedrive_assets.views import fingerprint
 from pipedrive_assets.views.comments import comments, history_comments
-from pipedrive_assets.views.derived import make_views
+from pipedrive_assets.views.derived_views import make_views
 from pipedrive_assets.views.linked_activities import linked_activities
 from pipedrive_assets.views.live import live_views
 from pipedrive_assets.views.option_labels import option_columns

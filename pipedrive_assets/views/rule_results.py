@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipedrive_assets.views.computed import ComputedTables
+from pipedrive_assets.views.derived import Derivation, nothing, read
+from pipedrive_assets.views.sql import DerivedTable
 from pipedrive_assets.views.sql.hygiene_rules import RULES
-from pipedrive_assets.warehouse.own_views import own_views
-from pipedrive_assets.warehouse.statements import Sql, table
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 SAMPLE = 5
@@ -43,16 +44,37 @@ def rule_results(warehouse: Warehouse) -> list[RuleResult]:
     Args:
         warehouse: The warehouse; it may not exist yet.
     """
+    return derive_with_rules(warehouse, ())[1]
+
+
+def derive_with_rules(
+    warehouse: Warehouse, tables: Sequence[DerivedTable], *, most_rows: int | None = None
+) -> tuple[list[Derivation], list[RuleResult]]:
+    """Read derived tables, and what each rule found; each table is computed once for both.
+
+    Args:
+        warehouse: The warehouse; it may not exist yet.
+        tables: The derived tables to read.
+        most_rows: How many rows to read of each; None: all.
+
+    Returns:
+        The content of each of `tables`, and a result per rule.
+    """
     if not warehouse.exists():
-        return _nothing()
+        return [nothing(each) for each in tables], _not_checked()
     with warehouse.sql() as sql:
-        if not {"hygiene", "hygiene_rules"} <= own_views(sql):
-            return _nothing()
-        rows = sql.execute_sql(
-            "SELECT rule, meaning, checked, found, not_checked "
-            f"FROM {table(sql, 'hygiene_rules')} ORDER BY rule"
-        )
-        samples = _samples(sql)
+        computed = ComputedTables(sql)
+        return read(computed, tables, most_rows), _results(computed)
+
+
+def _results(computed: ComputedTables) -> list[RuleResult]:
+    if {"hygiene", "hygiene_rules"} & computed.missing.keys():
+        return _not_checked()
+    rows = computed.sql.execute_sql(
+        "SELECT rule, meaning, checked, found, not_checked "
+        f"FROM {computed['hygiene_rules']} ORDER BY rule"
+    )
+    samples = _samples(computed)
     return [
         RuleResult(
             rule=rule,
@@ -66,16 +88,16 @@ def rule_results(warehouse: Warehouse) -> list[RuleResult]:
     ]
 
 
-def _nothing() -> list[RuleResult]:
+def _not_checked() -> list[RuleResult]:
     reason = "Nothing has been loaded yet."
     return [RuleResult(rule=each.name, meaning=each.meaning, not_checked=reason) for each in RULES]
 
 
-def _samples(sql: Sql) -> dict[str, list[tuple[str, str]]]:
-    rows = sql.execute_sql(
+def _samples(computed: ComputedTables) -> dict[str, list[tuple[str, str]]]:
+    rows = computed.sql.execute_sql(
         "SELECT n.rule, n.record_id, n.pipedrive_url FROM (SELECT h.rule, h.record_id, "
         "h.pipedrive_url, row_number() OVER (PARTITION BY h.rule ORDER BY h.record_id) AS place "
-        f"FROM {table(sql, 'hygiene')} h) n WHERE n.place <= {SAMPLE} ORDER BY n.rule, n.place"
+        f"FROM {computed['hygiene']} h) n WHERE n.place <= {SAMPLE} ORDER BY n.rule, n.place"
     )
     found: dict[str, list[tuple[str, str]]] = {}
     for rule, key, url in rows or ():
