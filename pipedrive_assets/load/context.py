@@ -9,19 +9,9 @@ from pipedrive_assets.connect import Account
 from pipedrive_assets.extract.custom_fields import FieldMemory
 from pipedrive_assets.load.raw_zone import RawRun
 from pipedrive_assets.load.report import LoadRequest
+from pipedrive_assets.load.step import Step
 from pipedrive_assets.load.tokens.usage import Spending
 from pipedrive_assets.warehouse.warehouse import Warehouse
-
-
-@dataclass(slots=True)
-class StepTime:
-    """The time of the step that the writer thread takes, if the steps are kept.
-
-    Attributes:
-        moment: The time, UTC; None: the steps are not kept, and time passes during them.
-    """
-
-    moment: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +28,7 @@ class Context:
         now: When the load began, UTC, by Pipedrive's clock.
         raw: Where the replies of this run are kept; None: nowhere.
         started: The same moment by the monotonic clock, in seconds.
-        step: The time of the current step of a run whose steps are kept.
+        step: The step that the writer thread takes.
     """
 
     client: Client
@@ -50,7 +40,7 @@ class Context:
     now: datetime
     raw: RawRun | None = None
     started: float = field(default_factory=time.monotonic)
-    step: StepTime = field(default_factory=StepTime)
+    step: Step = field(default_factory=Step)
 
     def moment(self) -> datetime:
         """Return the present, UTC, by Pipedrive's clock."""

@@ -13,7 +13,8 @@ from pipedrive_assets.extract.memory import read_from_start
 from pipedrive_assets.load import merge
 from pipedrive_assets.load.erase import erased_list
 from pipedrive_assets.load.ledger_memory import LedgerMemory
-from pipedrive_assets.load.merge import Written
+from pipedrive_assets.load.merge import Commit, Written
+from pipedrive_assets.load.step import Step
 from pipedrive_assets.registry import BY_NAME, Entity, Kind
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.rows.custom_fields.map_fields import (
@@ -33,8 +34,8 @@ MAPPING_TABLE = "custom_fields_mapping"
 class WarehouseMapping:
     """A `MappingStore` that keeps the mapping in the warehouse."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
-        self._warehouse = warehouse
+    def __init__(self, warehouse: Warehouse, step: Step) -> None:
+        self._warehouse, self._step = warehouse, step
 
     def release(self) -> None:
         """Release the warehouse file while the caller waits for Pipedrive."""
@@ -53,26 +54,36 @@ class WarehouseMapping:
         Returns:
             The new mapping of each entity.
         """
+        known: dict[str, list[MappingRow]] = {}
         mappings: dict[str, list[MappingRow]] = {}
-        changed: list[MappingRow] = []
         with self._warehouse.table_lock(MAPPING_TABLE), self._warehouse.exclusive():
             with self._warehouse.sql() as sql:
                 redactor = erased_list.redactor(sql)
                 for endpoint, update in updates.items():
-                    known = stored_mapping(sql, endpoint)
-                    rows = [_without_erased(row, redactor) for row in update(known)]
-                    for change in label_changes(known, rows):
-                        for entity in entities_with(endpoint):
-                            relabel(sql, entity, change)
-                    fresh = [row for row in rows if row.hash_string not in _keys(known)]
-                    for entity in entities_with(endpoint):
-                        read_again(sql, entity, fresh)
-                    mappings[endpoint] = rows
-                    changed += [row for row in rows if row not in known]
-            if changed:
-                records = [stored_record(row) for row in changed]
-                merge.commit_rows(self._warehouse, BY_NAME[MAPPING_TABLE], records, Written())
+                    known[endpoint] = stored_mapping(sql, endpoint)
+                    updated = update(known[endpoint])
+                    mappings[endpoint] = [_without_erased(row, redactor) for row in updated]
+            self._store(known, mappings)
         return mappings
+
+    def _store(
+        self, known: Mapping[str, list[MappingRow]], mappings: Mapping[str, list[MappingRow]]
+    ) -> None:
+        changed = [row for name, rows in mappings.items() for row in rows if row not in known[name]]
+        if not changed:
+            return
+        self._step.keep_replies()
+        with self._step.transaction(self._warehouse) as sql:
+            for endpoint, rows in mappings.items():
+                fresh = [row for row in rows if row.hash_string not in _keys(known[endpoint])]
+                for entity in entities_with(endpoint):
+                    for change in label_changes(known[endpoint], rows):
+                        relabel(sql, entity, change)
+                    read_again(sql, entity, fresh)
+        records, commit = [stored_record(row) for row in changed], Commit(step=self._step)
+        merge.commit_rows(
+            self._warehouse, BY_NAME[MAPPING_TABLE], records, Written(), commit=commit
+        )
 
 
 def _without_erased(row: MappingRow, redactor: Redactor | None) -> MappingRow:

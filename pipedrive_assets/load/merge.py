@@ -1,6 +1,6 @@
 """Merges rows into a table. Newer rows are not overwritten and unchanged rows are not rewritten."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from pipedrive_assets.load.erase.redact import Redaction
 from pipedrive_assets.load.frozen import Frozen
 from pipedrive_assets.load.shape import shape_rows
 from pipedrive_assets.load.soft_delete import FILTERED, key_columns, mark
+from pipedrive_assets.load.step import Step
 from pipedrive_assets.load.timer import SHAPING, Stopwatch
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.columns import EVERY_TABLE, WAREHOUSE_COLUMNS
@@ -21,7 +22,7 @@ from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.rows.exclusion import is_left_out
 from pipedrive_assets.rows.row_filter import is_wanted
 from pipedrive_assets.warehouse.held_columns import with_held
-from pipedrive_assets.warehouse.history.versions import end_removed
+from pipedrive_assets.warehouse.history.versions import end_removed, record
 from pipedrive_assets.warehouse.ledger import STATEMENT_ROWS
 from pipedrive_assets.warehouse.statements import Sql, columns_in, in_clause, table, table_exists
 from pipedrive_assets.warehouse.warehouse import Warehouse
@@ -73,6 +74,30 @@ class Written:
     moment: datetime | None = None
 
 
+UNRECORDED = Step()
+
+
+def _nothing(_: Sql) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What belongs to a commit of rows.
+
+    Attributes:
+        step: The step of the run.
+        then: Writes that are committed together with the rows, or without them if none has changed.
+            On a server the rows are committed before.
+    """
+
+    step: Step = UNRECORDED
+    then: Callable[[Sql], None] = _nothing
+
+
+ROWS_ONLY = Commit()
+
+
 def commit_rows(  # noqa: PLR0913 - what the rows are
     warehouse: Warehouse,
     entity: Entity,
@@ -82,6 +107,7 @@ def commit_rows(  # noqa: PLR0913 - what the rows are
     *,
     complete: bool = False,
     now: datetime | None = None,
+    commit: Commit = ROWS_ONLY,
 ) -> None:
     """Merge rows into a table on their primary key.
 
@@ -97,6 +123,7 @@ def commit_rows(  # noqa: PLR0913 - what the rows are
             everything that the table has, so they replace its rows whatever their `update_time`.
             Otherwise a row with an older `update_time` never replaces a newer one.
         now: When the rows are committed, UTC; needed if the table has a filter.
+        commit: What else is committed.
 
     Raises:
         WarehouseError: The warehouse refused the rows, or does not return them after the load.
@@ -117,7 +144,7 @@ def commit_rows(  # noqa: PLR0913 - what the rows are
         if _differs(entity, row, held.get(key), complete=complete)
         and (key in held or not _is_purged(row, written))
     }
-    _load(warehouse, entity, list(changed.values()), written)
+    _load(warehouse, entity, list(changed.values()), written, commit)
     written.updated += len(changed.keys() & held.keys())
     written.new += len(changed.keys() - held.keys())
 
@@ -149,12 +176,14 @@ def _wanted(  # noqa: PLR0913 - what the rows are
     return wanted
 
 
-def commit_children(
+def commit_children(  # noqa: PLR0913 - what the rows are
     warehouse: Warehouse,
     entity: Entity,
     rows: Iterable[tuple[int, Row]],
     parents: Sequence[int],
     written: Written,
+    *,
+    commit: Commit = ROWS_ONLY,
 ) -> None:
     """Replace the children of each parent.
 
@@ -166,6 +195,7 @@ def commit_children(
         rows: Children as Pipedrive returned them, each with the id of its parent.
         parents: Ids of all parents that were read, including those without children.
         written: Counts what is done.
+        commit: What else is committed.
 
     Raises:
         WarehouseError: The warehouse refused the rows, or does not return them after the load.
@@ -183,16 +213,22 @@ def commit_children(
     }
     changed = {parent: sets[parent] for parent in sets if hashes[parent] != held.get(parent, {})}
     childless = [parent for parent, found in changed.items() if not found]
-    _delete_children(warehouse, entity, childless)
-    _load(warehouse, entity, [row for found in changed.values() for row in found.values()], written)
-    if entity.history and written.moment:
-        with warehouse.sql() as sql:
+
+    def then(sql: Sql) -> None:
+        _delete_children(sql, entity, childless)
+        if entity.history and written.moment:
             end_removed(sql, entity, parents, written.moment)
+        commit.then(sql)
+
+    added = [row for found in changed.values() for row in found.values()]
+    _load(warehouse, entity, added, written, replace(commit, then=then))
     for parent in changed:
         _count_changes(hashes[parent], held.get(parent, {}), written)
 
 
-def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None:
+def ensure_table(
+    warehouse: Warehouse, entity: Entity, written: Written, step: Step = UNRECORDED
+) -> None:
     """Create the table and its missing columns with their types, without writing a row.
 
     The columns include those of custom fields that have no value in any row yet. The caller holds
@@ -202,6 +238,7 @@ def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None
         warehouse: Where the table is.
         entity: The table's entity.
         written: Has the custom fields.
+        step: The step of the run.
 
     Raises:
         WarehouseError: The warehouse refused the table.
@@ -213,7 +250,8 @@ def ensure_table(warehouse: Warehouse, entity: Entity, written: Written) -> None
         exists = table_exists(sql, entity.name)
         complete = exists and wanted <= columns_in(sql, entity.name)
     if not complete:
-        load_rows(warehouse, entity, [], written.custom)
+        created = step.after_rows(entity.name, lambda *_: None)
+        load_rows(warehouse, entity, [], written.custom, created)
 
 
 def table_stats(sql: Sql, entity: Entity) -> TableStats:
@@ -336,32 +374,40 @@ def _count_changes(found: Mapping[Key, int], held: Mapping[Key, int], written: W
     written.removed += len(held.keys() - found.keys())
 
 
-def _delete_children(warehouse: Warehouse, entity: Entity, parents: Sequence[int]) -> None:
+def _delete_children(sql: Sql, entity: Entity, parents: Sequence[int]) -> None:
     """Delete the children of parents that no longer have any; a merge would keep them."""
-    with warehouse.sql() as sql:
-        for some in batches(parents, STATEMENT_ROWS):
-            key = sql.escape_column_name(entity.key[0])
-            these, values = in_clause(some)
-            sql.execute_sql(
-                f"DELETE FROM {table(sql, entity.name)} WHERE {key} IN ({these})", *values
-            )
+    for some in batches(parents, STATEMENT_ROWS):
+        key = sql.escape_column_name(entity.key[0])
+        these, values = in_clause(some)
+        sql.execute_sql(f"DELETE FROM {table(sql, entity.name)} WHERE {key} IN ({these})", *values)
 
 
-def _load(warehouse: Warehouse, entity: Entity, rows: list[Row], written: Written) -> None:
-    if rows:
-        written.load_id = load_rows(warehouse, entity, rows, written.custom, written.moment)
-        _check_arrival(warehouse, entity, rows)
-        written.loaded += len(rows)
+def _load(
+    warehouse: Warehouse, entity: Entity, rows: list[Row], written: Written, commit: Commit
+) -> None:
+    if not rows:
+        with commit.step.transaction(warehouse) as sql:
+            commit.then(sql)
+        return
+
+    def then(sql: Sql, load_id: str) -> None:
+        _check_arrival(warehouse, sql, entity, rows)
+        if entity.history and written.moment:
+            record(sql, entity, written.moment, load_id)
+        commit.then(sql)
+
+    after_rows = commit.step.after_rows(entity.name, then)
+    written.load_id = load_rows(warehouse, entity, rows, written.custom, after_rows)
+    written.loaded += len(rows)
 
 
-def _check_arrival(warehouse: Warehouse, entity: Entity, rows: Sequence[Row]) -> None:
+def _check_arrival(warehouse: Warehouse, sql: Sql, entity: Entity, rows: Sequence[Row]) -> None:
     """Raise `WarehouseError` if the table does not have the last of the rows just loaded."""
     these, values = in_clause([rows[-1][entity.key[0]]])
-    with warehouse.sql() as sql:
-        key = sql.escape_column_name(entity.key[0])
-        query = f"SELECT 1 FROM {table(sql, entity.name)} WHERE {key} IN ({these}) LIMIT 1"
-        if table_exists(sql, entity.name) and sql.execute_sql(query, *values):
-            return
+    key = sql.escape_column_name(entity.key[0])
+    query = f"SELECT 1 FROM {table(sql, entity.name)} WHERE {key} IN ({these}) LIMIT 1"
+    if table_exists(sql, entity.name) and sql.execute_sql(query, *values):
+        return
     raise WarehouseError(
         f"{len(rows):,} rows of {entity.name} were loaded, but the table in {warehouse} does not "
         "contain them. The load of this table is not recorded as complete. Check that no other "

@@ -64,7 +64,7 @@ class RawRun:
             now: The start of the run, UTC.
         """
         self._store = store
-        self._folder = f"day={now:%Y-%m-%d}/run={now:%H%M%S}-{uuid.uuid4().hex[:12]}"
+        self.folder = f"day={now:%Y-%m-%d}/run={now:%H%M%S}-{uuid.uuid4().hex[:12]}"
         self._parts: dict[tuple[int, str], _Part] = {}
         self._waiting: list[bytes] = []
         self._files = self._replies = self._steps = 0
@@ -77,7 +77,7 @@ class RawRun:
         Args:
             facts: What the run loads, as JSON.
         """
-        self._store.write(f"{self._folder}/{START}", json.dumps(facts).encode())
+        self._store.write(f"{self.folder}/{START}", json.dumps(facts).encode())
         self._has_begun = True
         self.flush()
 
@@ -124,14 +124,18 @@ class RawRun:
                 self._replies += len(part.lines)
                 del self._parts[key]
 
-    def note(self, step: dict[str, Any]) -> None:
+    def note(self, step: dict[str, Any]) -> int:
         """Keep a step of the run; it is written with the next one that has to be.
 
         Args:
             step: The step, as JSON.
+
+        Returns:
+            The number of the step, from 1.
         """
         # json, not orjson: it refuses what JSON cannot repeat exactly.
         self._waiting.append(json.dumps(step, separators=(",", ":")).encode() + b"\n")
+        return self._steps + len(self._waiting)
 
     def flush_steps(self) -> None:
         """Write the steps that were noted.
@@ -146,7 +150,7 @@ class RawRun:
                 self._waiting = []
 
     def _write(self, folder: str, lines: list[bytes]) -> None:
-        name = f"{self._folder}/{folder}/{self._files + 1:06}.ndjson.gz"
+        name = f"{self.folder}/{folder}/{self._files + 1:06}.ndjson.gz"
         self._store.write(name, gzip.compress(b"".join(lines), compresslevel=6, mtime=0))
         self._files += 1
 
@@ -159,7 +163,7 @@ class RawRun:
     def end(self) -> None:
         """Record that the run has ended, with the number of its files, replies and steps."""
         facts = {"files": self._files, "replies": self._replies, "steps": self._steps}
-        self._store.write(f"{self._folder}/{END}", json.dumps(facts).encode())
+        self._store.write(f"{self.folder}/{END}", json.dumps(facts).encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

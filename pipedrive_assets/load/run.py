@@ -27,10 +27,12 @@ from pipedrive_assets.load.custom_fields import WarehouseMapping
 from pipedrive_assets.load.progress import OnProgress
 from pipedrive_assets.load.progress_tracker import ProgressTracker
 from pipedrive_assets.load.raw_zone import RawRun
+from pipedrive_assets.load.recording.position import RecordedStep, forget_positions
 from pipedrive_assets.load.recording.start import note_start
 from pipedrive_assets.load.recording.steps import kept_steps
 from pipedrive_assets.load.report import LoadRequest, TableReport, raise_failures, resolve_skips
 from pipedrive_assets.load.schema_changes import restart_unfrozen
+from pipedrive_assets.load.step import Step
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.load.table_task import TableWork
 from pipedrive_assets.load.tokens.backlog import tokens_waiting
@@ -126,10 +128,11 @@ def run_tables(
     if request.attachments:
         request.attachments.check()
     with warehouse.keep_open(), _keeping(request, connection) as raw:
-        context = replace(begin(connection, warehouse, request), raw=raw)
-        if raw:
+        step = RecordedStep(raw) if raw else Step()
+        context = replace(begin(connection, warehouse, request, step), raw=raw)
+        if raw and isinstance(step, RecordedStep):
             note_start(raw, context)
-            make = kept_steps(make, raw)
+            make = kept_steps(make, raw, step)
         tracker = ProgressTracker(len(request.entities), on_progress)
         good = True
         with cleaned_up(warehouse):
@@ -138,6 +141,8 @@ def run_tables(
                 yield report
             with warehouse.sql() as sql:
                 readable.refresh(sql)
+        if raw:
+            forget_positions(warehouse, [raw.folder])
         if good:
             warehouse.renew_copy()
 
@@ -154,13 +159,16 @@ def _keeping(
     return request.raw.keeping(connection.client) if request.raw else contextlib.nullcontext()
 
 
-def begin(connection: Connection, warehouse: Warehouse, request: LoadRequest) -> Context:
+def begin(
+    connection: Connection, warehouse: Warehouse, request: LoadRequest, step: Step
+) -> Context:
     """Request what all tables need, and prepare the warehouse.
 
     Args:
         connection: The Pipedrive account.
         warehouse: Where to write.
         request: What to load.
+        step: The steps of the run.
 
     Returns:
         What all tables of the run share.
@@ -170,7 +178,8 @@ def begin(connection: Connection, warehouse: Warehouse, request: LoadRequest) ->
     connected = RequestStats()
     connected.include(connection.client.stats)
     normalize = NamingConvention().normalize_identifier
-    fields = FieldMemory(connection.client, WarehouseMapping(warehouse), now, normalize=normalize)
+    mapping = WarehouseMapping(warehouse, step)
+    fields = FieldMemory(connection.client, mapping, now, normalize=normalize)
     fields.ask_early(request.entities)
     _prepare(warehouse, request, account, now)
     with warehouse.sql() as sql:
@@ -187,6 +196,7 @@ def begin(connection: Connection, warehouse: Warehouse, request: LoadRequest) ->
         spending=spending,
         account=account,
         now=now,
+        step=step,
     )
 
 
@@ -283,6 +293,7 @@ class _Load:
     def _begin(self, entity: Entity) -> Iterator[TableReport]:
         table = self._make(entity, self.context)
         try:
+            table.lock()
             chunks = table.begin()
             self.tracker.begin(table)
         except Exception as error:  # noqa: BLE001 - one table's failure must not stop the others

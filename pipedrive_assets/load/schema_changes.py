@@ -17,7 +17,7 @@ from pipedrive_assets.registry import Entity, Kind
 from pipedrive_assets.rows.columns import EVERY_TABLE, WAREHOUSE_COLUMNS, columns_of
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.rows.custom_fields.map_fields import MappingRow
-from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists
+from pipedrive_assets.warehouse.statements import Sql, columns_in, table, table_exists, transaction
 
 LEDGER = "_pipedrive_fields"
 
@@ -53,15 +53,16 @@ def restart_unfrozen(sql: Sql, entities: Iterable[Entity]) -> None:
         fields = noted.get(entity.name, Fields())
         if entity.schema_policy == "freeze" or not (fields.left_out or fields.without_column):
             continue
-        if entity.kind is Kind.WINDOWED:
-            read_from_start(LedgerMemory(sql, entity), [each.path for each in entity.endpoints])
-        elif entity.kind is Kind.CHILD:
-            restart(sql, entity)
         kept = replace(fields, left_out=(), without_column=())
-        sql.execute_sql(
-            f"UPDATE {table(sql, LEDGER)} SET fields = %s WHERE entity = %s",
-            *(json.dumps(asdict(kept)), entity.name),
-        )
+        with transaction(sql):
+            if entity.kind is Kind.WINDOWED:
+                read_from_start(LedgerMemory(sql, entity), [each.path for each in entity.endpoints])
+            elif entity.kind is Kind.CHILD:
+                restart(sql, entity)
+            sql.execute_sql(
+                f"UPDATE {table(sql, LEDGER)} SET fields = %s WHERE entity = %s",
+                *(json.dumps(asdict(kept)), entity.name),
+            )
 
 
 def note_changes(
@@ -90,7 +91,7 @@ def note_changes(
         without_column=[row.hash_string for row in _existing(custom) if not has_column(held, row)],
     )
     if after != before:
-        with sql.begin_transaction():
+        with transaction(sql):
             sql.execute_sql(f"DELETE FROM {table(sql, LEDGER)} WHERE entity = %s", entity.name)
             sql.execute_sql(
                 f"INSERT INTO {table(sql, LEDGER)} VALUES (%s, %s, %s)",

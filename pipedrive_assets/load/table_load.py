@@ -36,7 +36,7 @@ from pipedrive_assets.rows.exclusion import check_excluded
 from pipedrive_assets.rows.hashing import check_hashed
 from pipedrive_assets.warehouse import ledger, statements
 from pipedrive_assets.warehouse.history.history_table import history_name
-from pipedrive_assets.warehouse.history.versions import record_all
+from pipedrive_assets.warehouse.history.versions import record
 from pipedrive_assets.windows import utc_now
 
 
@@ -65,12 +65,15 @@ class TableLoad:
         self._lock = contextlib.ExitStack()
 
     def begin(self) -> Iterator[Chunk]:
-        """Lock the table and plan the load.
+        """Plan the load. Versions that the table's history lacks are recorded first.
+
+        A history lacks them if it was switched off for some time, or, on a server, if the last load
+        was killed.
 
         Returns:
             The chunks of the table. Rows are requested when the first chunk is read.
         """
-        self.lock()
+        self.record_versions()
         self.check_parts(restore=self.context.request.full)
         return self._plan()
 
@@ -97,25 +100,24 @@ class TableLoad:
             )
 
     def lock(self) -> None:
-        """Lock the table until `close`, and record versions that its history lacks.
-
-        A history lacks them if it was switched off for some time, or if the last load was killed.
-        """
+        """Lock the table until `close`."""
         self._lock.enter_context(self.context.warehouse.table_lock(self.entity.name))
-        self.record_versions(create=False)
 
-    def record_versions(self, *, create: bool = True) -> None:
-        """Compare the whole table with its history, if it keeps one.
+    def record_versions(self) -> None:
+        """Compare the whole table with its history, if both exist.
 
-        Args:
-            create: Whether to create the history if it does not exist. It is not created before
-                the table is loaded, so that first versions are not outdated.
+        A history is not created before the table is loaded, so that first versions are not
+        outdated.
         """
         entity = self.entity
-        if entity.history:
-            with self.context.warehouse.sql() as sql:
-                if create or statements.table_exists(sql, history_name(entity.name)):
-                    record_all(sql, entity, self.context.moment())
+        if not entity.history:
+            return
+        with self.context.warehouse.sql() as sql:
+            names = (entity.name, history_name(entity.name))
+            exist = all(statements.table_exists(sql, each) for each in names)
+        if exist:
+            with self.context.step.transaction(self.context.warehouse) as sql:
+                record(sql, entity, self.context.moment())
 
     def close(self) -> None:
         """Release the table's lock."""
@@ -190,9 +192,10 @@ class TableLoad:
                 f"{self.entity.name} is read for each row of {parent}, which is not loaded yet. "
                 f"Nothing was changed. Load {parent} first, or both together: --select {parent}+"
             )
-        if self.context.request.full:
-            stale_parents.restart(sql, self.entity)
         context = self.context
+        if context.request.full:
+            with context.step.transaction(context.warehouse):
+                stale_parents.restart(sql, self.entity)
         parents = affordable(
             stale_parents.parents_to_read(sql, self.entity, context.request, context.now),
             *(sql, self.entity, context.request, context.now, context.spending.allowance),
@@ -201,9 +204,10 @@ class TableLoad:
         return parents
 
     def commit(self, chunk: Chunk) -> None:
-        """Commit the rows of a chunk, then record them in the ledger.
+        """Commit the rows of a chunk, and record them in the ledger.
 
-        If the run is killed in between, the next run loads the rows again.
+        A server commits the rows first. If the run is killed in between, the next run loads them
+        again.
 
         Args:
             chunk: What the reader read.
@@ -211,20 +215,10 @@ class TableLoad:
         self._prepare(chunk)
         with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
             self._write(chunk)
-            self._note(chunk)
-            if self.written.redaction and (left_out := self.written.redaction.left_out):
-                with self.context.warehouse.sql() as sql:
-                    known_values.learn(sql, left_out)
-
-    def commit_unrecorded(self, chunk: Chunk) -> None:
-        """Commit the rows of a chunk only, as a run did that was killed before it recorded them.
-
-        Args:
-            chunk: What the reader read.
-        """
-        self._prepare(chunk)
-        with self.context.warehouse.exclusive():
-            self._write(chunk)
+            if chunk.whole:
+                self._commit_whole(chunk)
+            with self.context.warehouse.sql() as sql:
+                self.context.spending.note(sql, self.entity.name, self.stats)
 
     def _prepare(self, chunk: Chunk) -> None:
         """Determine the custom fields of a chunk, without the lock on the warehouse."""
@@ -237,20 +231,20 @@ class TableLoad:
         entity, warehouse = self.entity, self.context.warehouse
         self.written.redaction = self._redaction()
         self.written.moment = self.context.moment()
+        commit = merge.Commit(step=self.context.step, then=lambda sql: self._note(sql, chunk))
         if entity.kind is Kind.CHILD:
             rows = [(parent, row) for parent, row in chunk.rows if parent is not None]
             rows = mails_once.without_known(warehouse, entity, rows)
             rows = mail_bodies.keep_loaded(warehouse, entity, rows)
             parents = [read.parent.id for read in chunk.reads]
-            merge.commit_children(warehouse, entity, rows, parents, self.written)
+            merge.commit_children(warehouse, entity, rows, parents, self.written, commit=commit)
         else:
             merge.commit_rows(
                 *(warehouse, entity, [row for _, row in chunk.rows], self.written, chunk.omitted),
                 complete=chunk.complete,
                 now=self.context.now,
+                commit=commit,
             )
-        if chunk.whole:
-            self._commit_whole(chunk)
 
     def _use_fields(self) -> None:
         """Write the custom fields, except those that the policy `freeze` keeps out."""
@@ -269,9 +263,9 @@ class TableLoad:
             )
 
     def _commit_whole(self, chunk: Chunk) -> None:
-        moment = chunk.read_at or self.context.now
-        merge.ensure_table(self.context.warehouse, self.entity, self.written)
-        with self.context.warehouse.sql() as sql:
+        moment, context = chunk.read_at or self.context.now, self.context
+        merge.ensure_table(context.warehouse, self.entity, self.written, context.step)
+        with context.step.transaction(context.warehouse) as sql:
             self.written.marked_deleted += self.snapshot.soft_delete_missing(sql, chunk, moment)
         if not self.snapshot.asks_again:
             since = self.watermark.initial_load_at or moment
@@ -279,21 +273,21 @@ class TableLoad:
                 initial_load_at=since, complete_until=moment, lists=chunk.reached
             )
 
-    def _note(self, chunk: Chunk) -> None:
-        with self.context.warehouse.sql() as sql:
-            listed = [row for _, row in chunk.rows]
-            conversions.note_listed(sql, self.entity, listed, self.context.now)
-            if self.entity.kind is Kind.CHILD:
-                reads = [*chunk.reads, *chunk.skipped]
-                ledger.record_children(sql, self.entity, reads, chunk.doubted)
-                self.children.take(chunk)
-            if chunk.scan or not set(chunk.omitted) <= set(self.watermark.omitted):
-                self.scan = chunk.scan or self.scan
-                memory = LedgerMemory(sql, self.entity)
-                scan = None if self._reset_since(memory) else chunk.scan
-                self.watermark = self.watermark.during(scan, chunk.omitted)
-                memory.record(self.watermark)
-            self.context.spending.note(sql, self.entity.name, self.stats)
+    def _note(self, sql: statements.Sql, chunk: Chunk) -> None:
+        listed = [row for _, row in chunk.rows]
+        conversions.note_listed(sql, self.entity, listed, self.context.now)
+        if self.entity.kind is Kind.CHILD:
+            reads = [*chunk.reads, *chunk.skipped]
+            ledger.record_children(sql, self.entity, reads, chunk.doubted)
+            self.children.take(chunk)
+        if chunk.scan or not set(chunk.omitted) <= set(self.watermark.omitted):
+            self.scan = chunk.scan or self.scan
+            memory = LedgerMemory(sql, self.entity)
+            scan = None if self._reset_since(memory) else chunk.scan
+            self.watermark = self.watermark.during(scan, chunk.omitted)
+            memory.record(self.watermark)
+        if self.written.redaction and (left_out := self.written.redaction.left_out):
+            known_values.learn(sql, left_out)
 
     def _reset_since(self, memory: LedgerMemory) -> bool:
         """Return whether the lists must be read again since the plan; if so, use that watermark.
@@ -319,13 +313,13 @@ class TableLoad:
             return self.snapshot.read_again(self.stats)
         self.written.defined = self.context.fields.fields_of(self.entity)
         self._use_fields()
-        with self.written.watch.lap(COMMITTING), self.context.warehouse.exclusive():
-            merge.ensure_table(self.context.warehouse, self.entity, self.written)
-            with self.context.warehouse.sql() as sql:
-                self.soft_delete_missing(sql)
+        context = self.context
+        with self.written.watch.lap(COMMITTING), context.warehouse.exclusive():
+            merge.ensure_table(context.warehouse, self.entity, self.written, context.step)
+            with context.step.transaction(context.warehouse) as sql:
+                self.mark_further(sql)
                 memory = LedgerMemory(sql, self.entity)
                 was_reset = self.scan is not None and self._reset_since(memory)
-                self.record_versions()
                 if not was_reset:
                     self.watermark = self._record_complete(memory)
         continued = self._continued and not self.context.request.window.end
@@ -336,15 +330,19 @@ class TableLoad:
         self.what = f"{before}; then {self.what}"
         return chunks
 
-    def soft_delete_missing(self, sql: statements.Sql) -> None:
-        """Mark converted leads and the children of marked parents; purge marked rows if required.
+    def mark_further(self, sql: statements.Sql) -> None:
+        """Mark converted leads and the children of marked parents, and record versions.
+
+        Marked rows are purged if that is required.
 
         Args:
-            sql: The warehouse; the caller holds its lock.
+            sql: The warehouse; the caller has begun a transaction.
         """
         marked = conversions.mark_converted(sql, self.entity, self.context.now)
         self.written.marked_deleted += marked
         soft_delete.soft_delete_children(sql, self.entity)
+        if self.entity.history:
+            record(sql, self.entity, self.context.moment())
         if self.context.request.purge_deleted:
             soft_delete.purge(sql, self.entity)
 

@@ -30,8 +30,11 @@ class TableWork(Protocol):
     def stats(self) -> RequestStats:
         """Requests and token cost so far."""
 
+    def lock(self) -> None:
+        """Lock the table until `close`. This may wait for another run."""
+
     def begin(self) -> Iterator[Chunk]:
-        """Lock the table and return the chunks to read."""
+        """Return the chunks to read."""
 
     def commit(self, chunk: Chunk) -> None:
         """Write a chunk to the warehouse."""

@@ -37,18 +37,17 @@ def remember(sql: Sql, entity: Entity, keys: Collection[Key], now: datetime) -> 
     """Replace the recorded keys of a table.
 
     Args:
-        sql: The warehouse.
+        sql: The warehouse; the caller has begun a transaction.
         entity: The table.
         keys: Primary keys of rows that are missing now.
         now: When they were missing, UTC.
     """
     name = table(sql, "_pipedrive_unlisted")
-    with sql.begin_transaction():
-        sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
-        for some in batches(sorted(map(_text, keys)), STATEMENT_ROWS):
-            values = [value for text in some for value in (entity.name, text, now)]
-            rows = ", ".join(["(%s, %s, %s)"] * len(some))
-            sql.execute_sql(f"INSERT INTO {name} VALUES {rows}", *values)
+    sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
+    for some in batches(sorted(map(_text, keys)), STATEMENT_ROWS):
+        values = [value for text in some for value in (entity.name, text, now)]
+        rows = ", ".join(["(%s, %s, %s)"] * len(some))
+        sql.execute_sql(f"INSERT INTO {name} VALUES {rows}", *values)
 
 
 def _text(key: Key) -> str:

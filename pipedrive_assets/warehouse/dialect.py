@@ -119,6 +119,27 @@ def changed_rows(sql: Sql, statement: str, *values: Any) -> int:
         return max(0, int(native.rowcount))
 
 
+def relation_exists(sql: Sql, name: str) -> bool:
+    """Whether a table or view exists.
+
+    dlt's client would end a transaction because of a query that fails. DuckDB itself goes on, and
+    a query of its catalog takes twenty times as long.
+
+    Args:
+        sql: The client.
+        name: The qualified and quoted name.
+    """
+    if speaks(sql) == POSTGRES:
+        rows = sql.execute_sql("SELECT to_regclass(%s) IS NOT NULL", name)
+        return bool(rows and rows[0][0])
+    native: Any = sql.native_connection
+    try:
+        native.execute(f"SELECT 1 FROM {name} LIMIT 0")
+    except duckdb.CatalogException:
+        return False
+    return True
+
+
 def may_make_tables(sql: Sql, *, exists: bool) -> bool:
     """Return whether the user of PostgreSQL can create tables in the dataset.
 

@@ -1,8 +1,8 @@
 """The ledger: tables in the warehouse that record what has been loaded.
 
-There is no other state. The columns are described in docs/decisions.md. The ledger is updated after
-the rows were committed: if a run is killed in between, the next run loads these rows again, which
-is idempotent.
+There is no other state. The columns are described in docs/decisions.md. In DuckDB, a commit of rows
+and its record in the ledger are one transaction. A server commits the rows first: if a run is
+killed in between, the next run loads these rows again, which is idempotent.
 """
 
 import json
@@ -80,6 +80,7 @@ TABLES = {
         "attempts BIGINT, attempted_at TIMESTAMP WITH TIME ZONE, row_size BIGINT, "
         "row_update_time TIMESTAMP WITH TIME ZONE"
     ),
+    "_pipedrive_steps": "run VARCHAR, step BIGINT, part BIGINT",
     "_pipedrive_erased": "entity VARCHAR, id BIGINT, erased_at TIMESTAMP WITH TIME ZONE",
     "_pipedrive_erased_values": (
         "entity VARCHAR, id BIGINT, salt VARCHAR, kind VARCHAR, words BIGINT, first_word BIGINT, "
@@ -221,29 +222,28 @@ def watermark(sql: Sql, entity: Entity) -> Watermark:
 
 
 def record_watermark(sql: Sql, entity: Entity, held: Watermark, now: datetime) -> None:
-    """Replace the watermark of a table in one transaction.
+    """Replace the watermark of a table.
 
     Args:
-        sql: The warehouse.
+        sql: The warehouse; the caller has begun a transaction.
         entity: The table.
         held: The new watermark.
         now: The current time, UTC.
     """
     name = table(sql, "_pipedrive_coverage")
-    with sql.begin_transaction():
-        sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
-        sql.execute_sql(
-            f"INSERT INTO {name} (entity, baseline_at, complete_until, ids_until, walk, "
-            "updated_at, lists, omitted) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            entity.name,
-            held.initial_load_at,
-            held.complete_until,
-            held.ids_until,
-            held.scan.to_json() if held.scan else None,
-            now,
-            json.dumps(held.lists, default=datetime.isoformat),
-            json.dumps(held.omitted) if held.omitted else None,
-        )
+    sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
+    sql.execute_sql(
+        f"INSERT INTO {name} (entity, baseline_at, complete_until, ids_until, walk, "
+        "updated_at, lists, omitted) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        entity.name,
+        held.initial_load_at,
+        held.complete_until,
+        held.ids_until,
+        held.scan.to_json() if held.scan else None,
+        now,
+        json.dumps(held.lists, default=datetime.isoformat),
+        json.dumps(held.omitted) if held.omitted else None,
+    )
 
 
 def record_children(

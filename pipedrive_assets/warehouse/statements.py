@@ -1,11 +1,10 @@
 """Building blocks for SQL statements: table names, lists of values, columns."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
-
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from pipedrive_assets.warehouse import dialect
 
@@ -22,12 +21,31 @@ def table(sql: Sql, name: str) -> str:
 
 
 def table_exists(sql: Sql, name: str) -> bool:
-    """Whether a table or view exists."""
-    try:
-        sql.execute_sql(f"SELECT 1 FROM {table(sql, name)} LIMIT 0")
-    except DatabaseUndefinedRelation:
-        return False
-    return True
+    """Whether a table or view exists. No statement fails, so a transaction goes on."""
+    return dialect.relation_exists(sql, table(sql, name))
+
+
+@contextmanager
+def transaction(sql: Sql) -> Iterator[None]:
+    """Commit what the block does, or undo it, also if the process is interrupted.
+
+    A statement that fails ends the transaction, even if its exception is caught.
+
+    Args:
+        sql: The warehouse; the caller holds its lock and has begun no transaction.
+
+    Yields:
+        Once.
+    """
+    with sql.begin_transaction() as begun:
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException:
+            # dlt's client leaves the transaction open.
+            begun.rollback_transaction()
+            raise
 
 
 def columns_in(sql: Sql, name: str) -> set[str]:

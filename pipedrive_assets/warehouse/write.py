@@ -1,8 +1,7 @@
 """Writes rows to a table of the warehouse, in dlt's layout."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 from pipedrive_assets.errors import raise_alone
@@ -13,6 +12,7 @@ from pipedrive_assets.warehouse.dlt.write import run_pipeline
 from pipedrive_assets.warehouse.duckdb.file import DuckDbFile
 from pipedrive_assets.warehouse.duckdb.file_lock import WAREHOUSE_FAULTS
 from pipedrive_assets.warehouse.duckdb.write import write_rows
+from pipedrive_assets.warehouse.statements import Sql
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 Row = dict[str, Any]
@@ -23,7 +23,7 @@ def load_rows(
     entity: Entity,
     rows: Sequence[Row],
     custom: FieldSet | None,
-    moment: datetime | None = None,
+    then: Callable[[Sql, str], None],
 ) -> str:
     """Merge rows into a table, and create the table and its missing columns.
 
@@ -34,8 +34,8 @@ def load_rows(
         entity: The table.
         rows: Normalized rows; without rows only the table is created.
         custom: The custom fields of the table; None if it has none.
-        moment: When the rows were read, UTC, for the history of the table if it has one; None:
-            versions are not recorded.
+        then: Further writes, with dlt's id of the load. In DuckDB they are in the transaction of
+            the rows; on a server they are in the next one.
 
     Returns:
         dlt's id of the load, which is the `_dlt_load_id` of the rows.
@@ -45,7 +45,7 @@ def load_rows(
     """
     write = write_rows if isinstance(warehouse.backend, DuckDbFile) else run_pipeline
     with _translated_errors(warehouse, schema_name(entity)):
-        return write(warehouse, entity, rows, custom, moment if entity.history else None)
+        return write(warehouse, entity, rows, custom, then)
 
 
 @contextmanager

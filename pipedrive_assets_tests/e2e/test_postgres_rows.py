@@ -11,7 +11,7 @@ from pipedrive_assets.config import Settings
 from pipedrive_assets.dlt_source import pipedrive_source
 from pipedrive_assets.dlt_source import source as source_module
 from pipedrive_assets.errors import LoadFailed
-from pipedrive_assets.load import purge_person
+from pipedrive_assets.load import merge, purge_person
 from pipedrive_assets.load.raw_zone import RawZone
 from pipedrive_assets.load.recording.rebuild import rebuild
 from pipedrive_assets.load.recording.state import table_states
@@ -21,7 +21,6 @@ from pipedrive_assets.orchestration.automation.partitions import daily_partition
 from pipedrive_assets.orchestration.resources import WarehouseResource
 from pipedrive_assets.registry import DEFAULT_ENTITIES
 from pipedrive_assets.warehouse import Warehouse
-from pipedrive_assets.warehouse.dlt import write as dlt_write
 from pipedrive_assets_tests import erased_person
 from pipedrive_assets_tests.conftest import NOON, Office
 from pipedrive_assets_tests.e2e import postgres
@@ -266,7 +265,7 @@ def test_a_history_is_complete_again_after_a_kill_between_rows_and_versions(
     world.edit("deals", changed, title="second", label_ids=[7, 8])
     world.delete("deals", gone)
     with monkeypatch.context() as patch:
-        patch.setattr(dlt_write, "record", lambda *_: 1 / 0)
+        patch.setattr(merge, "record", lambda *_: 1 / 0)
         with pytest.raises(LoadFailed):
             office.load("deals")
     killed = len(test_history.versions(office, "deals", changed, "title"))

@@ -1,5 +1,7 @@
 """A warehouse is rebuilt from its recorded runs, without a request, with the same rows."""
 
+import contextlib
+
 import duckdb
 import pytest
 
@@ -8,7 +10,9 @@ from pipedrive_assets.cli import main
 from pipedrive_assets.compare import Side, compare
 from pipedrive_assets.errors import ConfigurationError, LoadFailed, RebuildError
 from pipedrive_assets.load import LoadRequest, run
+from pipedrive_assets.load.erase import erased_list
 from pipedrive_assets.load.raw_zone import RawRun, RawZone
+from pipedrive_assets.load.recording.position import RecordedStep
 from pipedrive_assets.load.recording.rebuild import rebuild
 from pipedrive_assets.load.recording.recorded import recorded_runs
 from pipedrive_assets.load.recording.state import table_states
@@ -184,6 +188,73 @@ def test_a_killed_run_is_repeated_as_far_as_it_came(make_office, zone, tmp_path,
     assert_equal(office, rebuilt(zone, tmp_path))
 
 
+def killed_at_transaction(number, monkeypatch, act, *, is_committed):
+    """Act, and end the run in its nth transaction, or as soon as that is committed."""
+    count, note, left = RecordedStep.count, RawRun.note, number
+
+    def counted(self, sql):
+        nonlocal left
+        left -= 1
+        if not left and not is_committed:
+            raise Killed
+        count(self, sql)
+
+    def before_next(act):
+        def call(*given):
+            if left <= 0:
+                raise Killed
+            return act(*given)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordedStep, "count", counted)
+        patch.setattr(RecordedStep, "check", before_next(RecordedStep.check))
+        patch.setattr(RawRun, "note", before_next(note))
+        patch.setattr(RawRun, "close", lambda _: None)
+        with pytest.raises(Killed):
+            act()
+
+
+TRANSACTIONS = [
+    *(
+        (act, number, end)
+        for act in ("load", "reconcile")
+        for number in range(1, 9)
+        for end in (0, 1)
+    ),
+]
+"""What is killed, in which transaction, and whether that is committed (1)."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", TRANSACTIONS)
+def test_a_run_that_is_killed_between_two_transactions_is_repeated_up_to_there(
+    make_office, zone, tmp_path, monkeypatch, kill
+):
+    office, (act, number, is_committed) = make_office(deals=4), kill
+    office.history, world = ("persons", "deals"), office.world
+    tables = ("persons", "deals")
+    if act == "load":
+        tables = (*tables, "deals_participants")
+    office.load(*tables, raw=zone)
+    office.advance(hours=1)
+    world.edit("persons", world.ids("persons")[0], name="Edited")
+    for table in ("persons", "deals"):
+        world.delete(table, world.ids(table)[1])
+        world.hide(table, world.ids(table)[-1])
+
+    def run():
+        how = {"max_share": 0.9} if act == "reconcile" else {}
+        getattr(office, act)(*tables, raw=zone, **how)
+
+    killed_at_transaction(number, monkeypatch, run, is_committed=is_committed)
+    office.advance(minutes=1)
+    office.load("stages", raw=zone)
+
+    assert_equal(office, rebuilt(zone, tmp_path))
+
+
 def test_runs_that_overlap_are_repeated_step_by_step(office, zone, tmp_path, monkeypatch):
     tables = ("deals", "persons", "deals_flow")
     office.load(*tables, raw=zone)
@@ -303,6 +374,42 @@ def test_a_warehouse_that_exists_is_not_touched(office, zone):
     with pytest.raises(ConfigurationError, match="exists already"):
         next(rebuild(zone, office.warehouse))
     assert before == office.warehouse.path.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("undo", [[], ["--undo"]])
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_an_erasure_that_was_killed_is_repeated_if_it_was_committed(
+    monkeypatch, tmp_path, undo, is_committed
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIPEDRIVE_RAW_TO", "raw")
+    assert 0 == main(["load", "persons", "deals_participants", "deals"])
+    if undo:
+        assert 0 == main(["purge", "--person", "3", "--raw", "keep"])
+    act = erased_list.forgive if undo else erased_list.remember_values
+
+    def killed(*given):
+        if is_committed:
+            act(*given)
+            return
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erased_list, act.__name__, killed)
+        if is_committed:
+            patch.setattr(Warehouse, "rewrite", lambda *_: 1 / 0)
+        with contextlib.suppress(Killed, ZeroDivisionError):
+            main(["purge", "--person", "3", *(undo or ["--raw", "keep"])])
+    assert 0 == main(["load", "stages"])
+    monkeypatch.delenv("PIPEDRIVE_RAW_TO")
+
+    assert 0 == main(["rebuild", "--from", "raw", "--to", "new.duckdb"])
+
+    assert 0 == main(["diff", "data/sandbox.duckdb", "new.duckdb"])
+    is_erased = bool(undo) is not is_committed
+    assert bool(undo or is_erased) is not bool(rows("new.duckdb", "persons WHERE id = 3", "id"))
+    assert [(3,)] * is_erased == rows("new.duckdb", "_pipedrive_erased", "id")
 
 
 @pytest.mark.slow

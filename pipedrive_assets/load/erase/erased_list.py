@@ -35,6 +35,14 @@ def erased_ids(sql: Sql) -> list[int]:
     return [row[0] for row in rows or ()]
 
 
+def erased_at(sql: Sql) -> dict[int, datetime]:
+    """Return when each person on the list was erased, UTC, by id."""
+    rows = sql.execute_sql(
+        f"SELECT id, erased_at FROM {table(sql, ERASED)} WHERE entity = 'persons' ORDER BY id"
+    )
+    return {row[0]: row[1] for row in rows or ()}
+
+
 def remember(sql: Sql, person: int, now: datetime) -> None:
     """Add a person to the list. Hashes that are already stored for the person stay.
 

@@ -12,7 +12,7 @@ from pipedrive_assets.rows.redaction import Redactor
 from pipedrive_assets.views import readable
 from pipedrive_assets.warehouse import ledger
 from pipedrive_assets.warehouse.cleanup import drop_staged
-from pipedrive_assets.warehouse.statements import Sql
+from pipedrive_assets.warehouse.statements import Sql, transaction
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 
@@ -21,9 +21,9 @@ def purge_person(
 ) -> dict[str, int]:
     """Erase a person, and make later loads omit the person.
 
-    Databases keep the bytes of deleted rows until they reuse the space, so the whole warehouse is
-    rewritten. The person's names, addresses and numbers are first stored as hashes: if the purge
-    is killed, running it again finds the person by them.
+    All rows are changed in one transaction. Databases keep the bytes of deleted rows until they
+    reuse the space, so the whole warehouse is rewritten. If the purge is killed before that,
+    running it again rewrites it.
 
     Args:
         warehouse: Where to erase.
@@ -42,16 +42,10 @@ def purge_person(
     with warehouse.exclusive():
         with warehouse.sql() as sql:
             ledger.prepare(sql)
-            known = values_of(sql, person)
-            held = _erase_contents(sql, person, shared=erase_shared_files)
-            touched = {}
-            if not known and person not in erased_list.erased_ids(sql):
-                touched = _erase_by_id(sql, person)
-            erased_list.remember(sql, person, now)
-            erased_list.remember_values(sql, person, known)
-            if redactor := erased_list.redactor(sql):
-                touched = {**touched, **_erase(sql, person, redactor)}
-            attachments.erase_ids(sql, held - attachments.held_ids(sql))
+            with transaction(sql):
+                held = _erase_contents(sql, person, shared=erase_shared_files)
+                touched = _erase_rows(sql, person, now)
+                attachments.erase_ids(sql, held - attachments.held_ids(sql))
             drop_staged(sql)
             warehouse.rewrite()
         with warehouse.sql() as sql:
@@ -64,6 +58,18 @@ def _erase_contents(sql: Sql, person: int, *, shared: bool) -> set[int]:
     held, files = attachments.held_ids(sql), attachments.files_of_person(sql, person)
     attachments.erase_ids(sql, {*files.alone, *(files.shared if shared else ())})
     return held
+
+
+def _erase_rows(sql: Sql, person: int, now: datetime) -> dict[str, int]:
+    """Erase a person from the rows, and add the person to the list of the erased."""
+    known, touched = values_of(sql, person), {}
+    if not known and person not in erased_list.erased_ids(sql):
+        touched = _erase_by_id(sql, person)
+    erased_list.remember(sql, person, now)
+    erased_list.remember_values(sql, person, known)
+    if redactor := erased_list.redactor(sql):
+        touched = {**touched, **_erase(sql, person, redactor)}
+    return touched
 
 
 def _erase(sql: Sql, person: int, redactor: Redactor) -> dict[str, int]:
@@ -106,4 +112,5 @@ def forgive_person(warehouse: Warehouse, person: int) -> None:
     """
     with warehouse.sql() as sql:
         ledger.prepare(sql)
-        erased_list.forgive(sql, person)
+        with transaction(sql):
+            erased_list.forgive(sql, person)

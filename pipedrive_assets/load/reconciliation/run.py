@@ -6,6 +6,7 @@ no longer listed are requested by id and then marked. No row is marked before th
 
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -178,7 +179,7 @@ class _ChildrenAgain(TableLoad):
     """Reads the children of every parent again; skipped if their initial load is not finished."""
 
     def begin(self) -> Iterator[Chunk]:
-        """Lock the table and return the chunks to read."""
+        """Return the chunks to read."""
         with self.context.warehouse.sql() as sql:
             if watermark(sql, self.entity).initial_load_at is None:
                 self.skipped = UNFINISHED
@@ -213,9 +214,13 @@ class Reconciliation:
         """Requests and token cost so far."""
         return self.table.stats
 
-    def begin(self) -> Iterator[Chunk]:
-        """Lock the table and return the chunks of the scan, a new one or an unfinished one."""
+    def lock(self) -> None:
+        """Lock the table until `close`."""
         self.table.lock()
+
+    def begin(self) -> Iterator[Chunk]:
+        """Return the chunks of the scan, a new one or an unfinished one."""
+        self.table.record_versions()
         self.table.check_parts(restore=False)
         with self.context.warehouse.sql() as sql:
             self.table.watermark = watermark(sql, self.entity)
@@ -227,12 +232,15 @@ class Reconciliation:
         return self._scan()
 
     def _scan(self) -> Iterator[Chunk]:
-        with self.context.warehouse.sql() as sql:
+        with self._transaction() as sql:
             scan = seen_ids.begin(sql, self.entity, self.context.now)
         self.resumed = scan.resumed
         if scan.started_at:
             self.table.what += f", continuing a scan started at {stamp(scan.started_at)}"
         return read_windowed(self.context.client, self.entity, scan, self.table.stats)
+
+    def _transaction(self) -> AbstractContextManager[Sql]:
+        return self.context.step.transaction(self.context.warehouse)
 
     def close(self) -> None:
         """Release the table's lock."""
@@ -243,12 +251,8 @@ class Reconciliation:
         self.table.commit(self._wanted(chunk))
         if chunk.scan:
             listed = [row["id"] for _, row in chunk.rows]
-            with self.context.warehouse.sql() as sql:
+            with self._transaction() as sql:
                 seen_ids.note(sql, self.entity, listed, chunk.scan)
-
-    def commit_unrecorded(self, chunk: Chunk) -> None:
-        """Commit the rows of a chunk only; see `TableLoad.commit_unrecorded`."""
-        self.table.commit_unrecorded(self._wanted(chunk))
 
     def _wanted(self, chunk: Chunk) -> Chunk:
         """Return a chunk without the rows before the start of history, and without its position."""
@@ -268,21 +272,21 @@ class Reconciliation:
         """
         if self.table.skipped:
             return None
+        if self.missing is not None and self.evidence:
+            self._mark(self.missing, self.evidence)
+            return None
+        if self.table.refused or self.table.doubtful:
+            # A missing row may be in the list that was not read.
+            self._give_up()
+            return None
         with self.context.warehouse.sql() as sql:
-            if self.missing is not None and self.evidence:
-                self._mark(sql, self.missing, self.evidence)
-                return None
-            if self.table.refused or self.table.doubtful:
-                # A missing row may be in the list that was not read.
-                seen_ids.give_up(sql, self.entity)
-                return None
             missing = seen_ids.not_seen(sql, self.entity)
             converted = conversions.became_deals(sql, self.entity, missing)
             missing -= converted
             if self.resumed and len(missing) > CONFIRMED_ROWS:
                 # Another run may have loaded rows that the interrupted scan had already passed.
                 # They are too many to request by id, so the scan starts again.
-                seen_ids.give_up(sql, self.entity)
+                self._give_up()
                 return self._scan()
             self._check(sql, missing)
             listed = seen_ids.listed_rows(sql, self.entity)
@@ -291,6 +295,10 @@ class Reconciliation:
             self.context.client, self.entity, self.table.stats, self.table.omitted
         )
         return self.evidence.ask(sample_evenly(sorted(missing), CONFIRMED_ROWS), listed)
+
+    def _give_up(self) -> None:
+        with self._transaction() as sql:
+            seen_ids.give_up(sql, self.entity)
 
     def _check(self, sql: Sql, missing: set[soft_delete.Key]) -> None:
         if self.request.accept_loss:
@@ -304,14 +312,15 @@ class Reconciliation:
                 command="reconcile",
             )
         except ImplausibleLoss:
-            seen_ids.give_up(sql, self.entity)
+            self._give_up()
             raise
 
-    def _mark(self, sql: Sql, missing: set[soft_delete.Key], evidence: Evidence) -> None:
+    def _mark(self, missing: set[soft_delete.Key], evidence: Evidence) -> None:
         """Mark rows that are proven gone, and existing rows that two scans did not list."""
-        twice = unlisted.missing_before(sql, self.entity, evidence.alive)
-        if not self.request.accept_loss:
-            self._check_evidence(sql, missing, evidence, twice)
+        with self.context.warehouse.sql() as sql:
+            twice = unlisted.missing_before(sql, self.entity, evidence.alive)
+            if not self.request.accept_loss:
+                self._check_evidence(sql, missing, evidence, twice)
         unasked = missing - evidence.asked
         gone: dict[soft_delete.Key, soft_delete.Reason] = dict.fromkeys(
             self.converted, soft_delete.CONVERTED
@@ -320,15 +329,15 @@ class Reconciliation:
         if self.request.accept_loss or not (evidence.alive or evidence.unclear):
             gone |= dict.fromkeys(unasked, soft_delete.VANISHED)
         left = missing - gone.keys() - evidence.alive
-        soft_delete.mark(sql, self.entity, gone, self.context.now)
+        with self._transaction() as sql:
+            soft_delete.mark(sql, self.entity, gone, self.context.now)
+            still = unlisted.missing_before(sql, self.entity, left)
+            unlisted.remember(sql, self.entity, (evidence.alive - twice) | still, self.context.now)
+            self.table.mark_further(sql)
+            if self.entity.history and not left:
+                end_absent(sql, self.entity, self.context.now)
+            seen_ids.finish(sql, self.entity, self.context.now)
         self.written.marked_deleted += len(gone)
-        still = unlisted.missing_before(sql, self.entity, left)
-        unlisted.remember(sql, self.entity, (evidence.alive - twice) | still, self.context.now)
-        self.table.soft_delete_missing(sql)
-        self.table.record_versions()
-        if self.entity.history and not left:
-            end_absent(sql, self.entity, self.context.now)
-        seen_ids.finish(sql, self.entity, self.context.now)
         if left:
             self.warnings = (unproven(len(left), evidence),)
 
@@ -341,7 +350,7 @@ class Reconciliation:
     ) -> None:
         contradiction = evidence.contradiction(twice, nothing_listed=self.nothing_listed)
         if contradiction:
-            seen_ids.give_up(sql, self.entity)
+            self._give_up()
             held = len(soft_delete.alive_keys(sql, self.entity))
             raise ImplausibleLoss(
                 self.entity.name, missing=len(missing), held=held, but=contradiction

@@ -2,7 +2,8 @@
 
 The state is in two ledger tables: `_pipedrive_reconciled` (per entity: when a reconciliation last
 finished, and the scan of an unfinished one) and `_pipedrive_seen` (the ids that the unfinished scan
-has returned). Callers of this module hold the warehouse lock.
+has returned). Callers of this module hold the warehouse lock, and have begun a transaction for what
+writes.
 """
 
 from collections.abc import Iterable
@@ -109,14 +110,13 @@ def _finished_at(sql: Sql, entity: Entity) -> datetime | None:
 
 def _record(sql: Sql, entity: Entity, *, finished_at: datetime | None, scan: Scan | None) -> None:
     name = table(sql, "_pipedrive_reconciled")
-    with sql.begin_transaction():
-        sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
-        sql.execute_sql(
-            f"INSERT INTO {name} VALUES (%s, %s, %s)",
-            entity.name,
-            finished_at,
-            scan.to_json() if scan else None,
-        )
+    sql.execute_sql(f"DELETE FROM {name} WHERE entity = %s", entity.name)
+    sql.execute_sql(
+        f"INSERT INTO {name} VALUES (%s, %s, %s)",
+        entity.name,
+        finished_at,
+        scan.to_json() if scan else None,
+    )
 
 
 def _forget(sql: Sql, entity: Entity) -> None:

@@ -9,6 +9,7 @@ from pipedrive_assets.errors import ConfigurationError, RebuildError
 from pipedrive_assets.load.erase.purge_person import forgive_person, purge_person
 from pipedrive_assets.load.raw_zone import RawZone
 from pipedrive_assets.load.recording.recorded import Erasure, RecordedRun, recorded_runs
+from pipedrive_assets.load.recording.repeated_step import killed_at
 from pipedrive_assets.load.recording.replay import replay
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
@@ -63,13 +64,27 @@ def _timeline(
     """Repeat a run or an erasure; yield the time of each step (UTC) before it is repeated."""
     if isinstance(event, Erasure):
         yield event.recorded_at
-        _erase(warehouse, event)
+        if _was_carried_out(event, events):
+            _erase(warehouse, event)
         return
-    following = None
-    if not event.is_complete:
-        later = (each for each in events if isinstance(each, RecordedRun))
-        following = next((each for each in later if each.recorded_at > event.ended_at), None)
-    yield from replay(event, warehouse, following.facts if following else None)
+    later = [
+        each
+        for each in events
+        if isinstance(each, RecordedRun) and each.recorded_at > event.recorded_at
+    ]
+    yield from replay(event, warehouse, None if event.is_complete else killed_at(event, later))
+
+
+def _was_carried_out(erasure: Erasure, events: Sequence[Event]) -> bool:
+    """Return False if the erasure was killed before it did anything: it is recorded before that."""
+    for each in (each for each in events if each.recorded_at > erasure.recorded_at):
+        if isinstance(each, RecordedRun):
+            erased_at = each.facts["erased"].get(str(erasure.person), "")
+            is_new = erased_at and datetime.fromisoformat(erased_at) >= erasure.recorded_at
+            return not erased_at if erasure.undo else bool(is_new)
+        if each.person == erasure.person:
+            return True  # The next erasure of the person decides.
+    return True
 
 
 def _erase(warehouse: Warehouse, erasure: Erasure) -> None:

@@ -38,10 +38,9 @@ class RecordedClient(Client):
         if kept is None:
             asked = f"/{call.path}?{query}".rstrip("?")
             raise RebuildError(
-                f"{self._run} has no reply to GET {asked}, which a repetition needs: a run before "
-                "it was killed while it marked rows as deleted, or another version of "
-                "pipedrive_assets has kept it. Rebuild with that version, or restore a backup of "
-                "the warehouse."
+                f"{self._run} has no reply to GET {asked}, which a repetition needs: another "
+                "version of pipedrive_assets has kept it. Rebuild with that version, or restore a "
+                "backup of the warehouse."
             )
         self.stats.add(requests=1, tokens=call.cost)
         call.stats.add(requests=1, tokens=call.cost)

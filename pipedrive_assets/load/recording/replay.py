@@ -12,8 +12,9 @@ from pipedrive_assets.extract.custom_fields import OWN_SHAPES
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.reconciliation.run import Reconciliation, reconciliation_of
 from pipedrive_assets.load.recording.chunk_json import chunk_of
-from pipedrive_assets.load.recording.recorded import Facts, RecordedRun
+from pipedrive_assets.load.recording.recorded import RecordedRun
 from pipedrive_assets.load.recording.recorded_client import RecordedClient, RecordedConnection
+from pipedrive_assets.load.recording.repeated_step import Interrupted, Kill, RepeatedStep
 from pipedrive_assets.load.recording.start import request_of
 from pipedrive_assets.load.recording.state import ERASED, commit_counts, table_states
 from pipedrive_assets.load.recording.steps import BEGIN, COMMIT, END, FAILED, FINISH, error_of
@@ -30,14 +31,13 @@ Step = Mapping[str, Any]
 NO_STEP: Step = {}
 
 
-def replay(run: RecordedRun, warehouse: Warehouse, following: Facts | None) -> Iterator[datetime]:
+def replay(run: RecordedRun, warehouse: Warehouse, kill: Kill | None) -> Iterator[datetime]:
     """Repeat a run, in steps: runs may have overlapped.
 
     Args:
         run: The run.
         warehouse: Where to write; it has the state in which the run began.
-        following: What the next run recorded when it began; None if there is none. It shows which
-            of the last steps of a killed run were taken.
+        kill: Where the run was killed; None if that is not known, or if it was not killed.
 
     Yields:
         When the next step was taken (UTC), before it is repeated.
@@ -59,11 +59,12 @@ def replay(run: RecordedRun, warehouse: Warehouse, following: Facts | None) -> I
         client=RecordedClient(run), is_sandbox=run.facts["account"]["is_sandbox"], run=run
     )
     make = reconciliation_of if request.reconciles else TableLoad
+    step = RepeatedStep()
     with warehouse.keep_open():
-        context = begin(connection, warehouse, request)
+        context = begin(connection, warehouse, request, step)
         _check_states(run, warehouse, request.entities)
         with cleaned_up(warehouse):
-            yield from _Replay(run, context, make, following).take_all()
+            yield from _Replay(run, context, make, step, kill).take_all()
             with warehouse.sql() as sql:
                 readable.refresh(sql)
 
@@ -94,52 +95,59 @@ class _Replay:
         run: RecordedRun,
         context: Context,
         make: Callable[[Entity, Context], TableWork],
-        following: Facts | None,
+        step: RepeatedStep,
+        kill: Kill | None,
     ) -> None:
         self.run, self.context, self._make = run, context, make
-        self._following = following
+        self._step, self._kill = step, kill
         self._running: dict[str, TableWork] = {}
         self._entities = {entity.name: entity for entity in context.request.entities}
         self._failures: dict[str, PipedriveError] = {}
         self._commits_before = self._commits()
 
     def take_all(self) -> Iterator[datetime]:
-        """Take all steps; those that a killed run may not have taken only if it did.
+        """Take all steps; the last one of a killed run as far as the run came.
 
         Yields:
             When the next step was taken (UTC).
         """
         try:
-            for step, after in pairwise(chain(self.run.steps(), (NO_STEP,))):
+            for number, (step, after) in enumerate(
+                pairwise(chain(self.run.steps(), (NO_STEP,))), 1
+            ):
                 yield datetime.fromisoformat(step["clock"])
-                if after is NO_STEP and self._following and not self.run.is_complete:
-                    self._take_last(step, self._following)
+                if after is NO_STEP and not self.run.is_complete:
+                    self._take_last(step, number)
                 elif step["step"] != FAILED:
                     self._take(step, after if after.get("step") == FAILED else NO_STEP)
         finally:
             for table in self._running.values():
                 table.close()
 
-    def _take_last(self, step: Step, following: Facts) -> None:
-        """Take what a killed run has taken of its last steps, which were not all written."""
-        name = step["table"]
-        if step["step"] == COMMIT and not self._is_behind(name, following):
-            table, before = self._running[name], self.run.facts["commits"].get(name, 0)
-            made = following["commits"].get(name, 0) - before
-            repeated = self._commits().get(name, 0) - self._commits_before.get(name, 0)
-            if made > repeated and isinstance(table, TableLoad | Reconciliation):
-                self.context.step.moment = datetime.fromisoformat(step["at"])
-                table.commit_unrecorded(self._chunk(step))
-        elif step["step"] != FAILED and self._is_behind(name, following):
+    def _take_last(self, step: Step, number: int) -> None:
+        """Take the last step that a killed run has written, as far as the run came."""
+        if step["step"] == FAILED:
+            return
+        if self._kill and step["step"] != END:
+            done = self._kill.position.part if self._kill.position.step == number else 0
+            self._step.stop_after(done, self._loads_left(self._kill))
+        try:
             self._take(step, NO_STEP)
-        for each, table in self._running.items():
-            if self._is_behind(each, following):
-                self._finish(table)
+        except WarehouseError:
+            raise
+        except (Interrupted, PipedriveError):
+            # The run may not have written why the step failed, or the reply to its last request.
+            if self._step.has_parts_left or step["step"] == END:
+                raise
 
-    def _is_behind(self, name: str, following: Facts) -> bool:
-        """Return whether a table does not have the state yet with which the next run began."""
-        with self.context.warehouse.sql() as sql:
-            return bool(table_states(sql).get(name) != following["states"].get(name))
+    def _loads_left(self, kill: Kill) -> dict[str, int]:
+        """Return how many loads of rows the killed run made in its last step, by table."""
+        before, now = self._commits_before, self._commits()
+        return {
+            name: (count - self.run.facts["commits"].get(name, 0))
+            - (now.get(name, 0) - before.get(name, 0))
+            for name, count in kill.commits.items()
+        }
 
     def _commits(self) -> dict[str, int]:
         with self.context.warehouse.sql() as sql:
@@ -148,13 +156,13 @@ class _Replay:
     def _take(self, step: Step, failure: Step) -> None:
         """Take a step that failed in the run if `failure` is not empty."""
         kind, name = step["step"], step["table"]
-        self.context.step.moment = datetime.fromisoformat(step["at"])
+        self._step.moment = datetime.fromisoformat(step["at"])
         if kind == BEGIN:
             self._running[name] = self._make(self._entities[name], self.context)
         table = self._running[name]
         asked = table.stats
         asked.add(requests=step["requests"] - asked.requests, tokens=step["tokens"] - asked.tokens)
-        if failure.get("error") == WarehouseError.__name__ and kind != BEGIN:
+        if failure.get("error") == WarehouseError.__name__:
             return  # The machine was the cause: a full disk or a lock.
         try:
             self._act(kind, table, step)
@@ -170,6 +178,7 @@ class _Replay:
 
     def _act(self, kind: str, table: TableWork, step: Step) -> None:
         if kind == BEGIN:
+            table.lock()
             table.begin()
         elif kind == COMMIT:
             table.commit(self._chunk(step))

@@ -9,13 +9,20 @@ from typing import Any
 from pipedrive_assets.api import Caps
 from pipedrive_assets.connect import Account
 from pipedrive_assets.load.context import Context
+from pipedrive_assets.load.erase import erased_list
 from pipedrive_assets.load.raw_zone import RawRun
+from pipedrive_assets.load.recording.position import (
+    Position,
+    forget_positions,
+    note_position,
+    positions,
+)
 from pipedrive_assets.load.recording.state import commit_counts, table_states
 from pipedrive_assets.load.report import LoadRequest
 from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.windows import Window, utc_now
 
-FORMAT = 1
+FORMAT = 2
 """Version of the recording."""
 
 _PLAIN = (
@@ -32,7 +39,11 @@ def note_start(raw: RawRun, context: Context) -> None:
         context: The run, which has not loaded anything yet.
     """
     with context.warehouse.sql() as sql:
-        states, commits = table_states(sql), commit_counts(sql)
+        erased = {person: at.isoformat() for person, at in erased_list.erased_at(sql).items()}
+        states, steps = table_states(sql), positions(sql)
+        note_position(sql, raw.folder, Position())
+        # In a file, rows are committed together with the position of the run.
+        commits = commit_counts(sql) if context.warehouse.backend.server else {}
         recorded_at = utc_now()
     raw.begin(
         {
@@ -43,9 +54,12 @@ def note_start(raw: RawRun, context: Context) -> None:
             "account": asdict(context.account),
             "request": request_facts(context.request),
             "states": states,
+            "erased": erased,
+            "steps": steps,
             "commits": commits,
         }
     )
+    forget_positions(context.warehouse, steps)
 
 
 def account_of(facts: Mapping[str, Any]) -> tuple[Account, datetime]:

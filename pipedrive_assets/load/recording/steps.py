@@ -1,5 +1,7 @@
 """Keeps each step of a run before it is taken: begin a table, commit a chunk, finish, end.
 
+Steps that write rows or progress are in a file before they are taken.
+
 What a load requests depends on the state of the warehouse, on the order of replies and on token
 caps. The steps have the outcome: the same steps, taken in the same order, write the same rows.
 """
@@ -16,6 +18,7 @@ from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.merge import Written
 from pipedrive_assets.load.raw_zone import RawRun
 from pipedrive_assets.load.recording.chunk_json import chunk_facts
+from pipedrive_assets.load.recording.position import Position, RecordedStep
 from pipedrive_assets.load.report import TableReport
 from pipedrive_assets.load.table_task import TableWork
 from pipedrive_assets.registry import Entity
@@ -26,24 +29,25 @@ BEGIN, COMMIT, FINISH, END, FAILED = "begin", "commit", "finish", "end", "failed
 Make = Callable[[Entity, Context], TableWork]
 
 
-def kept_steps(make: Make, raw: RawRun) -> Make:
+def kept_steps(make: Make, raw: RawRun, step: RecordedStep) -> Make:
     """Return a function that creates tasks whose steps are kept.
 
     Args:
         make: Creates the task of a table.
         raw: The recording of the run.
+        step: The steps of the run.
 
     Returns:
         The function.
     """
-    return lambda entity, context: _KeptSteps(make(entity, context), context, raw)
+    return lambda entity, context: _KeptSteps(make(entity, context), context, raw, step)
 
 
 class _KeptSteps:
     """The task of a table, each step of which is kept before it is taken."""
 
-    def __init__(self, work: TableWork, context: Context, raw: RawRun) -> None:
-        self._work, self._context, self._raw = work, context, raw
+    def __init__(self, work: TableWork, context: Context, raw: RawRun, step: RecordedStep) -> None:
+        self._work, self._context, self._raw, self._step = work, context, raw, step
 
     @property
     def entity(self) -> Entity:
@@ -60,30 +64,30 @@ class _KeptSteps:
         """Requests and token cost so far."""
         return self._work.stats
 
-    def begin(self) -> Iterator[Chunk]:
-        """Lock the table and return the chunks to read."""
-        self._set_moment()
+    def lock(self) -> None:
+        """Lock the table until `close`."""
         try:
-            chunks = self._work.begin()
+            self._work.lock()
         except Exception as error:
             self._note(BEGIN)
             self._note_failure(BEGIN, error)
             raise
-        # Noted last, because it may have waited for a run that had the table.
-        self._note(BEGIN)
-        return chunks
+
+    def begin(self) -> Iterator[Chunk]:
+        """Return the chunks to read."""
+        # Without the lock on the warehouse: it may wait for Pipedrive.
+        with self._noted(BEGIN):
+            return self._work.begin()
 
     def commit(self, chunk: Chunk) -> None:
         """Write the replies and the chunk to the raw zone, then the chunk to the warehouse."""
         facts = chunk_facts(chunk)
-        self._raw.flush(self.stats)
-        with self._step(COMMIT, chunk=facts):
-            self._raw.flush_steps()
+        with self._context.warehouse.exclusive(), self._noted(COMMIT, chunk=facts):
             self._work.commit(chunk)
 
     def finish(self) -> Iterator[Chunk] | None:
         """Record that all chunks were read; return further chunks to read, or None."""
-        with self._step(FINISH):
+        with self._context.warehouse.exclusive(), self._noted(FINISH):
             return self._work.finish()
 
     def report(self, error: PipedriveError | None) -> TableReport:
@@ -99,26 +103,27 @@ class _KeptSteps:
         self._work.close()
 
     @contextmanager
-    def _step(self, name: str, **facts: Any) -> Iterator[None]:
-        """Note a step and take it, with no step of another run in between."""
-        with self._context.warehouse.exclusive():
-            self._set_moment()
-            self._note(name, **facts)
-            try:
-                yield
-            except Exception as error:
-                self._note_failure(name, error)
-                raise
+    def _noted(self, name: str, **facts: Any) -> Iterator[None]:
+        """Write a step, and the replies that it depends on, before it is taken."""
+        self._set_moment()
+        self._raw.flush(self.stats)
+        self._note(name, **facts)
+        self._raw.flush_steps()
+        try:
+            yield
+        except Exception as error:
+            self._note_failure(name, error)
+            raise
 
     def _set_moment(self) -> None:
-        self._context.step.moment = self._context.present()
+        self._step.moment = self._context.present()
 
     def _note_failure(self, name: str, error: Exception) -> None:
         self._note(FAILED, of=name, error=type(error).__name__)
 
     def _note(self, name: str, **facts: Any) -> None:
         moment, stats = self._context.moment(), self.stats
-        self._raw.note(
+        number = self._raw.note(
             {
                 "step": name,
                 "table": self.entity.name,
@@ -129,6 +134,7 @@ class _KeptSteps:
                 **facts,
             }
         )
+        self._step.position = Position(number)
 
 
 def _error_facts(error: PipedriveError | None) -> dict[str, str] | None:

@@ -1,14 +1,13 @@
 """Writes rows with a dlt pipeline, for warehouses on a server."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.warehouse.dlt.hints import table_source
 from pipedrive_assets.warehouse.dlt.schema import schema_name
-from pipedrive_assets.warehouse.history.versions import record
+from pipedrive_assets.warehouse.statements import Sql, transaction
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 Row = dict[str, Any]
@@ -19,7 +18,7 @@ def run_pipeline(
     entity: Entity,
     rows: Sequence[Row],
     custom: FieldSet | None,
-    moment: datetime | None,
+    then: Callable[[Sql, str], None],
 ) -> str:
     """Merge rows into a table, and create the table and its missing columns.
 
@@ -28,8 +27,7 @@ def run_pipeline(
         entity: The table.
         rows: Normalized rows; without rows only the table is created.
         custom: The custom fields of the table; None if it has none.
-        moment: When the rows were read, UTC, if versions are recorded. If the process is killed
-            between rows and versions, the next load of the table records the versions.
+        then: Further writes, with dlt's id of the load, in a transaction after that of the rows.
 
     Returns:
         dlt's id of the load.
@@ -40,7 +38,6 @@ def run_pipeline(
     info.raise_on_failed_jobs()
     warehouse.remember(name, pipeline.default_schema)
     load_id = info.loads_ids[-1]
-    if moment:
-        with warehouse.sql() as sql, sql.begin_transaction():
-            record(sql, entity, moment, load_id)
+    with warehouse.sql() as sql, transaction(sql):
+        then(sql, load_id)
     return load_id

@@ -6,7 +6,7 @@ lists in separate transactions until it merges them.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,9 +23,7 @@ from pipedrive_assets.rows.custom_fields.field_set import FieldSet
 from pipedrive_assets.warehouse.dialect import TYPES, Sql, changed_rows, quoted
 from pipedrive_assets.warehouse.dlt.jsonl import JsonlEncoder
 from pipedrive_assets.warehouse.dlt.schema import schema_name, typed_schema
-from pipedrive_assets.warehouse.history.history_table import define
-from pipedrive_assets.warehouse.history.versions import record
-from pipedrive_assets.warehouse.statements import columns_in, table
+from pipedrive_assets.warehouse.statements import columns_in, table, transaction
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 Row = dict[str, Any]
@@ -44,7 +42,7 @@ def write_rows(
     entity: Entity,
     rows: Sequence[Row],
     custom: FieldSet | None,
-    moment: datetime | None,
+    then: Callable[[Sql, str], None],
 ) -> str:
     """Merge rows into a table, and create the table and its missing columns.
 
@@ -55,7 +53,7 @@ def write_rows(
         entity: The table.
         rows: Normalized rows; without rows only the table is created.
         custom: The custom fields of the table; None if it has none.
-        moment: When the rows were read, UTC, if versions are recorded.
+        then: Further writes in the transaction of the rows, with dlt's id of the load.
 
     Returns:
         dlt's id of the load.
@@ -70,15 +68,13 @@ def write_rows(
     keys = {_KEYS: _key_lines(entity, rows)}
     with warehouse.sql() as sql, _files(warehouse.folder, {**lines.written, **keys}) as files:
         columns = _stored_columns(sql, entity)
-        with _transaction(sql):
+        with transaction(sql):
             columns |= _define(sql, schema, names, columns)
-            shape = define(sql, entity) if moment else None
             stored = _store_schema(sql, schema, held)
         warehouse.remember(schema_name(entity), stored)
-        with _transaction(sql):
+        with transaction(sql):
             _merge(sql, stored, entity, columns, files)
-            if moment:
-                record(sql, entity, moment, load_id, shape)
+            then(sql, load_id)
             _record_load(sql, stored, load_id)
     return load_id
 
@@ -114,20 +110,6 @@ def _files(folder: Path, lines: Mapping[str, Sequence[bytes]]) -> Iterator[Files
     finally:
         for path, _ in files.values():
             path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _transaction(sql: Sql) -> Iterator[None]:
-    """Commit what the block does, or undo it, also if the process is interrupted."""
-    with sql.begin_transaction() as transaction:
-        try:
-            yield
-        except Exception:
-            raise
-        except BaseException:
-            # dlt's client leaves the transaction open.
-            transaction.rollback_transaction()
-            raise
 
 
 def _stored_columns(sql: Sql, entity: Entity) -> dict[str, set[str]]:

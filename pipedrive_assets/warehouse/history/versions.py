@@ -25,26 +25,23 @@ FOUND, MADE = "_pipedrive_found", "_pipedrive_versions"
 PARENTS_AT_ONCE = 1_000
 
 
-def record(
-    sql: Sql, entity: Entity, moment: datetime, load_id: str = "", shape: Shape | None = None
-) -> int:
+def record(sql: Sql, entity: Entity, moment: datetime, load_id: str = "") -> int:
     """End the versions that are no longer true, and begin those that are.
 
     A row whose hash is the same has no new version; nor has one with the same content (its hash
     differs if an erased person was restored, or a column was excluded).
 
     Args:
-        sql: The warehouse; the caller has begun a transaction.
+        sql: The warehouse; the caller has begun a transaction, which has not changed the history
+            yet: DuckDB cannot add a column after that.
         entity: The table.
         moment: When the rows were read, UTC.
         load_id: Compares only the rows of this load; empty: all rows of the table.
-        shape: The result of `define`, if the caller has it.
 
     Returns:
         The number of versions that began.
     """
-    shape = shape or define(sql, entity)
-    one = _Statements(sql, entity, shape, moment, load_id)
+    one = _Statements(sql, entity, define(sql, entity), moment, load_id)
     sql.execute_sql(f"DROP TABLE IF EXISTS {FOUND}")
     sql.execute_sql(one.find())
     begun = 0
@@ -57,23 +54,6 @@ def record(
     sql.execute_sql(f"DROP TABLE {FOUND}")
     sql.execute_sql(one.end_deleted())
     return begun
-
-
-def record_all(sql: Sql, entity: Entity, moment: datetime) -> int:
-    """Compare a whole table with its history, in a transaction; see `record`.
-
-    Args:
-        sql: The warehouse.
-        entity: The table; nothing happens if it does not exist.
-        moment: The present, UTC.
-
-    Returns:
-        The number of versions that began.
-    """
-    if not table_exists(sql, entity.name):
-        return 0
-    with sql.begin_transaction():
-        return record(sql, entity, moment)
 
 
 def end_absent(sql: Sql, entity: Entity, moment: datetime) -> None:
