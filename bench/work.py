@@ -62,7 +62,10 @@ def reconcile(arguments: argparse.Namespace) -> Callable[[], Counts]:
 
 
 def job(arguments: argparse.Namespace) -> Callable[[], Counts]:
-    """Prepare a run of the default job by Dagster in this process."""
+    """Prepare a run of the default job by Dagster in this process.
+
+    Dagster's events are stored beside the warehouse, so that a run knows those of the run before.
+    """
     os.environ.update(
         PIPEDRIVE_BASE_URL=arguments.url,
         PIPEDRIVE_API_TOKEN=API_TOKEN,
@@ -75,10 +78,13 @@ def job(arguments: argparse.Namespace) -> Callable[[], Counts]:
     from pipedrive_assets.orchestration.automation.target import JOB
 
     definition = defs.resolve_job_def(JOB)
+    home = arguments.warehouse.parent / "dagster"
+    home.mkdir(exist_ok=True)
+    instance = dg.DagsterInstance.local_temp(str(home))
 
     def work() -> Counts:
         result = definition.execute_in_process(
-            partition_key=f"{arguments.instant:%Y-%m-%d}", instance=dg.DagsterInstance.ephemeral()
+            partition_key=f"{arguments.instant:%Y-%m-%d}", instance=instance
         )
         events = result.get_asset_materialization_events()
         found = [event.step_materialization_data.materialization.metadata for event in events]

@@ -4,6 +4,7 @@ Pipedrive.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -14,17 +15,23 @@ from pipedrive_assets.orchestration.automation.partitions import beta_accepted
 from pipedrive_assets.orchestration.automation.runs import FAILED_TAG
 from pipedrive_assets.orchestration.failures import failure, of_ours, raise_as_failure
 from pipedrive_assets.orchestration.hygiene_checks import (
+    ASSET,
+    RULES_KEY,
     hygiene_check_results,
     hygiene_check_specs,
+    reported_rules,
+    rules_metadata,
 )
+from pipedrive_assets.orchestration.known_content import KnownContent, known_content
 from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.orchestration.preview import as_table
 from pipedrive_assets.orchestration.resources import resources_of
 from pipedrive_assets.orchestration.table_schema import table_schema
 from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.redaction import is_fixed
-from pipedrive_assets.views import Derivation, derive, derive_with_rules
+from pipedrive_assets.views import Derivation, RuleResult, derive, derive_with_rules
 from pipedrive_assets.views.sql import DERIVED_TABLES, OVERVIEW, DerivedTable
+from pipedrive_assets.warehouse import Warehouse
 
 GROUP = "sales"
 PREVIEW_ROWS = 10
@@ -86,26 +93,63 @@ def _materialize(
     context: dg.AssetExecutionContext, names: Names
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     pipedrive, duckdb = resources_of(context, names)
-    wanted = {key.path[-1] for key in context.selected_asset_keys}
     preview = raise_as_failure(pipedrive.settings).preview
     warehouse = raise_as_failure(duckdb.warehouse)
+    asked = {key.name for key in context.selected_asset_check_keys}
+    keys = {*context.selected_asset_keys, *((names.key(ASSET),) if asked else ())}
     try:
         with failing_alone(context):
-            chosen = [table for table in DERIVED_TABLES if table.name in wanted]
-            asked = {key.name for key in context.selected_asset_check_keys}
-            if asked:
-                found, rules = derive_with_rules(warehouse, chosen, most_rows=PREVIEW_ROWS)
-            else:
-                found, rules = derive(warehouse, chosen, most_rows=PREVIEW_ROWS), []
+            last = known_content(context.instance, keys, str(warehouse), preview)
+            found, rules = _derive(context, warehouse, last, checked=bool(asked))
             for derivation in found:
                 context.log.info(sentence(derivation))
+                name = derivation.table.name
                 yield dg.MaterializeResult(
-                    asset_key=names.key(derivation.table.name),
-                    metadata=metadata(derivation, str(warehouse), preview),
+                    asset_key=names.key(name),
+                    metadata={
+                        **metadata(derivation, str(warehouse), preview),
+                        **last.content(derivation.digest),
+                        **(rules_metadata(rules) if name == ASSET else {}),
+                        **(_recalled(last, name) if derivation.is_known else {}),
+                    },
                 )
             yield from hygiene_check_results(rules, asked, names)
     finally:
         warehouse.close()
+
+
+def _derive(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, last: KnownContent, *, checked: bool
+) -> tuple[list[Derivation], list[RuleResult]]:
+    """Read the selected tables and, if a check is selected, the results of the rules.
+
+    What the last materializations reported about the same content is not computed again.
+    """
+    wanted = {key.path[-1] for key in context.selected_asset_keys}
+    chosen = [table for table in DERIVED_TABLES if table.name in wanted]
+    if not checked:
+        found = derive(warehouse, chosen, most_rows=PREVIEW_ROWS, known=last.digest)
+        return [_with_rows(each, last) for each in found], []
+    known = last.digest if last.of(ASSET, [RULES_KEY]) else ""
+    found, rules = derive_with_rules(warehouse, chosen, most_rows=PREVIEW_ROWS, known=known)
+    return [_with_rows(each, last) for each in found], rules or reported_rules(
+        last.of(ASSET, [RULES_KEY])
+    )
+
+
+def _with_rows(derivation: Derivation, last: KnownContent) -> Derivation:
+    """Return the derivation with the number of rows that is known of the same content."""
+    rows = last.of(derivation.table.name, ["rows_in_table"]) if derivation.is_known else {}
+    return replace(derivation, rows=rows["rows_in_table"].value) if rows else derivation
+
+
+def _recalled(last: KnownContent, name: str) -> dict[str, Any]:
+    """Return what is reported again of the same content; durations in a preview are as of then."""
+    facts = last.of(name, ("preview", "preview_as_of", RULES_KEY))
+    reached = last.of(name, ["complete_until"])
+    if "preview" in facts and reached:
+        facts.setdefault("preview_as_of", reached["complete_until"])
+    return facts
 
 
 @contextmanager

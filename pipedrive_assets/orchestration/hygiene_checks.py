@@ -1,6 +1,8 @@
 """The asset checks of the derived table `hygiene`, one per rule. Dirty data is a warning."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
 
 import dagster as dg
 
@@ -9,6 +11,8 @@ from pipedrive_assets.views import RuleResult
 from pipedrive_assets.views.sql.hygiene_rules import RULES
 
 ASSET = "hygiene"
+RULES_KEY = "rules"
+"""The metadata key of the results of all rules, from which a later run repeats the checks."""
 
 
 def hygiene_check_specs(names: Names = OWN_NAMES) -> list[dg.AssetCheckSpec]:
@@ -39,6 +43,18 @@ def hygiene_check_results(
                 description=_sentence(each),
                 metadata=_facts(each),
             )
+
+
+def rules_metadata(results: Collection[RuleResult]) -> dict[str, dg.MetadataValue]:
+    """Return the results of all rules as metadata; nothing if there are none."""
+    rules = [{**asdict(each), "sample": [list(row) for row in each.sample]} for each in results]
+    return {RULES_KEY: dg.MetadataValue.json(rules)} if rules else {}
+
+
+def reported_rules(metadata: Mapping[str, Any]) -> list[RuleResult]:
+    """Return the results of all rules that a materialization reported."""
+    value = getattr(metadata.get(RULES_KEY), "value", None)
+    return [RuleResult(**each) for each in value] if isinstance(value, list) else []
 
 
 def _sentence(result: RuleResult) -> str:

@@ -10,6 +10,7 @@ import dagster as dg
 from pipedrive_assets.orchestration.automation.partitions import beta_accepted
 from pipedrive_assets.orchestration.derived import GROUP, READS, failing_alone
 from pipedrive_assets.orchestration.failures import raise_as_failure
+from pipedrive_assets.orchestration.known_content import known_content
 from pipedrive_assets.orchestration.names import OWN, OWN_NAMES, Names
 from pipedrive_assets.orchestration.resources import resources_of
 from pipedrive_assets.registry import Entity
@@ -18,8 +19,10 @@ from pipedrive_assets.views.overview_page import (
     FILE,
     SANDBOX_FILE,
     charts_missing,
+    known_pages,
     page_path,
     pictures_of,
+    renew_page,
     write_page,
 )
 from pipedrive_assets.views.report.page import Picture
@@ -30,6 +33,9 @@ It is one HTML file without scripts that you can open, mail or serve. The page o
 invented data is `{SANDBOX_FILE}`.
 
 Each materialization replaces the file."""
+
+DRAWN = ("charts_drawn", "charts", "not_drawn")
+"""Metadata keys about the charts, which a run that finds the same content reports again."""
 
 
 def build_overview(entities: Sequence[Entity], names: Names = OWN_NAMES) -> dg.AssetsDefinition:
@@ -63,33 +69,44 @@ def _materialize(context: dg.AssetExecutionContext, names: Names) -> dg.Material
     pipedrive, duckdb = resources_of(context, names)
     preview = raise_as_failure(pipedrive.settings).preview
     warehouse = raise_as_failure(duckdb.warehouse)
+    last = known_content(context.instance, [names.key(OVERVIEW)], str(warehouse), preview)
+    folder, prefix = Path(duckdb.database).parent, "" if names.prefix == OWN else f"{names.prefix}_"
     try:
         with failing_alone(context):
-            seen = overview(warehouse)
+            seen = overview(warehouse, known_pages(folder, prefix) & {last.digest})
             if seen is None:
                 return dg.MaterializeResult(metadata={"skipped": "Nothing has been loaded yet."})
-            prefix = "" if names.prefix == OWN else f"{names.prefix}_"
-            path = page_path(Path(duckdb.database).parent, seen, prefix)
-            pictures = pictures_of(seen, path)
-            write_page(path, pictures, seen, file_mode=duckdb.file_mode)
+            path = page_path(folder, seen, prefix)
+            if seen.is_known:
+                renew_page(path, seen, file_mode=duckdb.file_mode)
+                drawn = last.of(OVERVIEW, DRAWN)
+            else:
+                pictures = pictures_of(seen, path)
+                write_page(path, pictures, seen, file_mode=duckdb.file_mode)
+                drawn = _drawn(pictures, seen, preview)
     finally:
         warehouse.close()
     context.log.info("%s: %s", OVERVIEW, path)
-    shown = list(_charts_in_markdown(pictures, seen, preview))
+    reached = seen.complete_until
     return dg.MaterializeResult(
         metadata={
             "file": dg.MetadataValue.path(str(path)),
             **{name.replace(" ", "_"): number for name, number in seen.headline.items()},
-            "charts_drawn": sum(1 for picture in pictures if picture.svg),
-            **({"charts": dg.MetadataValue.md("\n\n".join(shown))} if shown else {}),
-            **({"not_drawn": dict(seen.missing)} if seen.missing else {}),
-            **(
-                {"complete_until": dg.MetadataValue.timestamp(seen.complete_until)}
-                if seen.complete_until
-                else {}
-            ),
+            **drawn,
+            **last.content(seen.digest),
+            **({"complete_until": dg.MetadataValue.timestamp(reached)} if reached else {}),
         }
     )
+
+
+def _drawn(pictures: list[Picture], seen: Overview, preview: str) -> dict[str, Any]:
+    """Return what the metadata has about the charts, under the keys DRAWN."""
+    shown = list(_charts_in_markdown(pictures, seen, preview))
+    return {
+        "charts_drawn": sum(1 for picture in pictures if picture.svg),
+        **({"charts": dg.MetadataValue.md("\n\n".join(shown))} if shown else {}),
+        **({"not_drawn": dict(seen.missing)} if seen.missing else {}),
+    }
 
 
 def _charts_in_markdown(pictures: list[Picture], seen: Overview, preview: str) -> Iterator[str]:

@@ -29,6 +29,9 @@ class Derivation:
             load is not finished.
         deals_without_history: Deals that are left out because their history was not read yet.
         is_sandbox: Whether the data is the sandbox's invented data.
+        digest: A digest of everything that the derived tables show.
+        is_known: Whether the caller knows this content: it has the digest of an earlier run, and
+            `rows` and `content` were not read.
     """
 
     table: DerivedTable
@@ -38,6 +41,8 @@ class Derivation:
     based_on: Mapping[str, datetime | None] = field(default_factory=dict)
     deals_without_history: int = 0
     is_sandbox: bool = False
+    digest: str = ""
+    is_known: bool = False
 
     @property
     def complete_until(self) -> datetime | None:
@@ -47,7 +52,11 @@ class Derivation:
 
 
 def derive(
-    warehouse: Warehouse, tables: Sequence[DerivedTable], *, most_rows: int | None = None
+    warehouse: Warehouse,
+    tables: Sequence[DerivedTable],
+    *,
+    most_rows: int | None = None,
+    known: str = "",
 ) -> list[Derivation]:
     """Create the derived views and read some of them.
 
@@ -55,6 +64,8 @@ def derive(
         warehouse: The warehouse; it may not exist yet.
         tables: The derived tables to read.
         most_rows: How many rows to read of each; None: all.
+        known: The digest of the content that the caller knows; with the same digest, no table is
+            computed.
 
     Returns:
         The content of each of `tables`, in the same order.
@@ -65,7 +76,7 @@ def derive(
     if not warehouse.exists():
         return [nothing(each) for each in tables]
     with warehouse.sql() as sql:
-        return read(ComputedTables(sql), tables, most_rows)
+        return read(ComputedTables(sql), tables, most_rows, known)
 
 
 def nothing(derived: DerivedTable) -> Derivation:
@@ -78,7 +89,7 @@ def nothing(derived: DerivedTable) -> Derivation:
 
 
 def read(
-    computed: ComputedTables, tables: Sequence[DerivedTable], most_rows: int | None
+    computed: ComputedTables, tables: Sequence[DerivedTable], most_rows: int | None, known: str
 ) -> list[Derivation]:
     """Read derived tables.
 
@@ -86,11 +97,12 @@ def read(
         computed: The tables of the warehouse.
         tables: The derived tables to read.
         most_rows: How many rows to read of each; None: all.
+        known: The digest of the content that the caller knows; see `derive`.
 
     Returns:
         The content of each of `tables`, in the same order.
     """
-    sql = computed.sql
+    sql, digest = computed.sql, computed.digest
     reads = {each.name: loaded_tables(each) for each in tables}
     named = {name for names in reads.values() for name in names}
     reached = {name: watermark(sql, BY_NAME[name]).complete_until for name in named}
@@ -103,7 +115,9 @@ def read(
             missing=computed.missing.get(each.name, ""),
             is_sandbox=is_sandbox,
             deals_without_history=waiting if HISTORY in reads[each.name] else 0,
-            **_content(computed, each, most_rows),
+            digest=digest,
+            is_known=digest == known,
+            **({} if digest == known else _content(computed, each, most_rows)),
         )
         for each in tables
     ]

@@ -12,7 +12,8 @@ from pipedrive_assets.registry import BY_NAME, Entity
 from pipedrive_assets.rows.columns import columns_of
 from pipedrive_assets.views import fingerprint
 from pipedrive_assets.views.hygiene import hygiene_queries
-from pipedrive_assets.views.sql import DERIVED_TABLES, DerivedTable
+from pipedrive_assets.views.sql import DERIVED_BY_NAME, DERIVED_TABLES, DerivedTable
+from pipedrive_assets.views.sql.table import GENERATED
 from pipedrive_assets.warehouse import dialect
 from pipedrive_assets.warehouse.own_views import OwnViews, own_views
 from pipedrive_assets.warehouse.statements import Sql, table
@@ -30,7 +31,6 @@ STANDARD_TYPES = {
 }
 """Standard SQL names for the types of the column files."""
 
-HYGIENE = "hygiene"
 Columns = Mapping[str, Sequence[str]]
 
 
@@ -46,11 +46,8 @@ def make_views(sql: Sql, columns: Columns) -> dict[str, str]:
     """
     missing: dict[str, str] = {}
     own = OwnViews(sql)
-    names = Placeholders(sql, columns)
+    names = Placeholders(sql, columns, missing)
     for derived in DERIVED_TABLES:
-        if derived.name == HYGIENE:
-            there = {each.name for each in DERIVED_TABLES} - {*missing}
-            names.update(hygiene_queries(sql, columns, there, names))
         reason = unmet(derived, columns, missing) or _make(sql, own, derived, names, columns)
         if reason:
             missing[derived.name] = reason
@@ -118,20 +115,32 @@ def _absent_columns(derived: DerivedTable, columns: Columns) -> list[str]:
 
 
 class Placeholders(dict[str, str]):
-    """Replaces `{deals}` in a query by the table, or by an empty one if it does not exist."""
+    """Replaces `{deals}` in a query by the table, or by an empty one if it does not exist.
 
-    def __init__(self, sql: Sql, columns: Columns) -> None:
+    Attributes:
+        sql: The warehouse.
+        columns: The columns of each table that exists.
+        missing: By derived table that does not exist: the reason.
+    """
+
+    def __init__(self, sql: Sql, columns: Columns, missing: Mapping[str, str]) -> None:
         """Take the tables of a warehouse.
 
         Args:
             sql: The warehouse.
             columns: The columns of each table that exists.
+            missing: By derived table that does not exist: the reason. It is read when a query
+                names the findings of the hygiene rules.
         """
         super().__init__()
-        self.sql, self.columns = sql, columns
+        self.sql, self.columns, self.missing = sql, columns, missing
 
     def __missing__(self, name: str) -> str:
         """Return what a placeholder stands for."""
+        if name in GENERATED:
+            there = DERIVED_BY_NAME.keys() - self.missing.keys()
+            self.update(hygiene_queries(self.sql, self.columns, there, self))
+            return self[name]
         if name in self.columns or name not in BY_NAME:
             return table(self.sql, name)
         return f"(SELECT {_null_columns(BY_NAME[name])} WHERE 1 = 0)"

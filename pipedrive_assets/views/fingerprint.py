@@ -42,7 +42,7 @@ def fingerprint(sql: Sql, columns: Columns) -> str:
         "WHERE baseline_at IS NOT NULL ORDER BY 1"
     )
     rows = [[list(row) for row in found or ()] for found in (names, commits, loaded)]
-    facts = json.dumps([_definitions(), dict(columns), rows], sort_keys=True)
+    facts = json.dumps([definitions(), dict(columns), rows], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()
 
 
@@ -61,7 +61,7 @@ def record(sql: Sql, columns: Columns) -> None:
 
 
 @cache
-def _definitions() -> str:
+def definitions() -> str:
     """Return a digest of this package's version and of the files that define its views."""
     folder = Path(__file__).parent
     digest = hashlib.sha256(__version__.encode())

@@ -31,6 +31,8 @@ class Overview:
         days: By chart, the day up to which its tables are complete; charts with a table that is
             not fully loaded are omitted.
         headline: Numbers of deals, by description.
+        digest: A digest of everything that the charts show.
+        is_known: Whether a page with the same charts exists, so that `rows` were not read.
     """
 
     account: str = ""
@@ -40,13 +42,16 @@ class Overview:
     missing: Mapping[str, str] = field(default_factory=dict)
     days: Mapping[str, date] = field(default_factory=dict)
     headline: Mapping[str, int] = field(default_factory=dict)
+    digest: str = ""
+    is_known: bool = False
 
 
-def overview(warehouse: Warehouse) -> Overview | None:
+def overview(warehouse: Warehouse, known: Collection[str] = ()) -> Overview | None:
     """Read the data of all charts.
 
     Args:
         warehouse: The warehouse; it may not exist yet.
+        known: Digests of existing pages; if one shows the same charts, their rows are not read.
 
     Returns:
         The data; None if nothing was loaded yet.
@@ -64,17 +69,21 @@ def overview(warehouse: Warehouse) -> Overview | None:
         if not owner:
             return None
         computed = ComputedTables(sql)
-        absent = computed.missing
+        absent, is_known = computed.missing, computed.digest in known
         return Overview(
             account=str(owner[0][0]),
             invented=bool(owner[0][1]),
             complete_until=_complete_until(sql, {chart.table for chart in CHARTS}),
             days=_days(sql),
-            rows={
+            rows={}
+            if is_known
+            else {
                 chart.name: _rows(computed, chart.query)
                 for chart in CHARTS
                 if chart.table not in absent
             },
+            digest=computed.digest,
+            is_known=is_known,
             headline=_headline(sql, computed.columns.get("deals", ())),
             missing={chart.name: absent[chart.table] for chart in CHARTS if chart.table in absent},
         )

@@ -13,7 +13,14 @@ from pipedrive_assets.errors import WarehouseError, missing_extra
 from pipedrive_assets.views.overview import Overview, overview
 from pipedrive_assets.views.report.charts import CHARTS, Chart
 from pipedrive_assets.views.report.drawings import Spec
-from pipedrive_assets.views.report.page import Picture, drawings_in, inline, page
+from pipedrive_assets.views.report.page import (
+    Picture,
+    digest_of,
+    drawings_in,
+    inline,
+    page,
+    renewed,
+)
 from pipedrive_assets.views.sql import loaded_tables
 from pipedrive_assets.views.sql.table import DERIVED_BY_NAME
 from pipedrive_assets.warehouse.private_files import make_file, make_folder
@@ -44,6 +51,20 @@ def page_path(folder: Path, seen: Overview, prefix: str = "") -> Path:
         prefix: Prefix of the file's name, if several accounts share the folder.
     """
     return folder / f"{prefix}{SANDBOX_FILE if seen.invented else FILE}"
+
+
+def known_pages(folder: Path, prefix: str = "") -> set[str]:
+    """Return the digests of what the pages in a folder show.
+
+    Args:
+        folder: The folder of the pages; it may not exist.
+        prefix: Prefix of their names; see `page_path`.
+    """
+    found = set()
+    for name in (FILE, SANDBOX_FILE):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            found.add(digest_of((folder / f"{prefix}{name}").read_text("utf-8")))
+    return found - {""}
 
 
 def pictures_of(seen: Overview, path: Path) -> list[Picture]:
@@ -88,7 +109,7 @@ def _draw(spec: Spec) -> str:
 
 
 def write_page(path: Path, pictures: list[Picture], seen: Overview, *, file_mode: int) -> None:
-    """Write the page atomically: a program that reads it meanwhile gets the complete old page.
+    """Write the page.
 
     Args:
         path: The page.
@@ -99,14 +120,35 @@ def write_page(path: Path, pictures: list[Picture], seen: Overview, *, file_mode
     Raises:
         WarehouseError: The file cannot be written.
     """
-    folder = path.parent
     text = page(
         seen.account,
         pictures,
         headline=seen.headline,
         until=seen.complete_until,
         invented=seen.invented,
+        digest=seen.digest,
     )
+    _replace(path, text, file_mode)
+
+
+def renew_page(path: Path, seen: Overview, *, file_mode: int) -> None:
+    """Write the headline of a page again; its charts are the same.
+
+    Args:
+        path: The page.
+        seen: The headline.
+        file_mode: The permissions of a new file.
+
+    Raises:
+        WarehouseError: The file cannot be written.
+    """
+    text = renewed(path.read_text("utf-8"), headline=seen.headline, until=seen.complete_until)
+    _replace(path, text, file_mode)
+
+
+def _replace(path: Path, text: str, file_mode: int) -> None:
+    """Write a page atomically: a program that reads it meanwhile gets the complete old page."""
+    folder = path.parent
     fresh = path.with_name(f".{path.name}.fresh")
     try:
         make_folder(folder, file_mode)
@@ -140,9 +182,14 @@ def draw_page(
         WarehouseError: The warehouse cannot be read, or the file cannot be written.
     """
     shown = {name for chart in CHARTS for name in loaded_tables(DERIVED_BY_NAME[chart.table])}
-    if charts_missing() or shown.isdisjoint(loaded) or not (seen := overview(warehouse)):
+    if charts_missing() or shown.isdisjoint(loaded):
+        return None
+    if not (seen := overview(warehouse, known_pages(folder))):
         return None
     path = page_path(folder, seen)
+    if seen.is_known:
+        renew_page(path, seen, file_mode=file_mode)
+        return path
     pictures = pictures_of(seen, path)
     if not any(picture.svg for picture in pictures):
         return None

@@ -48,7 +48,11 @@ def rule_results(warehouse: Warehouse) -> list[RuleResult]:
 
 
 def derive_with_rules(
-    warehouse: Warehouse, tables: Sequence[DerivedTable], *, most_rows: int | None = None
+    warehouse: Warehouse,
+    tables: Sequence[DerivedTable],
+    *,
+    most_rows: int | None = None,
+    known: str = "",
 ) -> tuple[list[Derivation], list[RuleResult]]:
     """Read derived tables, and what each rule found; each table is computed once for both.
 
@@ -56,15 +60,17 @@ def derive_with_rules(
         warehouse: The warehouse; it may not exist yet.
         tables: The derived tables to read.
         most_rows: How many rows to read of each; None: all.
+        known: The digest of the content that the caller knows; see `derive`.
 
     Returns:
-        The content of each of `tables`, and a result per rule.
+        The content of each of `tables`, and a result per rule; no results if the content is known.
     """
     if not warehouse.exists():
         return [nothing(each) for each in tables], _not_checked()
     with warehouse.sql() as sql:
         computed = ComputedTables(sql)
-        return read(computed, tables, most_rows), _results(computed)
+        rules = [] if computed.digest == known else _results(computed)
+        return read(computed, tables, most_rows, known), rules
 
 
 def _results(computed: ComputedTables) -> list[RuleResult]:

@@ -4,7 +4,7 @@ Most SQL is written so that both accept it. Other SQL is written for DuckDB and 
 sqlglot (`translate`). What sqlglot cannot translate has a function here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -297,6 +297,22 @@ def chosen_labels(sql: Sql, text: str, labels: str) -> str:
         An expression, for example with the value `Hot, Warm`. Ids without a label stay.
     """
     return _LABELS[speaks(sql)].format(text=text, labels=labels)
+
+
+def rows_hash(sql: Sql, columns: Sequence[str]) -> str:
+    """Return SQL that aggregates rows to a number, which differs if a value in them does.
+
+    Args:
+        sql: The client.
+        columns: The columns, quoted.
+
+    Returns:
+        An expression; the order of the rows does not matter.
+    """
+    names = ", ".join(columns)
+    if speaks(sql) == POSTGRES:
+        return f"sum(hashtextextended(ROW({names})::text, 0))"
+    return f"sum(hash({names}))"
 
 
 def quoted(text: str) -> str:

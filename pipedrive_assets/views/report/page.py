@@ -21,6 +21,8 @@ td, th { border-bottom: 1px solid #ddd; padding: .15rem .8rem .15rem 0 }
 """
 LABEL = re.compile(r'(<path aria-label="([^"]*)"[^>]*?)/>')
 DRAWING = re.compile(r"<!--([0-9a-f]{64})-->(.*?)<!--end-->", re.DOTALL)
+CONTENT = re.compile(r"<!--content ([0-9a-f]{64})-->")
+SUMMARY = re.compile(r'<p class="as-of">.*?</ul>', re.DOTALL)
 NAMES = re.compile(r'(\bid="|url\(#|href="#)')
 
 
@@ -46,13 +48,14 @@ class Picture:
     note: str = ""
 
 
-def page(
+def page(  # noqa: PLR0913 - all parts of a page
     account: str,
     pictures: Sequence[Picture],
     *,
     headline: Mapping[str, int],
     until: datetime | None,
     invented: bool,
+    digest: str = "",
 ) -> str:
     """Build the page.
 
@@ -62,16 +65,11 @@ def page(
         headline: Numbers of deals, by description.
         until: Up to when all data on the page is complete, UTC; None if a table is not loaded.
         invented: Whether the data is the sandbox's invented data.
+        digest: A digest of what the pictures show, by which the next run recognizes the page.
 
     Returns:
         The HTML.
     """
-    complete = (
-        f"Data is complete up to {until:%Y-%m-%d %H:%M} UTC."
-        if until
-        else "Not all tables are fully loaded yet."
-    )
-    note = "Deleted records are not counted. Amounts are in the currencies of the deals."
     warning = '<p class="invented">This data is INVENTED: it comes from the sandbox.</p>'
     return "\n".join(
         [
@@ -81,12 +79,39 @@ def page(
             f"<title>Sales overview: {escape(account)}</title><style>{STYLE}</style></head><body>",
             f"<h1>Sales overview</h1><p>{escape(account)}</p>",
             *([warning] if invented else []),
-            f'<p class="as-of">{complete} {note}</p>',
-            _headline(headline),
+            _summary(headline, until),
+            f"<!--content {digest}-->",
             *map(_section, pictures),
             "</body></html>\n",
         ]
     )
+
+
+def digest_of(text: str) -> str:
+    """Return the digest of what the pictures of a page show; empty if it has none."""
+    found = CONTENT.search(text)
+    return found[1] if found else ""
+
+
+def renewed(text: str, *, headline: Mapping[str, int], until: datetime | None) -> str:
+    """Return a page with another headline, and the same pictures.
+
+    Args:
+        text: The page.
+        headline: Numbers of deals, by description.
+        until: Up to when all data on the page is complete, UTC; None if a table is not loaded.
+    """
+    return SUMMARY.sub(lambda _: _summary(headline, until), text, count=1)
+
+
+def _summary(headline: Mapping[str, int], until: datetime | None) -> str:
+    complete = (
+        f"Data is complete up to {until:%Y-%m-%d %H:%M} UTC."
+        if until
+        else "Not all tables are fully loaded yet."
+    )
+    note = "Deleted records are not counted. Amounts are in the currencies of the deals."
+    return f'<p class="as-of">{complete} {note}</p>\n{_headline(headline)}'
 
 
 def _headline(numbers: Mapping[str, int]) -> str:
