@@ -75,7 +75,10 @@ class DuckDbFile:
 
     def destination(self) -> dlt.destinations.duckdb:
         """Create the dlt destination, whose SQL client reads and writes the file."""
-        credentials = DuckDbCredentials(str(self.path))
+        # With the path as an argument, dlt would import sqlalchemy to parse it as a URL.
+        credentials = DuckDbCredentials()
+        credentials.database = str(self.path)
+        credentials.resolve()
         credentials.read_only = self._read_only
         credentials.statements = [*STATEMENTS, f"SET GLOBAL memory_limit = '{self._memory}'"]
         return dlt.destinations.duckdb(credentials, destination_name="duckdb")
