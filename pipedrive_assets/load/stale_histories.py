@@ -25,19 +25,32 @@ def has_changed_records(sql: Sql, child: Entity, overlap: timedelta, now: dateti
             stale for ever.
 
     Returns:
-        A boolean expression; `FALSE` if no records are embedded or none of their tables exist.
+        A boolean expression; `FALSE` if no records are embedded, none of their tables exist, or no
+        history was read.
     """
     links = [link for name, kinds in child.embeds for link in _links(sql, child, name, kinds)]
-    if not links:
+    first_read = _first_read(sql, child) if links else None
+    if first_read is None:
         return "FALSE"
     records = " UNION ALL ".join(links)
+    # Only records that changed since the earliest read need to be compared with theirs.
     return (
         f"(p._deleted_at IS NULL AND p.id IN (SELECT r.parent_id FROM ({records}) r "
         f"JOIN {table(sql, '_pipedrive_children')} k ON k.entity = '{child.name}' "
-        "AND k.parent_id = r.parent_id WHERE r.changed_at <= "
-        f"TIMESTAMPTZ '{now.isoformat()}' "
+        "AND k.parent_id = r.parent_id WHERE r.changed_at "
+        f">= TIMESTAMPTZ '{(first_read - overlap).isoformat()}' "
+        f"AND r.changed_at <= TIMESTAMPTZ '{now.isoformat()}' "
         f"AND k.read_at < r.changed_at + INTERVAL '{int(overlap.total_seconds())} seconds'))"
     )
+
+
+def _first_read(sql: Sql, child: Entity) -> datetime | None:
+    """Return when the oldest of the histories was read; None if none was."""
+    rows = sql.execute_sql(
+        f"SELECT min(read_at) FROM {table(sql, '_pipedrive_children')} WHERE entity = %s",
+        child.name,
+    )
+    return rows[0][0] if rows else None
 
 
 def expire_histories(sql: Sql, entity: Entity) -> None:
