@@ -98,13 +98,18 @@ def test_what_is_read_for_a_list_that_waits_waits_with_it(office):
 
 
 @pytest.mark.slow
-def test_the_most_recent_changes_come_first(office):
+def test_the_most_recent_changes_come_first(make_office):
+    office = still(make_office(deals=60))
     office.load("deals", "deals_flow", caps=caps(per_run=160))
 
-    read = office.query("SELECT parent_id FROM _pipedrive_children ORDER BY 1")
-    assert read == sorted(
-        office.query("SELECT id FROM deals ORDER BY update_time DESC NULLS LAST, id DESC LIMIT 4")
+    read = office.query("SELECT parent_id FROM _pipedrive_children")
+    # Requests that are sent at the same time compete for the last tokens.
+    most_recent = office.query(
+        "SELECT id FROM deals ORDER BY update_time DESC NULLS LAST, id DESC "
+        f"LIMIT {4 + CHILD_THREADS}"
     )
+    assert 4 == len(read)
+    assert set(read) <= set(most_recent)
 
 
 @pytest.mark.slow
