@@ -60,7 +60,7 @@ class Step:
         return then
 
     def check(self, name: str = "") -> None:
-        """Continue, unless a killed run is repeated that did not come here.
+        """Prepare a transaction, or the writing of rows.
 
         Args:
             name: The table whose rows are written next; empty: none are.

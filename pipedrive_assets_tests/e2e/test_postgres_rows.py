@@ -26,6 +26,7 @@ from pipedrive_assets_tests.conftest import NOON, Office
 from pipedrive_assets_tests.e2e import postgres
 from pipedrive_assets_tests.e2e.test_postgres import make_office
 from pipedrive_assets_tests.load import test_history
+from pipedrive_assets_tests.load.test_rebuild import TRANSACTIONS, with_killed_run
 from pipedrive_assets_tests.load.test_staged_copies import SECRET, fail, staged
 from pipedrive_assets_tests.nul_replies import with_nul
 from pipedrive_assets_tests.row_content import everything_of, files_with, logged
@@ -72,6 +73,32 @@ def test_a_recording_is_rebuilt_in_a_file_and_in_another_dataset(make_office, tm
         with new.sql() as sql:
             assert before == table_states(sql)
         new.close()
+    with opened(str(file.path)) as connection:
+        connection.execute("SET schema = 'pipedrive_data'")
+        for query in queries:
+            assert office.query(query) == connection.execute(query).fetchall()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kill", TRANSACTIONS)
+def test_a_killed_run_is_rebuilt_in_a_file_up_to_its_last_transaction(
+    make_office, tmp_path, monkeypatch, kill
+):
+    office, zone = make_office(deals=4), RawZone(url=str(tmp_path / "raw"), file_mode=0o640)
+
+    with_killed_run(office, zone, monkeypatch, kill)
+
+    file = Warehouse(tmp_path / "file.duckdb", "pipedrive_data")
+    assert 3 == len(list(rebuild(zone, file)))
+    with office.warehouse.sql() as there, file.sql() as here:
+        assert table_states(there) == table_states(here)
+    file.close()
+    kept = "_row_hash, _deleted_at, _deleted_reason"
+    queries = [f"SELECT id, {kept} FROM {each} ORDER BY 1" for each in ("persons", "deals")]
+    versions = "id, _row_hash, _valid_from, _valid_to, _is_current"
+    queries += [
+        f"SELECT {versions} FROM {each}_history ORDER BY 1, 3" for each in ("persons", "deals")
+    ]
     with opened(str(file.path)) as connection:
         connection.execute("SET schema = 'pipedrive_data'")
         for query in queries:

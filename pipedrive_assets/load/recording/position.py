@@ -40,6 +40,10 @@ class RecordedStep(Step):
         self.position = Position()
         self._raw = raw
 
+    def check(self, name: str = "") -> None:  # noqa: ARG002 - of a step that is repeated
+        """Write the steps to disk before a transaction."""
+        self._raw.flush_steps()
+
     def count(self, sql: Sql) -> None:
         """Note the number of the transaction in the transaction."""
         self.position = self.position._replace(part=self.position.part + 1)

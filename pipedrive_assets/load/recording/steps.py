@@ -1,6 +1,6 @@
 """Keeps each step of a run before it is taken: begin a table, commit a chunk, finish, end.
 
-Steps that write rows or progress are in a file before they are taken.
+Steps are written to a file before their first transaction.
 
 What a load requests depends on the state of the warehouse, on the order of replies and on token
 caps. The steps have the outcome: the same steps, taken in the same order, write the same rows.
@@ -104,11 +104,10 @@ class _KeptSteps:
 
     @contextmanager
     def _noted(self, name: str, **facts: Any) -> Iterator[None]:
-        """Write a step, and the replies that it depends on, before it is taken."""
+        """Note a step, and write the replies that it depends on, before it is taken."""
         self._set_moment()
         self._raw.flush(self.stats)
         self._note(name, **facts)
-        self._raw.flush_steps()
         try:
             yield
         except Exception as error:
