@@ -62,9 +62,10 @@ def reconcile(arguments: argparse.Namespace) -> Callable[[], Counts]:
 
 
 def job(arguments: argparse.Namespace) -> Callable[[], Counts]:
-    """Prepare a run of the default job by Dagster in this process.
+    """Prepare a run of the default job by Dagster in this process, after an earlier one.
 
-    Dagster's events are stored beside the warehouse, so that a run knows those of the run before.
+    The run knows what the earlier one reported, as if both had the same Dagster instance. The
+    instance is in memory, so that writing events to disk is not measured.
     """
     os.environ.update(
         PIPEDRIVE_BASE_URL=arguments.url,
@@ -78,20 +79,22 @@ def job(arguments: argparse.Namespace) -> Callable[[], Counts]:
     from pipedrive_assets.orchestration.automation.target import JOB
 
     definition = defs.resolve_job_def(JOB)
-    home = arguments.warehouse.parent / "dagster"
-    home.mkdir(exist_ok=True)
-    instance = dg.DagsterInstance.local_temp(str(home))
+    instance = dg.DagsterInstance.ephemeral()
+    reported = arguments.warehouse.with_suffix(".reported")
+    for line in reported.read_text("utf-8").splitlines() if reported.exists() else ():
+        instance.report_runless_asset_event(dg.deserialize_value(line, dg.AssetMaterialization))
 
     def work() -> Counts:
         result = definition.execute_in_process(
             partition_key=f"{arguments.instant:%Y-%m-%d}", instance=instance
         )
         events = result.get_asset_materialization_events()
-        found = [event.step_materialization_data.materialization.metadata for event in events]
+        made = [event.step_materialization_data.materialization for event in events]
+        reported.write_text("\n".join(map(dg.serialize_value, made)), "utf-8")
         return {
             "rows": 0,
-            "requests": sum(_whole(each, "requests") for each in found),
-            "tokens": sum(_whole(each, "tokens") for each in found),
+            "requests": sum(_whole(each.metadata, "requests") for each in made),
+            "tokens": sum(_whole(each.metadata, "tokens") for each in made),
         }
 
     return work
