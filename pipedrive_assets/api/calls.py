@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipedrive_assets import errors
 from pipedrive_assets.api.access import AccessUnavailable, Authentication
@@ -63,6 +63,20 @@ class ApiCall:
     attempts: int = ATTEMPTS
     sink: Sink | None = None
     judge: Callable[..., Verdict] = judge
+
+
+class ReadReply(NamedTuple):
+    """What was read from a reply.
+
+    Attributes:
+        result: What the function that read the body has returned.
+        read_at: Time of the reply (UTC).
+        size: Length of the body in bytes.
+    """
+
+    result: Any
+    read_at: datetime
+    size: int
 
 
 class Caller:
@@ -124,7 +138,7 @@ class Caller:
         self._final: Callable[[], errors.ApiError] | None = None
         self._lock = threading.Lock()
 
-    def _ask(self, call: ApiCall, read: Callable[[dict[str, Any]], Any]) -> tuple[Any, datetime]:
+    def _ask(self, call: ApiCall, read: Callable[[dict[str, Any]], Any]) -> ReadReply:
         """Send the request until a reply can be read, or until retrying cannot help."""
         attempts = waits = 0
         renewed = False
@@ -137,7 +151,8 @@ class Caller:
                 except IncompletePage as found:
                     verdict = Verdict(action=Action.RETRY, error=found.error, quote=str(found))
                 else:
-                    return result, self._kept(call, reply)
+                    size = len(reply.content) if reply else 0
+                    return ReadReply(result, self._kept(call, reply), size)
             if verdict.action is Action.RENEW and not renewed:
                 renewed = True
                 continue

@@ -47,10 +47,12 @@ class Answer:
     Attributes:
         page: The rows and the marker of the next page.
         read_at: The reply's `Date` header (UTC), or this machine's time if that is earlier.
+        size: Length of the reply in bytes.
     """
 
     page: Page
     read_at: datetime
+    size: int = 0
 
 
 class Client(Caller):
@@ -128,8 +130,8 @@ class Client(Caller):
             ConfigurationError: The certificate of the host is not trusted.
         """
         call = ApiCall(path=path, cost=cost, params=params, stats=stats or RequestStats())
-        body, read_at = self._ask(call, read_object)
-        return body, read_at
+        found = self._ask(call, read_object)
+        return found.result, found.read_at
 
     def pages(  # noqa: PLR0913 - the properties of a list endpoint
         self,
@@ -194,7 +196,7 @@ class Client(Caller):
             sink=to,
             judge=judge_download,
         )
-        location, _ = self._ask(call, partial(read_location, to=to))
+        location = self._ask(call, partial(read_location, to=to)).result
         if location is not None:
             self._fetch(call, location, to)
 
@@ -215,10 +217,11 @@ class Client(Caller):
     def _follow(self, call: ApiCall, form: "_ListForm", marker: str | None) -> Iterator[Answer]:
         seen, last_rows = {marker}, None
         while True:
-            page, read_at = self._ask(form.page_call(call, marker), form.reader(call.path, marker))
+            found = self._ask(form.page_call(call, marker), form.reader(call.path, marker))
+            page: Page = found.result
             if page.marker is not None and (page.marker in seen or page.rows == last_rows != []):
                 raise looping_pagination(call.path)
-            yield Answer(page=page, read_at=read_at)
+            yield Answer(page=page, read_at=found.read_at, size=found.size)
             if page.marker is None:
                 return
             marker, last_rows = page.marker, page.rows

@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 CHUNK_PAGES = 10
 """Pages per chunk. A run that is killed between two commits reads at most this many again."""
 
+CHUNK_BYTES = 8_000_000
+"""A chunk ends with the page that brings its replies to this size, so that memory does not depend
+on the width of rows."""
+
 
 def read_windowed(
     client: Client,
@@ -42,7 +46,7 @@ def read_windowed(
         entity: The table that is read.
         scan: The scan, at its current position.
         stats: Statistics that the requests are added to.
-        chunk_pages: Pages per chunk.
+        chunk_pages: Pages per chunk at most; see also `CHUNK_BYTES`.
 
     Yields:
         Chunks to commit one by one, each with the position after it.
@@ -65,7 +69,7 @@ def _follow(
     client: Client, entity: Entity, scan: Scan, stats: RequestStats, chunk_pages: int
 ) -> Iterator[Chunk]:
     gathered: list[Row] = []
-    fresh_pages = 0
+    fresh_pages = fresh_bytes = 0
     try:
         for answer, step, position in _positions(client, entity, scan, stats):
             scan = position
@@ -73,9 +77,10 @@ def _follow(
                 continue
             gathered += filter(step.keep, answer.page.rows)
             fresh_pages += 1
-            if fresh_pages == chunk_pages:
+            fresh_bytes += answer.size
+            if fresh_pages == chunk_pages or fresh_bytes >= CHUNK_BYTES:
                 yield _chunk(gathered, scan, answer.read_at)
-                gathered, fresh_pages = [], 0
+                gathered, fresh_pages, fresh_bytes = [], 0, 0
     except PipedriveError:
         if gathered:
             yield _chunk(gathered, scan, None)

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.extract.chunk import Chunk
 
-CHUNKS_AHEAD = 2
-"""Chunks that may wait for the writer in each of the two queues. The bound keeps memory flat."""
+CHUNKS_AHEAD = 1
+"""Chunks that may wait for the writer in each of the two queues. Each reader may have one more."""
 
 Table = TypeVar("Table")
 

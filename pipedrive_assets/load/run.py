@@ -24,6 +24,7 @@ from pipedrive_assets.load.attachments.run import with_attachments
 from pipedrive_assets.load.chunk_queue import ChunkQueue, Event
 from pipedrive_assets.load.context import Context
 from pipedrive_assets.load.custom_fields import WarehouseMapping
+from pipedrive_assets.load.freed_memory import FreedMemory
 from pipedrive_assets.load.progress import OnProgress
 from pipedrive_assets.load.progress_tracker import ProgressTracker
 from pipedrive_assets.load.raw_zone import RawRun
@@ -232,6 +233,7 @@ class _Load:
     ) -> None:
         self.context, self._make, self.tracker = context, make, tracker
         self.events = ChunkQueue[TableWork]()
+        self._freed_memory = FreedMemory()
         self._parents = {entity.parent for entity in context.request.entities}
         self.running: dict[str, TableWork] = {}
         self.pending = list(context.request.entities)
@@ -248,6 +250,7 @@ class _Load:
             yield from self._begin_ready()
             while self.running:
                 yield from self._take(self._next())
+                self._freed_memory.give_back()
                 yield from self._begin_ready()
         finally:
             self.events.stop()

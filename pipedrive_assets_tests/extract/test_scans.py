@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from itertools import count
+from functools import partial
+from itertools import chain, count
 
 import pytest
 
 from pipedrive_assets.api import RequestStats
 from pipedrive_assets.errors import DataError, Missing, TransientApiError
+from pipedrive_assets.extract import scans
 from pipedrive_assets.extract.list_pages import whole_list
 from pipedrive_assets.extract.offset_pages import border_of
 from pipedrive_assets.extract.plan import Scan
@@ -30,6 +32,21 @@ def read(office, table, scan=EVERYTHING, page_rows=3):
         ids |= {row["id"] for _, row in chunk.rows}
         scan = chunk.scan
     return ids, scan
+
+
+@pytest.mark.parametrize("table", ["persons", "notes"])
+def test_a_chunk_ends_when_its_replies_are_large(make_office, monkeypatch, table):
+    office, entity = make_office(deals=40), replace(BY_NAME[table], page_rows=3)
+    scan = partial(
+        read_windowed, office.connection.client, entity, EVERYTHING, RequestStats(), chunk_pages=4
+    )
+    small = [[row["id"] for _, row in chunk.rows] for chunk in scan()]
+
+    monkeypatch.setattr(scans, "CHUNK_BYTES", 1)
+    large = [[row["id"] for _, row in chunk.rows] for chunk in scan()]
+
+    assert (12, 3) == (max(map(len, small)), max(map(len, large)))
+    assert sorted(chain(*small)) == sorted(chain(*large))
 
 
 @pytest.mark.samples(8)

@@ -78,6 +78,23 @@ def test_permissions_and_links_stay(named, tmp_path):
     assert b"Quatermass" not in real.read_bytes()
 
 
+def test_a_file_of_an_earlier_version_gets_smaller_blocks(tmp_path):
+    path = tmp_path / "warehouse.duckdb"
+    duckdb.connect(str(path)).close()
+    backend = file.DuckDbFile(path)
+    sizes = [block_bytes(path)]
+    warehouse = Warehouse(backend, "pipedrive_data")
+    with warehouse.sql() as sql:
+        backend.rewrite(sql, warehouse.close)
+
+    assert [262_144, file.BLOCK_BYTES] == [*sizes, block_bytes(path)]
+
+
+def block_bytes(path):
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute("SELECT block_size FROM pragma_database_size()").fetchone()[0]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
 def test_the_owner_stays(named, tmp_path):

@@ -14,7 +14,7 @@ from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
 from pipedrive_assets.errors import LoadFailed, WarehouseError
 from pipedrive_assets.warehouse import Warehouse
-from pipedrive_assets.warehouse.duckdb.file import DuckDbFile
+from pipedrive_assets.warehouse.duckdb.file import BLOCK_BYTES, DuckDbFile
 from pipedrive_assets.warehouse.duckdb.file_lock import translate_error
 from pipedrive_assets_tests.facts import mentions, raises
 
@@ -153,7 +153,9 @@ def test_duckdb_has_limits_of_ours_and_a_private_folder(office):
     with office.warehouse.sql() as sql:
         office.load("stages")
         ((checkpoint, memory, folder),) = sql.execute_sql(f"SELECT {settings}")
+        ((blocks,),) = sql.execute_sql("SELECT block_size FROM pragma_database_size()")
     assert ("61.0 MiB", "953.6 MiB") == (checkpoint, memory)
+    assert BLOCK_BYTES == blocks
     assert office.warehouse.folder in Path(folder).parents
 
 

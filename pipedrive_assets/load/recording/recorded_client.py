@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import orjson
 
 from pipedrive_assets.api import ApiCall, ApiReply, Client
+from pipedrive_assets.api.calls import ReadReply
 from pipedrive_assets.api.json_body import decode
 from pipedrive_assets.api.paging import IncompletePage
 from pipedrive_assets.api.verdict import judge
@@ -32,7 +33,7 @@ class RecordedClient(Client):
         super().__init__(base_url="https://recorded.invalid", now=lambda: now)
         self._run = run
 
-    def _ask(self, call: ApiCall, read: Callable[[dict[str, Any]], Any]) -> tuple[Any, datetime]:
+    def _ask(self, call: ApiCall, read: Callable[[dict[str, Any]], Any]) -> ReadReply:
         query = urlencode(call.params)
         kept = self._run.reply(call.path, query)
         if kept is None:
@@ -55,7 +56,7 @@ class RecordedClient(Client):
         except IncompletePage:
             # An empty reply that was accepted when it was returned twice is kept once.
             result = read(body)
-        return result, parse_stamp(kept["read_at"])
+        return ReadReply(result, parse_stamp(kept["read_at"]), len(content))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

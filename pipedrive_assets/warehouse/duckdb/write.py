@@ -8,6 +8,7 @@ lists in separate transactions until it merges them.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,31 @@ from pipedrive_assets.warehouse.statements import columns_in, table, transaction
 from pipedrive_assets.warehouse.warehouse import Warehouse
 
 Row = dict[str, Any]
-Files = Mapping[str, tuple[Path, Sequence[bytes]]]
-"""By table: a file of JSON lines, and the lines."""
 
 _KEYS = "_pipedrive_keys"
 """The file with the keys of new rows, and the table with the `_dlt_id` of the rows they replace."""
 
 _LEAST_BYTES = 1 << 20
 """The least limit of a line; DuckDB reserves a multiple of it for each file."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of JSON lines.
+
+    Attributes:
+        path: Its path.
+        lines: The number of lines.
+        longest: The length of the longest line in bytes.
+    """
+
+    path: Path
+    lines: int
+    longest: int
+
+
+Files = Mapping[str, _File]
+"""The rows to write, by table."""
 
 
 def write_rows(
@@ -65,8 +83,8 @@ def write_rows(
     names = [entity.name, *(name for name in lines.written if name != entity.name)]
     for name in names:
         schema.tables[name]["x-normalizer"] = {"seen-data": True}
-    keys = {_KEYS: _key_lines(entity, rows)}
-    with warehouse.sql() as sql, _files(warehouse.folder, {**lines.written, **keys}) as files:
+    lines.written[_KEYS] = _key_lines(entity, rows)
+    with warehouse.sql() as sql, _files(warehouse.folder, lines.written) as files:
         columns = _stored_columns(sql, entity)
         with transaction(sql):
             columns |= _define(sql, schema, names, columns)
@@ -100,16 +118,19 @@ def _trusted(entity: Entity, custom: FieldSet | None) -> dict[str, set[str]]:
 
 
 @contextmanager
-def _files(folder: Path, lines: Mapping[str, Sequence[bytes]]) -> Iterator[Files]:
-    """Write the lines of each table to a file, and delete the files afterwards."""
-    files = {name: (folder / f"{name}.jsonl", some) for name, some in lines.items()}
+def _files(folder: Path, lines: dict[str, list[bytes]]) -> Iterator[Files]:
+    """Move the lines of each table to a file, and delete the files afterwards."""
+    files = {
+        name: _File(folder / f"{name}.jsonl", len(some), max(map(len, some), default=0))
+        for name, some in lines.items()
+    }
     try:
-        for path, some in files.values():
-            path.write_bytes(b"".join(some))
+        for name, file in files.items():
+            file.path.write_bytes(b"".join(lines.pop(name)))
         yield files
     finally:
-        for path, _ in files.values():
-            path.unlink(missing_ok=True)
+        for file in files.values():
+            file.path.unlink(missing_ok=True)
 
 
 def _stored_columns(sql: Sql, entity: Entity) -> dict[str, set[str]]:
@@ -179,7 +200,7 @@ def _merge(
     for name in (each for each in files if each != _KEYS):
         source, target = _reader(files, name, _types(schema, name)), table(sql, name)
         added = changed_rows(sql, f"INSERT INTO {target} BY NAME SELECT * FROM {source}")
-        count = len(files[name][1])
+        count = files[name].lines
         if added != count:
             raise WarehouseError(
                 f"DuckDB added {added:,} of {count:,} rows to {name}. The transaction was undone, "
@@ -216,12 +237,11 @@ def _reader(files: Files, name: str, types: Mapping[str, str]) -> str:
     becomes `12:30:00`, and each object in a JSON column gets the keys of all objects. DuckDB takes
     a multiple of the longest line in memory, and refuses longer ones.
     """
-    path, lines = files[name]
+    file = files[name]
     columns = ", ".join(f"{quoted(each)}: {quoted(kind)}" for each, kind in types.items())
-    longest = max(_LEAST_BYTES, *map(len, lines))
     return (
-        f"read_json({quoted(str(path))}, format = 'newline_delimited', "
-        f"maximum_object_size = {longest}, columns = {{{columns}}})"
+        f"read_json({quoted(str(file.path))}, format = 'newline_delimited', "
+        f"maximum_object_size = {max(_LEAST_BYTES, file.longest)}, columns = {{{columns}}})"
     )
 
 
