@@ -69,10 +69,10 @@ def _materialize(context: dg.AssetExecutionContext, names: Names) -> dg.Material
     pipedrive, duckdb = resources_of(context, names)
     preview = raise_as_failure(pipedrive.settings).preview
     warehouse = raise_as_failure(duckdb.warehouse)
-    last = known_content(context.instance, [names.key(OVERVIEW)], str(warehouse), preview)
     folder, prefix = Path(duckdb.database).parent, "" if names.prefix == OWN else f"{names.prefix}_"
     try:
         with failing_alone(context):
+            last = known_content(context.instance, [names.key(OVERVIEW)], str(warehouse), preview)
             seen = overview(warehouse, known_pages(folder, prefix) & {last.digest})
             if seen is None:
                 return dg.MaterializeResult(metadata={"skipped": "Nothing has been loaded yet."})

@@ -20,7 +20,8 @@ WORD = re.compile(r"\w+")
 def content_digest(sql: Sql, columns: Mapping[str, Collection[str]], queries: Iterable[str]) -> str:
     """Return a digest of everything that the results of queries depend on.
 
-    These are the values in all tables and columns whose names are in the queries, the days up to
+    These are the values in all tables and columns whose names are in the queries (a query has to
+    name the columns that it shows, and must not depend on the current time), the days up to
     which the tables are complete, the account, and the queries and the package themselves. Of the
     time up to which a table is complete only the day counts.
 
