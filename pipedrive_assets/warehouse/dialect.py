@@ -133,10 +133,13 @@ def relation_exists(sql: Sql, name: str) -> bool:
         rows = sql.execute_sql("SELECT to_regclass(%s) IS NOT NULL", name)
         return bool(rows and rows[0][0])
     native: Any = sql.native_connection
+    query = f"SELECT 1 FROM {name} LIMIT 0"
     try:
-        native.execute(f"SELECT 1 FROM {name} LIMIT 0")
+        native.execute(query)
     except duckdb.CatalogException:
         return False
+    except duckdb.Error:
+        sql.execute_sql(query)  # raises the exception of dlt that callers know
     return True
 
 

@@ -8,7 +8,7 @@ import pytest
 from pipedrive_assets.api import Caps
 from pipedrive_assets.cli import main
 from pipedrive_assets.compare import Side, compare
-from pipedrive_assets.errors import ConfigurationError, LoadFailed, RebuildError
+from pipedrive_assets.errors import ConfigurationError, LoadFailed, RebuildError, WarehouseError
 from pipedrive_assets.load import LoadRequest, run
 from pipedrive_assets.load.erase import erased_list
 from pipedrive_assets.load.raw_zone import RawRun, RawZone
@@ -258,6 +258,22 @@ def test_a_run_that_is_killed_between_two_transactions_is_repeated_up_to_there(
     office = make_office(deals=4)
 
     with_killed_run(office, zone, monkeypatch, kill)
+
+    assert_equal(office, rebuilt(zone, tmp_path))
+
+
+@pytest.mark.slow
+def test_a_table_that_another_run_had_is_not_begun(office, zone, tmp_path, monkeypatch):
+    def busy(_):
+        raise WarehouseError("another run has the table")
+
+    tables = ("deals", "deals_participants")
+    office.load(*tables, raw=zone)
+    with monkeypatch.context() as patch:
+        patch.setattr(TableLoad, "lock", busy)
+        with pytest.raises(LoadFailed):
+            office.load(*tables, raw=zone, full=True)
+    office.load("stages", raw=zone)
 
     assert_equal(office, rebuilt(zone, tmp_path))
 
