@@ -113,9 +113,9 @@ def both(office, monkeypatch, tmp_path):
     batches = []
     write = merge.load_rows
 
-    def noted(warehouse, entity, rows, custom, *_):
+    def noted(warehouse, entity, rows, custom, then):
         batches.append((entity, [json.loads(json.dumps(row)) for row in rows], custom))
-        return write(warehouse, entity, rows, custom)
+        return write(warehouse, entity, rows, custom, then)
 
     monkeypatch.setattr(merge, "load_rows", noted)
 

@@ -18,6 +18,7 @@ from pipedrive_assets.registry import BY_NAME, ENTITIES, Kind
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import gateway_reply, json_reply
 from pipedrive_assets.warehouse import ledger
+from pipedrive_assets.warehouse.statements import transaction
 
 WINDOWED = tuple(entity.name for entity in ENTITIES if entity.kind is Kind.WINDOWED)
 
@@ -571,7 +572,7 @@ def test_a_kill_between_two_statements_does_not_forget_what_is_held(office):
             return ask(statement, *values)
 
         sql.execute_sql = die
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt), transaction(sql):
             ledger.record_watermark(sql, BY_NAME["persons"], Watermark(), office.sandbox.now)
         del sql.execute_sql
 
