@@ -83,9 +83,10 @@ class DuckDbFile:
         # With the path as an argument, dlt would import sqlalchemy to parse it as a URL.
         credentials = DuckDbCredentials()
         credentials.database = str(self.path)
-        credentials.resolve()
         credentials.read_only = self._read_only
         credentials.statements = [*STATEMENTS, f"SET GLOBAL memory_limit = '{self._memory}'"]
+        # Afterwards the statements can no longer be changed.
+        credentials.resolve()
         return dlt.destinations.duckdb(credentials, destination_name="duckdb")
 
     def locks(self, dataset: str, connect: Callable[[], Sql], seconds: float) -> Locks:
