@@ -12,6 +12,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 from pipedrive_assets.views import fingerprint
 from pipedrive_assets.views.comments import comments, history_comments
 from pipedrive_assets.views.derived_views import make_views
+from pipedrive_assets.views.event_keys import event_keys, event_kinds
 from pipedrive_assets.views.linked_activities import linked_activities
 from pipedrive_assets.views.live import live_views
 from pipedrive_assets.views.option_labels import option_columns
@@ -54,7 +55,7 @@ def rebuild(sql: Sql) -> None:
     make_views(sql, columns)
     if "deals_flow" in columns:
         taken = {*columns, *(view.name for view in VIEWS)}
-        for kind, keys in _flow_keys(sql).items():
+        for kind, keys in event_keys(sql).items():
             name, query = _flow_view(sql, kind, keys)
             if name not in taken:
                 _create(own, name, query, "Events of one kind in the history of deals.")
@@ -75,7 +76,7 @@ def adopt(sql: Sql) -> None:
     made = {name for name, _ in live_views(sql, columns)}
     made |= set(READABLE_THEN) | {each.name for each in DERIVED_TABLES}
     if "deals_flow" in columns:
-        made |= {f"deals_flow_{_name(kind)}" for kind in _flow_kinds(sql)}
+        made |= {f"deals_flow_{_name(kind)}" for kind in event_kinds(sql)}
     rows = sql.execute_sql(
         "SELECT table_name FROM information_schema.tables "
         "WHERE table_schema = %s AND table_type = 'VIEW'",
@@ -145,27 +146,6 @@ def _create(own: OwnViews, name: str, query: str, description: str = "") -> None
     """Create or replace a view; log a warning if that fails, for example for excluded columns."""
     if reason := own.replace(name, query, description):
         log.warning("The view %s was not created. %s", name, reason)
-
-
-def _flow_kinds(sql: Sql) -> list[str]:
-    rows = sql.execute_sql(
-        f"SELECT DISTINCT object FROM {table(sql, 'deals_flow')} "
-        "WHERE object IS NOT NULL ORDER BY 1"
-    )
-    return [row[0] for row in rows or ()]
-
-
-def _flow_keys(sql: Sql) -> Mapping[str, list[str]]:
-    """Return the keys of the events by their kind, both in order."""
-    query = dialect.json_keys(
-        *(sql, table(sql, "deals_flow"), sql.escape_column_name("object")),
-        *(sql.escape_column_name("event"), "data"),
-    )
-    found: dict[str, list[str]] = {kind: [] for kind in _flow_kinds(sql)}
-    for kind, key in sql.execute_sql(query) or ():
-        if kind is not None:
-            found[kind].append(key)
-    return {kind: sorted(keys) for kind, keys in found.items()}
 
 
 def _flow_view(sql: Sql, kind: str, event_keys: Iterable[str]) -> tuple[str, str]:

@@ -44,7 +44,7 @@ TABLES = {
     "_pipedrive_account": (
         "company_id BIGINT, company_name VARCHAR, is_sandbox BOOLEAN, "
         "first_seen_at TIMESTAMP WITH TIME ZONE, layout BIGINT, views VARCHAR, "
-        "company_domain VARCHAR"
+        "company_domain VARCHAR, event_keys VARCHAR"
     ),
     "_pipedrive_coverage": (
         "entity VARCHAR, baseline_at TIMESTAMP WITH TIME ZONE, "
