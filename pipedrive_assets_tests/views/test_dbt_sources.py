@@ -222,7 +222,7 @@ def test_the_query_of_the_freshness_returns_up_to_when_each_table_is_complete(lo
         ).fetchall()
     }
 
-    until, reached = held["deals_installments"]
+    until, reached = held["deals_discounts"]
     assert until < NOON - DAY < reached
     for name, entity in BY_NAME.items():
         query = tables(source)[name]["config"]["loaded_at_query"]
