@@ -41,6 +41,13 @@ TROUBLE = {
         io_error('Cannot open file "w": Permission denied'),
     ),
     "locked": (duckdb.IOException(LOCKED),),
+    "memory": (
+        duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate data of 1.0 MiB"),
+        duckdb.FatalException(
+            "FATAL Error: Failed to create checkpoint because of error: Out of Memory Error: "
+            "failed to allocate data of 1.0 MiB"
+        ),
+    ),
     "foreign": (io_error('The file "w" exists, but it is not a valid DuckDB database file!'),),
     "of another version": (io_error("Trying to read a database file with version number 99"),),
     "damaged": (io_error("Corrupt database file: computed checksum 1 does not match"),),
@@ -52,6 +59,7 @@ FACTS = {
     "full": ("TMPDIR",),
     "read-only": ("PIPEDRIVE_WAREHOUSE",),
     "locked": ("/usr/bin/dbeaver", "4711", "PIPEDRIVE_READ_COPY"),
+    "memory": ("PIPEDRIVE_DUCKDB_MEMORY",),
     "foreign": ("PIPEDRIVE_WAREHOUSE",),
     "of another version": ("duckdb",),
     "new": ("IOException", "IO Error: something new"),

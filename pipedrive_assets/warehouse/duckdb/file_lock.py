@@ -175,8 +175,9 @@ _BY_NUMBER = {
 }
 _BY_MESSAGE: tuple[tuple[type[duckdb.Error], str, str], ...] = (
     (
-        duckdb.OutOfMemoryException,
-        r"Out of Memory Error",
+        duckdb.Error,
+        # A checkpoint that fails for lack of memory is a fatal error, which has this text within.
+        r"((FATAL|INTERNAL|TransactionContext) Error: .*)?Out of Memory Error",
         (
             "DuckDB needs more memory for {path} than PIPEDRIVE_DUCKDB_MEMORY allows. No row was "
             "lost. Increase it, for example to 4GB, and run again."
