@@ -61,7 +61,9 @@ class FileStore:
         """
         with self._explained():
             if not self._is_local:
-                self._fs.exists(self._root)
+                # Not exists(): it returns False for every error, also for refused credentials.
+                with contextlib.suppress(FileNotFoundError):
+                    self._fs.info(self._root)
                 return
             folder = Path(self._root)
             held = next(each for each in (folder, *folder.parents) if each.exists())

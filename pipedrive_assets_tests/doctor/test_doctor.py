@@ -193,6 +193,18 @@ def test_a_folder_that_cannot_be_used_is_a_failure(tmp_path):
     assert "PIPEDRIVE_DOWNLOAD_TO nosuch://bucket" in downloads.text
 
 
+def test_a_store_that_refuses_the_credentials_is_a_failure(tmp_path, monkeypatch):
+    def refuse(*_args, **_how):
+        raise PermissionError(errno.EACCES, "denied")
+
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.info", refuse)
+
+    (found,) = check_folders(Settings(root=tmp_path, found={}, raw_to="memory://raw"))
+
+    assert Level.FAIL is found.level
+    assert os.strerror(errno.EACCES) in found.text
+
+
 # Account
 
 
