@@ -46,7 +46,8 @@ def test_a_chunk_ends_when_its_replies_are_large(make_office, monkeypatch, table
     large = [[row["id"] for _, row in chunk.rows] for chunk in scan()]
 
     assert (12, 3) == (max(map(len, small)), max(map(len, large)))
-    assert sorted(chain(*small)) == sorted(chain(*large))
+    # Which rows of a list arrive from both ends depends on the timing of the threads.
+    assert set(chain(*small)) == set(chain(*large))
 
 
 @pytest.mark.samples(8)
