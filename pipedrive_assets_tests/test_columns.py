@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -78,6 +79,22 @@ def test_a_column_without_a_description_is_named(
     assert [] == tool.undescribed(made)
     assert ["teams.id", "teams.users.value"] == tool.undescribed({Path("teams.json"): bare})
     assert tool.main(["--check"]) == 1
+
+
+def test_a_column_of_a_key_that_the_documents_lack_is_named_with_the_remedy(
+    tool: ModuleType,
+    made: dict[Path, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stages = next(entity for entity in ENTITIES if entity.name == "stages")
+    changed = replace(stages, key=("id", "board_id"), cursor="edit_time")
+    monkeypatch.setattr(tool, "ENTITIES", [changed])
+    monkeypatch.setattr(tool, "expected_files", lambda: made)
+
+    assert ["stages.board_id", "stages.edit_time"] == tool.missing_keys(made)
+    assert 1 == tool.main(["--check"])
+    assert "stages.board_id is part of the key" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", [entity.name for entity in ENTITIES])

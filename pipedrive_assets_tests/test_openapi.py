@@ -120,6 +120,18 @@ def test_what_the_documents_lack_keeps_its_recorded_facts(
     assert found["v2/stages"]["cost"] == 10
 
 
+def test_an_endpoint_without_a_recorded_example_has_that_of_its_document(
+    tool: ModuleType, documents: Path
+) -> None:
+    (documents / "examples" / "INDEX.json").unlink()
+    own = {"data": [{"name": "Qualified", "added": "2019-05-29 04:21:51"}]}
+    spec = SPEC + f"              example: {json.dumps(own)}\n"
+    (documents / "openapi-v2.yaml").write_text(spec, "utf-8")
+    expected = {"data": [{"name": "x", "added": "2020-01-01T00:00:00Z"}]}
+
+    assert expected == tool.extract(documents, ["api/v2/stages"], {})["v2/stages"]["example"]
+
+
 def test_an_endpoint_without_any_facts_ends_the_command_with_a_sentence(
     tool: ModuleType, documents: Path
 ) -> None:

@@ -329,6 +329,16 @@ def undescribed(files: Mapping[Path, str]) -> list[str]:
     return missing
 
 
+def missing_keys(files: Mapping[Path, str]) -> list[str]:
+    """List key columns and cursors that the file of a table lacks, as `table.column`."""
+    missing = []
+    for entity in ENTITIES:
+        held = json.loads(files[TARGET / f"{entity.name}.json"])["columns"]
+        wanted = (*entity.key, *filter(None, [entity.cursor]))
+        missing += [f"{entity.name}.{column}" for column in wanted if column not in held]
+    return missing
+
+
 def differing(files: Mapping[Path, str]) -> list[Path]:
     """List files that are missing, differ, or belong to no table."""
     changed = [p for p, text in files.items() if not p.exists() or p.read_text("utf-8") != text]
@@ -336,7 +346,7 @@ def differing(files: Mapping[Path, str]) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the files, or print which ones differ (`--check`). Columns need a description."""
+    """Write the files, or print which differ (`--check`), and print what the columns lack."""
     parser = argparse.ArgumentParser(description="Write the column files from openapi.json.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 on differences")
     options = parser.parse_args(arguments)
@@ -351,10 +361,15 @@ def main(arguments: list[str] | None = None) -> int:
             path.write_text(files[path], "utf-8")
         else:
             path.unlink()
-    missing = undescribed(files)
+    missing, undocumented = undescribed(files), missing_keys(files)
     for column in missing:
         print(f"{column} has no description. Add one to {OVERRIDES.name}.")
-    return 1 if missing or (options.check and changed) else 0
+    for column in undocumented:
+        print(
+            f"{column} is part of the key, or the cursor, but the reply lacks it. Add its type and "
+            f"description to {OVERRIDES.name}, or correct the registry."
+        )
+    return 1 if missing or undocumented or (options.check and changed) else 0
 
 
 if __name__ == "__main__":

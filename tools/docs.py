@@ -52,6 +52,12 @@ def entity_table() -> str:
     return "\n".join(["| table | what | how it is read | tokens |", "|---|---|---|---|", *rows])
 
 
+def table_counts() -> str:
+    """Count the tables that are loaded by default, and the optional ones."""
+    default = len(DEFAULT_ENTITIES)
+    return f"{default}, and {len(ENTITIES) - default} optional"
+
+
 def scope_table() -> str:
     """Format the OAuth scopes of all tables; tables and lists with the same scopes share a row."""
     groups: dict[tuple[str, ...], list[str]] = {}
@@ -222,7 +228,12 @@ class _Placeholders(dict[str, str]):
 
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
-    "README.md": {"settings": settings_table, "tables": entity_table, "optional": optional_tables},
+    "README.md": {
+        "settings": settings_table,
+        "tables": entity_table,
+        "optional": optional_tables,
+        "counts": table_counts,
+    },
     "docs/entities.md": {"entities": entity_pages},
     "docs/derived.md": {"derived": derived_pages},
     "docs/oauth.md": {"scopes": scope_table},
@@ -231,7 +242,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
 
 
 def renewed(text: str, parts: dict[str, Callable[[], str]]) -> str:
-    """Replace the generated parts of a text.
+    """Replace the generated parts of a text, which are within a line or lines of their own.
 
     Args:
         text: The text of a file.
@@ -244,12 +255,13 @@ def renewed(text: str, parts: dict[str, Callable[[], str]]) -> str:
         ValueError: If the text has no place for a part.
     """
     for name, make in parts.items():
-        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         before, found, rest = text.partition(begin)
-        _, closed, after = rest.partition(end)
+        old, closed, after = rest.partition(end)
         if not (found and closed):
             raise ValueError(f"The file has no marks <!-- {name} --> and <!-- /{name} -->.")
-        text = f"{before}{begin}{make()}\n{end}{after}"
+        gap = "\n" if old.startswith("\n") else ""
+        text = f"{before}{begin}{gap}{make()}{gap}{end}{after}"
     return text
 
 

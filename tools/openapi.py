@@ -6,8 +6,8 @@ The folder has `openapi-v1.yaml` and `openapi-v2.yaml`, which Pipedrive publishe
 and `openapi-v2.yaml` under https://developers.pipedrive.com/docs/api/v1/, and, if available,
 `examples/` with its INDEX.json. The file has paths, token costs, OAuth scopes, parameters, keys and
 types of the lists and records that this project reads. It has no texts or values of examples: they
-are replaced by placeholders of the same format. Endpoints and examples that the documents lack are
-kept.
+are replaced by placeholders of the same format. Endpoints that the documents lack are kept, and
+recorded examples too, unless `examples/` has them.
 """
 
 import argparse
@@ -73,7 +73,6 @@ def operation_facts(path: Json) -> dict[str, Any]:
     """Keep token cost, scopes, parameters, reply schema and reference page of a GET operation."""
     operation = path["get"]
     parameters = [*path.get("parameters", ()), *operation.get("parameters", ())]
-    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
     return {
         "page": f"{operation['tags'][0]}#{operation['operationId']}",
         "cost": operation["x-token-cost"],
@@ -86,8 +85,14 @@ def operation_facts(path: Json) -> dict[str, Any]:
             for each in parameters
             if each["in"] == "query"
         },
-        "answer": schema_facts(answer),
+        "answer": schema_facts(_content(path)["schema"]),
     }
+
+
+def _content(path: Json) -> Json:
+    """Return the schema, and the example if there is one, of the reply to a GET operation."""
+    content: Json = path["get"]["responses"]["200"]["content"]["application/json"]
+    return content
 
 
 def example_facts(value: Any) -> Any:
@@ -127,7 +132,11 @@ def extract(folder: Path, paths: Iterable[str], recorded: Json) -> dict[str, Any
         name = f"{version}{path}"
         known, documented = recorded.get(name), specs[version].get("paths", {}).get(path)
         if documented:
-            example = examples.get((version, path)) or (known or {}).get("example")
+            example = (
+                examples.get((version, path))
+                or (known or {}).get("example")
+                or example_facts(_content(documented).get("example"))
+            )
             facts = operation_facts(documented)
             found[name] = {**facts, "example": example} if example else facts
         elif known:

@@ -3,6 +3,7 @@
 The reply depends on the world and the call only. The sandbox itself counts and logs calls.
 """
 
+import logging
 import re
 import time
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from pipedrive_assets.sandbox.http.route import Route
 from pipedrive_assets.sandbox.http.v2_lists import Ask, Habits
 from pipedrive_assets.sandbox.limits import Limits, Quota
 from pipedrive_assets.sandbox.oauth import OAuthServer
+
+log = logging.getLogger(__name__)
 
 API_TOKEN = "sandbox"  # noqa: S105 -- valid for the invented account only
 SPENT_RETRY_AFTER = "3"
@@ -209,7 +212,14 @@ class Sandbox:
         self.allowance.spend(route.cost)
         params = parameters.read(call.params, route.accepts, route.requires)
         ask = Ask(world=self.world, now=now, habits=self.habits, params=params, keys=keys)
-        answered = route.answer(ask)
+        try:
+            answered = route.answer(ask)
+        except Refusal:
+            raise
+        except Exception:
+            # To the client it is a connection that failed: only this line has the cause.
+            log.exception("The sandbox cannot answer %s: its code failed", route.path)
+            raise
         return answered if isinstance(answered, Reply) else json_reply(200, answered)
 
 

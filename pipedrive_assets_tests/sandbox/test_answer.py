@@ -1,6 +1,8 @@
 import pytest
 
 from pipedrive_assets.sandbox import Sandbox, World, call
+from pipedrive_assets.sandbox.http import routes, v2_lists
+from pipedrive_assets.sandbox.http.route import Route
 from pipedrive_assets.sandbox.http.routes import ROUTES
 
 from .conftest import HEADERS, NOON
@@ -561,3 +563,26 @@ def test_every_list_can_be_asked_without_parameters_but_the_required(sandbox, as
 
 def _ids(rows):
     return {row["id"] for row in rows or ()}
+
+
+def test_the_log_has_the_cause_if_the_code_of_the_sandbox_fails(sandbox, ask, monkeypatch, caplog):
+    def answer(ask):
+        return ask.params["no_such_parameter"]
+
+    broken = Route(path="v1/users", cost=20, answer=answer)
+    monkeypatch.setattr(routes, "open_for", lambda *_, **__: (broken, ()))
+
+    with pytest.raises(KeyError):
+        ask(sandbox, "v1/users")
+
+    assert "cannot answer v1/users" in caplog.text
+    assert "no_such_parameter" in caplog.text
+
+
+def test_a_user_who_left_the_company_is_found(sandbox):
+    left = next(row for row in sandbox.world.tables["users"].rows.values() if row["is_deleted"])
+    asked = v2_lists.Ask(
+        world=sandbox.world, now=NOON, habits=v2_lists.Habits(), params={}, keys=(str(left["id"]),)
+    )
+
+    assert left == v2_lists.found(asked, "users")

@@ -1,6 +1,7 @@
 """The sandbox against the official documents: paths, prices, parameters, keys, envelopes."""
 
 import json
+import re
 from functools import cache
 from itertools import starmap
 from pathlib import Path
@@ -89,26 +90,18 @@ def reply(route: Route) -> dict[str, Any]:
     for key in sandbox().world.ids(_table(route)):
         path = route.path.replace("{id}", str(key))
         answer = sandbox().answer(call(path, asked(route), {"x-api-token": API_TOKEN}))
-        assert 200 == answer.status, answer.body
+        assert 200 == answer.status, f"GET {path}: {answer.body!r}"
         body: dict[str, Any] = answer.json()
         if body["data"]:
             return body
-    raise AssertionError(route.path)
+    raise AssertionError(f"{route.path} has no rows for any record of {_table(route)}")
 
 
 def _table(route: Route) -> str:
-    names = {
-        **{name: name for name in ("persons", "organizations", "activities", "products")},
-        **{name: name for name in ("pipelines", "stages", "leads", "notes", "files")},
-        "projects": "projects",
-        "filters": "filters",
-        "roles": "roles",
-        "permissionSets": "permission_sets",
-        "mailThreads": "mail_threads",
-        "goals": "goals",
-    }
+    """The table of the record in the path, such as `permission_sets` for `permissionSets`."""
     start = route.path.split("/{id}")[0].split("/")[-1]
-    return names.get(start, "deals")
+    name = re.sub("([A-Z])", r"_\1", start).lower()
+    return name if name in sandbox().world.tables else "deals"
 
 
 def rows(route: Route) -> list[dict[str, Any]]:

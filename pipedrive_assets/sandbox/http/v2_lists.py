@@ -242,9 +242,9 @@ def found(ask: Ask, table: str) -> Row:
         Refusal: 404 if there is no such row, 403 if it is hidden from the API token's user.
     """
     row = ask.world.tables[table].rows.get(_key(ask.keys[0], table))
-    if row is None or (
-        row.get("is_deleted") and row["update_time"] <= stamp_of(ask.now - RETENTION)
-    ):
+    horizon = stamp_of(ask.now - RETENTION)
+    # Users who left the company have no time of a change and stay.
+    if row is None or (row.get("is_deleted") and "" < (row.get("update_time") or "") <= horizon):
         raise Refusal(404, "Entity was not found")
     if not ask.world.sees(table, row):
         raise Refusal(403, "You do not have permission to view this item")
