@@ -42,6 +42,11 @@ def causes(error: BaseException) -> list[BaseException]:
     return found
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an exception is a Ctrl-C: DuckDB wraps it in a RuntimeError."""
+    return any(isinstance(each, KeyboardInterrupt) for each in causes(error))
+
+
 def sqlstate(error: BaseException) -> str:
     """Return the SQLSTATE of a database driver's error; empty if it has none."""
     for name in ("pgcode", "sqlstate"):

@@ -20,16 +20,19 @@ INTERRUPTED = 130
 class Command(click.Command):
     """A command that reports errors as `ErrorClass: sentence`."""
 
-    def __init__(self, *args: Any, alerts: bool = False, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, alerts: bool = False, interrupted: str = "", **options: Any
+    ) -> None:
         """Take click's arguments.
 
         Args:
             *args: Passed to click.
             alerts: Whether a failure is posted to PIPEDRIVE_ALERT_WEBHOOK.
+            interrupted: What is safe after Ctrl-C, and what to do next.
             **options: Passed to click.
         """
         super().__init__(*args, **options)
-        self.alerts = alerts
+        self.alerts, self.interrupted = alerts, interrupted
 
     def invoke(self, ctx: click.Context) -> int:
         """Run the command.
@@ -45,14 +48,24 @@ class Command(click.Command):
             return super().invoke(ctx) or 0
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
+        except KeyboardInterrupt:
+            return self._stopped()
         except Exception as caught:  # noqa: BLE001 - a bug is one sentence as well
             from pipedrive_assets.extract.unexpected import foreseen
 
-            error = foreseen(caught, f"running the command {self.name}")
+            try:
+                error = foreseen(caught, f"running the command {self.name}")
+            except KeyboardInterrupt:
+                return self._stopped()
             click.echo(f"{type(error).__name__}: {error}", err=True)
             if self.alerts:
                 _alert(self.name or "", error)
             return error.exit_code
+
+    def _stopped(self) -> int:
+        """Report a Ctrl-C; return the exit code."""
+        click.echo(f"\nStopped by Ctrl-C. {self.interrupted}".rstrip(), err=True)
+        return INTERRUPTED
 
 
 class Group(click.Group):

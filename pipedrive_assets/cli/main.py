@@ -12,8 +12,10 @@ import click
 from pipedrive_assets.cli.command import Group, exit_code
 from pipedrive_assets.cli.own_process import collect_garbage_rarely
 
+CONTINUES = "Rows already loaded are kept. Run the command again; it continues from there."
 TABLES = click.argument("tables", nargs=-1, metavar="[TABLE]...")
 FILE = click.Path(path_type=Path)
+PORT = click.IntRange(0, 65_535)
 
 
 @click.group(cls=Group)
@@ -38,7 +40,7 @@ def try_sandbox() -> None:
     try_sandbox()
 
 
-@commands.command(alerts=True)
+@commands.command(alerts=True, interrupted=CONTINUES)
 @TABLES
 @click.option("--full", is_flag=True, help="Read the tables from the start; rows stay readable.")
 @click.option(
@@ -70,7 +72,7 @@ def plan(tables: tuple[str, ...], *, full: bool) -> None:
     plan(tables, full=full)
 
 
-@commands.command(alerts=True)
+@commands.command(alerts=True, interrupted=CONTINUES)
 @TABLES
 @click.option(
     "--children",
@@ -106,7 +108,7 @@ def digest(*, send: bool) -> int:
     return digest(send=send)
 
 
-@commands.command()
+@commands.command(interrupted="The person may not be erased completely. Run the command again.")
 @click.option("--person", type=int, required=True, metavar="ID", help="Id of the person.")
 @click.option("--undo", is_flag=True, help="Remove the person from the list of erased persons.")
 @click.option(
@@ -140,7 +142,7 @@ def entities() -> None:
 
 
 @commands.command()
-@click.option("--port", type=int, default=8123, show_default=True, help="TCP port.")
+@click.option("--port", type=PORT, default=8123, show_default=True, help="TCP port.")
 @click.option(
     "--token",
     default="sandbox",
@@ -208,7 +210,10 @@ def sources(output: Path | None, accounts: str | None, key_prefix: str) -> None:
     sources(output, accounts, key_prefix)
 
 
-@commands.command()
+@commands.command(
+    interrupted="The files that manifest.json lists are complete. Run the command again for the "
+    "other tables."
+)
 @click.option("--to", "url", required=True, metavar="URL", help="A folder, or a URL of fsspec.")
 @TABLES
 @click.option("--prune", is_flag=True, help="Remove replaced files now, not in the next export.")
@@ -232,7 +237,9 @@ def export(url: str, tables: tuple[str, ...], kind: str, *, prune: bool) -> None
     export(url, tables, is_delta=kind == "delta", prune=prune)
 
 
-@commands.command()
+@commands.command(
+    interrupted="The new warehouse is not complete. Delete it, and run the command again."
+)
 @click.option("--from", "url", required=True, metavar="URL", help="The PIPEDRIVE_RAW_TO of loads.")
 @click.option("--to", "target", type=FILE, help="New DuckDB file; default: PIPEDRIVE_WAREHOUSE.")
 def rebuild(url: str, target: Path | None) -> None:
@@ -332,7 +339,9 @@ def mcp(
 
 
 @commands.command()
-@click.option("--port", type=int, default=8124, show_default=True, help="Port of the callback URL.")
+@click.option(
+    "--port", type=PORT, default=8124, show_default=True, help="Port of the callback URL."
+)
 @click.option("--timeout", type=float, default=300, show_default=True, help="Seconds to wait.")
 @click.option("--no-browser", is_flag=True, help="Only print the address of the consent page.")
 @click.option("--accounts", metavar="MODULE:NAME", help="Mapping of several accounts.")
@@ -351,7 +360,9 @@ def login(
     login(settings_to_sign_in(accounts, account), port, timeout, opens_browser=not no_browser)
 
 
-@commands.command()
+@commands.command(
+    interrupted="Nothing is lost: run again with the last state that the target wrote."
+)
 @click.option("-c", "--config", type=FILE, required=True, help="JSON file with api_token etc.")
 @click.option("-s", "--state", type=FILE, help="JSON file: the last state that a target wrote.")
 @click.option("--catalog", type=FILE, help="JSON file: output of --discover, with your selection.")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipedrive_assets.errors import InternalError, PipedriveError, missing_extra, raise_alone
-from pipedrive_assets.fault_text import causes, described
+from pipedrive_assets.fault_text import causes, described, is_interrupt
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,12 @@ def foreseen(error: Exception, doing: str) -> PipedriveError:
     Returns:
         `error` if it is an error of this project, else an InternalError. Its cause and context are
         removed, because their messages can quote rows.
+
+    Raises:
+        KeyboardInterrupt: The exception is a Ctrl-C that a library has wrapped.
     """
+    if is_interrupt(error):
+        raise_alone(KeyboardInterrupt())
     if isinstance(error, PipedriveError):
         error.__cause__ = error.__context__ = None
         return error

@@ -1,6 +1,7 @@
 """What every command has in common: help, usage errors, exit codes, tables."""
 
 import io
+import signal
 import subprocess
 import sys
 
@@ -86,6 +87,44 @@ def test_an_error_of_the_project_is_one_line_on_standard_error(monkeypatch, caps
     assert 1 == len(said.err.splitlines())
     assert said.err.startswith("ConfigurationError: ")
     assert not said.out
+
+
+def interrupted(*_, **__):
+    """Fail as DuckDB does when Ctrl-C ends a statement."""
+    raise RuntimeError("Query interrupted") from KeyboardInterrupt()
+
+
+@pytest.mark.parametrize(
+    ("argv", "safe"),
+    [
+        (["load"], "Rows already loaded are kept"),
+        (["reconcile"], "Rows already loaded are kept"),
+        (["plan"], ""),
+        (["purge", "--person", "1"], "may not be erased completely"),
+        (["export", "--to", "x"], "manifest.json"),
+        (["rebuild", "--from", "x"], "Delete it"),
+        (["singer", "--config", "x"], "the last state"),
+    ],
+)
+def test_ctrl_c_is_no_bug_also_within_a_statement(argv, safe, monkeypatch, capsys):
+    module = {"singer": "singer.run_tap"}.get(argv[0], f"{argv[0]}.{argv[0]}")
+    name = f"pipedrive_assets.cli.{module}"
+    for stop in (interrupted, lambda *_, **__: signal.raise_signal(signal.SIGINT)):
+        monkeypatch.setattr(name, stop)
+
+        assert 130 == main(argv)
+
+        said = capsys.readouterr()
+        assert "Stopped by Ctrl-C." in said.err
+        assert safe in said.err
+        assert "InternalError" not in said.err
+
+
+@pytest.mark.parametrize("command", ["sandbox", "login"])
+def test_a_port_that_does_not_exist_is_a_usage_error(command, capsys):
+    assert 2 == main([command, "--port", "99999"])
+
+    assert "99999 is not in the range" in capsys.readouterr().err
 
 
 def test_the_version_is_that_of_the_package(capsys):

@@ -80,6 +80,13 @@ def test_each_trouble_has_one_message_with_its_facts(kind):
     assert "\n" not in min(told)
 
 
+def test_ctrl_c_within_a_statement_is_no_trouble_of_the_warehouse():
+    error = RuntimeError("Query interrupted")
+    error.__cause__ = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        translate_error(DestinationConnectionError("client", "data", str(error), error), FILE)
+
+
 def test_no_two_troubles_have_the_same_message():
     assert len(TROUBLE) == len({str(translate_error(one[0], FILE)) for one in TROUBLE.values()})
 

@@ -16,7 +16,7 @@ from dlt.common.destination.exceptions import DestinationException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipedrive_assets.errors import WarehouseError, raise_alone
-from pipedrive_assets.fault_text import causes, described
+from pipedrive_assets.fault_text import causes, described, is_interrupt
 from pipedrive_assets.warehouse.private_files import FILE_MODE, make_file, make_folder
 
 FULL_BYTES = 64 * 1024
@@ -98,7 +98,12 @@ def translate_error(error: BaseException, path: Path) -> WarehouseError:
 
     Returns:
         An error with cause and remedy, without values of rows.
+
+    Raises:
+        KeyboardInterrupt: The exception is a Ctrl-C that DuckDB has wrapped.
     """
+    if is_interrupt(error):
+        raise_alone(KeyboardInterrupt())
     found = causes(error)
     for each in found:
         if isinstance(each, WarehouseError):
