@@ -10,6 +10,7 @@ from statistics import mean, median
 
 import pytest
 
+from pipedrive_assets.sandbox.http.field_definitions import CHOICES
 from pipedrive_assets_tests.views import company_truth
 from pipedrive_assets_tests.views.company_truth import DAY_SECONDS, moment, month, seen
 
@@ -88,16 +89,15 @@ def activities_per_person(world, _, __):
             persons[person]["name"],
             sum(row["done"] for row in rows),
             sum(not row["done"] for row in rows),
-            max(
-                (date.fromisoformat(row["due_date"]) for row in rows if is_dated(row)), default=None
-            ),
+            max((day for row in rows if (day := done_on(row))), default=None),
         )
         for person, rows in groups.items()
     ]
 
 
-def is_dated(activity):
-    return activity["done"] and activity["due_date"]
+def done_on(activity):
+    day = (activity["marked_as_done_time"] or "")[:10] or activity["due_date"]
+    return date.fromisoformat(day) if activity["done"] and day else None
 
 
 def custom_field_breakdown(world, _, __):
@@ -176,9 +176,9 @@ def stale_deals(world, now, _):
 
 
 def deals_by_source(world, _, __):
-    groups = defaultdict(list)
+    channels, groups = dict(CHOICES["channel"]), defaultdict(list)
     for row in live_deals(world):
-        groups[row["origin"], row["channel"]].append(row)
+        groups[row["origin"], channels.get(row["channel"])].append(row)
     return [
         (
             *key,

@@ -20,6 +20,16 @@ pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[2] / "docs" / "sql.md").read_text("utf-8")
 QUESTIONS = PAGE.partition("## Twelve questions")[2]
 QUERIES = dict(re.findall(r"^### (.+?)\n.+?```sql\n(.+?)```", QUESTIONS, re.MULTILINE | re.DOTALL))
+CHECKS = dict(
+    re.findall(
+        r"^### ([^\n]+)\n[^#]+?```sql\n(.+?)```",
+        PAGE.partition("## Why does a dashboard differ")[2].partition("\n## ")[0],
+        re.MULTILINE | re.DOTALL,
+    )
+)
+WITHOUT_HISTORY = re.search(
+    r"^SELECT id, title, update_time .+?deal_states.+?;", PAGE, re.MULTILINE | re.DOTALL
+)[0]
 KEYS = re.findall(r"^    (\w+) \|\|--o\{ (\w+) : (\w+)$", PAGE, re.MULTILINE)
 VIEW_TABLES = dict(
     re.findall(r"^### (\w+_readable)$.+?(^\| `.+?)\n\n</details>", PAGE, re.MULTILINE | re.DOTALL)
@@ -234,3 +244,51 @@ def test_the_views_work_in_a_file_attached_under_another_name(held):
         rows = connection.execute(QUERIES["Win rate by owner"]).fetchall()
 
     assert office.query(QUERIES["Win rate by owner"]) == rows
+
+
+def test_a_dashboard_check_has_the_time_of_every_loaded_table(held):
+    office, _ = held
+    rows = office.query(CHECKS["Is the data up to date?"])
+
+    assert set(TABLES) == {entity for entity, _, _ in rows}
+    assert sorted(until for _, until, _ in rows) == [until for _, until, _ in rows]
+
+
+@pytest.mark.parametrize("condition", ["_deleted_at IS NOT NULL", "is_archived"])
+def test_a_dashboard_check_shows_why_views_leave_a_deal_out(held, condition):
+    office, _ = held
+    columns = "id, title, status, is_archived, currency, pipeline_id, update_time, _deleted_at"
+    expected = office.query(f"""
+        SELECT {columns}, _deleted_reason FROM deals
+        WHERE {condition} AND status = 'open' ORDER BY id LIMIT 1
+    """)
+    (deal,) = expected
+    check = CHECKS["Why is a record missing?"].replace("42", str(deal[0]))
+
+    assert not office.query(f"SELECT 1 FROM deals_live WHERE id = {deal[0]} AND NOT is_archived")
+    assert expected == office.query(check)
+
+
+def test_a_dashboard_check_lists_deals_whose_history_has_not_been_read(office):
+    office.load("deals", "deals_flow", "stages", "pipelines")
+    nothing = office.query(WITHOUT_HISTORY)
+    deal = office.world.add("deals", title="New")
+    office.load("deals")
+
+    assert ([], [deal]) == (nothing, [row[0] for row in office.query(WITHOUT_HISTORY)])
+
+
+def test_a_dashboard_check_lists_renamed_and_removed_custom_fields(office):
+    world, check = office.world, CHECKS["Why is a column missing or empty?"]
+    office.load("deals", "custom_fields_mapping")
+    nothing = office.query(check)
+    world.rename_field("deals", world.code("deals", "Priority"), "Urgency")
+    world.remove_field("deals", world.code("deals", "Ticket number"))
+    office.advance(days=1)
+    office.load("deals", "custom_fields_mapping")
+
+    assert [] == nothing
+    assert {
+        ("deal", "priority", "Priority", "Urgency", True, False),
+        ("deal", "ticket_number", "Ticket number", "Ticket number", False, True),
+    } <= {(*row[:4], row[4] is not None, row[5] is not None) for row in office.query(check)}
