@@ -163,8 +163,8 @@ class SettingsTable(BaseSettings):
     )
     row_filter: Annotated[dict[str, tuple[Condition, ...]], parsed_by(row_filters)] = setting(
         "",
-        "Conditions that rows fulfil to be loaded, for example `deals.pipeline_id in (1, 2)`, "
-        "separated by `;`. Children of other rows are not read.",
+        "Conditions, separated by `;`: only rows that fulfil them are loaded, for example "
+        "`deals.pipeline_id in (1, 2)`. Children of rows that are left out are not read.",
     )
     history: Annotated[frozenset[str], parsed_by(history_tables)] = setting(
         "",
@@ -191,7 +191,7 @@ class SettingsTable(BaseSettings):
     )
     overlap_minutes: Annotated[int, Field(ge=0, le=1440)] = setting(
         5,
-        "Minutes by which each time window overlaps the one before.",
+        "Minutes before the end of the previous load that a load reads again, to miss no change.",
         "Use a whole number of minutes from 0 to 1440.",
     )
     recheck_days: Days = setting(
@@ -245,14 +245,21 @@ class SettingsTable(BaseSettings):
         A_TOLERANCE,
     )
     freshness_deal_details: Tolerance = setting(
-        "1h", "The same for tables that are read per deal or per other record.", A_TOLERANCE
+        "1h",
+        "Maximum age of tables that are read per deal or per other record; `daily`: only the daily "
+        "schedule loads them.",
+        A_TOLERANCE,
     )
     freshness_reference: Tolerance = setting(
-        "daily", "The same for reference tables, for example stages and users.", A_TOLERANCE
+        "daily",
+        "Maximum age of reference tables, for example stages and users; `daily`: only the daily "
+        "schedule loads them.",
+        A_TOLERANCE,
     )
     freshness_files: Tolerance = setting(
         "daily",
-        "The same for files and other lists that Pipedrive cannot filter by time of change.",
+        "Maximum age of files and other lists that Pipedrive cannot filter by time of change; "
+        "`daily`: only the daily schedule loads them.",
         A_TOLERANCE,
     )
     executor: Literal["in_process", "multiprocess"] = setting(

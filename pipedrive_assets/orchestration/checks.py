@@ -17,7 +17,7 @@ INITIAL_LOAD, FRESH, WAITING = "initial_load", "fresh", "waiting"
 ALL_PARENTS_READ = "all_parents_read"
 
 MEANING = {
-    READABLE: "Pipedrive returns every list of the table.",
+    READABLE: "Pipedrive refused neither the table nor a part of it.",
     KEYS: "Each row has a unique key.",
     REFERENCES: "At least 90 % of the ids in each referring column have a row in the other table.",
     INITIAL_LOAD: "The first load has finished: the table has the complete history.",

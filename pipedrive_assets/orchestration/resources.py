@@ -79,7 +79,7 @@ def account_of(settings: Settings) -> PipedriveResource:
 
 
 class WarehouseResource(DuckDBResource):
-    """A `DuckDBResource` for the warehouse file that waits for the lock of running loads.
+    """Opens the warehouse file, as `DuckDBResource` does. Waits while a load writes it.
 
     For a warehouse on a server, use `warehouse().sql()`.
     """
@@ -89,7 +89,9 @@ class WarehouseResource(DuckDBResource):
     )
 
     dataset: str = Field(description="The schema that holds the tables.")
-    read_copy: str = Field(default="", description="The read copy, renewed after each good run.")
+    read_copy: str = Field(
+        default="", description="Path of the read copy, which each successful run replaces."
+    )
     file_mode: int = Field(default=FILE_MODE, description="Permissions of new files.")
     memory: str = Field(default=MEMORY, description="Memory that DuckDB may use in a load.")
 

@@ -26,8 +26,8 @@ PARTITION_MEANING = {
         "Rows that Pipedrive no longer lists are kept, with `_deleted_at` set."
     ),
     Kind.CHILD: (
-        "Read for each row of {parent} that changed since its {name} were last read, newest change "
-        "first. A partition records the state at load time."
+        "Each load reads the rows of every record in {parent} that has changed since its rows were "
+        "last read, the latest changes first. A partition records the state at load time."
     ),
 }
 
@@ -90,7 +90,7 @@ def specs(
 
 def description(entity: Entity) -> str:
     """Return what the table contains and what its partitions mean, as Markdown."""
-    meaning = PARTITION_MEANING[entity.kind].format(parent=entity.parent, name=entity.name)
+    meaning = PARTITION_MEANING[entity.kind].format(parent=entity.parent)
     lists = ", ".join(f"`GET /{endpoint.path}`" for endpoint in entity.endpoints)
     source = (
         f"Source: [{lists}]({columns_of(entity.name).url}) in Pipedrive's API reference, "

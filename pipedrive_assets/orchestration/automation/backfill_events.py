@@ -62,6 +62,11 @@ def record_covered(
     metadata = {"covered_by": f"run {run_id}", "read": report.what, "warehouse": report.warehouse}
     for day in missing:
         instance.report_runless_asset_event(
-            dg.AssetMaterialization(key, partition=day, metadata=metadata, description="Covered.")
+            dg.AssetMaterialization(
+                key,
+                partition=day,
+                metadata=metadata,
+                description="Loaded by the run in covered_by.",
+            )
         )
     return len(missing)

@@ -65,7 +65,7 @@ def build_sensor(settings: Settings, job: Any, names: Names = OWN_NAMES) -> dg.S
         job=job,
         minimum_interval_seconds=TICK_SECONDS,
         default_status=status,
-        description="Loads tables older than their freshness tolerance. Reads this instance only.",
+        description="Loads tables older than their freshness tolerance. Checking costs no tokens.",
     )
     def pipedrive_freshness_sensor(
         context: dg.SensorEvaluationContext,

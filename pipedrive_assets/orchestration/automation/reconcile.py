@@ -102,7 +102,7 @@ def build_reconcile_job(
         _reconcile(context, config, names)
 
     return dg.GraphDefinition(name=names.reconcile_job, node_defs=[reconcile]).to_job(
-        description="Finds deletions, merges and other changes that no change date shows.",
+        description="Finds deleted, merged and hidden records, and changes without a change date.",
         executor_def=executor,
     )
 

@@ -2,7 +2,7 @@
 --
 -- Moves are the changes of the date in the deal's history. A date that was removed and set again moves from the
 -- last date to the new one. A deal that was created with a date and never changed has its date as original
--- date. Deals whose history has not been read yet (the token cap) are left out.
+-- date. Deals whose history has not been read yet, because it waits for the token cap, are left out.
 --
 -- needs: deals, deals_flow
 -- deal_id bigint: The deal.
@@ -18,7 +18,7 @@
 -- times_moved bigint: How often the date was moved.
 -- times_moved_later bigint: How often it was moved to a later day.
 -- times_removed bigint: How often it was removed.
--- days_moved_later bigint: Days of all moves to a later day.
+-- days_moved_later bigint: Sum of the days by which it was moved later; moves to an earlier day are not subtracted.
 -- days_slipped bigint: Days from the original to the current date, negative if it is earlier; empty if there is none now.
 -- last_moved_at timestamp: When the date was last moved, UTC.
 -- closed_on date: Day on which the deal was last won or lost, UTC; empty for open deals.

@@ -1,11 +1,11 @@
 -- How long each deal was in each stage: a row per stay.
 --
 -- A stay begins when the deal is created, moved or reopened, and ends when it is moved, won, lost or
--- archived. Time that a deal spends closed or archived belongs to no stage, also if it is moved, closed
--- or reopened while it is archived. A deal that returns to a stage has a row for each stay. A deal that
--- was archived and restored counts as never archived. Deals whose history has not been read yet (the
--- token cap) are left out. For a deal that moved after its history was read, the last stage is the one
--- in the deal's row.
+-- archived. The time during which a deal is closed or archived counts for no stage, also if it is moved,
+-- closed or reopened while it is archived. A deal that returns to a stage has a row for each stay. A deal
+-- that was archived and restored counts as never archived. Deals whose history has not been read yet,
+-- because it waits for the token cap, are left out. For a deal that moved after its history was read, the
+-- last stage is the one in the deal's row.
 --
 -- needs: deals, deals_flow
 -- deal_id bigint: The deal.

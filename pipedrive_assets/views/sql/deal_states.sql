@@ -1,16 +1,16 @@
--- What each deal was at the end of each day on which it changed: a row per deal and day.
+-- The state of each deal at the end of each day on which it changed: a row per deal and day.
 --
 -- A state is computed from the deal's history and is valid until the next one. Days are UTC. If a history
--- contradicts the deal's row, a further state has the values of the row; not_in_history names the fields
--- that differ. It is dated to the deal's last change. Deleted deals have states up to the day of their
--- deletion, unless PIPEDRIVE_DELETED is purge. Deals whose history has not been read yet (the token cap)
--- are left out. A deal that was archived and restored counts as never archived.
+-- contradicts the deal's row, a further state has the values of the row, on the day of the deal's last
+-- change; not_in_history names the fields that differ. Deleted deals have states up to the day of their
+-- deletion, unless PIPEDRIVE_DELETED is purge. Deals whose history has not been read yet, because it waits
+-- for the token cap, are left out. A deal that was archived and restored counts as never archived.
 --
 -- needs: deals, deals_flow
 -- deal_id bigint: The deal.
 -- sequence bigint: 1 for the deal's first state, 2 for its second, and so on.
--- day date: The day on whose end the state was true, UTC.
--- until_day date: The day of the next state; empty for the current state.
+-- day date: The first day at whose end the deal had this state, UTC.
+-- until_day date: The first day at whose end the deal had the next state, UTC; empty for the current state.
 -- status text: open, won, lost, archived or deleted.
 -- stage_id bigint: The stage.
 -- pipeline_id bigint: The pipeline that the stage belongs to now.

@@ -2,9 +2,10 @@
 --
 -- Won deals count in the month (UTC) in which they were won. Open deals count in the month of their expected
 -- close date; in a past month they are overdue. A deal slipped out of the month of its original expected
--- close date if it is open and expected later (or no longer at all), or was won in a later month. Amounts
--- are in the currency of the deals; amounts in different currencies are never added. Weighted values are
--- those of open_pipeline, original dates those of close_date_slippage. Archived deals count if they are won.
+-- close date if it is open and expected later (or has no expected close date any more), or was won in a
+-- later month. Amounts are in the currency of the deals; amounts in different currencies are never added.
+-- Weighted values are those of open_pipeline, original dates those of close_date_slippage. Archived deals
+-- count if they are won.
 --
 -- needs: deals, deals_flow
 -- month date: First day of the month; empty for open deals without an expected close date.

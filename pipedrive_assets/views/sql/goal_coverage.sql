@@ -1,10 +1,11 @@
--- Whether open deals are enough to reach a goal: a row per goal for won deals and interval in goals_results.
+-- Whether open deals are enough to reach a goal: a row per goal and interval, for example per month.
 --
--- Empty without the optional tables goals and goals_results. An amount is a number of deals if the goal counts
--- deals, and a value in the goal's currency if it sums values: deals in other currencies are left out, because
--- nothing is converted. Deals count if the goal's assignee owns them (all deals for a goal of the company)
--- and they are in one of its pipelines (all if it names none). Goals of teams, and sums without a currency, have
--- only target and progress, because the API does not return what their deals are. Days are UTC.
+-- Contains goals for won deals only. Empty without the optional tables goals and goals_results. If a goal counts
+-- deals, amounts are numbers of deals. If it sums values, amounts are values in the goal's currency; deals in
+-- other currencies are left out, because nothing is converted. Deals count if the goal's assignee owns them
+-- (for a goal of the company: all deals) and if they are in one of the goal's pipelines (if it names none: in
+-- any). Goals of teams, and sums without a currency, have target and progress only, because the API does not
+-- return which deals count. Days are UTC.
 --
 -- needs: deals
 -- goal_id text: The goal.

@@ -115,7 +115,7 @@ def _required(kind: str, record: str, *columns: str) -> Rule:
     return Rule(
         name=f"{kind}_without_required_field",
         record=record,
-        meaning=f"A field that Pipedrive requires is empty in a {kind}; detail is its label.",
+        meaning=f"The {kind} has no value in a field that Pipedrive requires; detail is its label.",
         needs=((record, columns), FIELDS),
         join=f"JOIN {REQUIRED} gap ON gap.id = r.id",
         detail="gap.detail",

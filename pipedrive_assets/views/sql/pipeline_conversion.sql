@@ -1,8 +1,8 @@
 -- Stage conversion: how many of the deals that entered a stage advanced from it, a row per stage and month.
 --
 -- Each deal counts once per stage, in the month (UTC) in which it first entered the stage. Counts of
--- several months can therefore be added; compute rates from the sums. Deals that neither advanced, nor
--- were lost, nor are open were archived or moved to another pipeline.
+-- several months can therefore be added; compute rates from the sums. A deal that entered the stage and is
+-- in none of the other counts was archived or moved to another pipeline.
 --
 -- needs: deals, deals_flow, stages
 -- pipeline_id bigint: The pipeline.

@@ -1,9 +1,9 @@
 -- What changed the open pipeline on each day: a row per day, stage, owner, currency, movement and direction.
 --
--- Movements add up: the open deals (and value, and weighted value) of pipeline_snapshots at the end of a day,
--- plus the movements of later days, are those at the end of a later day; for the whole pipeline, or per
--- stage, owner and currency. A deal that moves has two rows: it leaves one place (negative) and enters
--- another (positive). What a deal does and undoes within a day is no movement.
+-- Movements add up: pipeline_snapshots at the end of a day, plus all movements after it up to a later day, is
+-- pipeline_snapshots at the end of the later day. This holds for the number of deals, their value and their
+-- weighted value, in total and per stage, owner and currency. A deal that moves has two rows: it leaves one
+-- place (negative) and enters another (positive). A change that is undone on the same day is not shown.
 --
 -- needs: deals, deals_flow
 -- day date: The day, UTC.

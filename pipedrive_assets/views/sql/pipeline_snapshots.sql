@@ -6,7 +6,7 @@
 -- between two days are in pipeline_movements.
 --
 -- needs: deals, deals_flow
--- day date: The day on whose end the deals were open, UTC.
+-- day date: The day at whose end the deals were open, UTC.
 -- pipeline_id bigint: The pipeline that the stage belongs to now.
 -- pipeline_name text: The pipeline's current name.
 -- stage_id bigint: The stage.
