@@ -9,7 +9,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.warehouse.dialect import DUCKDB
-from pipedrive_assets.warehouse.statements import table, table_exists
+from pipedrive_assets.warehouse.statements import table
 
 LEDGER = "_pipedrive_account"
 
@@ -30,11 +30,11 @@ def refuse_shared_dataset(pipeline: SupportsPipeline | None) -> None:
     if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
         return
     held = False
+    # A table that does not exist is an exception like any other: what reads the catalog differs
+    # between destinations.
     with contextlib.suppress(DestinationException, OSError), pipeline.sql_client() as sql:
-        held = (
-            sql.has_dataset()
-            and table_exists(sql, LEDGER)
-            and bool(sql.execute_sql(f"SELECT 1 FROM {table(sql, LEDGER)} LIMIT 1"))
+        held = sql.has_dataset() and bool(
+            sql.execute_sql(f"SELECT 1 FROM {table(sql, LEDGER)} LIMIT 1")
         )
     if held:
         raise ConfigurationError(

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from datetime import timedelta
 
+import dlt
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
@@ -24,6 +25,7 @@ from pipedrive_assets.sandbox.exchange import json_reply
 from pipedrive_assets_tests.conftest import NO_LIMIT, NOON
 from pipedrive_assets_tests.dlt_source.conftest import DEALS, cause
 from pipedrive_assets_tests.facts import mentions
+from pipedrive_assets_tests.truth import account_rows
 
 SHOWN = tuple(name for name in DEALS if name != "deals_flow")
 """What moves a deal's `update_time` when it changes; of the flow, some events do not."""
@@ -468,6 +470,31 @@ def test_a_plain_pipeline_refuses_the_dataset_of_the_dagster_project(plain):
         plain.run("stages")
 
     assert isinstance(cause(failure), ConfigurationError)
+
+
+def test_a_database_that_this_project_has_no_code_for_is_loaded_again_and_again(
+    plain, tmp_path, monkeypatch
+):
+    """SQLite, through SQLAlchemy; it allows one writer at a time."""
+    monkeypatch.setenv("LOAD__WORKERS", "1")
+    url = f"sqlite:///{tmp_path / 'pipedrive.sqlite'}"
+    pipeline = dlt.pipeline(
+        "elsewhere",
+        pipelines_dir=str(tmp_path / "pipelines"),
+        destination=dlt.destinations.sqlalchemy(url),
+        dataset_name="pipedrive_data",
+    )
+    names = ("stages", "deals", "deals_participants")
+
+    pipeline.run(plain.source(*names))
+    plain.office.advance(days=2)
+    pipeline.run(plain.source(*names))
+
+    with pipeline.sql_client() as sql:
+        held = sql.execute_sql("SELECT id, update_time FROM deals")
+    rows = account_rows(plain.office.sandbox, BY_NAME["deals"])
+    expected = {(row["id"], row["update_time"][:19].replace("T", " ")) for row in rows}
+    assert expected <= {(row, str(moment)[:19]) for row, moment in held}
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ LONGEST_FIRST = (
     "test_wheel",
     "test_dagster_dev",
     "test_postgres",
+    "test_mariadb",
     "test_observable",
     "test_tutorial",
     "test_automation",
