@@ -155,6 +155,12 @@ def _column_rows(entity: Entity) -> list[str]:
     ]
 
 
+def derived_names() -> str:
+    """List the derived tables for a sales team; those of data hygiene have a row of their own."""
+    names = sorted(table.name for table in DERIVED_TABLES)
+    return ", ".join(f"`{name}`" for name in names if not name.startswith("hygiene"))
+
+
 def derived_pages() -> str:
     """Format all derived tables with their inputs and columns."""
     return "\n\n".join(_derived_page(table) for table in DERIVED_TABLES)
@@ -237,7 +243,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/entities.md": {"entities": entity_pages},
     "docs/derived.md": {"derived": derived_pages},
     "docs/oauth.md": {"scopes": scope_table},
-    "docs/sql.md": {"views": view_pages},
+    "docs/sql.md": {"views": view_pages, "derived": derived_names},
 }
 
 
