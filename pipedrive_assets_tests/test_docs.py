@@ -58,3 +58,22 @@ def test_readme_names_the_tables(tool):
     names = {table.name for table in (*DEFAULT_ENTITIES, *DERIVED_TABLES)}
 
     assert set() == {name for name in names if f"`{name}`" not in overview}
+
+
+@pytest.mark.parametrize(
+    ("page", "table", "personal", "other"),
+    [
+        ("entities", "persons", "first_name", "org_id"),
+        ("entities", "persons", "persons__emails.value", "persons__emails.primary"),
+        ("derived", "forecast", "owner_name", "owner_id"),
+        ("sql", "deals_readable", "title", "stage_name"),
+        ("sql", "deals_readable", "person_name", "stage_name"),
+    ],
+)
+def test_a_page_of_columns_marks_those_with_personal_data(tool, page, table, personal, other):
+    text = tool["documents"]()[f"docs/{page}.md"]
+    section = text.partition(f"# {table}\n")[2].partition("\n## ")[0]
+    rows = {line.split(" | ")[0]: line for line in section.splitlines() if line.startswith("| `")}
+
+    assert rows[f"| `{personal}`"].endswith("(personal) |")
+    assert "(personal)" not in rows[f"| `{other}`"]

@@ -17,14 +17,15 @@ from sqlglot import exp, parse_one
 
 from pipedrive_assets.config import SETTINGS
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES, Entity, Kind, children_of
-from pipedrive_assets.rows.columns import columns_of
+from pipedrive_assets.rows.columns import Column, columns_of
 from pipedrive_assets.views.option_labels import option_column_name
-from pipedrive_assets.views.readable_columns import VIEW_COLUMNS
+from pipedrive_assets.views.readable_columns import PERSONAL_VIEW_COLUMNS, VIEW_COLUMNS
 from pipedrive_assets.views.readable_queries import VIEWS, View
 from pipedrive_assets.views.record_url import URL
 from pipedrive_assets.views.sql import DERIVED_TABLES, DerivedTable
 
 ROOT = Path(__file__).parents[1]
+PERSONAL = "(personal)"
 PAGINATION = {"cursor": "cursor", "offset": "offset", "none": "one page"}
 HOW = {
     Kind.WINDOWED: "history, then changes",
@@ -149,10 +150,16 @@ def _column_rows(entity: Entity) -> list[str]:
     described = dict(held.columns)
     for name, columns in held.lists.items():
         described |= {f"{entity.name}__{name}.{item}": column for item, column in columns.items()}
-    return [
-        f"| `{name}` | {column.type} | {column.description or ''} |"
-        for name, column in described.items()
-    ]
+    return [_column_row(name, column) for name, column in described.items()]
+
+
+def _column_row(name: str, column: Column) -> str:
+    return f"| `{name}` | {column.type} | {_meaning(column.description or '', column.personal)} |"
+
+
+def _meaning(description: str, personal: bool) -> str:
+    """Mark personal data, which diff, the MCP server and previews mask."""
+    return f"{description} {PERSONAL}".strip() if personal else description
 
 
 def derived_names() -> str:
@@ -167,10 +174,7 @@ def derived_pages() -> str:
 
 
 def _derived_page(table: DerivedTable) -> str:
-    columns = [
-        f"| `{name}` | {column.type} | {column.description} |"
-        for name, column in table.columns.items()
-    ]
+    columns = [_column_row(name, column) for name, column in table.columns.items()]
     return "\n".join(
         [
             f"## {table.name}",
@@ -194,12 +198,14 @@ def view_pages() -> str:
 
 def _view_page(view: View) -> str:
     shown = {
-        name: (column.type, column.description or "")
+        name: (column.type, _meaning(column.description or "", column.personal))
         for name, column in columns_of(view.base).columns.items()
         if name not in view.replaced
     }
     added = added_columns(view)
-    shown |= {name: VIEW_COLUMNS[name] for name in added}
+    for name in added:
+        kind, meaning = VIEW_COLUMNS[name]
+        shown[name] = (kind, _meaning(meaning, name in PERSONAL_VIEW_COLUMNS))
     base = f"[`{view.base}`](entities.md#{view.base})"
     return "\n".join(
         [
