@@ -17,7 +17,7 @@ from pipedrive_assets.warehouse.private_files import make_file, make_folder
 PART = ".part"
 """Suffix of a local file that is not complete."""
 
-EXPORT_IS_SAFE = "The export that was there before is complete and stays."
+EXPORT_IS_SAFE = "The tables that manifest.json lists there are complete."
 
 
 class FileStore:
@@ -150,9 +150,15 @@ class FileStore:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - each store has exceptions of its own
+            is_full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+            remedy = (
+                "Free up disk space"
+                if is_full
+                else "Check the URL, the credentials and the permissions"
+            )
             raise_alone(
                 WarehouseError(
                     f"{self} could not be read or written: {described(error)}. {self._safe} "
-                    "Check the URL, the credentials and the permissions, and run again."
+                    f"{remedy}, and run again."
                 )
             )

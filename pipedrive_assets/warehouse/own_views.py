@@ -84,7 +84,8 @@ class OwnViews:
         try:
             dialect.drop_view(self._sql, table(self._sql, name))
         except DatabaseException as error:
-            return dialect.dependent(error) or f"the database raised {type(error).__name__}"
+            raised = f"the database raised {described(causes(error)[-1])}"
+            return dialect.dependent(error) or raised
         self._names.discard(name)
         self._sql.execute_sql(f"DELETE FROM {table(self._sql, LEDGER)} WHERE name = %s", name)
         return ""

@@ -15,8 +15,8 @@ import duckdb
 from pipedrive_assets.config import FILE_DESTINATION, Settings
 from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.warehouse.dialect import Sql
-from pipedrive_assets.warehouse.duckdb.file import DuckDbFile
-from pipedrive_assets.warehouse.duckdb.file_lock import is_locked
+from pipedrive_assets.warehouse.duckdb.file import DuckDbFile, check_format
+from pipedrive_assets.warehouse.duckdb.file_lock import is_locked, is_written
 from pipedrive_assets.warehouse.open import warehouse_of
 from pipedrive_assets.warehouse.warehouse import POLL_SECONDS, Warehouse
 
@@ -104,9 +104,13 @@ def opened(
     """
     if not warehouse.path.exists():
         raise WarehouseError(
-            f"There is no warehouse {warehouse.path}. Load it first: python -m pipedrive_assets "
-            "load. Or correct PIPEDRIVE_WAREHOUSE."
+            f"There is no warehouse {warehouse.path}. Correct the path (PIPEDRIVE_WAREHOUSE), or "
+            "load it first: python -m pipedrive_assets load"
         )
+    try:
+        check_format(warehouse.path)
+    except OSError as error:
+        raise_alone(warehouse.translate_error(error))
     give_up = patience.monotonic() + patience.seconds
     while True:
         try:
@@ -115,10 +119,7 @@ def opened(
             if not is_locked(error):
                 raise_alone(warehouse.translate_error(error))
             if patience.monotonic() >= give_up:
-                raise WarehouseError(
-                    f"A load is writing {warehouse.path}. Try again in a minute. To read while "
-                    "loads write, set PIPEDRIVE_READ_COPY."
-                ) from None
+                raise WarehouseError(is_written(error, warehouse.path)) from None
         patience.sleep(POLL_SECONDS)
 
 

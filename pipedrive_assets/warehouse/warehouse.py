@@ -5,6 +5,7 @@ never while a run waits for Pipedrive.
 """
 
 import contextlib
+import logging
 import shutil
 import time
 from collections.abc import Collection, Iterator
@@ -13,15 +14,17 @@ from pathlib import Path
 import dlt
 from dlt.common.schema import Schema
 
-from pipedrive_assets.errors import WarehouseError, raise_alone
+from pipedrive_assets.errors import PipedriveError, WarehouseError, raise_alone
 from pipedrive_assets.warehouse.backend import Backend
 from pipedrive_assets.warehouse.dialect import Sql
 from pipedrive_assets.warehouse.dlt.schema import stored_schema
 from pipedrive_assets.warehouse.dlt.settings import dlt_settings
 from pipedrive_assets.warehouse.duckdb.file import DuckDbFile
-from pipedrive_assets.warehouse.duckdb.file_lock import WAREHOUSE_FAULTS
+from pipedrive_assets.warehouse.duckdb.file_lock import NOTICE_SECONDS, WAREHOUSE_FAULTS
 from pipedrive_assets.warehouse.private_files import FILE_MODE
 from pipedrive_assets.warehouse.temp_dir import working_folder
+
+log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 600.0
 """How long a run waits for another run before it fails, in seconds."""
@@ -236,6 +239,8 @@ class Warehouse:
             try:
                 client.open_connection()
                 yield client
+            except PipedriveError:
+                raise
             except Exception as error:  # noqa: BLE001 - translated to a WarehouseError
                 raise_alone(self.translate_error(error))
             finally:
@@ -294,7 +299,7 @@ class Warehouse:
 
     def _open(self) -> Sql:
         """Open a client and create the dataset; try again while the warehouse is busy."""
-        give_up = time.monotonic() + BUSY_SECONDS
+        begun, is_reported = time.monotonic(), False
         with self.backend.opening():
             while True:
                 client = self._client()
@@ -306,8 +311,13 @@ class Warehouse:
                 except Exception as error:  # noqa: BLE001 - translated to a WarehouseError
                     with contextlib.suppress(Exception):
                         client.close_connection()
-                    if not self.backend.is_busy(error) or time.monotonic() > give_up:
-                        raise_alone(self.translate_error(error))
+                    waited, failure = time.monotonic() - begun, self.translate_error(error)
+                    if not self.backend.is_busy(error) or waited > BUSY_SECONDS:
+                        raise_alone(failure)
+                    if waited > NOTICE_SECONDS and not is_reported:
+                        is_reported = True
+                        reason = str(failure).partition(". ")[0]
+                        log.warning("%s. Waiting up to %.0f seconds.", reason, BUSY_SECONDS)
                     time.sleep(POLL_SECONDS)
                 else:
                     return client

@@ -1,5 +1,6 @@
 """Exports: their files have what the warehouse has, whenever they are read."""
 
+import errno
 import json
 import shutil
 import stat
@@ -15,6 +16,7 @@ from pipedrive_assets.errors import ConfigurationError, WarehouseError, WrongAcc
 from pipedrive_assets.export import ExportRequest, export
 from pipedrive_assets.warehouse.file_store import FileStore
 from pipedrive_assets_tests.conftest import NOON
+from pipedrive_assets_tests.facts import raises
 
 TABLES = ("persons", "stages")
 ALL = ("persons", "persons__emails", "persons__phones", "stages")
@@ -334,3 +336,12 @@ def test_an_error_of_the_store_is_one_sentence_without_secrets(exporter, monkeyp
         exporter.run("stages", url="memory://user:s3cret@exports/other")
 
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_full_disk_is_named(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", fail)
+    with raises(WarehouseError, tmp_path, "No space left", "manifest.json", "Free up disk space"):
+        FileStore(str(tmp_path), 0o640).write("deals.parquet", b"x")

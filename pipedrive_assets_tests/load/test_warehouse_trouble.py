@@ -1,21 +1,29 @@
 """Whatever befalls the warehouse file: one sentence that ends in what to do, and nothing broken."""
 
+import contextlib
 import errno
+import itertools
+import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import duckdb
 import pytest
-from dlt.destinations.exceptions import DestinationConnectionError
+from dlt.destinations.exceptions import DatabaseTransientException, DestinationConnectionError
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
-from pipedrive_assets.errors import LoadFailed, WarehouseError
+from pipedrive_assets.errors import ConfigurationError, LoadFailed, WarehouseError
 from pipedrive_assets.warehouse import Warehouse
-from pipedrive_assets.warehouse.duckdb.file import BLOCK_BYTES, DuckDbFile
+from pipedrive_assets.warehouse.duckdb.file import BLOCK_BYTES, DuckDbFile, FileLocks
 from pipedrive_assets.warehouse.duckdb.file_lock import translate_error
+from pipedrive_assets.warehouse.ledger import prepare
+from pipedrive_assets.warehouse.own_views import OwnViews
+from pipedrive_assets.warehouse.read_only import reading
 from pipedrive_assets_tests.facts import mentions, raises
 
 FILE = Path("/data/warehouse.duckdb")
@@ -48,9 +56,24 @@ TROUBLE = {
             "failed to allocate data of 1.0 MiB"
         ),
     ),
+    "a file in place of a folder": (NotADirectoryError(errno.ENOTDIR, "no"),),
+    "a folder": (IsADirectoryError(errno.EISDIR, "no"),),
+    "a broken disk": (
+        OSError(errno.EIO, "Input/output error"),
+        OSError(errno.ESTALE, "Stale file handle"),
+        io_error('Could not read from file "w": Input/output error'),
+    ),
+    "too many files": (
+        OSError(errno.EMFILE, "no"),
+        io_error('Cannot open "w": Too many open files'),
+    ),
     "foreign": (io_error('The file "w" exists, but it is not a valid DuckDB database file!'),),
     "of another version": (io_error("Trying to read a database file with version number 99"),),
-    "damaged": (io_error("Corrupt database file: computed checksum 1 does not match"),),
+    "damaged": (
+        io_error("Corrupt database file: computed checksum 1 does not match"),
+        io_error('Could not read enough bytes from file "w": attempted to read 65536 bytes'),
+        duckdb.InternalException('INTERNAL Error: Failure while replaying WAL file "w.wal": x'),
+    ),
     "new": (io_error("something new\nand long"),),
     "not described": (Exception("Anna Li"),),
     "with a row": (duckdb.ConversionException('Could not convert string "Anna Li" to INT64'),),
@@ -60,7 +83,11 @@ FACTS = {
     "read-only": ("PIPEDRIVE_WAREHOUSE",),
     "locked": ("/usr/bin/dbeaver", "4711", "PIPEDRIVE_READ_COPY"),
     "memory": ("PIPEDRIVE_DUCKDB_MEMORY",),
-    "foreign": ("PIPEDRIVE_WAREHOUSE",),
+    "not permitted": (f"uid {os.getuid()}", "read or write", "folder"),
+    "a file in place of a folder": ("PIPEDRIVE_WAREHOUSE", "Nothing was changed"),
+    "too many files": ("ulimit",),
+    "foreign": ("PIPEDRIVE_WAREHOUSE", "backup"),
+    "damaged": (f"{FILE}.wal", "read copy"),
     "of another version": ("duckdb",),
     "new": ("IOException", "IO Error: something new"),
     "with a row": ("ConversionException",),
@@ -103,6 +130,69 @@ def test_words_in_a_path_are_not_the_fault(tmp_path, monkeypatch, name):
     with raises(WarehouseError, path, "PIPEDRIVE_WAREHOUSE"), warehouse.sql():
         pass
     warehouse.close()
+
+
+def test_a_file_of_another_database_is_not_opened(tmp_path):
+    """DuckDB would download an extension to open SQLite's files."""
+    path = tmp_path / "w.duckdb"
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE a (b)")
+    held = path.read_bytes()
+    warehouse = Warehouse(path, "pipedrive_data")
+    with raises(WarehouseError, path, "is not a DuckDB file"), warehouse.sql():
+        pass
+    with raises(WarehouseError, path, "is not a DuckDB file"), reading(warehouse):
+        pass
+    warehouse.close()
+    assert held == path.read_bytes()
+
+
+def test_an_error_of_this_project_while_reading_stays_what_it_is(tmp_path):
+    warehouse = Warehouse(tmp_path / "w.duckdb", "pipedrive_data")
+    with warehouse.sql():
+        pass
+    wrong = ConfigurationError("Name another schema.")
+    with pytest.raises(ConfigurationError, match="Name another"), warehouse.readonly_client():
+        raise wrong
+    warehouse.close()
+
+
+def test_a_view_that_cannot_be_dropped_is_reported_with_the_reason(tmp_path, monkeypatch, caplog):
+    full = duckdb.TransactionException("TransactionContext Error: No space left on device")
+    warehouse = Warehouse(tmp_path / "w.duckdb", "pipedrive_data")
+    with warehouse.sql() as sql:
+        prepare(sql)
+        views = OwnViews(sql)
+        views.replace("deals_live", "SELECT 1 AS id")
+        failing = Mock(side_effect=DatabaseTransientException(full))
+        monkeypatch.setattr("pipedrive_assets.warehouse.dialect.drop_view", failing)
+        views.drop("deals_live")
+    warehouse.close()
+    assert re.match(mentions("deals_live", "No space left on device"), caplog.messages[-1])
+
+
+def test_a_wait_for_another_program_is_logged_once(tmp_path, monkeypatch, caplog):
+    clock = itertools.count(step=4)
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    busy = duckdb.IOException(LOCKED)
+    monkeypatch.setattr(DuckDbSqlClient, "open_connection", Mock(side_effect=busy))
+    warehouse = Warehouse(tmp_path / "w.duckdb", "pipedrive_data")
+    with raises(WarehouseError, "dbeaver"), warehouse.sql():
+        pass
+    warehouse.close()
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert re.match(mentions("w.duckdb", "dbeaver", "4711", "Waiting up to 60 seconds"), line)
+
+
+def test_a_wait_for_another_run_is_logged(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("pipedrive_assets.warehouse.duckdb.file_lock.NOTICE_SECONDS", 0.01)
+    path = tmp_path / "w.duckdb"
+    first, second = FileLocks(path, 0.1), FileLocks(path, 0.1)
+    with first.whole(), raises(WarehouseError, "Another run", path), second.whole():
+        pass
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert re.match(mentions(f"process {os.getpid()}", path, "Waiting"), line)
 
 
 def test_a_file_that_another_process_has_open_is_waited_for_and_named(tmp_path, monkeypatch):

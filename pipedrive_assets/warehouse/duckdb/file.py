@@ -20,7 +20,12 @@ from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.warehouse.backend import Locks
 from pipedrive_assets.warehouse.dialect import Sql, identifier
 from pipedrive_assets.warehouse.duckdb import read_copy
-from pipedrive_assets.warehouse.duckdb.file_lock import acquire, is_locked, translate_error
+from pipedrive_assets.warehouse.duckdb.file_lock import (
+    NOT_DUCKDB,
+    acquire,
+    is_locked,
+    translate_error,
+)
 from pipedrive_assets.warehouse.private_files import FILE_MODE, private_folder
 from pipedrive_assets.warehouse.replace_file import real_path, replace_file
 
@@ -131,6 +136,8 @@ class DuckDbFile:
         try:
             if is_new:
                 self._create()
+            else:
+                check_format(self.path)
             yield
         except Exception as error:
             if is_new:
@@ -229,6 +236,24 @@ class DuckDbFile:
             Path(f"{target}.wal").unlink(missing_ok=True)
         except (duckdb.Error, OSError) as error:
             raise_alone(self.translate_error(error))
+
+
+def check_format(path: Path) -> None:
+    """Check that a file is a DuckDB database.
+
+    DuckDB would download an extension to open a file of another database, such as SQLite.
+
+    Args:
+        path: An existing file.
+
+    Raises:
+        WarehouseError: It is another file.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(12)
+    if start[8:] != b"DUCK":
+        raise WarehouseError(NOT_DUCKDB.format(path=path))
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, fresh: Path) -> list[str]:

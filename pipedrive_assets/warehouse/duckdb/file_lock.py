@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import os
 import re
 import shutil
@@ -18,6 +19,11 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.fault_text import causes, described, is_interrupt
 from pipedrive_assets.warehouse.private_files import FILE_MODE, make_file, make_folder
+
+log = logging.getLogger(__name__)
+
+NOTICE_SECONDS = 5.0
+"""A wait that is longer is logged: a command seems to hang otherwise."""
 
 FULL_BYTES = 64 * 1024
 """A disk with fewer free bytes is full for dlt, whose files need several blocks each."""
@@ -58,7 +64,7 @@ def acquire(
             lock.acquire(timeout=0)
         except filelock.Timeout:
             before_waiting()
-            lock.acquire()
+            _wait(lock, what, note)
     except filelock.Timeout:
         raise WarehouseError(
             f"Another run ({_read_note(note)}) has locked {what} for over {lock.timeout:.0f} "
@@ -72,6 +78,27 @@ def acquire(
         yield
     finally:
         lock.release()
+
+
+def _wait(lock: filelock.BaseFileLock, what: str, note: Path) -> None:
+    """Acquire a lock that is held; log a warning if it takes longer than a commit.
+
+    Raises:
+        Timeout: The lock was not released in time.
+    """
+    seconds = lock.timeout
+    if seconds > NOTICE_SECONDS:
+        with contextlib.suppress(filelock.Timeout):
+            lock.acquire(timeout=NOTICE_SECONDS)
+            return
+        log.warning(
+            "Another run (%s) has locked %s. Waiting up to %.0f seconds.",
+            _read_note(note),
+            what,
+            seconds,
+        )
+        seconds -= NOTICE_SECONDS
+    lock.acquire(timeout=seconds)
 
 
 def _leave_note(note: Path) -> None:
@@ -124,6 +151,21 @@ def is_locked(error: BaseException) -> bool:
     return any(_is_lock_conflict(each) for each in causes(error))
 
 
+def is_written(error: BaseException, path: Path) -> str:
+    """Return the message for a reader whose file another program has opened for writing."""
+    holder = next(_holder(each) for each in causes(error) if _is_lock_conflict(each))
+    return (
+        f"{path} is being written by {holder}, for example a load. Try again in a minute. To read "
+        "while loads write, set PIPEDRIVE_READ_COPY."
+    )
+
+
+def _holder(error: BaseException) -> str:
+    """Return which program has a file open, as far as DuckDB names it."""
+    found = _HOLDER.search(str(error))
+    return f"another program ({found[1]}, process {found[2]})" if found else "another program"
+
+
 def _is_lock_conflict(error: BaseException) -> bool:
     return isinstance(error, duckdb.IOException) and str(error).startswith(_LOCKED)
 
@@ -131,14 +173,12 @@ def _is_lock_conflict(error: BaseException) -> bool:
 def _sentence(error: BaseException, path: Path) -> str:
     """Return the message for an exception; empty if there is no specific one."""
     if _is_lock_conflict(error):
-        holder = _HOLDER.search(str(error))
-        who = f" ({holder[1]}, process {holder[2]})" if holder else ""
         return (
-            f"{path} is open in another program{who}. No row was lost. Close the file there, or "
+            f"{path} is open in {_holder(error)}. No row was lost. Close the file there, or "
             "let that program use a read copy (PIPEDRIVE_READ_COPY), then run again."
         )
     if code := _error_number(error):
-        return _BY_NUMBER[code].format(path=path, folder=tempfile.gettempdir())
+        return _BY_NUMBER[code].format(path=path, folder=tempfile.gettempdir(), uid=os.getuid())
     if isinstance(error, duckdb.Error):
         text = str(error)
         for kind, pattern, sentence in _BY_MESSAGE:
@@ -167,7 +207,28 @@ _FULL = (
     "The disk of {path}, or of the working files in {folder} (TMPDIR), is full. No row was lost. "
     "Free up disk space and run again."
 )
-_RIGHTS = "This user may not write {path}. No row was lost. Change its permissions and run again."
+_RIGHTS = (
+    "This user (uid {uid}) may not read or write {path}, or may not write to its folder. No row "
+    "was lost. Change the permissions and run again."
+)
+_DISK = (
+    "The disk or network share of {path} failed. Rows committed before are kept. Check the disk "
+    "and the system log, then run again."
+)
+_FILES = (
+    "{path} cannot be opened, because this process has too many open files. No row was lost. Raise "
+    "the limit (ulimit -n, or LimitNOFILE of a systemd unit) and run again."
+)
+_DAMAGED = (
+    "{path} or {path}.wal is damaged, or DuckDB failed while reading them. Restore the file from "
+    "the read copy or a backup and remove {path}.wal, or move both to another folder and load "
+    "everything again."
+)
+NOT_DUCKDB = (
+    "{path} is not a DuckDB file, or its beginning is damaged. It was not changed. Correct the "
+    "path (PIPEDRIVE_WAREHOUSE). If the file was your warehouse, restore it from the read copy or "
+    "a backup, or move it to another folder and load everything again."
+)
 _BY_NUMBER = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
@@ -177,6 +238,15 @@ _BY_NUMBER = {
     ),
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
+    errno.ENOTDIR: (
+        "{path} cannot be used: a part of this path is a file, not a folder. Nothing was changed. "
+        "Set PIPEDRIVE_WAREHOUSE to another path."
+    ),
+    errno.EISDIR: "{path} is a folder, not a DuckDB file. Nothing was changed. Correct the path.",
+    errno.EIO: _DISK,
+    errno.ESTALE: _DISK,
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
 }
 _BY_MESSAGE: tuple[tuple[type[duckdb.Error], str, str], ...] = (
     (
@@ -191,7 +261,7 @@ _BY_MESSAGE: tuple[tuple[type[duckdb.Error], str, str], ...] = (
     (
         duckdb.IOException,
         r"IO Error: The file .*is not a valid DuckDB database file!",
-        "{path} is not a DuckDB file. Set PIPEDRIVE_WAREHOUSE to another path.",
+        NOT_DUCKDB,
     ),
     (
         duckdb.IOException,
@@ -203,11 +273,11 @@ _BY_MESSAGE: tuple[tuple[type[duckdb.Error], str, str], ...] = (
     ),
     (
         duckdb.Error,
-        r"(IO Error: Corrupt database file|Serialization Error|INTERNAL Error|FATAL Error)",
         (
-            "{path} is damaged, or DuckDB failed while reading it. Restore the file from a backup, "
-            "or move it to another folder and load everything again."
+            r"(IO Error: (Corrupt database file|Could not read enough bytes from file)"
+            r"|Serialization Error|INTERNAL Error|FATAL Error)"
         ),
+        _DAMAGED,
     ),
 )
 

@@ -8,6 +8,7 @@ from dlt.common.configuration.exceptions import ConfigFieldMissingException, Con
 from dlt.common.exceptions import DltException
 
 from pipedrive_assets.errors import ConfigurationError
+from pipedrive_assets.warehouse.dialect import POSTGRES
 
 _PLACES = (
     "DESTINATION__POSTGRES__CREDENTIALS, or [destination.postgres.credentials] in .dlt/secrets.toml"
@@ -42,7 +43,18 @@ def configuration() -> Any:
             f"The credentials of PIPEDRIVE_DESTINATION=postgres are invalid. Correct {_PLACES}."
         ) from None
     _refuse_misread(found)
+    _refuse_other_databases(found)
     return found
+
+
+def _refuse_other_databases(config: Any) -> None:
+    """Raise `ConfigurationError` if the URL is one of another database."""
+    scheme = getattr(config.credentials, "drivername", None) or POSTGRES
+    if not str(scheme).startswith(POSTGRES):
+        raise ConfigurationError(
+            f"The credentials of PIPEDRIVE_DESTINATION=postgres are a URL of {scheme}. Set "
+            f"{_PLACES}, to postgresql://user:password@host:5432/database"
+        )
 
 
 def _refuse_misread(config: Any) -> None:

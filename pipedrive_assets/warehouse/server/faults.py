@@ -10,6 +10,8 @@ import socket
 from pipedrive_assets.fault_text import sqlstate
 
 UNREACHABLE, LOST = "08001", "08006"
+TLS = "TLS"
+"""Stands for a SQLSTATE, which PostgreSQL does not have for this case."""
 STARTING, TOO_MANY = "57P03", "53300"
 BUSY = {STARTING, TOO_MANY}
 """SQLSTATEs of a server that will accept connections soon."""
@@ -26,6 +28,10 @@ _REFUSALS = (
     ("remaining connection slots", TOO_MANY),
     ("too many connections", TOO_MANY),
     ("terminating connection", LOST),
+    ("server does not support SSL", TLS),
+    ("SSL error: ", TLS),
+    ("root certificate file ", TLS),
+    ("server certificate for ", TLS),
 )
 """How the message of a refused connection begins, and the SQLSTATE for it."""
 
@@ -81,6 +87,10 @@ _SENTENCES = {
         "{place} cannot be reached. Check that the server is running and that "
         f"{_CREDENTIALS} has its host and port, then run again."
     ),
+    TLS: (
+        "{place} and this machine do not agree on TLS. Nothing was written. Check sslmode and "
+        f"sslrootcert in {_CREDENTIALS}, and the server's certificate, then run again."
+    ),
     "08": _LOST,
     "57P01": _LOST,
     "57P02": _LOST,
@@ -92,6 +102,10 @@ _SENTENCES = {
         "The user of {place} may not create or change tables there. "
         "GRANT CREATE on the database to this user, or make it the owner of the dataset, then run "
         "again."
+    ),
+    "25006": (
+        "{place} is read-only: it is a standby server, or default_transaction_read_only is on. No "
+        f"row was lost. Change {_CREDENTIALS} to the primary server, or the setting, and run again."
     ),
     "53100": f"The disk of {{place}} is full. Free up disk space. {_AGAIN}",
     "57014": (
