@@ -107,6 +107,53 @@ def test_a_placeholder_leaves_the_token_its_next_place(tmp_path, placeholder):
     assert ["plain", "from-dotenv"] == found
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["PIPEDRIVE_API_TOKEN hunter2", 'PIPEDRIVE_API_TOKEN="hunter2', "DESTINATION__X hunter2"],
+)
+def test_a_line_of_dotenv_that_cannot_be_read_is_refused_and_not_shown(tmp_path, line):
+    """Without its API token, a run would load the sandbox's invented company."""
+    (tmp_path / ".env").write_text(f"# mine\n{line}\nPIPEDRIVE_DATASET=crm\n", "utf-8")
+
+    with raises(ConfigurationError, tmp_path / ".env", "line 2", "NAME=value") as caught:
+        read(tmp_path)
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_lines_of_other_programs_in_dotenv_are_left_alone(tmp_path, caplog):
+    (tmp_path / ".env").write_text("what is this\nexport PIPEDRIVE_DATASET=crm\n", "utf-8")
+
+    assert "crm" == read(tmp_path).dataset
+    assert not caplog.text
+
+
+def test_a_folder_in_place_of_dotenv_is_refused(tmp_path):
+    (tmp_path / ".env").mkdir()
+
+    with raises(ConfigurationError, tmp_path / ".env", "is a folder"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("PIPEDRIVE_EXCLUDE_COLUMN", "PIPEDRIVE_EXCLUDE_COLUMNS"),
+        ("PIPEDRIVE_TABELS", "PIPEDRIVE_TABLES"),
+        ("PIPEDRIVE_BASEURL", "PIPEDRIVE_BASE_URL"),
+        ("PIPEDRIVE_API_TOKEN_ACME", None),
+        ("PIPEDRIVE_B_API_TOKEN", None),
+        ("PIPEDRIVE_OF_ANOTHER_PROGRAM", None),
+    ],
+)
+def test_a_misspelled_setting_is_a_warning(tmp_path, caplog, name, meant):
+    for _ in range(2):
+        read(tmp_path, **{name: "hunter2"})
+
+    wanted = [f"{name} (environment) is not a setting and has no effect. Did you mean {meant}?"]
+    assert (wanted if meant else []) == caplog.messages
+
+
 @pytest.mark.parametrize("blank", ["", "  ", "\n"])
 def test_a_blank_value_is_as_good_as_none(tmp_path, blank):
     assert read(tmp_path, PIPEDRIVE_API_TOKEN=blank, PIPEDRIVE_BASE_URL=blank).uses_sandbox

@@ -25,10 +25,15 @@ def purge(person: int, raw: str | None, files: str | None, *, undo: bool) -> Non
 
     Raises:
         ConfigurationError: There is no warehouse, or there are raw replies or such attachments
-            and `raw` or `files` is None.
+            and `raw` or `files` is None, or their place is not known.
     """
     settings = Settings.from_env()
     zone = RawZone.of(settings)
+    if raw == "delete" and not zone:
+        raise ConfigurationError(
+            "--raw delete: PIPEDRIVE_RAW_TO is not set, so it is not known where raw replies are. "
+            "Nothing was erased. Set it to their folder or URL, or leave out --raw."
+        )
     if zone and not undo:
         _check_raw(zone, raw)
     warehouse = warehouse_of(settings)

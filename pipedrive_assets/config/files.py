@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from pipedrive_assets.errors import ConfigurationError
 
@@ -13,7 +13,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-PREFIX = "PIPEDRIVE_"
+PREFIX, DESTINATION = "PIPEDRIVE_", "DESTINATION__"
 API_TOKEN = "PIPEDRIVE_API_TOKEN"  # noqa: S105 - its setting's name
 
 OAUTH = ("client_id", "client_secret", "refresh_token")
@@ -86,16 +86,33 @@ def destination_lines(root: Path) -> dict[str, str]:
         ConfigurationError: The file cannot be read.
     """
     lines = _dotenv(root / ".env").items()
-    return {name: value for name, value in lines if name.startswith("DESTINATION__") and value}
+    return {name: value for name, value in lines if name.startswith(DESTINATION) and value}
 
 
 def _dotenv(path: Path) -> Mapping[str, str | None]:
     try:
-        return dotenv_values(path, interpolate=False) if path.is_file() else {}
+        if path.is_dir():
+            raise ConfigurationError(
+                f"{path} is a folder. Docker creates it if the file to mount does not exist. "
+                "Nothing was requested. Remove it, and create the file from .env.example."
+            )
+        if not path.is_file():
+            return {}
+        with path.open(encoding="utf-8") as lines:
+            found = list(parse_stream(lines))
     except (OSError, UnicodeDecodeError) as error:
         kind = type(error).__name__
         reason = f"{path} cannot be read ({kind}). Check its permissions and its encoding (UTF-8)."
         raise ConfigurationError(reason) from error
+    for line in found:
+        if line.error and any(name in line.original.string for name in (PREFIX, DESTINATION)):
+            # Left out, it could be the API token, without which invented data is loaded.
+            raise ConfigurationError(
+                f"{path}, line {line.original.line}, cannot be read. The line is not shown, "
+                "because it may contain a secret. Nothing was requested. Write it as "
+                "NAME=value, and close each quotation mark that you open."
+            )
+    return {line.key: line.value for line in found if line.key is not None}
 
 
 def _secrets(path: Path) -> dict[str, str]:

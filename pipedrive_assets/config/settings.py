@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from pipedrive_assets.config import rules
 from pipedrive_assets.config.files import API_TOKEN, Found, env_name, found_in
+from pipedrive_assets.config.misspelled import report_misspelled
 from pipedrive_assets.config.table import SettingsTable, settings_of
 from pipedrive_assets.errors import MissingTokenError, raise_alone
 from pipedrive_assets.registry import ENTITIES, Entity
@@ -50,6 +51,7 @@ class Settings(SettingsTable):
         root = Path(given.get("root") or Path.cwd()).absolute()
         if found is None:
             found = found_in(os.environ, root, given.get("token_variable") or API_TOKEN)
+            report_misspelled(found, type(self).model_fields)
         try:
             super().__init__(**{**given, "root": root, "found": found})
         except ValidationError as error:
@@ -71,7 +73,9 @@ class Settings(SettingsTable):
             ConfigurationError: One sentence with the setting, its value and the remedy.
         """
         root = (root or Path.cwd()).absolute()
-        return cls(root=root, found=found_in(os.environ if environ is None else environ, root))
+        found = found_in(os.environ if environ is None else environ, root)
+        report_misspelled(found, cls.model_fields)
+        return cls(root=root, found=found)
 
     def replace(self, **changes: Any) -> "Settings":
         """Return these settings with some values replaced; nothing is read again.

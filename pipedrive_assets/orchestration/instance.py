@@ -143,12 +143,18 @@ def check_partitions(argv: Sequence[str], first: str, last: str) -> None:
         ConfigurationError: A partition does not exist.
     """
     for value in _given(argv, PARTITION_OPTIONS):
-        for day in value.split("..."):
+        days = value.split("...")
+        for day in days:
             if not (DAY.fullmatch(day) and first <= day <= last):
                 raise ConfigurationError(
                     f"Unknown partition {day!r}. Partitions are the UTC days from {first} "
                     f"(PIPEDRIVE_FIRST_PARTITION) to {last}, written as {last}."
                 )
+        if days != sorted(days):
+            raise ConfigurationError(
+                f"The partition range {value} ends before it begins. Nothing was loaded. Write the "
+                "earlier day first."
+            )
 
 
 def check_selection(argv: Sequence[str], entities: Sequence[Entity]) -> None:

@@ -1,7 +1,7 @@
 """`PipedriveTap`: discovery and sync from Python."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -116,6 +116,7 @@ class PipedriveTap:
                 the last STATE message.
         """
         found = self._selected(catalog)
+        self._log_unknown(catalog, found)
         selected = {stream: entry for stream, entry in found if self._is_read(stream)}
         run = self._begun()
         _log_left_out([stream for stream, _ in found if not self._is_read(stream)])
@@ -176,11 +177,25 @@ class PipedriveTap:
 
     def _selected(self, catalog: Any) -> list[tuple[Stream, CatalogEntry]]:
         """Return the selected streams of a catalog: ours, of a Singer library, or plain JSON."""
-        if not isinstance(catalog, Catalog):
-            content = catalog.to_dict() if hasattr(catalog, "to_dict") else catalog
-            catalog = Catalog.from_dict(content)
+        catalog = _catalog(catalog)
         pairs = ((stream, catalog.get_stream(stream.tap_stream_id)) for stream in self._all())
         return [(stream, entry) for stream, entry in pairs if entry and entry.is_selected]
+
+    def _log_unknown(self, catalog: Any, selected: Collection[Any]) -> None:
+        """Log streams of a catalog that this tap does not have, and a catalog without selection."""
+        known = {stream.tap_stream_id for stream in self._all()}
+        entries = [each for each in _catalog(catalog).streams if each.is_selected]
+        if unknown := [each.tap_stream_id for each in entries if each.tap_stream_id not in known]:
+            log.warning(
+                "The catalog selects streams that this tap does not have: %s. They were not read. "
+                "Create a new catalog with --discover.",
+                ", ".join(unknown),
+            )
+        if not selected:
+            log.warning(
+                'The catalog selects no stream, so nothing was read. Set "selected": true in the '
+                "metadata of the streams to read."
+            )
 
     def _is_read(self, stream: Stream) -> bool:
         """Return whether a sync reads a selected stream."""
@@ -213,6 +228,13 @@ class PipedriveTap:
                 read_seconds=self._config.read_seconds,
             )
         return self._connection
+
+
+def _catalog(given: Any) -> Catalog:
+    """Return a catalog from one of this package, of a Singer library, or plain JSON."""
+    if isinstance(given, Catalog):
+        return given
+    return Catalog.from_dict(given.to_dict() if hasattr(given, "to_dict") else given)
 
 
 def _log_left_out(streams: Sequence[Stream]) -> None:

@@ -37,6 +37,11 @@ class FileStore:
         Raises:
             ConfigurationError: The URL cannot be used.
         """
+        if not url.strip():
+            # fsspec would use the working directory.
+            raise ConfigurationError(
+                f"{option} is empty. Nothing was written. Give a folder or a URL of fsspec."
+            )
         self._url, self._mode, self._safe = url, file_mode, safe
         try:
             self._fs, root = fsspec.core.url_to_fs(url)

@@ -75,3 +75,20 @@ def test_what_cannot_be_done_is_one_sentence(capsys, typed, fact):
     assert fact in error
     assert 1 == len(error.splitlines())
     assert "Traceback" not in error
+
+
+def test_raw_replies_in_an_unknown_place_are_not_silently_kept(capsys):
+    assert 2 == main(["purge", "--person", "3", "--raw", "delete"])
+
+    said = capsys.readouterr().err
+    assert "PIPEDRIVE_RAW_TO is not set" in said
+    assert "Nothing was erased" in said
+
+
+@pytest.mark.parametrize(
+    "argv", [["export", "--to", " "], ["rebuild", "--from", "", "--to", "x.duckdb"]]
+)
+def test_an_empty_folder_is_not_the_working_directory(argv, capsys):
+    assert 2 == main(argv)
+
+    assert f"{argv[1]} is empty" in capsys.readouterr().err

@@ -104,6 +104,13 @@ def test_a_partition_that_there_is_not_is_one_sentence(typed):
         check_partitions(argv, "2026-01-01", TODAY)
 
 
+def test_a_range_that_ends_before_it_begins_is_one_sentence():
+    argv = ["dagster", "asset", "materialize", "--partition-range", "2026-03-09...2026-03-02"]
+
+    with pytest.raises(ConfigurationError, match="ends before it begins"):
+        check_partitions(argv, "2026-01-01", TODAY)
+
+
 @pytest.mark.parametrize("typed", ["--select deals,+projects", "--select=projects*"])
 def test_an_optional_table_that_is_not_loaded_here_is_one_sentence(typed):
     argv = ["dagster", "asset", "materialize", *typed.split()]

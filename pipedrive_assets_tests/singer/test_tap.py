@@ -292,6 +292,15 @@ def test_a_target_that_has_ended_is_told_in_one_sentence(bench):
         bench.tap(Closed()).do_sync(catalog)
 
 
+def test_a_catalog_that_selects_nothing_of_this_tap_is_a_warning(bench, caplog):
+    catalog = bench.catalog("stages")
+    (entry,) = [each for each in catalog.streams if each.is_selected]
+    entry.tap_stream_id = "stagez"
+    bench.sync(catalog)
+    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert ["stagez" in warnings[0], "selects no stream" in warnings[1]] == [True, True]
+
+
 def test_the_given_state_is_not_changed_and_what_is_unknown_in_it_is_not_carried_on(bench):
     bookmark = {"update_time": "2026-03-01T00:00:00Z", "odd": 2}
     state = {"bookmarks": {"stages": {"x": 1}, "deals": bookmark, "gone": {}}, "other": {"kept": 1}}
