@@ -2,6 +2,7 @@
 most of them with a change date, some without, and loads come when and how they come.
 """
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from random import Random
@@ -200,4 +201,13 @@ def simulate(office: Office, seed: int, days: int = 30) -> list[str]:
         held(office, lambda: load_somehow(rng, office))
     held(office, lambda: settle(office))
     found = office.differences(*TABLES, "deals_flow")
-    return [each for each in found if COPIED not in each]
+    return [each for each in found if COPIED not in each and not _joined_too_late(office, each)]
+
+
+def _joined_too_late(office: Office, difference: str) -> bool:
+    """Whether a child is missing that a deal got after its deletion, by a merge of persons.
+
+    Children of deleted deals are not read again.
+    """
+    missing = re.match(r"deals_participants \((\d+), \d+\) is missing$", difference)
+    return bool(missing) and office.world.row("deals", int(missing[1]))["is_deleted"]
