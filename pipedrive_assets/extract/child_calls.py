@@ -150,18 +150,43 @@ class ChildCalls:
         rows, read_at = whole_list(self.client, entity, endpoint, self.stats, params)
         return Answered(rows=of_parents(entity, batch, rows), read_at=read_at)
 
-    def _record(self, parent: Parent) -> Record:
+    def counts_children(self, parent: Parent) -> bool:
+        """Request the parent's own record, and return whether it counts children of this table.
+
+        Args:
+            parent: A parent of a table with a counter of its own.
+
+        Returns:
+            Whether the counter is above zero; False if Pipedrive does not return it.
+
+        Raises:
+            PipedriveError: The request failed, or Pipedrive answers 402.
+        """
+        column = self.entity.count_column or ""
+        try:
+            record = self._request_record(parent, (("include_fields", column),))
+        except PipedrivePaymentRequiredError:
+            raise  # 402 concerns the whole account
+        except (Missing, Refused, BadRequest):
+            return False
+        return record["id"] == parent.id and bool(record.get(column))
+
+    def _request_record(self, parent: Parent, params: tuple[tuple[str, str], ...] = ()) -> Row:
         entity = BY_NAME[self.entity.parent or ""]
         cost = RECORD_COST["v1" if entity.path.startswith("v1/") else "v2"]
+        path = f"{entity.path}/{parent.id}"
+        found, _ = self.client.object(path, cost=cost, params=params, stats=self.stats)
+        return coerced_row(entity, entity.path, {"id": parent.id, **found})
+
+    def _record(self, parent: Parent) -> Record:
         try:
-            found, _ = self.client.object(f"{entity.path}/{parent.id}", cost=cost, stats=self.stats)
+            record = self._request_record(parent)
         except Missing:
             return Record.MISSING
         except PipedrivePaymentRequiredError:
             raise  # 402 concerns the whole account
         except (Refused, BadRequest):
             return Record.UNCLEAR
-        record = coerced_row(entity, entity.path, {"id": parent.id, **found})
         return _shown(parent, record)
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipedrive_assets.api import Client, RequestStats
-from pipedrive_assets.errors import PipedriveError
+from pipedrive_assets.errors import DataError, PipedriveError
 from pipedrive_assets.extract.child_calls import (
+    OF_ONE_CALL,
     Answered,
     Batch,
     ChildCalls,
@@ -56,6 +57,9 @@ class _Reading:
         in_a_row: Refusals since the last success.
         failure: The first failure.
         failed: Consecutive failed requests.
+        control: A parent whose children could be read, and that has some. If its reply is empty
+            later, the endpoint returns nothing at all.
+        empty_in_a_row: Empty replies since the last rows that contradict what is known.
     """
 
     calls: ChildCalls
@@ -70,6 +74,8 @@ class _Reading:
     in_a_row: int = 0
     failure: PipedriveError | None = None
     failed: int = 0
+    control: Parent | None = None
+    empty_in_a_row: int = 0
 
     @property
     def entity(self) -> Entity:
@@ -102,8 +108,10 @@ class _Reading:
         self.chunk_calls += 1
         self.chunk.rows.extend(reply.rows)
         filled = {parent for parent, _ in reply.rows}
+        self.empty_in_a_row = 0 if filled else self.empty_in_a_row
         for parent in batch:
             if parent.id in filled:
+                self.control = parent
                 self.chunk.reads.append(ChildrenRead(parent=parent, read_at=reply.read_at))
             else:
                 self._empty(parent, reply.read_at, is_whole=not reply.rows)
@@ -112,8 +120,9 @@ class _Reading:
         """Record a parent without children.
 
         Pipedrive can return an empty list by mistake. Rows are therefore removed only after empty
-        replies in two runs. If other parents of the request have rows, the reply is not empty, and
-        a parent that is not known to have children has none.
+        replies in two runs, and only if nothing contradicts these replies. If other parents of the
+        request have rows, the reply is not empty, and a parent that is not known to have children
+        has none.
 
         Args:
             parent: The parent.
@@ -123,10 +132,41 @@ class _Reading:
         read = ChildrenRead(parent=parent, read_at=read_at)
         if parent.filled and parent.id not in self.asked_again:
             self.again.append(parent)
+        elif parent.doubted and (parent.lasting or parent.counted):
+            self._settle(read)
         elif parent.doubted or (not parent.filled and (parent.rechecked or not is_whole)):
             self.chunk.reads.append(read)
         else:
             self.chunk.doubted.append(read)
+
+    def _settle(self, read: ChildrenRead) -> None:
+        """Accept a second empty reply, unless the loaded rows or the parent's record contradict."""
+        parent = read.parent
+        try:
+            if parent.lasting or self.calls.counts_children(parent):
+                self._contradicted(parent)
+                return
+        except OF_ONE_CALL as error:
+            self._failed((parent,), error)
+            return
+        self.chunk.reads.append(read)
+
+    def _contradicted(self, parent: Parent) -> None:
+        """Keep the rows of a parent, and leave it to the next run.
+
+        Raises:
+            DataError: The endpoint returns no rows of a control parent either.
+        """
+        error = _unbelievable(self.entity, parent)
+        self.chunk.unread.append(Unread(parent=parent, error=error))
+        log.warning("%s: %s", self.entity.name, error)
+        self.empty_in_a_row += 1
+        if self.empty_in_a_row < REFUSALS or not self.control:
+            return
+        found = self.calls.ask((self.control,))
+        if isinstance(found, Answered) and not found.rows:
+            raise error
+        self.empty_in_a_row = 0
 
     def _gone(self, parent: Parent, found: Gone) -> None:
         read = ChildrenRead(parent=parent, read_at=found.read_at, is_gone=True)
@@ -214,6 +254,19 @@ class _Reading:
             raise self.failure
 
 
+def _unbelievable(entity: Entity, parent: Parent) -> DataError:
+    known = (
+        "the table has changes of it, which Pipedrive never removes"
+        if parent.lasting
+        else f"its own record has {entity.count_column} above zero"
+    )
+    return DataError(
+        f"Pipedrive returned no rows of {entity.name} for {entity.parent_name} {parent.id} in two "
+        f"runs, although {known}. Its rows are kept, and the next run requests them again. If the "
+        "error remains, check the permissions of the API token's user."
+    )
+
+
 def _calls(entity: Entity, parents: Sequence[Parent]) -> Iterator[Batch]:
     return map(tuple, batches(parents, BULK_PARENTS if entity.bulk else 1))
 
@@ -250,7 +303,8 @@ def read_children(  # noqa: PLR0913 - all inputs of a read
         parents: The parents whose children are read, in this order.
         stats: Statistics that the requests are added to.
         witness: A parent that an earlier run has read. If parents are refused and no request has
-            succeeded, it is requested again to find out whether the endpoint is accessible.
+            succeeded, it is requested again to find out whether the endpoint is accessible; if
+            replies are empty, whether it returns any rows.
         chunk_calls: Requests per chunk.
 
     Yields:
@@ -261,7 +315,8 @@ def read_children(  # noqa: PLR0913 - all inputs of a read
             yielded first.
     """
     calls = ChildCalls(client=client, entity=entity, stats=stats)
-    reading = _Reading(calls=calls, todo=deque(_calls(entity, parents)), witness=witness)
+    todo = deque(_calls(entity, parents))
+    reading = _Reading(calls=calls, todo=todo, witness=witness, control=witness)
     try:
         for batch, outcome in _side_by_side(reading):
             reading.take(batch, outcome)

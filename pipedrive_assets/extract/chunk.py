@@ -27,6 +27,10 @@ class Parent:
             unexpected.
         doubted: Whether an earlier run did not find it, or found it without children. A second
             such reply is accepted.
+        counted: Whether it has loaded children and a count above zero. Even a second empty reply
+            is then accepted only if the count has become zero.
+        lasting: Whether it has loaded children that never disappear, such as changes of a history.
+            No empty reply is accepted then.
         rechecked: Whether it has not changed since its children were read.
         deleted: Whether its loaded row is marked as deleted.
     """
@@ -36,6 +40,8 @@ class Parent:
     empty: bool = False
     filled: bool = False
     doubted: bool = False
+    counted: bool = False
+    lasting: bool = False
     rechecked: bool = False
     deleted: bool = False
 

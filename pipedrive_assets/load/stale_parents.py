@@ -13,6 +13,7 @@ from pipedrive_assets.load.report import LoadRequest
 from pipedrive_assets.load.soft_delete import FILTERED
 from pipedrive_assets.load.stale_histories import FIRST_DAY, has_changed_records
 from pipedrive_assets.registry import BY_NAME, Entity
+from pipedrive_assets.rows.flow import FIELD_CHANGE
 from pipedrive_assets.warehouse.ledger import watermark
 from pipedrive_assets.warehouse.statements import Sql, table, table_exists
 
@@ -52,9 +53,11 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
     )
     # The inner query evaluates each condition once, however often the outer one names it.
     rows = sql.execute_sql(
-        "SELECT id, update_time, counter, is_asked, has_changed, has_rows, doubted, is_deleted "
+        "SELECT id, update_time, counter, is_asked, has_changed, has_rows, is_lasting, doubted, "
+        "is_deleted "
         f"FROM (SELECT p.id, p.update_time, {counter} AS counter, {again} AS is_asked, "
         f"{changed} AS has_changed, {due} AS is_due, {HELD} > 0 AS has_rows, "
+        "coalesce(h.lasting_rows, 0) > 0 AS is_lasting, "
         "c.parent_id IS NOT NULL AND c.read_at IS NULL AS doubted, "
         "p._deleted_at IS NOT NULL AS is_deleted, c.read_at "
         f"{_joined(sql, child)} WHERE p._deleted_reason IS DISTINCT FROM '{FILTERED}') "
@@ -63,19 +66,32 @@ def parents_to_read(sql: Sql, child: Entity, request: LoadRequest, now: datetime
         "CASE WHEN has_changed THEN NULL ELSE read_at END, update_time DESC NULLS LAST, id DESC",
         child.name,
     )
-    return [
-        Parent(
-            id=key,
-            update_time=moment,
-            empty=count == 0 and not is_asked,
-            filled=has_rows or bool(child.has_own_count and count),
-            doubted=is_doubted,
-            rechecked=not has_changed,
-            deleted=is_deleted,
-        )
-        for key, moment, count, is_asked, has_changed, has_rows, is_doubted, is_deleted in rows
-        or ()
-    ]
+    return [_parent(child, *row) for row in rows or ()]
+
+
+def _parent(  # noqa: PLR0913, PLR0917 - the columns of the query
+    child: Entity,
+    key: int,
+    moment: datetime | None,
+    count: int | None,
+    is_asked: bool,
+    has_changed: bool,
+    has_rows: bool,
+    is_lasting: bool,
+    is_doubted: bool,
+    is_deleted: bool,
+) -> Parent:
+    return Parent(
+        id=key,
+        update_time=moment,
+        empty=count == 0 and not is_asked,
+        filled=has_rows or bool(child.has_own_count and count),
+        doubted=is_doubted,
+        counted=bool(has_rows and child.has_own_count and count),
+        lasting=is_lasting,
+        rechecked=not has_changed,
+        deleted=is_deleted,
+    )
 
 
 def control_parents(sql: Sql, child: Entity, request: LoadRequest) -> Parent | None:
@@ -103,13 +119,26 @@ def _joined(sql: Sql, child: Entity) -> str:
 
     The clause has one placeholder, for the name of the child table.
     """
-    key, held = sql.escape_column_name(child.key[0]), "SELECT 0 AS id, 0 AS rows_held"
+    key = sql.escape_column_name(child.key[0])
+    held = "SELECT 0 AS id, 0 AS rows_held, 0 AS lasting_rows"
     if table_exists(sql, child.name):
-        held = f"SELECT {key} AS id, count(*) AS rows_held FROM {table(sql, child.name)} GROUP BY 1"
+        held = (
+            f"SELECT {key} AS id, count(*) AS rows_held, {_lasting(sql, child)} AS lasting_rows "
+            f"FROM {table(sql, child.name)} GROUP BY 1"
+        )
     return (
         f"FROM {table(sql, child.parent or '')} p LEFT JOIN {table(sql, '_pipedrive_children')} c "
         f"ON c.entity = %s AND c.parent_id = p.id LEFT JOIN ({held}) h ON h.id = p.id"
     )
+
+
+def _lasting(sql: Sql, child: Entity) -> str:
+    """Return SQL for the number of loaded children that Pipedrive never removes."""
+    if child.shape == "changelog":
+        return "count(*)"
+    if child.shape == "flow":
+        return f"count(*) FILTER (WHERE {sql.escape_column_name('object')} = '{FIELD_CHANGE}')"
+    return "0"
 
 
 def _changed(request: LoadRequest) -> str:

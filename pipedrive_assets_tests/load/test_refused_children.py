@@ -300,6 +300,62 @@ def test_empty_replies_in_one_run_take_nothing_away_and_hide_nothing(office, tab
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("changed", [2, 12], ids=["a few deals", "all deals"])
+@pytest.mark.parametrize(
+    ("table", "data"),
+    [(FLOW, []), (PARTICIPANTS, None), (PRODUCTS, []), ("deals_changelog", [])],
+)
+def test_empty_replies_in_two_runs_remove_no_rows_that_something_contradicts(
+    office, table, data, changed
+):
+    entity = BY_NAME[table]
+    path = entity.path if entity.bulk else entity.path.format(id="*")
+    office.load("deals", table)
+    office.load("deals", table)
+    filled = office.query(
+        f"SELECT DISTINCT deal_id FROM {table} WHERE deal_id IN (SELECT id FROM deals_live)"
+    )
+    before = office.query(f"SELECT count(*) FROM {table}")
+    office.advance(hours=1)
+    for (deal,) in filled[:changed]:
+        office.world.edit("deals", deal, title="Moved")
+    office.sandbox.inject(nothing(path, data))
+
+    complete_until = run(office, "deals", table)[table].complete_until
+    outcome = run(office, "deals", table)[table]
+
+    assert before == office.query(f"SELECT count(*) FROM {table}")
+    assert "in two runs, although" in str(getattr(outcome, "unread_sentence", outcome))
+    assert (
+        complete_until
+        == office.query(f"SELECT complete_until FROM _pipedrive_coverage WHERE entity = '{table}'")[
+            0
+        ][0]
+    )
+    office.sandbox.clear_faults()
+    run(office, "deals", table)
+    assert [] == office.differences(table)
+
+
+@pytest.mark.slow
+def test_participants_of_a_deal_that_all_left_are_removed_by_the_second_empty_reply(office):
+    office.load("deals", PARTICIPANTS)
+    deal, person = office.query(
+        f"SELECT deal_id, min(person_id) FROM {PARTICIPANTS} GROUP BY 1 HAVING count(*) = 1 LIMIT 1"
+    )[0]
+    office.advance(hours=1)
+    office.world.edit("deals", deal, title="Moved")
+    office.load("deals")
+    office.world.remove_participant(deal, person, touch=False)
+
+    office.load(PARTICIPANTS)
+    office.load(PARTICIPANTS)
+
+    assert [] == office.differences(PARTICIPANTS)
+    assert [] == office.query(f"SELECT * FROM {PARTICIPANTS} WHERE deal_id = {deal}")
+
+
+@pytest.mark.slow
 @pytest.mark.samples(3)
 @pytest.mark.parametrize(("table", "data"), EMPTY)
 def test_a_first_load_of_nothing_but_empty_replies_is_not_believed(office, table, data):
