@@ -101,6 +101,26 @@ SENTENCES: list[tuple[errors.PipedriveError, str]] = [
         errors.LoadFailed({"a": errors.DataError("Odd."), "b": errors.DataError("Odder.")}),
         "a: Odd.\nb: Odder.",
     ),
+    (
+        errors.LoadFailed({name: errors.DataError(text) for name, text in ("aX", "bY", "cX")}),
+        "a, c: X\nb: Y",
+    ),
+    (
+        errors.PipedriveNotFoundError(path="v1/users/me", status=404, quote="Not found."),
+        (
+            "Pipedrive answered 404 to GET /v1/users/me: «Not found». There is no Pipedrive API at "
+            "this address. Nothing was loaded. Correct PIPEDRIVE_BASE_URL, or remove it, then run "
+            "again."
+        ),
+    ),
+    (
+        errors.Forbidden(path="v1/users/me", status=403),
+        (
+            "Pipedrive answered 403 to GET /v1/users/me. The API token is refused for the whole "
+            "account. Nothing was loaded. Check in Pipedrive that the token's user is active and "
+            "may use the API, then run again."
+        ),
+    ),
 ]
 """Errors that are built from facts, and their whole wording; other tests assert on the facts."""
 
@@ -122,6 +142,15 @@ def test_the_message_names_the_call_quotes_and_ends_with_the_next_step(
     assert re.match(rf"{facts}.*{re.escape(error.next_step)}$", str(error))
     assert error.next_step.endswith(".")
     assert (418, "v1/users", "I am a teapot") == (error.status, error.path, error.quote)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_next_step_says_what_is_safe(kind: type[errors.ApiError]) -> None:
+    facts = {"reset_at": RESET} if issubclass(kind, errors.BudgetExhausted) else {}
+    error = kind(path="v1/goals", status=418, **facts)
+    if issubclass(kind, errors.ScopeMissing):
+        return
+    assert "Rows already loaded are kept" in error.next_step
 
 
 def test_attempts_are_an_attribute() -> None:

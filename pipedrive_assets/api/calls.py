@@ -36,6 +36,9 @@ PATIENCE_SECONDS = 900.0
 
 BACKOFF_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 20.0
+LONG_PAUSE = 10.0
+"""A pause for the burst limit of so many seconds is a warning: a run seems to hang otherwise."""
+
 BURST_WAITS = 10
 """Consecutive refusals by the burst limit, of one request or of all, before the run ends."""
 
@@ -252,7 +255,8 @@ class Caller:
             return False
         if is_full and max(waits + 1, closed.refusals) > BURST_WAITS:
             return False
-        log.info("/%s: rate limit reached (429); waiting %.1f s", call.path, pause)
+        level = logging.WARNING if pause >= LONG_PAUSE else logging.INFO
+        log.log(level, "/%s: rate limit reached (429); waiting %.1f s", call.path, pause)
         for stats in (self.stats, call.stats):
             stats.add(burst_waits=1)
         if pause > closed.seconds:

@@ -11,12 +11,14 @@ NOT_TRUSTED = (
     "REQUESTS_CA_BUNDLE to a file that includes the proxy's root certificate. Then run again."
 )
 
+PROXY = {"ProxyError", "InvalidProxyURL"}
+NO_ADDRESS = {"gaierror", "NameResolutionError"}
 _TROUBLES = (
+    (PROXY, "the proxy failed; check HTTPS_PROXY and NO_PROXY"),
     (
-        {"gaierror", "NameResolutionError"},
+        NO_ADDRESS,
         "the host name of {url} has no address; check the network, DNS and PIPEDRIVE_BASE_URL",
     ),
-    ({"ProxyError", "InvalidProxyURL"}, "the proxy failed; check HTTPS_PROXY and NO_PROXY"),
     (
         {"SSLError"},
         "the TLS handshake with {url} failed; check the network, firewall and proxy",
@@ -51,6 +53,8 @@ def trouble(error: BaseException, url: str, read_seconds: float = READ_SECONDS) 
         The cause and what to check, as a clause without a period.
     """
     kinds = kinds_of(error)
+    if kinds & PROXY and kinds & NO_ADDRESS:
+        return "the proxy's host name has no address; check HTTPS_PROXY and NO_PROXY"
     for some, sentence in _TROUBLES:
         if kinds & some:
             return sentence.format(url=url, seconds=read_seconds)

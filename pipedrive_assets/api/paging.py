@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pipedrive_assets.errors import ApiError, DataError, PipedriveNull200Error, TransientApiError
+from pipedrive_assets.fault_text import shown
 
 Paging = Literal["cursor", "offset", "none", "record"]
 
@@ -28,7 +29,7 @@ class IncompletePage(Exception):
         Returns:
             The exception; a null `data` has an error class of its own.
         """
-        found = cls(f"data is {type(data).__name__}, expected {expected}")
+        found = cls(f"data is {shown(data)}, not {expected}")
         found.error = PipedriveNull200Error if data is None else TransientApiError
         return found
 

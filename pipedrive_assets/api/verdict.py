@@ -15,6 +15,7 @@ from typing import Any
 
 from pipedrive_assets import errors
 from pipedrive_assets.api.json_body import UNREADABLE, decode
+from pipedrive_assets.fault_text import shown
 
 BURST_SECONDS = 2.0
 """Length of the rolling window in which the burst limit counts requests."""
@@ -273,7 +274,7 @@ def _quote(reply: ApiReply, body: Any) -> str:
     if not reply.content:
         return "an empty body"
     if body is not UNREADABLE:
-        return f"a JSON body of type {type(body).__name__}, expected an object"
+        return f"the JSON body is {shown(body)}, not an object"
     kind = reply.headers.get("content-type", "no content type")
     title = re.search(rb"<title[^>]*>([^<]+)<", reply.content[:4096], re.IGNORECASE)
     heading = f"{title[1].decode(errors='replace')}: " if title else ""

@@ -39,7 +39,7 @@ class ApiError(PipedriveError):
     def _what_happened(self) -> str:
         if not self.status:
             return f"Pipedrive did not answer GET /{self.path}: {self.quote or 'no reply'}"
-        quoted = f": «{self.quote}»" if self.quote else ""
+        quoted = f": «{self.quote.rstrip(' .')}»" if self.quote else ""
         return f"Pipedrive answered {self.status} to GET /{self.path}{quoted}"
 
 
@@ -56,9 +56,10 @@ class AuthenticationError(ApiError):
     """Status 401: the API token or the company host is unknown; Pipedrive does not distinguish."""
 
     next_step = (
-        "Compare PIPEDRIVE_API_TOKEN with the token in Pipedrive > Personal preferences > API (a "
-        "regenerated token replaces the old one), and PIPEDRIVE_BASE_URL with the address in your "
-        "browser: Pipedrive also answers 401 for a company host that does not exist."
+        "Rows already loaded are kept. Compare PIPEDRIVE_API_TOKEN with the token in Pipedrive > "
+        "Personal preferences > API (a regenerated token replaces the old one), and "
+        "PIPEDRIVE_BASE_URL with the address in your browser: Pipedrive also answers 401 for a "
+        "company host that does not exist."
     )
 
 
@@ -76,15 +77,38 @@ class Blocked(PipedriveForbiddenError):
 
 
 class Refused(ApiError):
-    """The API token or the account has no access to this endpoint; others may be accessible."""
+    """The API token or the account has no access to this endpoint; others may be accessible.
+
+    Attributes:
+        next_step_for_account: What to do next if the account's own record is refused, with which
+            each run begins; empty: the same as for a table.
+    """
+
+    next_step_for_account = ""
+
+    def __init__(self, *, path: str, status: int = 0, quote: str = "") -> None:
+        """Build the message.
+
+        Args:
+            path: Path of the endpoint below the base URL.
+            status: HTTP status.
+            quote: Pipedrive's error text.
+        """
+        if path.endswith("users/me"):
+            self.next_step = self.next_step_for_account or self.next_step
+        super().__init__(path=path, status=status, quote=quote)
 
 
 class PermissionDenied(Refused):
     """Status 402 or 403: the user, the plan or the account does not allow the request."""
 
     next_step = (
-        "Use the API token of a global admin, check that the account's plan includes this feature, "
-        "or deselect this table."
+        "Rows already loaded are kept. Use the API token of a global admin, check that the "
+        "account's plan includes this feature, or deselect this table."
+    )
+    next_step_for_account = (
+        "The API token is refused for the whole account. Nothing was loaded. Check in Pipedrive "
+        "that the token's user is active and may use the API, then run again."
     )
 
 
@@ -92,15 +116,21 @@ class Missing(Refused):
     """Status 404 or 410: the record or the endpoint does not exist."""
 
     next_step = (
-        "Check PIPEDRIVE_BASE_URL. If it is correct, this account does not have the feature: "
-        "deselect this table."
+        "Rows already loaded are kept. Check PIPEDRIVE_BASE_URL. If it is correct, this account "
+        "does not have the feature: deselect this table."
+    )
+    next_step_for_account = (
+        "There is no Pipedrive API at this address. Nothing was loaded. Correct "
+        "PIPEDRIVE_BASE_URL, or remove it, then run again."
     )
 
 
 class FeatureUnavailable(Refused):
     """Status 415: the feature is disabled in this account."""
 
-    next_step = "Enable the feature in Pipedrive, or deselect this table."
+    next_step = (
+        "Rows already loaded are kept. Enable the feature in Pipedrive, or deselect this table."
+    )
 
 
 class PageMarkerExpired(ApiError):
@@ -115,8 +145,8 @@ class Redirected(ApiError):
     """Status 3xx: redirects are not followed, so the API token is not sent to another address."""
 
     next_step = (
-        "The redirect was not followed. Set PIPEDRIVE_BASE_URL to the address that Pipedrive "
-        "shows in your browser."
+        "The redirect was not followed. Rows already loaded are kept. Set PIPEDRIVE_BASE_URL to "
+        "the address that Pipedrive shows in your browser."
     )
 
 
@@ -243,20 +273,10 @@ class PipedrivePaymentRequiredError(PermissionDenied):
     For a single list, the cause can also be a plan without this feature.
     """
 
-    def __init__(self, *, path: str, status: int = 0, quote: str = "") -> None:
-        """Build the message; a 402 for `users/me` concerns the whole account.
-
-        Args:
-            path: Path of the endpoint below the base URL.
-            status: HTTP status.
-            quote: Pipedrive's error text.
-        """
-        if path.endswith("users/me"):
-            self.next_step = (
-                "The account's trial or subscription has ended. Nothing was loaded. Renew it in "
-                "Pipedrive > Billing, then run again."
-            )
-        super().__init__(path=path, status=status, quote=quote)
+    next_step_for_account = (
+        "The account's trial or subscription has ended. Nothing was loaded. Renew it in Pipedrive "
+        "> Billing, then run again."
+    )
 
 
 class Forbidden(PermissionDenied, PipedriveForbiddenError):

@@ -151,11 +151,26 @@ class LoadFailed(PipedriveError):
     exit_code: int
 
     def __init__(self, failures: Mapping[str, PipedriveError]) -> None:
-        """Build the message: one line per table.
+        """Build the message: one line per cause, with the tables that have it.
 
         Args:
             failures: The error of each failed table, by table name.
         """
         self.failures = dict(failures)
         self.exit_code = next(iter(self.failures.values())).exit_code
-        super().__init__("\n".join(f"{name}: {error}" for name, error in self.failures.items()))
+        super().__init__(by_cause({name: str(error) for name, error in self.failures.items()}))
+
+
+def by_cause(texts: Mapping[str, str]) -> str:
+    """Return one line per text, with the tables that have it.
+
+    Args:
+        texts: What failed, by table name.
+
+    Returns:
+        The lines, in the order of the first table of each.
+    """
+    tables: dict[str, list[str]] = {}
+    for name, text in texts.items():
+        tables.setdefault(text, []).append(name)
+    return "\n".join(f"{', '.join(names)}: {text}" for text, names in tables.items())

@@ -61,6 +61,8 @@ class OAuthAppUnknown(OAuthError):
 class ScopeMissing(Forbidden):
     """Status 403 because the OAuth app does not have the scope of this endpoint."""
 
+    next_step_for_account = ""
+
     next_step = (
         "The OAuth app lacks a scope; `pipedrive-assets doctor` shows which one. Select it in "
         "Developer Hub > your app > OAuth & access scopes and run `pipedrive-assets login`, or "

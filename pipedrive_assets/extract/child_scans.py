@@ -191,7 +191,10 @@ class _Reading:
             return
         self.refusal = refusal
         self.chunk.unread.append(Unread(parent=batch[0], error=refusal))
-        log.warning("%s: not read, will be retried by the next run: %s", self.entity.name, refusal)
+        log.warning(
+            "%s: the children of one record were not read; the next run requests them again. %s",
+            *(self.entity.name, refusal),
+        )
         self._count(refusal)
 
     def _failed(self, batch: Batch, error: PipedriveError) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from pipedrive_assets.errors import InternalError, LoadFailed, PipedriveError, raise_alone
+from pipedrive_assets.errors.data import by_cause
 from pipedrive_assets.extract.unexpected import foreseen
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ def _trace(name: str, error: PipedriveError) -> dict[str, Any]:
 
 
 def named(error: PipedriveError) -> str:
-    """Return the error's class and message, one line per table if several tables failed."""
+    """Return the error's class and message, one line per cause if several tables failed."""
     if isinstance(error, LoadFailed):
-        return "\n".join(f"{table}: {named(cause)}" for table, cause in error.failures.items())
+        return by_cause({table: named(cause) for table, cause in error.failures.items()})
     return f"{type(error).__name__}: {error}"

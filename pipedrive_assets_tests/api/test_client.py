@@ -111,7 +111,7 @@ def test_null_data_is_an_empty_list_on_the_first_page_of_v1_only(
             desk.sandbox.inject(faults.reply(f"/{v1['path']}", json_reply(200, end)))
             assert [] == desk.scan(**how)
         else:
-            with pytest.raises(errors.TransientApiError, match="NoneType"):
+            with pytest.raises(errors.TransientApiError, match="is null"):
                 desk.scan(**how)
         desk.sandbox.clear_faults()
 
@@ -410,7 +410,7 @@ def test_an_object_is_read_and_anything_else_in_its_place_is_not(desk: Desk) -> 
     assert me["company_id"]
     assert (1, 2) == (desk.client.stats.requests, desk.client.stats.tokens)
     desk.sandbox.inject(faults.null_data("/v1/users/me").always())
-    with pytest.raises(errors.TransientApiError, match="NoneType"):
+    with pytest.raises(errors.TransientApiError, match="is null"):
         desk.client.object("v1/users/me", cost=2)
     desk.sandbox.clear_faults()
     desk.sandbox.inject(faults.reply("*", json_reply(200, {"success": True, "data": []})).always())
@@ -743,6 +743,7 @@ def test_a_port_that_nobody_listens_on_says_so(clock: Clock) -> None:
         (requests.exceptions.SSLError("x"), "TLS"),
         (requests.exceptions.SSLError(ssl.SSLEOFError(8, "EOF occurred")), "TLS"),
         (requests.exceptions.ProxyError("x"), "HTTPS_PROXY"),
+        (requests.exceptions.ProxyError(socket.gaierror(-2, "x")), "the proxy's host name"),
         (requests.exceptions.ReadTimeout("x"), "60 s"),
         (requests.exceptions.ChunkedEncodingError("x"), "ChunkedEncodingError"),
         (OSError(f"Could not find a CA bundle, {TOKEN}"), "OSError"),

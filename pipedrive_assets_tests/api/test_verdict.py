@@ -172,7 +172,7 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date(
         (HTML, "Access denied: 69 bytes of no content type that are not JSON"),
         (b"<html>", "6 bytes of no content type that are not JSON"),
         (b"", "an empty body"),
-        (b"null", "a JSON body of type NoneType, expected an object"),
+        (b"null", "the JSON body is null, not an object"),
     ],
 )
 def test_a_refusal_is_quoted(content: bytes, quote: str) -> None:
