@@ -212,9 +212,11 @@ class TableReport:
 
     @property
     def more_sentences(self) -> tuple[str, ...]:
-        """What else a log line says: unread parents, and attachments."""
+        """What else a log line has: rows marked as deleted, unread parents, and attachments."""
+        marked = self.written.marked_deleted
+        deleted = f"{marked} rows marked as deleted, see _deleted_reason." if marked else ""
         attachments = str(self.attachments) if self.attachments else ""
-        return tuple(filter(None, (self.unread_sentence, attachments)))
+        return tuple(filter(None, (deleted, self.unread_sentence, attachments)))
 
     @property
     def phases(self) -> dict[str, float]:

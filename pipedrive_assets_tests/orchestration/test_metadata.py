@@ -65,6 +65,16 @@ def test_files_have_the_counts_of_their_attachments(office, tmp_path):
         assert str(attachments) in line
 
 
+@pytest.mark.parametrize(("marked", "shown"), [(0, False), (33, True)])
+def test_a_log_line_has_the_number_of_rows_that_the_load_marked_as_deleted(office, marked, shown):
+    report = office.load("stages")["stages"]
+    report = replace(report, written=replace(report.written, marked_deleted=marked))
+
+    for line in (sentence(report), _line(report)):
+        assert shown == ("33 rows marked as deleted" in line)
+        assert shown == ("deleted" in line)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("table", ["deals", "deals_participants"])
 def test_new_updated_and_removed_rows_are_told_apart(office, table):
