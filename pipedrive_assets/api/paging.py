@@ -87,11 +87,12 @@ class Page:
         rows: The rows as Pipedrive sends them.
         marker: Cursor or offset of the next page; None on the last page.
         has_end_flag: Whether the envelope reports if there are more rows. If not, `marker` is the
-            offset where further rows would start.
+            offset where further rows would start, or None in a list with cursors.
         is_v1_null: Whether `data` was null in API v1, which encodes an empty list that way.
         paging: Pagination found in the envelope of a list that is declared without pages.
         is_null: Whether `data` was null in API v2; this does not prove that the list is empty.
-        ends_empty: Whether this last page is empty although the page before reported more rows.
+        is_open_end: Whether nothing shows that this last page is the last one: it is empty although
+            the page before reported more rows, or it is full and the reply has no paging facts.
     """
 
     rows: list[dict[str, Any]]
@@ -100,7 +101,7 @@ class Page:
     is_v1_null: bool = field(default=False, compare=False)
     paging: Paging = field(default="none", compare=False)
     is_null: bool = field(default=False, compare=False)
-    ends_empty: bool = field(default=False, compare=False)
+    is_open_end: bool = field(default=False, compare=False)
 
 
 def read_page(  # noqa: PLR0913 - the properties of a list endpoint
@@ -142,7 +143,13 @@ def read_page(  # noqa: PLR0913 - the properties of a list endpoint
     if not isinstance(extra, dict):
         raise IncompletePage("additional_data is not an object")
     if paging == "cursor":
-        return Page(rows=rows, marker=_next_cursor(extra), is_null=is_null, is_v1_null=is_v1_null)
+        return Page(
+            rows=rows,
+            marker=_next_cursor(extra),
+            has_end_flag="next_cursor" in extra,
+            is_null=is_null,
+            is_v1_null=is_v1_null,
+        )
     if paging == "offset":
         following = _next_start(extra, int(marker or 0), len(rows), page_rows)
         has_end_flag = _more(extra)[1] is not None

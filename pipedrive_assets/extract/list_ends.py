@@ -1,7 +1,8 @@
-"""Check that a list which ends with an empty page is complete.
+"""Check that a list whose end is not certain is complete.
 
-If a page reports more rows and the next page is empty, either Pipedrive ends this list that way, or
-rows are missing. The check requests the list in reverse order, which starts with its last rows.
+If a page reports more rows and the next page is empty, or if a full page reports nothing, either
+Pipedrive ends this list that way, or rows are missing. The check requests the list in reverse
+order, which starts with its last rows.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,10 @@ from pipedrive_assets.windows import parse_stamp
 Params = tuple[tuple[str, str], ...]
 
 _OPPOSITE = {"asc": "desc", "desc": "asc"}
-_WHAT = "the list ended with an empty page, and its last rows were not on the pages before"
+_WHAT = (
+    "the list ended with an empty page, or with a full page that does not show whether more "
+    "follow, and its last rows were not on the pages before"
+)
 
 
 def reversed_order(params: Params) -> Params:
@@ -31,7 +35,7 @@ def reversed_order(params: Params) -> Params:
 class EndCheck:
     """Checks the end of one list of a scan.
 
-    Call `note` for each page, and `check` if the last page is empty.
+    Call `note` for each page, and `check` if the end of the list is not certain.
     """
 
     def __init__(self, *, began: datetime | None, is_from_start: bool) -> None:
@@ -64,7 +68,7 @@ class EndCheck:
         Args:
             client: The client for Pipedrive.
             entity: The table that is read.
-            endpoint: The list that ended with an empty page.
+            endpoint: The list whose end is not certain.
             stats: Statistics that the request is added to.
             params: The query parameters of the list.
             keep: Returns whether a row belongs to the scan.

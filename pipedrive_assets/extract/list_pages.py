@@ -86,7 +86,7 @@ def _pages(  # noqa: PLR0913, PLR0917 - the properties of a list
     """Yield pages as Pipedrive sent them.
 
     If a list that is declared without pages has further pages, they are read with the pagination of
-    its reply. An unexpected empty last page is requested twice (`Page.ends_empty`).
+    its reply. A last page is requested twice if nothing shows that it is (`Page.is_open_end`).
     """
     if entity.paging == "none":
         first = request_page(
@@ -122,22 +122,33 @@ def _pages(  # noqa: PLR0913, PLR0917 - the properties of a list
         null_is_empty=null_is_empty,
         data_key=entity.data_key,
     )
-    yield from _by_cursor(ask, marker)
+    yield from _by_cursor(ask, marker, entity.page_rows)
 
 
-def _by_cursor(ask: Callable[..., Iterator[Answer]], marker: str | None) -> Iterator[Answer]:
+def _by_cursor(
+    ask: Callable[..., Iterator[Answer]], marker: str | None, page_rows: int
+) -> Iterator[Answer]:
     for answer in ask(marker=marker):
-        page = answer.page
-        if marker is None or page.rows or page.marker:
+        if not _is_open_end(answer, marker, page_rows):
             yield answer
-            marker = page.marker
+            marker = answer.page.marker
             continue
         again = next(ask(marker=marker))
-        is_empty = not again.page.rows and again.page.marker is None
-        yield replace(again, page=replace(again.page, ends_empty=is_empty))
+        is_open_end = _is_open_end(again, marker, page_rows)
+        yield replace(again, page=replace(again.page, is_open_end=is_open_end))
         if again.page.marker:
-            yield from _by_cursor(ask, again.page.marker)
+            yield from _by_cursor(ask, again.page.marker, page_rows)
         return
+
+
+def _is_open_end(answer: Answer, marker: str | None, page_rows: int) -> bool:
+    """Return whether the list may have more rows, although the reply has no next page."""
+    page = answer.page
+    if page.marker:
+        return False
+    is_empty = marker is not None and not page.rows
+    is_full = len(page.rows) >= page_rows and not page.has_end_flag
+    return is_empty or is_full
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +158,7 @@ class WholeList:
     Attributes:
         rows: The rows.
         read_at: When the first page was read (UTC).
-        is_doubtful: Whether there may be more rows, because of `data: null` or an empty last page.
+        is_doubtful: Whether there may be more rows, because of `data: null` or an uncertain end.
     """
 
     rows: list[Row]
@@ -189,7 +200,7 @@ def read_whole(  # noqa: PLR0913 - the properties of a list
 ) -> WholeList:
     """Read a list from its start to its end.
 
-    A list that ends with an empty page is read again, and accepted if both results are equal.
+    A list whose end is not certain is read again, and accepted if both results are equal.
 
     Args:
         client: The client for Pipedrive.
@@ -225,13 +236,13 @@ def read_whole(  # noqa: PLR0913 - the properties of a list
             nulls_asked_again = True
             continue
         rows = [row for answer in answers for row in answer.page.rows]
-        shown, ends_empty = [border_of(entity, row) for row in rows], answers[-1].page.ends_empty
-        if ends_empty and shown != before:
+        shown, has_open_end = [border_of(entity, row) for row in rows], answers[-1].page.is_open_end
+        if has_open_end and shown != before:
             before = shown
             continue
         if entity.shape == "flow":
             separate_events(rows)
-        is_doubtful = ends_empty or answers[0].page.is_null
+        is_doubtful = has_open_end or answers[0].page.is_null
         return WholeList(rows=rows, read_at=answers[0].read_at, is_doubtful=is_doubtful)
     raise expired or keeps_changing(endpoint, moved)
 

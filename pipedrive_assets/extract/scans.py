@@ -169,7 +169,7 @@ def _checked(
     ask = partial(pages, *what, null_is_empty=True, is_by_id=step.is_by_id)
     for answer in ask(params=step.params, marker=scan.marker):
         end.note(answer)
-        if answer.page.ends_empty and step.look == "list":
+        if answer.page.is_open_end and step.look == "list":
             end.check(*what, params=step.params, keep=step.keep)
         yield answer
 
@@ -211,4 +211,4 @@ def _saw_ids(scan: Scan, step: ScanStep, answer: Answer) -> bool:
     """Return whether the request for the newest ids has returned a row so far."""
     if step.look != "newest ids":
         return scan.saw_ids
-    return not answer.page.ends_empty and (scan.saw_ids or bool(answer.page.rows))
+    return not answer.page.is_open_end and (scan.saw_ids or bool(answer.page.rows))

@@ -52,6 +52,43 @@ def test_an_empty_page_in_mid_walk_is_not_the_end(office, nth, times):
     assert [] == office.differences("persons")
 
 
+def without_paging(path):
+    """Every page lacks `additional_data`, so that nothing shows whether more follows."""
+
+    def change(genuine):
+        body = {**json.loads(genuine.body)}
+        body.pop("additional_data", None)
+        return json_reply(genuine.status, body, genuine.headers)
+
+    return faults.changed(path, change)
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_full_page_that_does_not_show_whether_more_follows_is_not_the_end(office, nth):
+    office.sandbox.inject(without_paging("api/v2/persons").at(nth, times=None))
+
+    with pytest.raises(LoadFailed) as failed:
+        office.load("persons", page_rows=5)
+
+    assert isinstance(failed.value.failures["persons"], TransientApiError)
+    assert [(None,)] == office.query(
+        "SELECT max(complete_until) FROM _pipedrive_coverage WHERE entity = 'persons'"
+    )
+    office.sandbox.clear_faults()
+    office.load("persons", page_rows=5)
+    assert [] == office.differences("persons")
+
+
+@pytest.mark.parametrize("table", ["persons", "stages"])
+def test_a_list_whose_last_page_is_full_and_has_no_paging_facts_is_read(office, table):
+    rows = len(office.world.ids(table))
+    office.sandbox.inject(without_paging(f"api/v2/{table}").always())
+
+    office.load(table, page_rows=rows)
+
+    assert [] == office.differences(table)
+
+
 @pytest.mark.slow
 def test_a_list_that_a_killed_run_left_and_that_ends_empty_is_read_again(office):
     office.sandbox.inject(faults.server_error("api/v2/persons").at(12, times=None))
