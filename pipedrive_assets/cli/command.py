@@ -1,10 +1,12 @@
 """A command whose failure is one sentence on standard error, with the exit code of its error."""
 
 import contextlib
+import errno
 import logging
+import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import click
 
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
 
 HELP = ["-h", "--help"]
 
-INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells have it."""
+INTERRUPTED, PIPE_CLOSED = 130, 141
+"""The exit codes after Ctrl-C, and after the end of a pipe's reader, as shells have them."""
+
+OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class Command(click.Command):
@@ -45,12 +49,15 @@ class Command(click.Command):
         handler.setLevel(logging.WARNING)
         logging.basicConfig(format="%(message)s", handlers=[handler])
         try:
-            return super().invoke(ctx) or 0
+            code = super().invoke(ctx) or 0
+            sys.stdout.flush()
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except KeyboardInterrupt:
             return self._stopped()
         except Exception as caught:  # noqa: BLE001 - a bug is one sentence as well
+            if _is_output(caught):
+                return self._unwritten(caught)
             from pipedrive_assets.extract.unexpected import foreseen
 
             try:
@@ -61,6 +68,21 @@ class Command(click.Command):
             if self.alerts:
                 _alert(self.name or "", error)
             return error.exit_code
+        return code
+
+    def _unwritten(self, error: OSError) -> int:
+        """Report that standard output cannot be written; return the exit code.
+
+        A pipe whose reader needs no more lines, such as `head`, is no failure of the command.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            # Otherwise Python reports the lines that are still to be written when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        is_pipe = error.errno == errno.EPIPE
+        if self.interrupted or not is_pipe:
+            text = f"Standard output cannot be written ({error.strerror}). {self.interrupted}"
+            click.echo(text.rstrip(), err=True)
+        return PIPE_CLOSED if is_pipe else 1
 
     def _stopped(self) -> int:
         """Report a Ctrl-C; return the exit code."""
@@ -97,6 +119,13 @@ def exit_code(command: click.Command, argv: Sequence[str] | None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
+
+
+def _is_output(error: Exception) -> TypeGuard[OSError]:
+    """Whether standard output cannot be written. Errors of other files have a name or a class."""
+    if not isinstance(error, OSError):
+        return False
+    return error.filename is None and error.errno in OUTPUT_ERRORS
 
 
 def _alert(name: str, error: "PipedriveError") -> None:

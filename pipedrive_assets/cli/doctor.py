@@ -40,7 +40,7 @@ def doctor(accounts: str | None = None, *, quick: bool) -> int:
         found.append(finding)
     failures = [finding for finding in found if finding.level is Level.FAIL]
     warnings = [finding for finding in found if finding.level is Level.WARN]
-    screen.print(f"\n{len(failures)} failures, {len(warnings)} warnings.")
+    screen.print(f"\n{_counted(len(failures), 'failure')}, {_counted(len(warnings), 'warning')}.")
     return failures[0].exit_code if failures else 0
 
 
@@ -49,3 +49,7 @@ def _of_accounts(place: str, *, probing: bool) -> Iterator[Finding]:
     for name, settings in accounts_at(place).items():
         for finding in examine_account(settings, probing=probing):
             yield replace(finding, text=f"{name}: {finding.text}")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -60,7 +60,9 @@ def draws(stream: TextIO, environment: Mapping[str, str]) -> bool:
 
 
 def _print_line(line: str) -> None:
-    print(line, flush=True)
+    """Print a result; a stream that was closed, or a full disk of a log, does not end the load."""
+    with suppress(OSError):
+        print(line, flush=True)
 
 
 def _log(line: str, stream: TextIO) -> None:

@@ -32,6 +32,21 @@ _PLACEHOLDERS = {
 """Placeholders for an API token in dlt's files and in our docs, without brackets and `!`."""
 
 
+def working_folder() -> Path:
+    """Return the working directory.
+
+    Raises:
+        ConfigurationError: It no longer exists.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise ConfigurationError(
+            "The working directory no longer exists, so there are no settings. Nothing was "
+            "requested. Change to the project's folder and run the command again."
+        ) from None
+
+
 def env_name(field: str) -> str:
     """Return the environment variable of a field of the settings."""
     return f"{PREFIX}{field.upper()}"

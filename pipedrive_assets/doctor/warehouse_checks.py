@@ -13,6 +13,7 @@ import filelock
 
 from pipedrive_assets.doctor.finding import Finding, fail, of_error, ok, warn
 from pipedrive_assets.errors import WarehouseError, raise_alone
+from pipedrive_assets.warehouse.duckdb.file import check_format
 from pipedrive_assets.warehouse.duckdb.file_lock import translate_error
 
 TOPIC = "warehouse"
@@ -79,9 +80,10 @@ def _opened(path: Path) -> Iterator[Finding]:
         )
         return
     try:
+        check_format(path)
         with duckdb.connect(str(path), read_only=True):
             yield ok(TOPIC, f"{path} can be opened and written")
-    except duckdb.Error as error:
+    except (duckdb.Error, WarehouseError) as error:
         yield of_error(TOPIC, translate_error(error, path))
 
 
@@ -141,6 +143,7 @@ def holder_of(path: Path, dataset: str) -> Holder | None:
     if not path.is_file():
         return None
     try:
+        check_format(path)
         with duckdb.connect(str(path), read_only=True) as connection:
             found = connection.execute(
                 f'SELECT company_id, company_name, is_sandbox FROM "{dataset}"."_pipedrive_account"'

@@ -1,9 +1,12 @@
 """What every command has in common: help, usage errors, exit codes, tables."""
 
+import errno
 import io
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from unittest.mock import Mock
 
 import click
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from pipedrive_assets.cli import main
 from pipedrive_assets.cli.main import commands
 from pipedrive_assets.cli.output import print_table
+from pipedrive_assets.cli.progress import displayed
 from pipedrive_assets.doctor import Finding, Level
 
 NAMES = [
@@ -118,6 +122,42 @@ def test_ctrl_c_is_no_bug_also_within_a_statement(argv, safe, monkeypatch, capsy
         assert "Stopped by Ctrl-C." in said.err
         assert safe in said.err
         assert "InternalError" not in said.err
+
+
+def test_a_pipe_whose_reader_has_ended_is_no_bug():
+    command = [sys.executable, "-m", "pipedrive_assets", "entities"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.close()
+        said = running.stderr.read()
+
+    assert (141, b"") == (running.returncode, said)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_log_on_a_full_disk_is_named():
+    command = [sys.executable, "-m", "pipedrive_assets", "entities"]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    wanted = "Standard output cannot be written (No space left on device).\n"
+    assert (1, wanted) == (done.returncode, done.stderr)
+
+
+def test_a_load_does_not_end_because_its_lines_cannot_be_printed(monkeypatch):
+    with displayed("Loading", {}, stream=io.StringIO()) as display:
+        monkeypatch.setattr("sys.stdout.write", Mock(side_effect=OSError(errno.ENOSPC, "full")))
+        display.print_line("deals: 1 row loaded")
+
+
+@pytest.mark.parametrize("name", ["load", "plan"])
+def test_a_working_directory_that_was_removed_is_one_sentence(name, monkeypatch, capsys):
+    monkeypatch.setattr("os.getcwd", Mock(side_effect=FileNotFoundError(errno.ENOENT, "gone")))
+
+    assert 2 == main([name])
+
+    said = capsys.readouterr().err
+    assert 1 == len(said.splitlines())
+    assert "The working directory no longer exists" in said
 
 
 @pytest.mark.parametrize("command", ["sandbox", "login"])

@@ -1,8 +1,10 @@
 """Each finding, with its remedy; and the command's exit code."""
 
+import contextlib
 import errno
 import os
 import re
+import sqlite3
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -22,10 +24,11 @@ from pipedrive_assets.doctor.folder_checks import check_folders
 from pipedrive_assets.doctor.rights import check_rights, cost, probes
 from pipedrive_assets.doctor.scopes import check_scopes
 from pipedrive_assets.doctor.settings_checks import check_settings
-from pipedrive_assets.doctor.warehouse_checks import Usage, check_holder, check_warehouse
+from pipedrive_assets.doctor.warehouse_checks import Usage, check_holder, check_warehouse, holder_of
+from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES, ENTITIES
 from pipedrive_assets.sandbox import Sandbox, faults
-from pipedrive_assets_tests.facts import mentions
+from pipedrive_assets_tests.facts import mentions, raises
 from pipedrive_assets_tests.load.test_refused_fields import refuse
 from pipedrive_assets_tests.oauth_app import signed_in
 
@@ -138,6 +141,18 @@ def test_rights_folders_and_foreign_files_are_told(tmp_path):
     ]
     assert 4 == len(set(found))
     assert all("PIPEDRIVE_WAREHOUSE" in text for text in found)
+
+
+def test_a_file_of_another_database_is_not_opened(tmp_path):
+    """DuckDB would download an extension to open SQLite's files."""
+    path = tmp_path / "w.duckdb"
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE a (b)")
+
+    (found,) = only(list(check_warehouse(path, usage=lambda _: HEADROOM)), Level.FAIL)
+    assert "is not a DuckDB file" in told([found])
+    with raises(WarehouseError, path, "is not a DuckDB file"):
+        holder_of(path, "pipedrive_data")
 
 
 def test_a_warehouse_held_by_a_run_names_it(tmp_path):
