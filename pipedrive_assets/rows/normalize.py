@@ -11,6 +11,7 @@ from pipedrive_assets.registry import Entity
 from pipedrive_assets.rows.by_column import are_final, same_keys
 from pipedrive_assets.rows.child import change_row, child_row
 from pipedrive_assets.rows.coercion import COERCION_FAILED, Coercer, as_text, coerce_text
+from pipedrive_assets.rows.custom_fields.label_name import label_name
 from pipedrive_assets.rows.exclusion import leave_out
 from pipedrive_assets.rows.fingerprint import fingerprint
 from pipedrive_assets.rows.flow import flow_row
@@ -28,6 +29,9 @@ from pipedrive_assets.rows.references import (
 __all__ = ["COERCION_FAILED_SUFFIX", "fingerprint", "normalize_row", "normalize_rows"]
 
 COERCION_FAILED_SUFFIX = "__v_text"
+OTHER_SUFFIX = "_other"
+"""Suffix of the column for a key that would have the column of another key."""
+
 DELETED = "deleted"
 """Value of `_deleted_reason` for a row that Pipedrive marks as deleted."""
 
@@ -132,6 +136,8 @@ def _objects(rows: Iterable[Mapping[str, Any]], plan: Plan, outs: Iterable[Row])
 def _column(name: str, column: Sequence[Any], plan: Plan, outs: Sequence[Row]) -> int:
     """Store the values of a column; return the number of failed coercions."""
     fit = plan.leaves.get(name)
+    if fit is None and not _is_known(name, plan):
+        name = _free_name(name, plan)
     if are_final(fit, column):
         for out, value in zip(outs, column, strict=True):
             out[name] = value
@@ -141,6 +147,25 @@ def _column(name: str, column: Sequence[Any], plan: Plan, outs: Sequence[Row]) -
     if fit is None and name in plan.objects:
         return _nested(name, column, plan.objects[name], outs)
     return sum(_value(name, value, plan, out) for out, value in zip(outs, column, strict=True))
+
+
+def _is_known(name: str, plan: Plan) -> bool:
+    return name in plan.leaves or name in plan.objects or name in plan.lists
+
+
+def _free_name(key: str, plan: Plan) -> str:
+    """Return under which name an unknown key is stored.
+
+    dlt normalizes names: the keys `Id` and `id` have the same column, and the last value of a row
+    would win. dlt also takes `_dlt_id` of a row for its own key of the row.
+    """
+    try:
+        column = label_name(key)
+    except ValueError:
+        return key
+    if (column != key and _is_known(column, plan)) or column.startswith("_dlt_"):
+        return column.strip("_") + OTHER_SUFFIX
+    return key
 
 
 def _value(name: str, value: Any, plan: Plan, out: Row) -> int:

@@ -288,3 +288,30 @@ def test_a_deleted_row_says_since_when(
     entity: Entity, row: dict[str, Any], expected: str | None
 ) -> None:
     assert expected == normalize_row(entity, row)[0]["_deleted_at"]
+
+
+@pytest.mark.parametrize(
+    ("key", "column"),
+    [
+        ("Id", "id_other"),
+        ("ID ", "id_other"),
+        ("updateTime", "update_time_other"),
+        ("Emails", "emails_other"),
+        ("_dlt_id", "dlt_id_other"),
+        ("brandNew", "brandNew"),
+        ("", ""),
+    ],
+)
+def test_an_unknown_key_takes_no_column_of_another_key(key, column):
+    known = {"id": 7, "update_time": "2026-01-01T00:00:00Z", "emails": [{"value": "a@example.com"}]}
+
+    for row in ({**known, key: 5}, {key: 5, **known}):
+        out = shaped(PERSONS, row)
+
+        assert {**known, column: 5} == out
+
+
+def test_an_unknown_key_of_a_list_takes_no_column_of_another_key():
+    out = shaped(PERSONS, {"id": 7, "emails": [{"value": "a@example.com", "Value": "b"}]})
+
+    assert [{"value": "a@example.com", "value_other": "b"}] == out["emails"]
