@@ -105,6 +105,9 @@ class _Reading:
         if self._is_cut_short(batch, len(reply.rows)):
             self.todo.extendleft(_halves(batch))
             return
+        if self._has_blank_events(reply) and not batch[0].doubted:
+            self._blank(batch[0], reply.read_at)
+            return
         self.chunk_calls += 1
         self.chunk.rows.extend(reply.rows)
         filled = {parent for parent, _ in reply.rows}
@@ -115,6 +118,26 @@ class _Reading:
                 self.chunk.reads.append(ChildrenRead(parent=parent, read_at=reply.read_at))
             else:
                 self._empty(parent, reply.read_at, is_whole=not reply.rows)
+
+    def _has_blank_events(self, reply: Answered) -> bool:
+        """Return whether a history has an event without its kind or its content."""
+        return self.entity.shape == "flow" and any(
+            not (event.get("object") and isinstance(event.get("data"), dict) and event["data"])
+            for _, event in reply.rows
+        )
+
+    def _blank(self, parent: Parent, read_at: datetime) -> None:
+        """Leave a parent with blank events, which would replace loaded ones, to the next run.
+
+        A second such reply is accepted: the events may really have no content.
+        """
+        log.warning(
+            "%s: Pipedrive returned events without content for %s %d; they are requested again by "
+            "the next run",
+            *(self.entity.name, self.entity.parent_name, parent.id),
+        )
+        self.chunk_calls += 1
+        self.chunk.doubted.append(ChildrenRead(parent=parent, read_at=read_at))
 
     def _empty(self, parent: Parent, read_at: datetime, *, is_whole: bool) -> None:
         """Record a parent without children.

@@ -337,6 +337,29 @@ def test_empty_replies_in_two_runs_remove_no_rows_that_something_contradicts(
     assert [] == office.differences(table)
 
 
+@pytest.mark.parametrize("blank", [{"data": None}, {"data": []}, {"object": None}])
+def test_events_without_content_replace_no_loaded_ones(office, blank):
+    def change(genuine):
+        body = genuine.json()
+        events = [{**event, **blank} for event in body["data"]]
+        return json_reply(200, {**body, "data": events}, genuine.headers)
+
+    office.load("deals", FLOW)
+    office.advance(hours=1)
+    for deal in office.world.ids("deals")[:3]:
+        office.world.edit("deals", deal, title="Moved")
+    office.sandbox.inject(faults.changed("v1/deals/*/flow", change).always())
+    before = office.query(f"SELECT * FROM {FLOW} ORDER BY ALL")
+
+    office.load("deals", FLOW)
+
+    assert before == office.query(f"SELECT * FROM {FLOW} ORDER BY ALL")
+    office.sandbox.clear_faults()
+    office.advance(hours=1)
+    office.load("deals", FLOW)
+    assert [] == office.differences(FLOW)
+
+
 @pytest.mark.slow
 def test_participants_of_a_deal_that_all_left_are_removed_by_the_second_empty_reply(office):
     office.load("deals", PARTICIPANTS)
