@@ -315,6 +315,6 @@ def test_fewer_rows_than_were_written_are_an_error_and_none_is_kept(office, monk
         with raises(LoadFailed, "stages"):
             office.load("stages")
 
-    assert [(0,)] == office.query("SELECT count(*) FROM stages")
+    assert [] == office.query("SELECT 1 FROM duckdb_tables() WHERE table_name = 'stages'")
     office.load("stages")
     assert [] == office.differences("stages")

@@ -89,11 +89,10 @@ def write_rows(
         with transaction(sql):
             columns |= _define(sql, schema, names, columns)
             stored = _store_schema(sql, schema, held)
-        warehouse.remember(schema_name(entity), stored)
-        with transaction(sql):
             _merge(sql, stored, entity, columns, files)
             then(sql, load_id)
             _record_load(sql, stored, load_id)
+        warehouse.remember(schema_name(entity), stored)
     return load_id
 
 
