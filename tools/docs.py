@@ -23,6 +23,7 @@ from pipedrive_assets.views.readable_columns import PERSONAL_VIEW_COLUMNS, VIEW_
 from pipedrive_assets.views.readable_queries import VIEWS, View
 from pipedrive_assets.views.record_url import URL
 from pipedrive_assets.views.sql import DERIVED_TABLES, DerivedTable
+from pipedrive_assets.warehouse.ledger import DESCRIPTIONS
 
 ROOT = Path(__file__).parents[1]
 PERSONAL = "(personal)"
@@ -168,6 +169,16 @@ def derived_names() -> str:
     return ", ".join(f"`{name}`" for name in names if not name.startswith("hygiene"))
 
 
+def ledger_columns() -> str:
+    """List the columns of the ledger that are for people."""
+    lines = ["| table | column | meaning |", "|---|---|---|"]
+    lines += [
+        f"| `{table}` | {f'`{column}`' if column else ''} | {text} |"
+        for (table, column), text in DESCRIPTIONS.items()
+    ]
+    return "\n".join(lines)
+
+
 def derived_pages() -> str:
     """Format all derived tables with their inputs and columns."""
     return "\n\n".join(_derived_page(table) for table in DERIVED_TABLES)
@@ -249,7 +260,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/entities.md": {"entities": entity_pages},
     "docs/derived.md": {"derived": derived_pages},
     "docs/oauth.md": {"scopes": scope_table},
-    "docs/sql.md": {"views": view_pages, "derived": derived_names},
+    "docs/sql.md": {"views": view_pages, "derived": derived_names, "ledger": ledger_columns},
 }
 
 

@@ -22,7 +22,7 @@ from pipedrive_assets.views.sql import DERIVED_TABLES
 from pipedrive_assets.warehouse import dialect
 from pipedrive_assets.warehouse.comments import write_comments
 from pipedrive_assets.warehouse.history.history_table import histories, make_macros
-from pipedrive_assets.warehouse.ledger import all_columns
+from pipedrive_assets.warehouse.ledger import DESCRIPTIONS, all_columns
 from pipedrive_assets.warehouse.own_views import OwnViews, remember
 from pipedrive_assets.warehouse.statements import Sql, table
 
@@ -62,7 +62,7 @@ def rebuild(sql: Sql) -> None:
     past = histories(sql)
     make_macros(sql, past)
     texts = comments(sql, columns)
-    write_comments(sql, {**texts, **history_comments(past, texts)})
+    write_comments(sql, {**texts, **history_comments(past, texts), **DESCRIPTIONS})
 
 
 def drop(sql: Sql) -> None:

@@ -88,6 +88,30 @@ TABLES = {
     ),
 }
 
+DESCRIPTIONS = {
+    ("_pipedrive_coverage", ""): "Up to when each table is complete: a row per table.",
+    ("_pipedrive_coverage", "entity"): "Name of the table.",
+    ("_pipedrive_coverage", "baseline_at"): (
+        "Time (UTC) of the first load; null while it is not finished."
+    ),
+    ("_pipedrive_coverage", "complete_until"): (
+        "Time (UTC) up to which the table has every change."
+    ),
+    ("_pipedrive_coverage", "walk"): (
+        "Position of a load that is reading the table or was interrupted (JSON); null otherwise."
+    ),
+    ("_pipedrive_coverage", "updated_at"): "Time (UTC) of the last commit.",
+    ("_pipedrive_loads", ""): "Finished loads: a row per table and load.",
+    ("_pipedrive_loads", "entity"): "Name of the table.",
+    ("_pipedrive_loads", "finished_at"): "Time (UTC) at which the load of the table finished.",
+    ("_pipedrive_loads", "what"): "What was read.",
+    ("_pipedrive_loads", "rows_loaded"): "Number of rows that were written.",
+    ("_pipedrive_loads", "requests"): "Number of requests to Pipedrive.",
+    ("_pipedrive_loads", "tokens"): "Token cost of these requests.",
+    ("_pipedrive_loads", "seconds"): "Duration in seconds.",
+}
+"""Descriptions of the ledger for people who query it, by table and column (empty: the table)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadLine:

@@ -50,6 +50,13 @@ def test_tables_have_their_description_and_views_one_of_their_own(loaded):
     )
 
 
+def test_the_ledger_for_people_is_described(loaded):
+    assert "Time (UTC) up to which the table has every change." == comment(
+        loaded, "_pipedrive_coverage", "complete_until"
+    )
+    assert "Token cost of these requests." == comment(loaded, "_pipedrive_loads", "tokens")
+
+
 @pytest.mark.slow
 def test_a_custom_field_has_its_name_in_pipedrive_also_after_a_renaming(make_office):
     office = make_office(deals=4)
