@@ -59,6 +59,7 @@ class _Reading:
         failed: Consecutive failed requests.
         control: A parent whose children could be read, and that has some. If its reply is empty
             later, the endpoint returns nothing at all.
+        returned: Whether a reply of this run has rows.
         empty_in_a_row: Empty replies since the last rows that contradict what is known.
     """
 
@@ -75,6 +76,7 @@ class _Reading:
     failure: PipedriveError | None = None
     failed: int = 0
     control: Parent | None = None
+    returned: bool = False
     empty_in_a_row: int = 0
 
     @property
@@ -111,7 +113,8 @@ class _Reading:
         self.chunk_calls += 1
         self.chunk.rows.extend(reply.rows)
         filled = {parent for parent, _ in reply.rows}
-        self.empty_in_a_row = 0 if filled else self.empty_in_a_row
+        if filled:
+            self.returned, self.empty_in_a_row = True, 0
         for parent in batch:
             if parent.id in filled:
                 self.control = parent
@@ -166,20 +169,28 @@ class _Reading:
         """Accept a second empty reply, unless the loaded rows or the parent's record contradict."""
         parent = read.parent
         try:
-            if parent.lasting or self.calls.counts_children(parent):
-                self._contradicted(parent)
-                return
+            is_contradicted = parent.lasting or self.calls.counts_children(parent)
         except OF_ONE_CALL as error:
             self._failed((parent,), error)
             return
-        self.chunk.reads.append(read)
+        if is_contradicted:
+            self._contradicted(read)
+        else:
+            self.chunk.reads.append(read)
 
-    def _contradicted(self, parent: Parent) -> None:
+    def _contradicted(self, read: ChildrenRead) -> None:
         """Keep the rows of a parent, and leave it to the next run.
+
+        A deleted parent is not requested again if the endpoint returns rows of others: the replies
+        for it may be empty until it no longer exists.
 
         Raises:
             DataError: The endpoint returns no rows of a control parent either.
         """
+        parent = read.parent
+        if parent.deleted and self._returns_rows():
+            self.chunk.skipped.append(read)
+            return
         error = _unbelievable(self.entity, parent)
         self.chunk.unread.append(Unread(parent=parent, error=error))
         log.warning("%s: %s", self.entity.name, error)
@@ -190,6 +201,13 @@ class _Reading:
         if isinstance(found, Answered) and not found.rows:
             raise error
         self.empty_in_a_row = 0
+
+    def _returns_rows(self) -> bool:
+        """Return whether the endpoint returns rows of any parent, the control included."""
+        if not self.returned and self.control:
+            found = self.calls.ask((self.control,))
+            self.returned = isinstance(found, Answered) and bool(found.rows)
+        return self.returned
 
     def _gone(self, parent: Parent, found: Gone) -> None:
         read = ChildrenRead(parent=parent, read_at=found.read_at, is_gone=True)
@@ -342,7 +360,8 @@ def read_children(  # noqa: PLR0913 - all inputs of a read
     """
     calls = ChildCalls(client=client, entity=entity, stats=stats)
     todo = deque(_calls(entity, parents))
-    reading = _Reading(calls=calls, todo=todo, witness=witness, control=witness)
+    control = witness if witness and witness.filled else None
+    reading = _Reading(calls=calls, todo=todo, witness=witness, control=control)
     try:
         for batch, outcome in _side_by_side(reading):
             reading.take(batch, outcome)

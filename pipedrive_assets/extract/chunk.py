@@ -25,8 +25,8 @@ class Parent:
         empty: Whether its count of children is zero, so that no request is needed.
         filled: Whether it has loaded children or a count above zero, so that an empty reply is
             unexpected.
-        doubted: Whether an earlier run did not find it, or found it without children. A second
-            such reply is accepted.
+        doubted: Whether an earlier run did not find it, or found it without children or with events
+            without content. A second such reply is accepted.
         counted: Whether it has loaded children and a count above zero. Even a second empty reply
             is then accepted only if the count has become zero.
         lasting: Whether it has loaded children that never disappear, such as changes of a history.
@@ -89,10 +89,10 @@ class Chunk:
         read_at: Time of the reply by Pipedrive's clock (UTC); None if unknown.
         scan: Position of the scan after these rows.
         reads: Parents whose children were read.
-        skipped: Parents that no longer exist. Their loaded rows are kept, and they are not
-            requested again until they change.
-        doubted: Parents that were not found, or had no children, for the first time. Their loaded
-            rows are kept; the next run requests them again.
+        skipped: Parents that no longer exist, or that are deleted and have no children any more.
+            Their loaded rows are kept, and they are not requested again until they change.
+        doubted: Parents that were not found, or had no children or events without content, for the
+            first time. Their loaded rows are kept; the next run requests them again.
         unread: Parents that were refused or failed; the next run requests them again.
         whole: Whether the rows are a whole snapshot.
         lists: Rows of each list of a snapshot, by list name (`Entity.list_names`).

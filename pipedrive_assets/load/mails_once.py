@@ -57,7 +57,11 @@ def _known(sql: Sql, entity: Entity, deals: Sequence[int]) -> set[Email]:
     if not table_exists(sql, entity.name):
         return known
     kinds = ", ".join(f"'{kind}'" for kind in sorted(EVENTS))
-    events = f"SELECT deal_id, event_id FROM {table(sql, entity.name)} WHERE object IN ({kinds})"
+    # The columns `object` and `event_id` can be excluded, the key that contains both cannot.
+    events = (
+        f"SELECT deal_id, split_part(event_key, ':', 2) FROM {table(sql, entity.name)} "
+        f"WHERE split_part(event_key, ':', 1) IN ({kinds})"
+    )
     return known - _emails(sql, events, deals)
 
 

@@ -106,12 +106,15 @@ def control_parents(sql: Sql, child: Entity, request: LoadRequest) -> Parent | N
         The parent, or None if the table has no such parent.
     """
     rows = sql.execute_sql(
-        f"SELECT p.id, p.update_time {_joined(sql, child)} "
+        f"SELECT p.id, p.update_time, {HELD} > 0 {_joined(sql, child)} "
         f"WHERE c.read_at IS NOT NULL AND p._deleted_at IS NULL AND NOT {_changed(request)} "
         f"ORDER BY {HELD} > 0 DESC, c.read_at DESC, p.id DESC LIMIT 1",
         child.name,
     )
-    return Parent(id=rows[0][0], update_time=rows[0][1]) if rows else None
+    if not rows:
+        return None
+    key, moment, has_rows = rows[0]
+    return Parent(id=key, update_time=moment, filled=has_rows)
 
 
 def _joined(sql: Sql, child: Entity) -> str:
@@ -123,7 +126,7 @@ def _joined(sql: Sql, child: Entity) -> str:
     held = "SELECT 0 AS id, 0 AS rows_held, 0 AS lasting_rows"
     if table_exists(sql, child.name):
         held = (
-            f"SELECT {key} AS id, count(*) AS rows_held, {_lasting(sql, child)} AS lasting_rows "
+            f"SELECT {key} AS id, count(*) AS rows_held, {_lasting(child)} AS lasting_rows "
             f"FROM {table(sql, child.name)} GROUP BY 1"
         )
     return (
@@ -132,12 +135,13 @@ def _joined(sql: Sql, child: Entity) -> str:
     )
 
 
-def _lasting(sql: Sql, child: Entity) -> str:
+def _lasting(child: Entity) -> str:
     """Return SQL for the number of loaded children that Pipedrive never removes."""
     if child.shape == "changelog":
         return "count(*)"
     if child.shape == "flow":
-        return f"count(*) FILTER (WHERE {sql.escape_column_name('object')} = '{FIELD_CHANGE}')"
+        # The column `object` can be excluded or hashed, the key cannot.
+        return f"count(*) FILTER (WHERE starts_with(event_key, '{FIELD_CHANGE}:'))"
     return "0"
 
 

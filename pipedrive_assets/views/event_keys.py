@@ -5,7 +5,7 @@ known are therefore kept in the ledger, and only events of later commits are rea
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from pipedrive_assets.registry import BY_NAME
@@ -31,6 +31,15 @@ class _Known(NamedTuple):
     keys: Keys
     commits: int = 0
     until: str = ""
+
+
+def has_events(columns: Mapping[str, Collection[str]]) -> bool:
+    """Return whether the histories have the columns from which kinds and keys are read.
+
+    Args:
+        columns: The columns by table. Those of events can be excluded.
+    """
+    return {"object", "event"} <= set(columns.get(FLOW, ()))
 
 
 def event_kinds(sql: Sql) -> list[str]:

@@ -12,7 +12,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 from pipedrive_assets.views import fingerprint
 from pipedrive_assets.views.comments import comments, history_comments
 from pipedrive_assets.views.derived_views import make_views
-from pipedrive_assets.views.event_keys import event_keys, event_kinds
+from pipedrive_assets.views.event_keys import event_keys, event_kinds, has_events
 from pipedrive_assets.views.linked_activities import linked_activities
 from pipedrive_assets.views.live import live_views
 from pipedrive_assets.views.option_labels import option_columns
@@ -53,7 +53,7 @@ def rebuild(sql: Sql) -> None:
             query = dialect.translate(sql, _query(sql, view, columns))
             _create(own, view.name, query, view.description)
     make_views(sql, columns)
-    if "deals_flow" in columns:
+    if has_events(columns):
         taken = {*columns, *(view.name for view in VIEWS)}
         for kind, keys in event_keys(sql).items():
             name, query = _flow_view(sql, kind, keys)
@@ -75,7 +75,7 @@ def adopt(sql: Sql) -> None:
     columns = {name: list(held) for name, held in all_columns(sql).items()}
     made = {name for name, _ in live_views(sql, columns)}
     made |= set(READABLE_THEN) | {each.name for each in DERIVED_TABLES}
-    if "deals_flow" in columns:
+    if has_events(columns):
         made |= {f"deals_flow_{_name(kind)}" for kind in event_kinds(sql)}
     rows = sql.execute_sql(
         "SELECT table_name FROM information_schema.tables "

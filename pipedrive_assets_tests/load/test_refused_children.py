@@ -3,6 +3,9 @@
 Every fault lasts for one run (or more), and one healthy run afterwards equals the account.
 """
 
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 
 from pipedrive_assets.errors import (
@@ -14,9 +17,11 @@ from pipedrive_assets.errors import (
     PipedrivePaymentRequiredError,
 )
 from pipedrive_assets.extract.child_scans import CHILD_THREADS, REFUSALS
+from pipedrive_assets.load import LoadRequest, load
 from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import faults
 from pipedrive_assets.sandbox.exchange import json_reply
+from pipedrive_assets.windows import Window
 from pipedrive_assets_tests.load.test_layout import execute
 
 FLOW, PARTICIPANTS, PRODUCTS = "deals_flow", "deals_participants", "deals_products"
@@ -335,6 +340,68 @@ def test_empty_replies_in_two_runs_remove_no_rows_that_something_contradicts(
     office.sandbox.clear_faults()
     run(office, "deals", table)
     assert [] == office.differences(table)
+
+
+def test_a_table_fails_as_soon_as_a_control_deal_is_empty_too(make_office):
+    office = make_office(deals=40)
+    office.load("deals", "deals_changelog")
+    office.load("deals", "deals_changelog")
+    office.advance(hours=1)
+    deals = list(office.world.ids("deals"))[:20]
+    for deal in deals:
+        office.world.edit("deals", deal, title="Moved")
+    office.sandbox.inject(nothing("v1/deals/*/changelog", []))
+    run(office, "deals", "deals_changelog")
+    office.sandbox.log.clear()
+
+    failure = run(office, "deals_changelog")["deals_changelog"]
+
+    assert isinstance(failure, DataError)
+    requested = Counter(line.path for line in calls(office, "/changelog"))
+    changed = {f"/v1/deals/{deal}/changelog" for deal in deals}
+    assert [1] == [times for path, times in requested.items() if path not in changed]
+
+
+@pytest.mark.parametrize("others", [0, 2], ids=["alone", "with others"])
+def test_a_deleted_deal_with_an_empty_history_is_complete_and_keeps_its_rows(office, others):
+    office.load("deals", FLOW)
+    office.advance(hours=1)
+    (deal,), *more = office.query("SELECT id FROM deals_live ORDER BY id LIMIT 3")
+    office.world.delete("deals", deal)
+    office.sandbox.inject(nothing(f"v1/deals/{deal}/flow", []))
+    events = f"SELECT event_key FROM {FLOW} WHERE deal_id = {deal} ORDER BY 1"
+    before = office.query(events)
+    office.load("deals", FLOW)
+    office.advance(hours=1)
+    for (other,) in more[:others]:
+        office.world.edit("deals", other, title="Moved")
+
+    report = office.load("deals", FLOW)[FLOW]
+
+    assert 0 == report.unread
+    assert [] != before == office.query(events)
+    office.sandbox.log.clear()
+    office.advance(hours=1)
+    office.load("deals", FLOW)
+    assert [] == calls(office, f"deals/{deal}/flow")
+
+
+@pytest.mark.parametrize("excluded", ["object", "event"])
+def test_changes_of_a_history_are_known_if_a_column_of_events_is_excluded(office, excluded):
+    flow = replace(BY_NAME[FLOW], excluded=frozenset({excluded}))
+    entities = (BY_NAME["deals"], flow)
+    request = LoadRequest(entities=entities, window=Window(start=office.midnight, end=None))
+    load(office.connection, office.warehouse, request)
+    office.advance(hours=1)
+    for deal in office.world.ids("deals"):
+        office.world.edit("deals", deal, title="Moved")
+    office.sandbox.inject(nothing("v1/deals/7/flow", []))
+
+    for _ in range(2):
+        reports = load(office.connection, office.warehouse, request)
+
+    assert 1 == reports[-1].unread
+    assert [(0,)] < office.query(f"SELECT count(*) FROM {FLOW} WHERE deal_id = 7")
 
 
 @pytest.mark.parametrize("blank", [{"data": None}, {"data": []}, {"object": None}])
