@@ -505,23 +505,25 @@ def test_a_suspicious_empty_reply_leaves_complete_until_where_it_was(office):
 
 @pytest.mark.slow
 def test_children_that_are_gone_leave_with_the_second_run_that_does_not_see_them(office):
-    office.load("deals", FLOW)
+    table = "deals_discounts"
+    office.load("deals", table)
+    deal = office.query(f"SELECT min(deal_id) FROM {table}")[0][0]
     office.advance(hours=1)
-    office.world.edit("deals", 7, title="Moved")
-    office.sandbox.inject(nothing("v1/deals/7/flow", []))
-    count = "SELECT count(*) FROM deals_flow WHERE deal_id = 7"
+    office.world.edit("deals", deal, title="Moved")
+    office.sandbox.inject(nothing(f"api/v2/deals/{deal}/discounts", []))
+    count = f"SELECT count(*) FROM {table} WHERE deal_id = {deal}"
 
-    office.load("deals", FLOW)
+    office.load("deals", table)
     first = office.query(count)
     office.advance(minutes=10)
-    office.load("deals", FLOW)
+    office.load("deals", table)
 
     assert [(0,)] < first
     assert [(0,)] == office.query(count)
     office.sandbox.log.clear()
     office.advance(minutes=10)
-    office.load(FLOW)
-    assert [] == [line.path for line in calls(office, "/7/flow")]
+    office.load(table)
+    assert [] == [line.path for line in calls(office, f"/{deal}/discounts")]
 
 
 @pytest.mark.slow
