@@ -121,6 +121,14 @@ def test_a_line_of_dotenv_that_cannot_be_read_is_refused_and_not_shown(tmp_path,
     assert "hunter2" not in str(caught.value)
 
 
+def test_the_number_of_a_line_of_dotenv_counts_blank_lines(tmp_path):
+    text = "# Pipedrive\n\n\nPIPEDRIVE_TABLES='deals\n"
+    (tmp_path / ".env").write_text(text, "utf-8")
+
+    with raises(ConfigurationError, "line 4,"):
+        read(tmp_path)
+
+
 def test_lines_of_other_programs_in_dotenv_are_left_alone(tmp_path, caplog):
     (tmp_path / ".env").write_text("what is this\nexport PIPEDRIVE_DATASET=crm\n", "utf-8")
 
@@ -143,6 +151,8 @@ def test_a_folder_in_place_of_dotenv_is_refused(tmp_path):
         ("PIPEDRIVE_BASEURL", "PIPEDRIVE_BASE_URL"),
         ("PIPEDRIVE_API_TOKEN_ACME", None),
         ("PIPEDRIVE_B_API_TOKEN", None),
+        ("PIPEDRIVE_CLIENT_SECRET_ACME", None),
+        ("PIPEDRIVE_REFRESH_TOKEN_ACME", None),
         ("PIPEDRIVE_OF_ANOTHER_PROGRAM", None),
     ],
 )

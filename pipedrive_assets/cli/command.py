@@ -5,8 +5,8 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
@@ -18,7 +18,35 @@ HELP = ["-h", "--help"]
 INTERRUPTED, PIPE_CLOSED = 130, 141
 """The exit codes after Ctrl-C, and after the end of a pipe's reader, as shells have them."""
 
-OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+class OutputError(OSError):
+    """Standard output cannot be written; other files raise plain `OSError`s."""
+
+
+class _Output:
+    """Standard output, whose errors are `OutputError`s. It has all other attributes of a stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with _output_errors():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with _output_errors():
+            self._stream.flush()
+
+
+@contextlib.contextmanager
+def _output_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(error.errno, error.strerror) from None
 
 
 class Command(click.Command):
@@ -49,15 +77,16 @@ class Command(click.Command):
         handler.setLevel(logging.WARNING)
         logging.basicConfig(format="%(message)s", handlers=[handler])
         try:
-            code = super().invoke(ctx) or 0
-            sys.stdout.flush()
+            with contextlib.redirect_stdout(cast("TextIO", _Output(sys.stdout))):
+                code = super().invoke(ctx) or 0
+                sys.stdout.flush()
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except KeyboardInterrupt:
             return self._stopped()
+        except OutputError as caught:
+            return self._unwritten(caught)
         except Exception as caught:  # noqa: BLE001 - a bug is one sentence as well
-            if _is_output(caught):
-                return self._unwritten(caught)
             from pipedrive_assets.extract.unexpected import foreseen
 
             try:
@@ -70,7 +99,7 @@ class Command(click.Command):
             return error.exit_code
         return code
 
-    def _unwritten(self, error: OSError) -> int:
+    def _unwritten(self, error: OutputError) -> int:
         """Report that standard output cannot be written; return the exit code.
 
         A pipe whose reader needs no more lines, such as `head`, is no failure of the command.
@@ -119,13 +148,6 @@ def exit_code(command: click.Command, argv: Sequence[str] | None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-
-
-def _is_output(error: Exception) -> TypeGuard[OSError]:
-    """Whether standard output cannot be written. Errors of other files have a name or a class."""
-    if not isinstance(error, OSError):
-        return False
-    return error.filename is None and error.errno in OUTPUT_ERRORS
 
 
 def _alert(name: str, error: "PipedriveError") -> None:

@@ -8,6 +8,7 @@ import yaml
 from pipedrive_assets.cli.accounts import accounts_at
 from pipedrive_assets.cli.output import UNLIMITED
 from pipedrive_assets.config import Settings
+from pipedrive_assets.errors import ConfigurationError
 from pipedrive_assets.views.dbt_sources import OWN, DbtSource, document, of_warehouse
 from pipedrive_assets.warehouse import warehouse_of
 
@@ -24,6 +25,9 @@ def sources(output: Path | None, accounts: str | None, key_prefix: str) -> None:
         output: The file; None: standard output.
         accounts: Where to find several accounts, as `module:name`; None: the one of the settings.
         key_prefix: Prefix of the Dagster asset keys, with slashes.
+
+    Raises:
+        ConfigurationError: `output` cannot be written.
     """
     prefix = [part for part in key_prefix.split("/") if part]
     if accounts:
@@ -39,8 +43,14 @@ def sources(output: Path | None, accounts: str | None, key_prefix: str) -> None:
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, "utf-8")
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_text(text, "utf-8")
+        except OSError as error:
+            raise ConfigurationError(
+                f"{output} cannot be written ({error.strerror}). Check its folder, the permissions "
+                "and the disk space, or pass another path."
+            ) from error
 
 
 def _source(settings: Settings, name: str, prefix: list[str]) -> DbtSource:

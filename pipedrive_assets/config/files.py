@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 
 from pipedrive_assets.errors import ConfigurationError
 
@@ -32,7 +32,7 @@ _PLACEHOLDERS = {
 """Placeholders for an API token in dlt's files and in our docs, without brackets and `!`."""
 
 
-def working_folder() -> Path:
+def working_directory() -> Path:
     """Return the working directory.
 
     Raises:
@@ -123,11 +123,18 @@ def _dotenv(path: Path) -> Mapping[str, str | None]:
         if line.error and any(name in line.original.string for name in (PREFIX, DESTINATION)):
             # Left out, it could be the API token, without which invented data is loaded.
             raise ConfigurationError(
-                f"{path}, line {line.original.line}, cannot be read. The line is not shown, "
+                f"{path}, line {_number(line)}, cannot be read. The line is not shown, "
                 "because it may contain a secret. Nothing was requested. Write it as "
                 "NAME=value, and close each quotation mark that you open."
             )
     return {line.key: line.value for line in found if line.key is not None}
+
+
+def _number(line: Binding) -> int:
+    """Return the number of a line; the parser counts from the blank lines before it."""
+    text = line.original.string
+    blank = text[: len(text) - len(text.lstrip())]
+    return line.original.line + blank.count("\n")
 
 
 def _secrets(path: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from pipedrive_assets.config import rules
-from pipedrive_assets.config.files import API_TOKEN, Found, env_name, found_in, working_folder
+from pipedrive_assets.config.files import API_TOKEN, Found, env_name, found_in, working_directory
 from pipedrive_assets.config.misspelled import report_misspelled
 from pipedrive_assets.config.table import SettingsTable, settings_of
 from pipedrive_assets.errors import MissingTokenError, raise_alone
@@ -48,7 +48,7 @@ class Settings(SettingsTable):
         """
         given = rules.without_none(given)
         rules.check_variable(given.get("token_variable"))
-        root = Path(given.get("root") or working_folder()).absolute()
+        root = Path(given.get("root") or working_directory()).absolute()
         if found is None:
             found = found_in(os.environ, root, given.get("token_variable") or API_TOKEN)
             report_misspelled(found, type(self).model_fields)
@@ -72,7 +72,7 @@ class Settings(SettingsTable):
         Raises:
             ConfigurationError: One sentence with the setting, its value and the remedy.
         """
-        root = (root or working_folder()).absolute()
+        root = (root or working_directory()).absolute()
         found = found_in(os.environ if environ is None else environ, root)
         report_misspelled(found, cls.model_fields)
         return cls(root=root, found=found)

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.process_identity import ProcessIdentity
 
 PREFIX = "pipedrive-assets-"
@@ -21,10 +22,19 @@ def working_folder() -> tempfile.TemporaryDirectory[str]:
 
     Returns:
         A folder that only this user may read. It is removed when the object is cleaned up.
+
+    Raises:
+        WarehouseError: It cannot be created, for example because the disk is full.
     """
-    sweep(Path(tempfile.gettempdir()))
-    made = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
-    _mark(Path(made.name))
+    try:
+        sweep(Path(tempfile.gettempdir()))
+        made = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
+        _mark(Path(made.name))
+    except OSError as error:
+        raise WarehouseError(
+            f"The folder for working files cannot be written ({error.strerror}). Nothing was "
+            "requested. Free up disk space, or set TMPDIR to another folder, and run again."
+        ) from error
     return made
 
 

@@ -1,6 +1,7 @@
 """`dbt sources`: what it writes, and where."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,13 @@ def test_without_a_file_the_sources_are_printed_and_the_note_goes_to_standard_er
     assert {"deals", "projects"} == {table["name"].partition("__")[0] for table in source["tables"]}
     assert ["sales", "crm", "deals"] == deals["config"]["meta"]["dagster"]["asset_key"]
     assert "not loaded" in said.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_file_that_cannot_be_written_is_named(capsys):
+    assert 2 == main(["dbt", "sources", "--output", "/dev/full"])
+
+    assert "/dev/full cannot be written (No space left on device)" in capsys.readouterr().err
 
 
 def test_a_file_is_replaced_and_nothing_is_printed(tmp_path, capsys):

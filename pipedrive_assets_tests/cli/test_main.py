@@ -143,6 +143,15 @@ def test_a_log_on_a_full_disk_is_named():
     assert (1, wanted) == (done.returncode, done.stderr)
 
 
+def test_a_full_disk_of_another_file_is_not_one_of_standard_output(monkeypatch, capsys):
+    full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr("pipedrive_assets.cli.entities.print_table", full)
+
+    main(["entities"])
+
+    assert "Standard output" not in capsys.readouterr().err
+
+
 def test_a_load_does_not_end_because_its_lines_cannot_be_printed(monkeypatch):
     with displayed("Loading", {}, stream=io.StringIO()) as display:
         monkeypatch.setattr("sys.stdout.write", Mock(side_effect=OSError(errno.ENOSPC, "full")))

@@ -1,12 +1,16 @@
 """Rows that a killed run left in working files do not stay there; nothing else is removed."""
 
+import errno
 import json
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
+from pipedrive_assets.errors import WarehouseError
 from pipedrive_assets.process_identity import ProcessIdentity
 from pipedrive_assets.warehouse.temp_dir import MARKER, PREFIX, sweep, working_folder
+from pipedrive_assets_tests.facts import raises
 
 NO_PROCESS = 2**22 + 1
 """No process of Linux has this number."""
@@ -80,3 +84,11 @@ def test_a_working_folder_is_swept_once_its_process_is_gone(tmp_path, monkeypatc
     assert [made.name] == [str(each) for each in lives]
     assert [] == list(tmp_path.iterdir())
     made.cleanup()
+
+
+def test_a_full_disk_of_working_files_is_named(monkeypatch):
+    full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+
+    with raises(WarehouseError, "No space left on device", "TMPDIR"):
+        working_folder()
