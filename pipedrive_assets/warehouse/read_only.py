@@ -107,10 +107,7 @@ def opened(
             f"There is no warehouse {warehouse.path}. Correct the path (PIPEDRIVE_WAREHOUSE), or "
             "load it first: python -m pipedrive_assets load"
         )
-    try:
-        check_format(warehouse.path)
-    except OSError as error:
-        raise_alone(warehouse.translate_error(error))
+    check_format(warehouse.path)
     give_up = patience.monotonic() + patience.seconds
     while True:
         try:

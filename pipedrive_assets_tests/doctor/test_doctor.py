@@ -7,6 +7,7 @@ import re
 import sqlite3
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from unittest.mock import Mock
 
 import duckdb
 import filelock
@@ -152,6 +153,19 @@ def test_a_file_of_another_database_is_not_opened(tmp_path):
     (found,) = only(list(check_warehouse(path, usage=lambda _: HEADROOM)), Level.FAIL)
     assert "is not a DuckDB file" in told([found])
     with raises(WarehouseError, path, "is not a DuckDB file"):
+        holder_of(path, "pipedrive_data")
+
+
+def test_a_file_that_cannot_be_read_is_a_failure(tmp_path, monkeypatch):
+    path = tmp_path / "w.duckdb"
+    duckdb.connect(str(path)).close()
+    broken = Mock(side_effect=OSError(errno.EIO, "Input/output error"))
+    monkeypatch.setattr("pathlib.Path.open", broken)
+
+    (found,) = only(list(check_warehouse(path, usage=lambda _: HEADROOM)), Level.FAIL)
+
+    assert "disk or network share" in told([found])
+    with raises(WarehouseError, "disk or network share"):
         holder_of(path, "pipedrive_data")
 
 

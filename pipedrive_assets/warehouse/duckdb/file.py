@@ -247,11 +247,13 @@ def check_format(path: Path) -> None:
         path: An existing file.
 
     Raises:
-        WarehouseError: It is another file.
-        OSError: It cannot be read.
+        WarehouseError: It is another file, or it cannot be read.
     """
-    with path.open("rb") as file:
-        start = file.read(12)
+    try:
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError as error:
+        raise_alone(translate_error(error, path))
     if start[8:] != b"DUCK":
         raise WarehouseError(NOT_DUCKDB.format(path=path))
 
