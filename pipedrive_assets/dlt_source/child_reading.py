@@ -22,6 +22,9 @@ DOUBTED = "doubted"
 ANSWERED = "answered"
 """The id of a parent whose children were read."""
 
+FILLED = "filled"
+"""The id of a parent that had children."""
+
 
 @dataclass(kw_only=True)
 class ChildReading:
@@ -114,6 +117,7 @@ def parents_in(state: State) -> PendingParents:
         waiting=dict.fromkeys([*state.get(PENDING, ()), *doubted]),
         doubted=doubted,
         answered=state.get(ANSWERED),
+        filled=state.get(FILLED),
     )
 
 
@@ -123,9 +127,10 @@ def save_parents(state: State, parents: PendingParents) -> None:
         PENDING: [key for key in parents.pending if key not in parents.doubted],
         DOUBTED: {str(key): stamp(since) for key, since in parents.doubted.items()},
         ANSWERED: parents.answered,
+        FILLED: parents.filled,
     }
     for name, value in found.items():
-        if value or (name == ANSWERED and value is not None):
+        if value or (name in {ANSWERED, FILLED} and value is not None):
             state[name] = value
         else:
             state.pop(name, None)

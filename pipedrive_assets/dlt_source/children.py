@@ -66,16 +66,19 @@ def _children(
         reading.defer(asked)
     elif asked:
         filled = {row["id"] for row in fresh if child.has_children(row)}
-        yield from _read(run, child, reading, reading.parents.ask(asked, filled=filled))
+        yield from _read(run, child, reading, reading.parents.ask(child, asked, filled=filled))
 
 
 def _read(
     run: Extraction, child: Entity, reading: ChildReading, asked: list[Parent]
 ) -> Iterator[list[Row]]:
-    witness, unread = reading.parents.witness, 0
+    witness, control = reading.parents.witness, reading.parents.control
+    unread = 0
     reading.save()
     try:
-        for chunk in read_children(run.client, child, asked, run.stats, witness=witness):
+        for chunk in read_children(
+            run.client, child, asked, run.stats, witness=witness, control=control
+        ):
             unread += len(chunk.unread)
             reading.take(chunk)
             if rows := _rows_of(run, child, reading, chunk):

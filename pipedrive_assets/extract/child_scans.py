@@ -61,6 +61,7 @@ class _Reading:
             later, the endpoint returns nothing at all.
         returned: Whether a reply of this run has rows.
         empty_in_a_row: Empty replies since the last rows that contradict what is known.
+        silent: Whether the control parent's reply is empty as well; None if it was not requested.
     """
 
     calls: ChildCalls
@@ -78,6 +79,7 @@ class _Reading:
     control: Parent | None = None
     returned: bool = False
     empty_in_a_row: int = 0
+    silent: bool | None = None
 
     @property
     def entity(self) -> Entity:
@@ -182,7 +184,8 @@ class _Reading:
         """Keep the rows of a parent, and leave it to the next run.
 
         A deleted parent is not requested again if the endpoint returns rows of others: the replies
-        for it may be empty until it no longer exists.
+        for it may be empty until it no longer exists. A parent that may have no loaded rows is
+        requested again only if the endpoint returns nothing: every run would request it otherwise.
 
         Raises:
             DataError: The endpoint returns no rows of a control parent either.
@@ -191,14 +194,23 @@ class _Reading:
         if parent.deleted and self._returns_rows():
             self.chunk.skipped.append(read)
             return
+        if parent.rows_unknown and not self._returns_nothing():
+            self.chunk.skipped.append(read)
+            if not parent.lasting:
+                log.warning(
+                    "%s: Pipedrive returned no rows for %s %d in two runs, although its record has "
+                    "%s above zero. Loaded rows are kept until it changes.",
+                    *(self.entity.name, self.entity.parent_name, parent.id),
+                    self.entity.count_column,
+                )
+            return
         error = _unbelievable(self.entity, parent)
         self.chunk.unread.append(Unread(parent=parent, error=error))
         log.warning("%s: %s", self.entity.name, error)
         self.empty_in_a_row += 1
-        if self.empty_in_a_row < REFUSALS or not self.control:
+        if self.empty_in_a_row < REFUSALS:
             return
-        found = self.calls.ask((self.control,))
-        if isinstance(found, Answered) and not found.rows:
+        if self._is_control_empty():
             raise error
         self.empty_in_a_row = 0
 
@@ -208,6 +220,19 @@ class _Reading:
             found = self.calls.ask((self.control,))
             self.returned = isinstance(found, Answered) and bool(found.rows)
         return self.returned
+
+    def _returns_nothing(self) -> bool:
+        """Return whether the endpoint returned no rows in this run, nor of the control parent."""
+        if self.silent is None and not self.returned:
+            self.silent = self._is_control_empty()
+        return bool(self.silent) and not self.returned
+
+    def _is_control_empty(self) -> bool:
+        """Return whether the endpoint returns no rows of the control parent, which has some."""
+        found = self.calls.ask((self.control,)) if self.control else None
+        if not (self.control and isinstance(found, Answered)) or found.rows:
+            return False
+        return not self.entity.has_own_count or self.calls.counts_children(self.control)
 
     def _gone(self, parent: Parent, found: Gone) -> None:
         read = ChildrenRead(parent=parent, read_at=found.read_at, is_gone=True)
@@ -299,11 +324,12 @@ class _Reading:
 
 
 def _unbelievable(entity: Entity, parent: Parent) -> DataError:
-    known = (
-        "the table has changes of it, which Pipedrive never removes"
-        if parent.lasting
-        else f"its own record has {entity.count_column} above zero"
-    )
+    if not parent.lasting:
+        known = f"its own record has {entity.count_column} above zero"
+    elif parent.rows_unknown:
+        known = "it returned rows of this table before"
+    else:
+        known = "the table has changes of it, which Pipedrive never removes"
     return DataError(
         f"Pipedrive returned no rows of {entity.name} for {entity.parent_name} {parent.id} in two "
         f"runs, although {known}. Its rows are kept, and the next run requests them again. If the "
@@ -334,6 +360,7 @@ def read_children(  # noqa: PLR0913 - all inputs of a read
     stats: RequestStats,
     *,
     witness: Parent | None = None,
+    control: Parent | None = None,
     chunk_calls: int = CHUNK_CALLS,
 ) -> Iterator[Chunk]:
     """Read the children of each parent, with several requests at a time.
@@ -349,6 +376,8 @@ def read_children(  # noqa: PLR0913 - all inputs of a read
         witness: A parent that an earlier run has read. If parents are refused and no request has
             succeeded, it is requested again to find out whether the endpoint is accessible; if
             replies are empty, whether it returns any rows.
+        control: A parent that had children, to be requested instead of the witness if replies are
+            empty.
         chunk_calls: Requests per chunk.
 
     Yields:
@@ -360,7 +389,8 @@ def read_children(  # noqa: PLR0913 - all inputs of a read
     """
     calls = ChildCalls(client=client, entity=entity, stats=stats)
     todo = deque(_calls(entity, parents))
-    control = witness if witness and witness.filled else None
+    if control is None and witness and witness.filled:
+        control = witness
     reading = _Reading(calls=calls, todo=todo, witness=witness, control=control)
     try:
         for batch, outcome in _side_by_side(reading):

@@ -31,6 +31,8 @@ class Parent:
             is then accepted only if the count has become zero.
         lasting: Whether it has loaded children that never disappear, such as changes of a history.
             No empty reply is accepted then.
+        rows_unknown: Whether `counted` and `lasting` are assumptions, because the front end does
+            not know the loaded rows. It may have none, and is then not requested for ever.
         rechecked: Whether it has not changed since its children were read.
         deleted: Whether its loaded row is marked as deleted.
     """
@@ -42,6 +44,7 @@ class Parent:
     doubted: bool = False
     counted: bool = False
     lasting: bool = False
+    rows_unknown: bool = False
     rechecked: bool = False
     deleted: bool = False
 
@@ -89,8 +92,9 @@ class Chunk:
         read_at: Time of the reply by Pipedrive's clock (UTC); None if unknown.
         scan: Position of the scan after these rows.
         reads: Parents whose children were read.
-        skipped: Parents that no longer exist, or that are deleted and have no children any more.
-            Their loaded rows are kept, and they are not requested again until they change.
+        skipped: Parents that no longer exist, that are deleted and have no children any more, or
+            whose empty replies may be a mistake but can also be right. Their loaded rows are kept,
+            and they are not requested again until they change.
         doubted: Parents that were not found, or had no children or events without content, for the
             first time. Their loaded rows are kept; the next run requests them again.
         unread: Parents that were refused or failed; the next run requests them again.

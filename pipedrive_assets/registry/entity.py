@@ -193,6 +193,11 @@ class Entity:
         """
         return self.count_column == f"{self.name.removeprefix(f'{self.parent}_')}_count"
 
+    @property
+    def is_history(self) -> bool:
+        """Whether the rows are changes of the parent, which Pipedrive never removes."""
+        return self.shape in {"flow", "changelog"}
+
     def has_children(self, parent: Mapping[str, Any]) -> bool:
         """Whether a parent's row, as Pipedrive just sent it, counts rows of this table."""
         return self.has_own_count and bool(parent.get(self.count_column or ""))

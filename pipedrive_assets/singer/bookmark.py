@@ -71,6 +71,7 @@ def _progress(
             waiting=_pending(content.get("pending", {})),
             doubted=_doubted(content.get("doubted", {})),
             answered=_id(content.get("answered"), entity),
+            filled=_id(content.get("filled"), entity),
         ),
         lists=_lists(content.get("lists", {}), entity),
         omitted=_omitted(content.get("omitted_fields", ()), entity),

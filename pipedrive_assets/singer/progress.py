@@ -196,6 +196,8 @@ class StreamProgress:
             found["doubted"] = {str(each): stamp(time) for each, time in doubted.items()}
         if self.parents.answered is not None:
             found["answered"] = self.parents.answered
+        if self.parents.filled is not None:
+            found["filled"] = self.parents.filled
         return found
 
 

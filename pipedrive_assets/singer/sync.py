@@ -224,10 +224,13 @@ class StreamSync:
         """
         if not times:
             return
-        entity, witness = self.stream.entity, progress.parents.witness
+        entity = self.stream.entity
+        witness, control = progress.parents.witness, progress.parents.control
         newest_first = {key: times[key] for key in sorted(times, reverse=True)}
-        parents = progress.parents.ask(newest_first, filled=filled)
-        for chunk in read_children(self.run.client, entity, parents, self.stats, witness=witness):
+        parents = progress.parents.ask(entity, newest_first, filled=filled)
+        for chunk in read_children(
+            self.run.client, entity, parents, self.stats, witness=witness, control=control
+        ):
             self._send(chunk.rows, max((read.read_at for read in chunk.reads), default=None), times)
             progress.parents.take(chunk)
             self.run.save(self.stream, progress)

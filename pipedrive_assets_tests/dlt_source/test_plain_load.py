@@ -14,6 +14,7 @@ from pipedrive_assets.dlt_source import unfinished
 from pipedrive_assets.errors import (
     BudgetExhausted,
     ConfigurationError,
+    DataError,
     Forbidden,
     InternalError,
     WrongAccountError,
@@ -23,7 +24,7 @@ from pipedrive_assets.registry import BY_NAME, ENTITIES
 from pipedrive_assets.sandbox import Sandbox, World, faults
 from pipedrive_assets.sandbox.exchange import json_reply
 from pipedrive_assets_tests.conftest import NO_LIMIT, NOON
-from pipedrive_assets_tests.dlt_source.conftest import DEALS, cause
+from pipedrive_assets_tests.dlt_source.conftest import DEALS, SMALL, cause
 from pipedrive_assets_tests.facts import mentions
 from pipedrive_assets_tests.truth import account_rows
 
@@ -374,6 +375,87 @@ def test_empty_replies_in_one_run_take_nothing_away_and_hide_nothing(plain, name
 
     assert at_first or [(0,)] < held
     assert [] == plain.office.differences(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changed", [2, SMALL], ids=["a few deals", "all deals"])
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("deals_participants", None), ("deals_flow", []), ("deals_products", [])],
+)
+def test_empty_replies_in_two_runs_take_nothing_away_and_hide_nothing(plain, name, data, changed):
+    plain.run("deals", name)
+    plain.office.advance(minutes=30)
+    filled = plain.office.query(f"SELECT DISTINCT deal_id FROM {name} ORDER BY 1")
+    for (deal,) in filled[:changed]:
+        plain.office.world.edit("deals", deal, title="Moved")
+    before = plain.office.query(f"SELECT count(*) FROM {name}")
+    path = BY_NAME[name].path.format(id="*")
+    empty = json_reply(200, {"success": True, "data": data})
+    plain.office.sandbox.inject(faults.reply(path, empty).always())
+    plain.run("deals", name)
+
+    if changed < SMALL:
+        plain.run("deals", name)
+    else:
+        with pytest.raises(PipelineStepFailed) as failure:
+            plain.run("deals", name)
+        assert isinstance(cause(failure), DataError)
+    held = plain.office.query(f"SELECT count(*) FROM {name}")
+    plain.office.sandbox.clear_faults()
+    plain.run("deals", name)
+
+    assert before == held
+    assert [] == plain.office.differences(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["deals_participants", "deals_flow"])
+def test_a_single_deal_that_stays_empty_keeps_its_rows_and_is_not_requested_for_ever(plain, name):
+    plain.run("deals", name)
+    plain.office.advance(minutes=30)
+    control = plain.state(name)["filled"]
+    ((deal,),) = plain.office.query(f"SELECT max(deal_id) FROM {name} WHERE deal_id != {control}")
+    plain.office.world.edit("deals", deal, title="Moved")
+    before = plain.office.query(f"SELECT count(*) FROM {name} WHERE deal_id = {deal}")
+    path = BY_NAME[name].path.format(id=deal)
+    empty = json_reply(200, {"success": True, "data": []})
+    plain.office.sandbox.inject(faults.reply(path, empty).always())
+    plain.run("deals", name)
+    plain.office.world.instant += timedelta(minutes=30)
+    plain.run("deals", name)
+    asked = len(plain.asked(path))
+
+    plain.run("deals", name)
+
+    assert before == plain.office.query(f"SELECT count(*) FROM {name} WHERE deal_id = {deal}")
+    assert asked == len(plain.asked(path))
+    assert not {"owed", "doubted"} & plain.state(name).keys()
+
+
+@pytest.mark.slow
+def test_participants_are_removed_by_the_second_empty_reply_if_the_deal_counts_none(plain):
+    """The deal's row still counted them when the first empty reply arrived."""
+    plain.run("deals", "deals_participants")
+    plain.office.advance(minutes=30)
+    ((deal,),) = plain.office.query("SELECT max(deal_id) FROM deals_participants")
+    world = plain.office.world
+    world.edit("deals", deal, title="Moved")
+    path = BY_NAME["deals_participants"].path.format(id=deal)
+    empty = json_reply(200, {"success": True, "data": None})
+    plain.office.sandbox.inject(faults.reply(path, empty).always())
+    plain.run("deals", "deals_participants")
+    plain.office.sandbox.clear_faults()
+    for row in list(world.tables["participants"].where("deal_id", deal)):
+        world.remove_participant(deal, row["person_id"], touch=False)
+    held = f"SELECT count(*) FROM deals_participants WHERE deal_id = {deal}"
+    before = plain.office.query(held)
+
+    plain.run("deals", "deals_participants")
+
+    assert [(0,)] < before
+    assert [(0,)] == plain.office.query(held)
+    assert [] == plain.office.differences("deals_participants")
 
 
 @pytest.mark.slow

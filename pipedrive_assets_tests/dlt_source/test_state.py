@@ -7,6 +7,7 @@ from pipedrive_assets.dlt_source.arguments import Request
 from pipedrive_assets.dlt_source.child_reading import ChildReading, parents_in, save_parents
 from pipedrive_assets.dlt_source.state import StateMemory
 from pipedrive_assets.extract.chunk import ChildrenRead, Chunk
+from pipedrive_assets.registry import BY_NAME
 
 REQUEST = Request(overlap=timedelta(minutes=5))
 READ_AT = datetime(2026, 3, 2, tzinfo=timezone.utc)
@@ -47,11 +48,13 @@ def reading_of(state):
 def test_a_parent_leaves_the_state_once_its_children_are_read():
     state = deepcopy(STATE_OF_0_1_0)
     reading = reading_of(state)
-    three, five = sorted(reading.parents.ask(reading.parents.pending), key=lambda each: each.id)
-    reading.take(Chunk(rows=[], reads=[ChildrenRead(parent=five, read_at=READ_AT)]))
+    asked = reading.parents.ask(BY_NAME["deals_flow"], reading.parents.pending)
+    three, five = sorted(asked, key=lambda each: each.id)
+    reading.take(Chunk(rows=[(5, {"id": 1})], reads=[ChildrenRead(parent=five, read_at=READ_AT)]))
     assert ("owed" in state, {"3"}, 5) == (False, state["doubted"].keys(), state["answered"])
     reading.take(Chunk(rows=[], reads=[ChildrenRead(parent=three, read_at=READ_AT)]))
-    assert "doubted" not in state
+    assert ("doubted" in state, 3, 5) == (False, state["answered"], state["filled"])
+    assert 5 == parents_in(state).filled
 
 
 def test_a_refusal_restores_the_state_before_the_run():

@@ -23,6 +23,7 @@ from pipedrive_assets.windows import Window
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 OVERLAP = timedelta(minutes=5)
 PATHS = ("api/v2/deals", "api/v2/deals/archived")
+FLOW = BY_NAME["deals_flow"]
 
 
 @dataclass
@@ -117,7 +118,7 @@ def read(parent, *, at=NOW, is_gone=False):
 def test_parents_stay_pending_until_their_children_are_read():
     parents = PendingParents()
     parents.add({3: None, 5: "2026-03-01T10:00:00Z"})
-    three, five = parents.ask({3: None, 5: "2026-03-01T10:00:00Z"})
+    three, five = parents.ask(FLOW, {3: None, 5: "2026-03-01T10:00:00Z"})
     refused = Unread(parent=three, error=Forbidden(path="api/v1/deals/3/flow", status=403))
     parents.take(Chunk(rows=[], reads=[read(five)], unread=[refused]))
     assert {3: None} == parents.pending
@@ -127,7 +128,7 @@ def test_parents_stay_pending_until_their_children_are_read():
 
 def test_a_parent_added_again_while_it_is_asked_for_stays_pending():
     parents = PendingParents()
-    (asked,) = parents.ask({3: None})
+    (asked,) = parents.ask(FLOW, {3: None})
     parents.add([3])
     parents.take(Chunk(rows=[], reads=[read(asked)]))
     assert [3] == list(parents.pending)
@@ -135,33 +136,59 @@ def test_a_parent_added_again_while_it_is_asked_for_stays_pending():
 
 def test_only_a_doubt_of_an_earlier_run_is_confirmed_and_asked_for_last():
     parents = PendingParents()
-    (asked,) = parents.ask({3: None})
+    (asked,) = parents.ask(FLOW, {3: None})
     parents.take(Chunk(rows=[], doubted=[read(asked)]))
-    assert not parents.ask({3: None})[0].doubted
+    assert not parents.ask(FLOW, {3: None})[0].doubted
     following = PendingParents(waiting=parents.pending, doubted=parents.doubted)
     assert [(5, False), (3, True)] == [
-        (each.id, each.doubted) for each in following.ask({3: None, 5: None})
+        (each.id, each.doubted) for each in following.ask(FLOW, {3: None, 5: None})
     ]
 
 
 @pytest.mark.parametrize(("later", "left"), [(timedelta(0), [3]), (GONE_FOR, [])])
 def test_a_parent_that_is_gone_is_given_up_after_a_while(later, left):
     parents = PendingParents(waiting={3: None}, doubted={3: NOW})
-    (asked,) = parents.ask({3: None})
+    (asked,) = parents.ask(FLOW, {3: None})
     parents.take(Chunk(rows=[], doubted=[read(asked, at=NOW + later, is_gone=True)]))
     assert left == list(parents.pending)
     assert left == list(parents.doubted)
 
 
 def test_a_counter_spares_the_call_only_if_it_is_zero():
-    products, flow = BY_NAME["deals_products"], BY_NAME["deals_flow"]
+    products = BY_NAME["deals_products"]
     assert products.has_no_children({"id": 1, "products_count": 0})
     assert not products.has_no_children({"id": 1, "products_count": None})
     assert not products.has_no_children({"id": 1})
-    assert not flow.has_no_children({"id": 1, "products_count": 0})
+    assert not FLOW.has_no_children({"id": 1, "products_count": 0})
 
 
 def test_a_parent_is_filled_by_its_own_counter_alone():
-    first, second = PendingParents().ask({1: None, 2: None}, filled={2})
+    first, second = PendingParents().ask(FLOW, {1: None, 2: None}, filled={2})
     assert (first.filled, second.filled) == (False, True)
-    assert Parent(id=1, update_time=None) == first
+    assert (None, True) == (first.update_time, first.rows_unknown)
+
+
+@pytest.mark.parametrize(
+    ("name", "counted", "lasting"),
+    [
+        ("deals_participants", True, False),
+        ("deals_products", True, False),
+        ("deals_installments", False, False),
+        ("deals_flow", False, True),
+        ("persons_changelog", False, True),
+        ("note_comments", False, False),
+    ],
+)
+def test_a_counter_or_a_history_can_contradict_an_empty_reply(name, counted, lasting):
+    (parent,) = PendingParents().ask(BY_NAME[name], {1: None})
+    assert (counted, lasting) == (parent.counted, parent.lasting)
+
+
+def test_the_control_is_a_parent_that_had_children():
+    parents = PendingParents()
+    three, five = parents.ask(FLOW, {3: None, 5: None})
+    parents.take(Chunk(rows=[(3, {"id": 1})], reads=[read(three), read(five)]))
+    (seven,) = parents.ask(FLOW, {7: None})
+    parents.take(Chunk(rows=[], reads=[read(seven)]))
+    assert parents.control == Parent(id=3, update_time=None)
+    assert parents.witness == Parent(id=7, update_time=None)

@@ -9,6 +9,7 @@ import pytest
 
 from pipedrive_assets import errors, singer
 from pipedrive_assets.cli.main import main
+from pipedrive_assets.registry import BY_NAME
 from pipedrive_assets.sandbox import faults, serve
 from pipedrive_assets.sandbox.exchange import json_reply
 from pipedrive_assets.singer import PipedriveTap
@@ -353,6 +354,65 @@ def test_empty_replies_in_one_sync_hide_nothing(bench):
     bench.office.sandbox.clear_faults()
     bench.sync(catalog)
     assert [] == bench.differences("dealflow", "deal_products")
+    bench.sync(catalog)
+    marks = bench.target.state["bookmarks"].values()
+    assert [] == [mark for mark in marks if {"pending", "doubted"} & mark.keys()]
+
+
+@pytest.mark.parametrize("changed", [1, None], ids=["one deal", "all deals"])
+@pytest.mark.parametrize(
+    ("stream", "table"),
+    [
+        ("dealflow", "deals_flow"),
+        ("deal_products", "deals_products"),
+        ("deals_participants", "deals_participants"),
+    ],
+)
+def test_empty_replies_in_two_syncs_hide_nothing(bench, stream, table, changed):
+    catalog = bench.catalog(stream)
+    bench.sync(catalog)
+    world = bench.office.world
+    world.instant += timedelta(minutes=30)
+    since = world.instant
+    persons = world.ids("persons")
+    filled = [
+        key
+        for key in world.ids("deals")
+        if world.tables["participants"].where("deal_id", key)
+        and world.tables["deal_products"].where("deal_id", key)
+    ]
+    for deal in filled[:changed]:
+        world.edit("deals", deal, stage_id=world.ids("stages")[-1])
+        world.add_participant(deal, persons[deal % len(persons)])
+    path = BY_NAME[table].path.format(id="*")
+    empty = json_reply(200, {"success": True, "data": []})
+    bench.office.sandbox.inject(faults.reply(path, empty).always())
+    bench.sync(catalog)
+    if changed:
+        bench.sync(catalog)
+    else:
+        with pytest.raises(errors.DataError, match="in two runs, although"):
+            bench.sync(catalog)
+    assert bench.target.state["bookmarks"][stream]["doubted"]
+    bench.office.sandbox.clear_faults()
+    bench.sync(catalog)
+    assert [] == bench.differences(stream, since=since)
+    bench.sync(catalog)
+    assert not {"pending", "doubted"} & bench.target.state["bookmarks"][stream].keys()
+
+
+def test_a_single_deal_that_stays_empty_is_not_requested_for_ever(bench):
+    catalog = bench.catalog("dealflow", "deals_participants")
+    bench.sync(catalog)
+    bench.office.world.instant += timedelta(minutes=30)
+    controls = {mark["filled"] for mark in bench.target.state["bookmarks"].values()}
+    deal = next(key for key in bench.office.world.ids("deals") if key not in controls)
+    bench.office.world.edit("deals", deal, title="Moved")
+    bench.office.world.add_participant(deal, bench.office.world.ids("persons")[0])
+    empty = json_reply(200, {"success": True, "data": []})
+    for path in (f"v1/deals/{deal}/flow", f"v1/deals/{deal}/participants"):
+        bench.office.sandbox.inject(faults.reply(path, empty).always())
+    bench.sync(catalog)
     bench.sync(catalog)
     marks = bench.target.state["bookmarks"].values()
     assert [] == [mark for mark in marks if {"pending", "doubted"} & mark.keys()]
