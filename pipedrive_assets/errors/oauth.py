@@ -61,10 +61,13 @@ class OAuthAppUnknown(OAuthError):
 class ScopeMissing(Forbidden):
     """Status 403 because the OAuth app does not have the scope of this endpoint."""
 
-    next_step_for_account = ""
-
     next_step = (
-        "The OAuth app lacks a scope; `pipedrive-assets doctor` shows which one. Select it in "
-        "Developer Hub > your app > OAuth & access scopes and run `pipedrive-assets login`, or "
-        "deselect this table."
+        "Rows already loaded are kept. The OAuth app lacks a scope; `pipedrive-assets doctor` "
+        "shows which one. Select it in Developer Hub > your app > OAuth & access scopes and run "
+        "`pipedrive-assets login`, or deselect this table."
+    )
+    next_step_for_account = (
+        "The OAuth app lacks a scope that each run needs. Nothing was loaded. Select the scopes of "
+        "docs/oauth.md in Developer Hub > your app > OAuth & access scopes, then run "
+        "`pipedrive-assets login`."
     )

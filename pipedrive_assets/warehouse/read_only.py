@@ -16,7 +16,7 @@ from pipedrive_assets.config import FILE_DESTINATION, Settings
 from pipedrive_assets.errors import WarehouseError, raise_alone
 from pipedrive_assets.warehouse.dialect import Sql
 from pipedrive_assets.warehouse.duckdb.file import DuckDbFile, check_format
-from pipedrive_assets.warehouse.duckdb.file_lock import is_locked, is_written
+from pipedrive_assets.warehouse.duckdb.file_lock import in_use_message, is_locked
 from pipedrive_assets.warehouse.open import warehouse_of
 from pipedrive_assets.warehouse.warehouse import POLL_SECONDS, Warehouse
 
@@ -116,7 +116,7 @@ def opened(
             if not is_locked(error):
                 raise_alone(warehouse.translate_error(error))
             if patience.monotonic() >= give_up:
-                raise WarehouseError(is_written(error, warehouse.path)) from None
+                raise WarehouseError(in_use_message(error, warehouse.path)) from None
         patience.sleep(POLL_SECONDS)
 
 

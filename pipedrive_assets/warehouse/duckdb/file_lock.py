@@ -151,7 +151,7 @@ def is_locked(error: BaseException) -> bool:
     return any(_is_lock_conflict(each) for each in causes(error))
 
 
-def is_written(error: BaseException, path: Path) -> str:
+def in_use_message(error: BaseException, path: Path) -> str:
     """Return the message for a reader whose file another program has opened for writing."""
     holder = next(_holder(each) for each in causes(error) if _is_lock_conflict(each))
     return (

@@ -11,7 +11,7 @@ from pipedrive_assets.fault_text import sqlstate
 
 UNREACHABLE, LOST = "08001", "08006"
 TLS = "TLS"
-"""Stands for a SQLSTATE, which PostgreSQL does not have for this case."""
+"""Used in place of a SQLSTATE, which PostgreSQL does not have for this case."""
 STARTING, TOO_MANY = "57P03", "53300"
 BUSY = {STARTING, TOO_MANY}
 """SQLSTATEs of a server that will accept connections soon."""
