@@ -154,6 +154,7 @@ def test_a_folder_in_place_of_dotenv_is_refused(tmp_path):
         ("PIPEDRIVE_CLIENT_SECRET_ACME", None),
         ("PIPEDRIVE_REFRESH_TOKEN_ACME", None),
         ("PIPEDRIVE_OF_ANOTHER_PROGRAM", None),
+        ("PIPEDRIVE_TOKEN_VARIABLES", None),
     ],
 )
 def test_a_misspelled_setting_is_a_warning(tmp_path, caplog, name, meant):

@@ -21,7 +21,7 @@ def report_misspelled(found: Found, fields: Iterable[str]) -> None:
 
     Args:
         found: The variables that were found.
-        fields: The names of all fields.
+        fields: The names of the fields that are settings.
     """
     settings = {env_name(field).removeprefix(PREFIX) for field in fields}
     credentials = (API_TOKEN, *map(env_name, OAUTH))

@@ -51,7 +51,7 @@ class Settings(SettingsTable):
         root = Path(given.get("root") or working_directory()).absolute()
         if found is None:
             found = found_in(os.environ, root, given.get("token_variable") or API_TOKEN)
-            report_misspelled(found, type(self).model_fields)
+            report_misspelled(found, settings_of(type(self).model_fields))
         try:
             super().__init__(**{**given, "root": root, "found": found})
         except ValidationError as error:
@@ -74,7 +74,7 @@ class Settings(SettingsTable):
         """
         root = (root or working_directory()).absolute()
         found = found_in(os.environ if environ is None else environ, root)
-        report_misspelled(found, cls.model_fields)
+        report_misspelled(found, settings_of(cls.model_fields))
         return cls(root=root, found=found)
 
     def replace(self, **changes: Any) -> "Settings":
