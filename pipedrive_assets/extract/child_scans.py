@@ -210,29 +210,38 @@ class _Reading:
         self.empty_in_a_row += 1
         if self.empty_in_a_row < REFUSALS:
             return
-        if self._is_control_empty():
+        if self._control_has_rows() is False:
             raise error
         self.empty_in_a_row = 0
 
     def _returns_rows(self) -> bool:
         """Return whether the endpoint returns rows of any parent, the control included."""
-        if not self.returned and self.control:
-            found = self.calls.ask((self.control,))
-            self.returned = isinstance(found, Answered) and bool(found.rows)
+        self.returned = self.returned or self._control_has_rows() is True
         return self.returned
 
     def _returns_nothing(self) -> bool:
         """Return whether the endpoint returned no rows in this run, nor of the control parent."""
         if self.silent is None and not self.returned:
-            self.silent = self._is_control_empty()
+            self.silent = self._control_has_rows() is False
         return bool(self.silent) and not self.returned
 
-    def _is_control_empty(self) -> bool:
-        """Return whether the endpoint returns no rows of the control parent, which has some."""
+    def _control_has_rows(self) -> bool | None:
+        """Request the control parent, and return whether it has rows.
+
+        Returns:
+            False if the reply is empty although the parent has rows; None if that is not known,
+            because there is no control parent, a request failed, or its counter is zero.
+        """
         found = self.calls.ask((self.control,)) if self.control else None
-        if not (self.control and isinstance(found, Answered)) or found.rows:
-            return False
-        return not self.entity.has_own_count or self.calls.counts_children(self.control)
+        if not (self.control and isinstance(found, Answered)):
+            return None
+        if found.rows:
+            return True
+        try:
+            has_some = not self.entity.has_own_count or self.calls.counts_children(self.control)
+        except OF_ONE_CALL:
+            return None
+        return False if has_some else None
 
     def _gone(self, parent: Parent, found: Gone) -> None:
         read = ChildrenRead(parent=parent, read_at=found.read_at, is_gone=True)
