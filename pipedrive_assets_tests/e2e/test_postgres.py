@@ -32,7 +32,7 @@ from pipedrive_assets.views.sql import DERIVED_TABLES
 from pipedrive_assets.warehouse import DatabaseServer, Warehouse, run_checks, statements
 from pipedrive_assets.warehouse.comments import held_comments
 from pipedrive_assets.warehouse.dialect import translate
-from pipedrive_assets.warehouse.ledger import all_columns
+from pipedrive_assets.warehouse.ledger import DESCRIPTIONS, all_columns
 from pipedrive_assets.windows import Window, utc_now
 from pipedrive_assets_tests import erased_person, month
 from pipedrive_assets_tests.conftest import NOON, Office
@@ -154,7 +154,7 @@ def test_tables_columns_and_views_have_comments(twins):
     with office.warehouse.sql() as sql:
         held = held_comments(sql)
         columns = {name: list(each) for name, each in all_columns(sql).items()}
-        wanted = comments(sql, columns)
+        wanted = {**comments(sql, columns), **DESCRIPTIONS}
     office.load("stages")
 
     assert wanted == held
