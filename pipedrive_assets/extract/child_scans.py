@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipedrive_assets.api import Client, RequestStats
-from pipedrive_assets.errors import DataError, PipedriveError
+from pipedrive_assets.errors import PipedriveError
 from pipedrive_assets.extract.child_calls import (
     OF_ONE_CALL,
     Answered,
@@ -20,6 +20,7 @@ from pipedrive_assets.extract.child_calls import (
     Outcome,
 )
 from pipedrive_assets.extract.chunk import ChildrenRead, Chunk, Parent, Unread, batches
+from pipedrive_assets.extract.empty_replies import EmptyReplies, contradiction
 from pipedrive_assets.registry import BULK_PARENTS, Entity
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class _Reading:
         todo: Batches of parents still to be requested.
         witness: A parent whose children could be read. If it is refused later, the account has no
             access to the endpoint any more.
+        empty_replies: Whether the endpoint returns any rows.
         chunk: The chunk that is being filled.
         chunk_calls: Requests in the current chunk.
         again: Parents with an unexpected empty reply, requested once more at the end.
@@ -57,16 +59,12 @@ class _Reading:
         in_a_row: Refusals since the last success.
         failure: The first failure.
         failed: Consecutive failed requests.
-        control: A parent whose children could be read, and that has some. If its reply is empty
-            later, the endpoint returns nothing at all.
-        returned: Whether a reply of this run has rows.
-        empty_in_a_row: Empty replies since the last rows that contradict what is known.
-        silent: Whether the control parent's reply is empty as well; None if it was not requested.
     """
 
     calls: ChildCalls
     todo: deque[Batch]
     witness: Parent | None
+    empty_replies: EmptyReplies
     chunk: Chunk = field(default_factory=lambda: Chunk(rows=[]))
     chunk_calls: int = 0
     again: list[Parent] = field(default_factory=list)
@@ -76,10 +74,6 @@ class _Reading:
     in_a_row: int = 0
     failure: PipedriveError | None = None
     failed: int = 0
-    control: Parent | None = None
-    returned: bool = False
-    empty_in_a_row: int = 0
-    silent: bool | None = None
 
     @property
     def entity(self) -> Entity:
@@ -115,11 +109,9 @@ class _Reading:
         self.chunk_calls += 1
         self.chunk.rows.extend(reply.rows)
         filled = {parent for parent, _ in reply.rows}
-        if filled:
-            self.returned, self.empty_in_a_row = True, 0
         for parent in batch:
             if parent.id in filled:
-                self.control = parent
+                self.empty_replies.end_with(parent)
                 self.chunk.reads.append(ChildrenRead(parent=parent, read_at=reply.read_at))
             else:
                 self._empty(parent, reply.read_at, is_whole=not reply.rows)
@@ -191,10 +183,10 @@ class _Reading:
             DataError: The endpoint returns no rows of a control parent either.
         """
         parent = read.parent
-        if parent.deleted and self._returns_rows():
+        if parent.deleted and self.empty_replies.returns_rows():
             self.chunk.skipped.append(read)
             return
-        if parent.rows_unknown and not self._returns_nothing():
+        if parent.rows_unknown and not self.empty_replies.returns_nothing():
             self.chunk.skipped.append(read)
             if not parent.lasting:
                 log.warning(
@@ -204,44 +196,10 @@ class _Reading:
                     self.entity.count_column,
                 )
             return
-        error = _unbelievable(self.entity, parent)
+        error = contradiction(self.entity, parent)
         self.chunk.unread.append(Unread(parent=parent, error=error))
         log.warning("%s: %s", self.entity.name, error)
-        self.empty_in_a_row += 1
-        if self.empty_in_a_row < REFUSALS:
-            return
-        if self._control_has_rows() is False:
-            raise error
-        self.empty_in_a_row = 0
-
-    def _returns_rows(self) -> bool:
-        """Return whether the endpoint returns rows of any parent, the control included."""
-        self.returned = self.returned or self._control_has_rows() is True
-        return self.returned
-
-    def _returns_nothing(self) -> bool:
-        """Return whether the endpoint returned no rows in this run, nor of the control parent."""
-        if self.silent is None and not self.returned:
-            self.silent = self._control_has_rows() is False
-        return bool(self.silent) and not self.returned
-
-    def _control_has_rows(self) -> bool | None:
-        """Request the control parent, and return whether it has rows.
-
-        Returns:
-            False if the reply is empty although the parent has rows; None if that is not known,
-            because there is no control parent, a request failed, or its counter is zero.
-        """
-        found = self.calls.ask((self.control,)) if self.control else None
-        if not (self.control and isinstance(found, Answered)):
-            return None
-        if found.rows:
-            return True
-        try:
-            has_some = not self.entity.has_own_count or self.calls.counts_children(self.control)
-        except OF_ONE_CALL:
-            return None
-        return False if has_some else None
+        self.empty_replies.count(error)
 
     def _gone(self, parent: Parent, found: Gone) -> None:
         read = ChildrenRead(parent=parent, read_at=found.read_at, is_gone=True)
@@ -332,20 +290,6 @@ class _Reading:
             raise self.failure
 
 
-def _unbelievable(entity: Entity, parent: Parent) -> DataError:
-    if not parent.lasting:
-        known = f"its own record has {entity.count_column} above zero"
-    elif parent.rows_unknown:
-        known = "it returned rows of this table before"
-    else:
-        known = "the table has changes of it, which Pipedrive never removes"
-    return DataError(
-        f"Pipedrive returned no rows of {entity.name} for {entity.parent_name} {parent.id} in two "
-        f"runs, although {known}. Its rows are kept, and the next run requests them again. If the "
-        "error remains, check the permissions of the API token's user."
-    )
-
-
 def _calls(entity: Entity, parents: Sequence[Parent]) -> Iterator[Batch]:
     return map(tuple, batches(parents, BULK_PARENTS if entity.bulk else 1))
 
@@ -400,7 +344,8 @@ def read_children(  # noqa: PLR0913 - all inputs of a read
     todo = deque(_calls(entity, parents))
     if control is None and witness and witness.filled:
         control = witness
-    reading = _Reading(calls=calls, todo=todo, witness=witness, control=control)
+    empty_replies = EmptyReplies(calls=calls, control=control)
+    reading = _Reading(calls=calls, todo=todo, witness=witness, empty_replies=empty_replies)
     try:
         for batch, outcome in _side_by_side(reading):
             reading.take(batch, outcome)
