@@ -17,9 +17,12 @@ def sql(office):
 
 
 def replace_event(sql, load_id=None):
-    """Give one event another key; with a load id, as a commit."""
-    flow, loads = table(sql, "deals_flow"), table(sql, "_dlt_loads")
-    one = f"_dlt_id = (SELECT min(_dlt_id) FROM {flow} WHERE object = '{KIND}')"
+    """Give an event of the deal that changed least recently another key; with a load id, as a
+    commit."""
+    flow, deals, loads = (table(sql, name) for name in ("deals_flow", "deals", "_dlt_loads"))
+    changes = f"FROM {flow} WHERE object = '{KIND}'"
+    deal = f"SELECT arg_min(id, update_time) FROM {deals} WHERE id IN (SELECT deal_id {changes})"
+    one = f"_dlt_id = (SELECT min(_dlt_id) {changes} AND deal_id = ({deal}))"
     event = f'{{"object": "{KIND}", "data": {{"{KEY}": 1}}}}'
     sql.execute_sql(f"UPDATE {flow} SET event = '{event}' WHERE {one}")
     if load_id:
@@ -51,8 +54,9 @@ def test_a_later_load_adds_the_columns_of_new_keys(office):
     with office.warehouse.sql() as sql:
         replace_event(sql, "9999999999.1")
     office.warehouse.release()
-    office.world.edit("deals", office.world.ids("deals")[0], title="Moved")
+    ((latest,),) = office.query("SELECT arg_max(id, update_time) FROM deals_live")
     office.advance(hours=1)
+    office.world.edit("deals", latest, title="Moved")
 
     office.load("deals", "deals_flow")
 
