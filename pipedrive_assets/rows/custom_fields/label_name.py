@@ -5,6 +5,7 @@ and in the Singer tap.
 """
 
 import re
+from functools import lru_cache
 
 _SIGNS = str.maketrans("+*-@|", "xx_al")
 _strange = re.compile(r"[^a-zA-Z\d_]+")
@@ -12,6 +13,7 @@ _word_borders = re.compile(r"(?<=[^_])(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])")
 _underscores = re.compile("__+")
 
 
+@lru_cache(maxsize=10_000)  # each row has the same keys
 def label_name(label: str) -> str:
     """Return the column name of a label.
 
