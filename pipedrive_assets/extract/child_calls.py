@@ -150,14 +150,15 @@ class ChildCalls:
         rows, read_at = whole_list(self.client, entity, endpoint, self.stats, params)
         return Answered(rows=of_parents(entity, batch, rows), read_at=read_at)
 
-    def counts_children(self, parent: Parent) -> bool:
+    def counts_children(self, parent: Parent) -> bool | None:
         """Request the parent's own record, and return whether it counts children of this table.
 
         Args:
             parent: A parent of a table with a counter of its own.
 
         Returns:
-            Whether the counter is above zero; False if Pipedrive does not return it.
+            Whether the counter is above zero; None if Pipedrive refuses the record or returns it
+            without the counter.
 
         Raises:
             PipedriveError: The request failed, or Pipedrive answers 402.
@@ -167,9 +168,14 @@ class ChildCalls:
             record = self._request_record(parent, (("include_fields", column),))
         except PipedrivePaymentRequiredError:
             raise  # 402 concerns the whole account
-        except (Missing, Refused, BadRequest):
+        except Missing:
             return False
-        return record["id"] == parent.id and bool(record.get(column))
+        except (Refused, BadRequest):
+            return None
+        if record["id"] != parent.id:
+            return False  # merged into the record that was returned
+        count = record.get(column)
+        return None if count is None else bool(count)
 
     def _request_record(self, parent: Parent, params: tuple[tuple[str, str], ...] = ()) -> Row:
         entity = BY_NAME[self.entity.parent or ""]

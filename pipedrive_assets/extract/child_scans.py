@@ -160,14 +160,17 @@ class _Reading:
             self.chunk.doubted.append(read)
 
     def _settle(self, read: ChildrenRead) -> None:
-        """Accept a second empty reply, unless the loaded rows or the parent's record contradict."""
+        """Accept a second empty reply, unless the loaded rows or the parent's record contradict.
+
+        If the record does not show its counter now, the counter in the loaded row counts.
+        """
         parent = read.parent
         try:
-            is_contradicted = parent.lasting or self.calls.counts_children(parent)
+            counts = parent.lasting or self.calls.counts_children(parent)
         except OF_ONE_CALL as error:
             self._failed((parent,), error)
             return
-        if is_contradicted:
+        if counts or (counts is None and not parent.rows_unknown):
             self._contradicted(read)
         else:
             self.chunk.reads.append(read)

@@ -67,7 +67,7 @@ class EmptyReplies:
 
         Returns:
             False if the reply is empty although the parent has rows; None if that is not known,
-            because there is no control parent, a request failed, or its counter is zero.
+            because there is no control parent, a request failed, or it does not count any.
         """
         found = self.calls.ask((self.control,)) if self.control else None
         if not (self.control and isinstance(found, Answered)):
@@ -93,7 +93,7 @@ def contradiction(entity: Entity, parent: Parent) -> DataError:
         The error.
     """
     if not parent.lasting:
-        known = f"its own record has {entity.count_column} above zero"
+        known = f"its record has {entity.count_column} above zero"
     elif parent.rows_unknown:
         known = "it returned rows of this table before"
     else:

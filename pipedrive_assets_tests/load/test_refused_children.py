@@ -445,6 +445,26 @@ def test_participants_of_a_deal_that_all_left_are_removed_by_the_second_empty_re
     assert [] == office.query(f"SELECT * FROM {PARTICIPANTS} WHERE deal_id = {deal}")
 
 
+@pytest.mark.parametrize("status", [200, 400, 403])
+def test_empty_replies_remove_no_rows_if_the_deals_record_does_not_show_its_counter(office, status):
+    office.load("deals", PARTICIPANTS)
+    deal = office.query(f"SELECT min(deal_id) FROM {PARTICIPANTS}")[0][0]
+    before = office.query(f"SELECT count(*) FROM {PARTICIPANTS}")
+    office.advance(hours=1)
+    office.world.edit("deals", deal, title="Moved")
+    office.sandbox.inject(nothing(f"v1/deals/{deal}/participants", []))
+    body = {"success": status == 200, "data": {"id": deal}, "error": "no"}
+    office.sandbox.inject(faults.reply(f"api/v2/deals/{deal}", json_reply(status, body)).always())
+
+    run(office, "deals", PARTICIPANTS)
+    run(office, PARTICIPANTS)
+
+    assert before == office.query(f"SELECT count(*) FROM {PARTICIPANTS}")
+    office.sandbox.clear_faults()
+    run(office, PARTICIPANTS)
+    assert [] == office.differences(PARTICIPANTS)
+
+
 @pytest.mark.slow
 @pytest.mark.samples(3)
 @pytest.mark.parametrize(("table", "data"), EMPTY)
