@@ -19,9 +19,10 @@ from pipedrive_assets.extract.child_calls import (
     Gone,
     Outcome,
 )
-from pipedrive_assets.extract.chunk import ChildrenRead, Chunk, Parent, Unread, batches
+from pipedrive_assets.extract.chunk import ChildrenRead, Chunk, Parent, Row, Unread, batches
 from pipedrive_assets.extract.empty_replies import EmptyReplies, contradiction
 from pipedrive_assets.registry import BULK_PARENTS, Entity
+from pipedrive_assets.rows.flow import FIELD_CHANGE
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +104,7 @@ class _Reading:
         if self._is_cut_short(batch, len(reply.rows)):
             self.todo.extendleft(_halves(batch))
             return
-        if self._has_blank_events(reply) and not batch[0].doubted:
-            self._blank(batch[0], reply.read_at)
+        if self._replaces_loaded_events(batch[0], reply):
             return
         self.chunk_calls += 1
         self.chunk.rows.extend(reply.rows)
@@ -116,25 +116,30 @@ class _Reading:
             else:
                 self._empty(parent, reply.read_at, is_whole=not reply.rows)
 
-    def _has_blank_events(self, reply: Answered) -> bool:
-        """Return whether a history has an event without its kind or its content."""
-        return self.entity.shape == "flow" and any(
-            not (event.get("object") and isinstance(event.get("data"), dict) and event["data"])
-            for _, event in reply.rows
-        )
+    def _replaces_loaded_events(self, parent: Parent, reply: Answered) -> bool:
+        """Return whether a history is left to the next run, because it has blank events.
 
-    def _blank(self, parent: Parent, read_at: datetime) -> None:
-        """Leave a parent with blank events, which would replace loaded ones, to the next run.
-
-        A second such reply is accepted: the events may really have no content.
+        A second such reply is accepted, because the events may really have no content, but not if
+        changes are loaded and none of the reply's changes has any.
         """
-        log.warning(
-            "%s: Pipedrive returned events without content for %s %d; they are requested again by "
-            "the next run",
-            *(self.entity.name, self.entity.parent_name, parent.id),
-        )
+        events = [event for _, event in reply.rows] if self.entity.shape == "flow" else []
+        complete = [event for event in events if _has_content(event)]
+        if len(complete) == len(events):
+            return False
+        read = ChildrenRead(parent=parent, read_at=reply.read_at)
+        if not parent.doubted:
+            log.warning(
+                "%s: Pipedrive returned events without content for %s %d; they are requested again "
+                "by the next run",
+                *(self.entity.name, self.entity.parent_name, parent.id),
+            )
+            self.chunk.doubted.append(read)
+        elif parent.lasting and not any(event["object"] == FIELD_CHANGE for event in complete):
+            self._contradicted(read)
+        else:
+            return False
         self.chunk_calls += 1
-        self.chunk.doubted.append(ChildrenRead(parent=parent, read_at=read_at))
+        return True
 
     def _empty(self, parent: Parent, read_at: datetime, *, is_whole: bool) -> None:
         """Record a parent without children.
@@ -291,6 +296,11 @@ class _Reading:
             self._check_open(self.refusal)
         if self.failure:
             raise self.failure
+
+
+def _has_content(event: Row) -> bool:
+    """Return whether an event of a history has its kind and its content."""
+    return bool(event.get("object") and isinstance(event.get("data"), dict) and event["data"])
 
 
 def _calls(entity: Entity, parents: Sequence[Parent]) -> Iterator[Batch]:

@@ -98,8 +98,9 @@ def contradiction(entity: Entity, parent: Parent) -> DataError:
         known = "it returned rows of this table before"
     else:
         known = "the table has changes of it, which Pipedrive never removes"
+    what = "events with content" if entity.shape == "flow" else "rows"
     return DataError(
-        f"Pipedrive returned no rows of {entity.name} for {entity.parent_name} {parent.id} in two "
-        f"runs, although {known}. Its rows are kept, and the next run requests them again. If the "
-        "error remains, check the permissions of the API token's user."
+        f"Pipedrive returned no {what} of {entity.name} for {entity.parent_name} {parent.id} in "
+        f"two runs, although {known}. Its rows are kept, and the next run requests them again. If "
+        "the error remains, check the permissions of the API token's user."
     )
