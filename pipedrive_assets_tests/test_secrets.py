@@ -42,16 +42,19 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """All that any logger says at any level."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
-    for name in LOUD:
-        logger = logging.getLogger(name)
-        monkeypatch.setattr(logger, "level", logging.DEBUG)
-        monkeypatch.setattr(logger, "disabled", False)
+    loggers = [logging.getLogger(name) for name in LOUD]
+    before = [(logger.level, logger.disabled) for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+        logger.disabled = False
         logger.addHandler(handler)
-        logger.manager._clear_cache()
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     yield text
-    for name in LOUD:
-        logging.getLogger(name).removeHandler(handler)
+    for logger, (level, disabled) in zip(loggers, before, strict=True):
+        logger.removeHandler(handler)
+        # Unlike an assignment to `level`, this clears what loggers remember of enabled levels.
+        logger.setLevel(level)
+        logger.disabled = disabled
 
 
 @pytest.fixture
