@@ -1,9 +1,7 @@
 """API and OAuth tokens are nowhere but in the header that carries them, and in the token file."""
 
 import base64
-import http.client
 import io
-import logging
 import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -30,31 +28,18 @@ from pipedrive_assets.sandbox import (
 from pipedrive_assets.sandbox.company.generators_optional import WEBHOOK_PASSWORD
 from pipedrive_assets.sandbox.exchange import gateway_reply
 from pipedrive_assets_tests.conftest import NOON
+from pipedrive_assets_tests.log_text import LOUD, everything_logged
 
 TOKEN = "5ecre7-0f-n0b0dy-e15e-0123456789abcdef00"
 CLIENT_SECRET = "c11en7-5ecre7-0f-an-app-0123456789abcdef"
 SECRETS = (TOKEN, WEBHOOK_PASSWORD, CLIENT_SECRET)
-LOUD = ("", "urllib3", "requests", "dlt", "dagster", "pipedrive_assets", "asyncio", "filelock")
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+def said() -> Iterator[io.StringIO]:
     """All that any logger says at any level."""
-    text = io.StringIO()
-    handler = logging.StreamHandler(text)
-    loggers = [logging.getLogger(name) for name in LOUD]
-    before = [(logger.level, logger.disabled) for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.DEBUG)
-        logger.disabled = False
-        logger.addHandler(handler)
-    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
-    yield text
-    for logger, (level, disabled) in zip(loggers, before, strict=True):
-        logger.removeHandler(handler)
-        # Unlike an assignment to `level`, this clears what loggers remember of enabled levels.
-        logger.setLevel(level)
-        logger.disabled = disabled
+    with everything_logged() as text:
+        yield text
 
 
 @pytest.fixture

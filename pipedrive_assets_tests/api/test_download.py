@@ -1,8 +1,6 @@
 """A file is whole or not there, and neither the token nor the signed URL goes where it must not."""
 
-import http.client
 import io
-import logging
 import traceback
 
 import pytest
@@ -12,9 +10,9 @@ from pipedrive_assets.errors import ApiError, Forbidden, Missing, TransientApiEr
 from pipedrive_assets.sandbox import Habits, Reply, Sandbox, World, call, faults, serve
 from pipedrive_assets.sandbox.http.storage import content
 from pipedrive_assets_tests.api.conftest import NO_LIMIT, NOON, TOKEN, Clock, Scripted
+from pipedrive_assets_tests.log_text import everything_logged
 
 PATH = "v1/files/{}/download"
-LOUD = ("", "urllib3", "urllib3.connectionpool", "requests", "pipedrive_assets")
 
 
 class Account:
@@ -83,24 +81,11 @@ def test_the_storage_gets_neither_token_nor_cookie(place):
     assert 20 == client.stats.tokens
 
 
-def test_no_log_and_no_exception_has_the_signed_url(place, monkeypatch, capsys):
+def test_no_log_and_no_exception_has_the_signed_url(place, capsys):
     account, storage, client = place
-    text = io.StringIO()
-    handler = logging.StreamHandler(text)
-    for name in LOUD:
-        logger = logging.getLogger(name)
-        monkeypatch.setattr(logger, "level", logging.DEBUG)
-        monkeypatch.setattr(logger, "disabled", False)
-        logger.addHandler(handler)
-        logger.manager._clear_cache()
-    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     storage.change = lambda _: Reply(status=503, body=b"<Error><Code>SlowDown</Code></Error>")
-    try:
-        with pytest.raises(TransientApiError) as caught:
-            download(client, account.file)
-    finally:
-        for name in LOUD:
-            logging.getLogger(name).removeHandler(handler)
+    with everything_logged() as text, pytest.raises(TransientApiError) as caught:
+        download(client, account.file)
 
     said = text.getvalue() + "".join(traceback.format_exception(caught.value))
     said += "".join(map(str, capsys.readouterr()))
