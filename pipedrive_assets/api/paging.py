@@ -122,17 +122,35 @@ def read_page(  # noqa: PLR0913 - the properties of a list endpoint
         marker: The marker that was sent; None for the first page.
         page_rows: The number of rows that was requested.
         v1: Whether the endpoint belongs to API v1; needed for v1 lists with a cursor.
-        null_is_empty: Whether `data: null` on a first page of API v2 is an empty list.
+        null_is_empty: Whether `data: null` on a first page of API v2 is an empty list, if no
+            next page is reported.
         data_key: Key of the list of rows, or of the record, if `data` is an object around it.
 
     Returns:
-        The page. On a first page of API v1, `data: null` is an empty page, except for a record.
+        The page. On a first page of API v1, `data: null` is an empty page, except for a record or
+        if a next page is reported.
 
     Raises:
         IncompletePage: `data` is not a list of objects or a record, or the envelope is not valid.
     """
     if paging == "record":
         return Page(rows=[_record(body, data_key)], marker=None)
+    page = _page(body, paging, marker, page_rows, v1, null_is_empty, data_key)
+    if body.get("data") is None and page.marker is not None:
+        # An empty list has no next page. The scan would continue there, without these rows.
+        raise IncompletePage.of(None, "a list of rows")
+    return page
+
+
+def _page(  # noqa: PLR0913, PLR0917 - the arguments of `read_page`
+    body: dict[str, Any],
+    paging: Paging,
+    marker: str | None,
+    page_rows: int,
+    v1: bool,
+    null_is_empty: bool,
+    data_key: str | None,
+) -> Page:
     if data_key and isinstance(body.get("data"), dict):
         body = {**body, "data": _list_in(body["data"], data_key)}
     first = marker in {None, "0"}

@@ -40,6 +40,25 @@ def test_an_empty_list_in_place_of_the_pages_facts_is_an_empty_object(paging: Pa
         page_of(paging, ["next"])
 
 
+@pytest.mark.parametrize(
+    ("paging", "extra"),
+    [
+        ("cursor", {"next_cursor": "abc"}),
+        ("offset", nested(**MORE, next_start=500)),
+        ("none", {"next_cursor": "abc"}),
+        ("none", nested(**MORE, next_start=500)),
+    ],
+)
+@pytest.mark.parametrize("v1", [False, True])
+def test_null_that_reports_a_next_page_is_no_empty_page(
+    paging: Paging, extra: Any, v1: bool
+) -> None:
+    body = {"success": True, "data": None, "additional_data": extra}
+
+    with pytest.raises(IncompletePage, match="data is null"):
+        read_page(body, paging=paging, marker=None, page_rows=500, v1=v1, null_is_empty=True)
+
+
 def test_rows_below_a_key_of_data_are_a_page() -> None:
     body = {"success": True, "data": {"goals": ROWS}, "additional_data": nested(**MORE)}
 

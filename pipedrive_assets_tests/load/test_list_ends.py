@@ -152,6 +152,32 @@ def test_a_table_of_null_lists_loads_as_empty(office):
     assert [] == office.differences("products")
 
 
+def null_on_first_page(path):
+    """The first page has null in place of its rows, and the marker of the second page."""
+
+    def act(_sandbox, call, serve):
+        genuine, params = serve(), dict(call.params)
+        if "cursor" in params or params.get("start", "0") != "0":
+            return genuine
+        body = {**json.loads(genuine.body), "data": None}
+        return json_reply(genuine.status, body, genuine.headers)
+
+    return faults.Fault(on=path, act=act).always()
+
+
+@pytest.mark.parametrize("path", ["api/v2/persons", "v1/notes"])
+def test_the_rows_of_a_first_page_of_null_are_not_passed_over(office, path):
+    table = path.rpartition("/")[2]
+    office.sandbox.inject(null_on_first_page(path))
+    with pytest.raises(LoadFailed):
+        office.load(table, page_rows=5)
+    office.sandbox.clear_faults()
+
+    office.load(table, page_rows=5)
+
+    assert [] == office.differences(table)
+
+
 def test_null_is_never_the_end_of_a_list(office):
     office.sandbox.inject(faults.null_data("api/v2/persons").at(2, times=None))
 
