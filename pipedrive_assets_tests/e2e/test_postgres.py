@@ -18,7 +18,7 @@ import pytest
 from pipedrive_assets.config import Settings
 from pipedrive_assets.config.download_rules import download_rules
 from pipedrive_assets.dlt_source.dataset import refuse_shared_dataset
-from pipedrive_assets.errors import ConfigurationError, WarehouseError
+from pipedrive_assets.errors import ConfigurationError, LoadFailed, WarehouseError
 from pipedrive_assets.load import LoadRequest, load, purge_person
 from pipedrive_assets.load.attachments.target import AttachmentTarget
 from pipedrive_assets.registry import BY_NAME, DEFAULT_ENTITIES
@@ -612,3 +612,22 @@ def test_attachments_are_downloaded_once_and_deleted_with_their_person(make_offi
     assert 1 <= office.load("files", attachments=target)["files"].attachments.deleted
     assert path not in target.store.paths()
     assert [] == office.query(stored)
+
+
+def test_a_load_ends_after_lock_timeout_if_another_session_has_locked_a_table(make_office):
+    office = make_office(deals=1)
+    office.load("deals", "persons")
+    office.world.edit("deals", 1, title="Blocked")
+    office.advance(minutes=5)
+
+    with office.database() as other:
+        other.execute(f"ALTER DATABASE {office.url.rpartition('/')[2]} SET lock_timeout = 10")
+        other.execute("BEGIN; LOCK TABLE pipedrive_data.deals")
+        with pytest.raises(LoadFailed) as caught:
+            office.load("deals", "persons")
+        other.execute("ROLLBACK")
+
+    assert {"deals"} == caught.value.failures.keys()
+    assert "blocks a table" in str(caught.value)
+    office.load("deals")
+    assert [] == office.differences("deals")
