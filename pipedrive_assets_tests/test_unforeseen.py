@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 
 import dagster as dg
 import pytest
@@ -11,6 +12,7 @@ from pipedrive_assets.config import Settings
 from pipedrive_assets.errors import InternalError, LoadFailed
 from pipedrive_assets.extract.unexpected import foreseen, only_foreseen
 from pipedrive_assets.load import table_load
+from pipedrive_assets.load.chunk_queue import ChunkQueue
 from pipedrive_assets.load.table_load import TableLoad
 from pipedrive_assets.orchestration.assets import build_assets
 from pipedrive_assets.orchestration.automation import freshness
@@ -86,6 +88,32 @@ def test_in_a_load_it_costs_one_table_and_quotes_no_row(office, monkeypatch, cap
     assert "in stumble" in caplog.text
     assert PERSON not in caplog.text + whole_text(error)
     assert [] == office.differences("activities")
+
+
+def test_a_reader_that_is_refused_after_ctrl_c_is_no_bug(office, monkeypatch, caplog):
+    """A process that ends refuses new threads while its readers still run."""
+    stopped, stop = threading.Event(), ChunkQueue.stop
+
+    def read(*_, **__):
+        yield stopped.wait() and stumble()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def stop_and_go_on(queue):
+        stop(queue)
+        stopped.set()
+
+    monkeypatch.setattr(table_load, "read_windowed", read)
+    monkeypatch.setattr(ChunkQueue, "take", interrupt)
+    monkeypatch.setattr(ChunkQueue, "stop", stop_and_go_on)
+    with pytest.raises(KeyboardInterrupt):
+        office.load("persons")
+
+    for thread in threading.enumerate():
+        if thread.name == "persons":
+            thread.join()
+    assert "Traceback" not in caplog.text
 
 
 class OfficeResource(PipedriveResource):

@@ -4,7 +4,9 @@ import contextlib
 import errno
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
 
 HELP = ["-h", "--help"]
 
-INTERRUPTED, PIPE_CLOSED = 130, 141
-"""The exit codes after Ctrl-C, and after the end of a pipe's reader, as shells have them."""
+INTERRUPTED, PIPE_CLOSED, TERMINATED = 130, 141, 143
+"""The exit codes after Ctrl-C, the end of a pipe's reader, and SIGTERM, as shells have them."""
 
 
 class OutputError(OSError):
@@ -49,6 +51,29 @@ def _output_errors() -> Iterator[None]:
         raise OutputError(error.errno, error.strerror) from None
 
 
+@contextlib.contextmanager
+def _sigterm_interrupts() -> Iterator[threading.Event]:
+    """Let SIGTERM, with which services and containers are stopped, end a command as Ctrl-C does.
+
+    Yields:
+        Set after a SIGTERM.
+    """
+    received = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        received.set()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # only the main thread may handle signals
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
 class Command(click.Command):
     """A command that reports errors as `ErrorClass: sentence`."""
 
@@ -60,7 +85,7 @@ class Command(click.Command):
         Args:
             *args: Passed to click.
             alerts: Whether a failure is posted to PIPEDRIVE_ALERT_WEBHOOK.
-            interrupted: What is safe after Ctrl-C, and what to do next.
+            interrupted: What is safe after Ctrl-C or SIGTERM, and what to do next.
             **options: Passed to click.
         """
         super().__init__(*args, **options)
@@ -76,6 +101,11 @@ class Command(click.Command):
         handler = logging.StreamHandler(sys.stderr)
         handler.setLevel(logging.WARNING)
         logging.basicConfig(format="%(message)s", handlers=[handler])
+        with _sigterm_interrupts() as terminated:
+            return self._report(ctx, terminated)
+
+    def _report(self, ctx: click.Context, terminated: threading.Event) -> int:
+        """Run the command and report its failure; return the exit code."""
         try:
             with contextlib.redirect_stdout(cast("TextIO", _Output(sys.stdout))):
                 code = super().invoke(ctx) or 0
@@ -83,7 +113,7 @@ class Command(click.Command):
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except KeyboardInterrupt:
-            return self._stopped()
+            return self._stopped(terminated)
         except OutputError as caught:
             return self._unwritten(caught)
         except Exception as caught:  # noqa: BLE001 - a bug is one sentence as well
@@ -92,7 +122,7 @@ class Command(click.Command):
             try:
                 error = foreseen(caught, f"running the command {self.name}")
             except KeyboardInterrupt:
-                return self._stopped()
+                return self._stopped(terminated)
             click.echo(f"{type(error).__name__}: {error}", err=True)
             if self.alerts:
                 _alert(self.name or "", error)
@@ -113,10 +143,11 @@ class Command(click.Command):
             click.echo(text.rstrip(), err=True)
         return PIPE_CLOSED if is_pipe else 1
 
-    def _stopped(self) -> int:
-        """Report a Ctrl-C; return the exit code."""
-        click.echo(f"\nStopped by Ctrl-C. {self.interrupted}".rstrip(), err=True)
-        return INTERRUPTED
+    def _stopped(self, terminated: threading.Event) -> int:
+        """Report a Ctrl-C or SIGTERM; return the exit code."""
+        cause, code = ("SIGTERM", TERMINATED) if terminated.is_set() else ("Ctrl-C", INTERRUPTED)
+        click.echo(f"\nStopped by {cause}. {self.interrupted}".rstrip(), err=True)
+        return code
 
 
 class Group(click.Group):

@@ -41,6 +41,12 @@ class ChunkQueue(Generic[Table]):
         self._changed = threading.Condition()
         self._stopped = False
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stop` was called."""
+        with self._changed:
+            return self._stopped
+
     def put(self, event: Event[Table], *, priority: bool) -> bool:
         """Add an event, waiting until its queue has room.
 

@@ -334,6 +334,8 @@ class _Load:
                 if not self._put(Event(table, chunk)):
                     return
         except Exception as error:  # noqa: BLE001 - a reader must not end silently
+            if self.events.is_stopped:
+                return  # a process that ends after Ctrl-C refuses new requests
             last = Event(table, error=as_pipedrive_error(error, table.entity.name))
         self._put(last)
 

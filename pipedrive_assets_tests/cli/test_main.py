@@ -98,6 +98,14 @@ def interrupted(*_, **__):
     raise RuntimeError("Query interrupted") from KeyboardInterrupt()
 
 
+def terminated(*_, **__):
+    """Fail as DuckDB does when SIGTERM ends a statement."""
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt as error:
+        raise RuntimeError("Query interrupted") from error
+
+
 @pytest.mark.parametrize(
     ("argv", "safe"),
     [
@@ -110,16 +118,23 @@ def interrupted(*_, **__):
         (["singer", "--config", "x"], "the last state"),
     ],
 )
-def test_ctrl_c_is_no_bug_also_within_a_statement(argv, safe, monkeypatch, capsys):
+def test_ctrl_c_and_sigterm_are_no_bugs_also_within_a_statement(argv, safe, monkeypatch, capsys):
     module = {"singer": "singer.run_tap"}.get(argv[0], f"{argv[0]}.{argv[0]}")
     name = f"pipedrive_assets.cli.{module}"
-    for stop in (interrupted, lambda *_, **__: signal.raise_signal(signal.SIGINT)):
+    handler = signal.getsignal(signal.SIGTERM)
+    for stop, code, cause in (
+        (interrupted, 130, "Ctrl-C"),
+        (lambda *_, **__: signal.raise_signal(signal.SIGINT), 130, "Ctrl-C"),
+        (lambda *_, **__: signal.raise_signal(signal.SIGTERM), 143, "SIGTERM"),
+        (terminated, 143, "SIGTERM"),
+    ):
         monkeypatch.setattr(name, stop)
 
-        assert 130 == main(argv)
+        assert code == main(argv)
 
         said = capsys.readouterr()
-        assert "Stopped by Ctrl-C." in said.err
+        assert f"Stopped by {cause}." in said.err
+        assert handler is signal.getsignal(signal.SIGTERM)
         assert safe in said.err
         assert "InternalError" not in said.err
 
