@@ -55,12 +55,15 @@ def _output_errors() -> Iterator[None]:
 def _sigterm_interrupts() -> Iterator[threading.Event]:
     """Let SIGTERM, with which services and containers are stopped, end a command as Ctrl-C does.
 
+    A second SIGTERM has its usual effect: it ends the process at once.
+
     Yields:
         Set after a SIGTERM.
     """
     received = threading.Event()
 
     def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
         received.set()
         raise KeyboardInterrupt
 

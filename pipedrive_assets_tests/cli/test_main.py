@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -137,6 +138,20 @@ def test_ctrl_c_and_sigterm_are_no_bugs_also_within_a_statement(argv, safe, monk
         assert handler is signal.getsignal(signal.SIGTERM)
         assert safe in said.err
         assert "InternalError" not in said.err
+
+
+def test_ctrl_c_while_duckdb_would_import_pandas_is_not_lost(tmp_path):
+    """DuckDB discards all exceptions of this import, which takes half a second."""
+    interrupt = "import signal; signal.raise_signal(signal.SIGINT)"
+    (tmp_path / "pandas.py").write_text(interrupt, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pipedrive_assets", "load", "stages"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+
+    assert 130 == done.returncode
 
 
 def test_a_pipe_whose_reader_has_ended_is_no_bug():

@@ -26,6 +26,7 @@ from pipedrive_assets.warehouse.duckdb.file_lock import (
     is_locked,
     translate_error,
 )
+from pipedrive_assets.warehouse.duckdb.pandas_import import import_pandas
 from pipedrive_assets.warehouse.private_files import FILE_MODE, private_folder
 from pipedrive_assets.warehouse.replace_file import real_path, replace_file
 
@@ -132,6 +133,7 @@ class DuckDbFile:
         Raises:
             WarehouseError: The file cannot be created or opened.
         """
+        import_pandas()
         is_new = not self.path.exists()
         try:
             if is_new:
