@@ -42,9 +42,14 @@ def causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def is_interrupt(error: BaseException) -> bool:
-    """Whether an exception is a Ctrl-C: DuckDB wraps it in a RuntimeError."""
-    return any(isinstance(each, KeyboardInterrupt) for each in causes(error))
+def interrupt_of(error: BaseException) -> BaseException | None:
+    """Return the request to stop that an exception wraps, such as a Ctrl-C; None if there is none.
+
+    DuckDB wraps it in a RuntimeError. A run that is terminated in Dagster raises an exception of
+    Dagster's, which is no `Exception` either.
+    """
+    none = Exception | GeneratorExit
+    return next((each for each in causes(error) if not isinstance(each, none)), None)
 
 
 def sqlstate(error: BaseException) -> str:

@@ -5,7 +5,7 @@ import errno
 import duckdb
 import pytest
 
-from pipedrive_assets.fault_text import causes, described, shown
+from pipedrive_assets.fault_text import causes, described, interrupt_of, shown
 
 
 class HasCode(Exception):
@@ -65,3 +65,19 @@ def test_everything_that_an_error_wraps_is_found():
 )
 def test_of_a_value_only_a_number_is_quoted(value, expected):
     assert expected == shown(value)
+
+
+def test_an_error_while_a_generator_is_closed_is_no_request_to_stop():
+    def fail_at_the_end():
+        try:
+            yield
+        finally:
+            raise ZeroDivisionError
+
+    generator = fail_at_the_end()
+    next(generator)
+    with pytest.raises(ZeroDivisionError) as caught:
+        generator.close()
+
+    assert isinstance(caught.value.__context__, GeneratorExit)
+    assert interrupt_of(caught.value) is None

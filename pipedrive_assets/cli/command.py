@@ -62,7 +62,7 @@ def _sigterm_interrupts() -> Iterator[threading.Event]:
     """
     received = threading.Event()
 
-    def interrupt(*_: object) -> None:
+    def _interrupt(*_: object) -> None:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
         received.set()
         raise KeyboardInterrupt
@@ -70,7 +70,7 @@ def _sigterm_interrupts() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield received  # only the main thread may handle signals
         return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield received
     finally:

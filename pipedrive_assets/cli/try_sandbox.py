@@ -99,11 +99,14 @@ def _run_job(settings: Settings, instant: datetime) -> dg.ExecuteInProcessResult
                 return display.on_progress
 
         definitions = build(settings, Watched(sandbox_instant=instant.isoformat()))
-        return definitions.resolve_job_def(JOB).execute_in_process(
-            instance=instance,
-            partition_key=day.isoformat(),
-            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
-        )
+        try:
+            return definitions.resolve_job_def(JOB).execute_in_process(
+                instance=instance,
+                partition_key=day.isoformat(),
+                run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+            )
+        except dg.DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
 
 
 def _instance(root: Path) -> dg.DagsterInstance:

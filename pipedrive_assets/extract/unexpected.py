@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipedrive_assets.errors import InternalError, PipedriveError, missing_extra, raise_alone
-from pipedrive_assets.fault_text import causes, described, is_interrupt
+from pipedrive_assets.fault_text import causes, described, interrupt_of
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +36,10 @@ def foreseen(error: Exception, doing: str) -> PipedriveError:
         removed, because their messages can quote rows.
 
     Raises:
-        KeyboardInterrupt: The exception is a Ctrl-C that a library has wrapped.
+        BaseException: A request to stop, such as a Ctrl-C, that the exception wraps.
     """
-    if is_interrupt(error):
-        raise_alone(KeyboardInterrupt())
+    if interrupt := interrupt_of(error):
+        raise_alone(interrupt)
     if isinstance(error, PipedriveError):
         error.__cause__ = error.__context__ = None
         return error

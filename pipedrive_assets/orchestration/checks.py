@@ -6,6 +6,7 @@ from datetime import datetime
 import dagster as dg
 
 from pipedrive_assets.config.freshness import DAILY_TOLERANCE
+from pipedrive_assets.extract.unexpected import foreseen
 from pipedrive_assets.load import TableReport
 from pipedrive_assets.orchestration.automation.target import Target
 from pipedrive_assets.orchestration.names import OWN_NAMES, Names
@@ -82,7 +83,8 @@ def _findings(
 ) -> Iterator[tuple[str, CheckResult]]:
     try:
         keys, pointing = run_checks(warehouse, report.entity)
-    except Exception as error:  # noqa: BLE001 - a check that fails must not end the load
+    except Exception as caught:  # noqa: BLE001 - a check that fails must not end the load
+        error = foreseen(caught, f"checking {report.entity.name}")
         keys = pointing = CheckResult(
             sound=False,
             sentence=(

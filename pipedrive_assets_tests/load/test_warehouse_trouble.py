@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from unittest.mock import Mock
 
+import dagster as dg
 import duckdb
 import pytest
 from dlt.destinations.exceptions import DatabaseTransientException, DestinationConnectionError
@@ -108,10 +109,11 @@ def test_each_trouble_has_one_message_with_its_facts(kind):
     assert "\n" not in min(told)
 
 
-def test_ctrl_c_within_a_statement_is_no_trouble_of_the_warehouse():
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, dg.DagsterExecutionInterruptedError])
+def test_a_stop_within_a_statement_is_no_trouble_of_the_warehouse(stop):
     error = RuntimeError("Query interrupted")
-    error.__cause__ = KeyboardInterrupt()
-    with pytest.raises(KeyboardInterrupt):
+    error.__cause__ = stop()
+    with pytest.raises(stop):
         translate_error(DestinationConnectionError("client", "data", str(error), error), FILE)
 
 

@@ -86,6 +86,7 @@ class DuckDbFile:
 
     def destination(self) -> dlt.destinations.duckdb:
         """Create the dlt destination, whose SQL client reads and writes the file."""
+        import_pandas()
         # With the path as an argument, dlt would import sqlalchemy to parse it as a URL.
         credentials = DuckDbCredentials()
         credentials.database = str(self.path)
@@ -133,7 +134,6 @@ class DuckDbFile:
         Raises:
             WarehouseError: The file cannot be created or opened.
         """
-        import_pandas()
         is_new = not self.path.exists()
         try:
             if is_new:

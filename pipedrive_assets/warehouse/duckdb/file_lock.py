@@ -17,7 +17,7 @@ from dlt.common.destination.exceptions import DestinationException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipedrive_assets.errors import WarehouseError, raise_alone
-from pipedrive_assets.fault_text import causes, described, is_interrupt
+from pipedrive_assets.fault_text import causes, described, interrupt_of
 from pipedrive_assets.warehouse.private_files import FILE_MODE, make_file, make_folder
 
 log = logging.getLogger(__name__)
@@ -127,10 +127,10 @@ def translate_error(error: BaseException, path: Path) -> WarehouseError:
         An error with cause and remedy, without values of rows.
 
     Raises:
-        KeyboardInterrupt: The exception is a Ctrl-C that DuckDB has wrapped.
+        BaseException: A request to stop, such as a Ctrl-C, that the exception wraps.
     """
-    if is_interrupt(error):
-        raise_alone(KeyboardInterrupt())
+    if interrupt := interrupt_of(error):
+        raise_alone(interrupt)
     found = causes(error)
     for each in found:
         if isinstance(each, WarehouseError):
