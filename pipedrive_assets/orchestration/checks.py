@@ -123,15 +123,24 @@ def _freshness(report: TableReport, target: Target, now: datetime) -> CheckResul
         return CheckResult(sound=True)
     if report.account.is_sandbox:
         return CheckResult(sound=True)  # the sandbox can be loaded as of any moment
-    asset = target.names.selection([report.entity.name])
+    parent = report.entity.parent
+    tables = [parent, report.entity.name] if parent else [report.entity.name]
     return CheckResult(
         sound=False,
         sentence=(
-            f"The table is complete only until {reached:%Y-%m-%d %H:%M} UTC: this run loaded an "
-            "earlier day. "
-            f"Turn the sensor on, or run: dagster asset materialize --select {asset}"
+            f"The table is complete only until {reached:%Y-%m-%d %H:%M} UTC: "
+            f"{_why_behind(report)}. Turn the sensor on, or run: "
+            f"dagster asset materialize --select {target.names.selection(tables)}"
         ),
     )
+
+
+def _why_behind(report: TableReport) -> str:
+    parent = report.entity.parent
+    if report.unread:
+        return f"the rows of some {parent} could not be read"
+    earlier = "this run loaded an earlier day"
+    return f"{earlier}, or {parent} is complete only until then" if parent else earlier
 
 
 def _waiting(report: TableReport) -> CheckResult:

@@ -156,6 +156,22 @@ def test_a_table_twice_as_old_as_it_may_be_is_told(office):
     assert "2026-03-10 12:00 UTC" in late.sentence
 
 
+@pytest.mark.slow
+def test_a_child_table_loaded_without_its_parent_is_told_to_load_both(office):
+    office.load("deals", "deals_flow")
+    office.advance(days=1)
+    report = office.load("deals_flow")["deals_flow"]
+    report = replace(report, account=replace(report.account, is_sandbox=False))
+
+    fresh = found(office, report, office.sandbox.now)["fresh"]
+
+    assert not fresh.sound
+    assert "or deals is complete only until then" in fresh.sentence
+    assert "--select deals,deals_flow" in fresh.sentence
+    unread = found(office, replace(report, unread=1), office.sandbox.now)["fresh"]
+    assert "the rows of some deals could not be read" in unread.sentence
+
+
 @pytest.mark.parametrize("table", ["users", "filters", "currencies", "activity_types"])
 def test_a_table_that_some_users_may_not_read_has_a_check_of_it(table):
     entity = BY_NAME[table]
