@@ -11,12 +11,13 @@ from pipedrive_assets.api.connection_errors import READ_SECONDS
 from pipedrive_assets.api.daily import DayNote, QuotaWindow, current_day
 from pipedrive_assets.api.download import DOWNLOAD_TOKENS, Expected, FileBody
 from pipedrive_assets.api.oauth import OAuthApp
-from pipedrive_assets.api.paging import Page, looping_pagination
+from pipedrive_assets.api.paging import EMPTY_PAGES, Page, endless_pages, looping_pagination
 from pipedrive_assets.api.verdict import ApiReply
 from pipedrive_assets.api.wire import USER_AGENT
 
 __all__ = [
     "DOWNLOAD_TOKENS",
+    "EMPTY_PAGES",
     "READ_SECONDS",
     "USER_AGENT",
     "Answer",
@@ -33,5 +34,6 @@ __all__ = [
     "RequestStats",
     "TokenBudget",
     "current_day",
+    "endless_pages",
     "looping_pagination",
 ]

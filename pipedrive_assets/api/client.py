@@ -28,8 +28,10 @@ from pipedrive_assets.api.download import (
 )
 from pipedrive_assets.api.oauth import OAuthAccess, OAuthApp
 from pipedrive_assets.api.paging import (
+    EMPTY_PAGES,
     Page,
     Paging,
+    endless_pages,
     looping_pagination,
     page_params,
     read_object,
@@ -215,12 +217,15 @@ class Client(Caller):
             self._back_off(call, verdict, attempts)
 
     def _follow(self, call: ApiCall, form: "_ListForm", marker: str | None) -> Iterator[Answer]:
-        seen, last_rows = {marker}, None
+        seen, last_rows, empty = {marker}, None, 0
         while True:
             found = self._ask(form.page_call(call, marker), form.reader(call.path, marker))
             page: Page = found.result
             if page.marker is not None and (page.marker in seen or page.rows == last_rows != []):
                 raise looping_pagination(call.path)
+            empty = 0 if page.rows else empty + 1
+            if page.marker is not None and empty == EMPTY_PAGES:
+                raise endless_pages(call.path)
             yield Answer(page=page, read_at=found.read_at, size=found.size)
             if page.marker is None:
                 return

@@ -34,12 +34,23 @@ class IncompletePage(Exception):
         return found
 
 
-def looping_pagination(path: str) -> DataError:
-    """Return the error for a list that returns the same page twice."""
+EMPTY_PAGES = 1_000
+"""After this many consecutive empty pages, a list is not read any further. Pages can be empty
+because rows are hidden from the user (half a million of deals, to be that many), but a faulty list
+can announce empty pages without end."""
+
+
+def looping_pagination(path: str, returned: str = "the same page twice") -> DataError:
+    """Return the error for a list whose pages do not end; `returned` is what its replies have."""
     return DataError(
-        f"Pagination of /{path} is looping: Pipedrive returned the same page twice. Stopped; rows "
+        f"Pagination of /{path} is looping: Pipedrive returned {returned}. Stopped; rows "
         "already loaded are kept. Run again later."
     )
+
+
+def endless_pages(path: str) -> DataError:
+    """Return the error for a list with `EMPTY_PAGES` empty pages in a row."""
+    return looping_pagination(path, f"{EMPTY_PAGES:,} empty pages in a row")
 
 
 def page_params(paging: Paging, page_rows: int, marker: str | None) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from pipedrive_assets.api import Answer, Client, RequestStats, looping_pagination
+from pipedrive_assets.api import (
+    EMPTY_PAGES,
+    Answer,
+    Client,
+    RequestStats,
+    endless_pages,
+    looping_pagination,
+)
 from pipedrive_assets.api.calls import ATTEMPTS
 from pipedrive_assets.api.paging import Page
 from pipedrive_assets.errors import PipedriveNull200Error
@@ -48,10 +55,11 @@ def overlapping_pages(
 
     Raises:
         RowsMoved: The list changed between two pages.
-        DataError: The same page is returned again and again: Pipedrive ignores the offset.
+        DataError: The same page is returned again and again (Pipedrive ignores the offset), or
+            pages without rows.
     """
     last_shown: list[str] = []
-    repeated = 0
+    repeated = empty = 0
     while True:
         start, _, border = (marker or "0").partition("@")
         answer = ahead.take(int(start))
@@ -66,6 +74,9 @@ def overlapping_pages(
         repeated = repeated + 1 if shown == last_shown != [] else 0
         if repeated == RESTARTS:
             raise looping_pagination(endpoint.path)
+        empty = 0 if shown else empty + 1
+        if empty == EMPTY_PAGES and answer.page.marker is not None:
+            raise endless_pages(endpoint.path)
         last_shown = shown
         # Without an end flag, a page that has only the overlapping row is the last page.
         over = bool(border) and len(rows) == 1 and not answer.page.has_end_flag

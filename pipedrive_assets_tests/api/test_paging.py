@@ -221,6 +221,26 @@ def test_page_markers_in_a_circle_end_in_an_error(length: int) -> None:
         )
 
 
+def test_empty_pages_with_ever_new_markers_end_in_an_error() -> None:
+    number = count()
+    with pytest.raises(DataError, match="1,000 empty pages"):
+        scan(lambda _: ([], {"next_cursor": f"c{next(number)}"}), "cursor", 1)
+
+
+def test_many_empty_pages_do_not_end_a_list() -> None:
+    """Rows between those of the user can be hidden from him."""
+    number = count()
+
+    def answer(_: dict[str, str]) -> tuple[list[Any], Any]:
+        page = next(number)
+        has_row = page % 600 == 0
+        return [{"id": page}] if has_row else [], {
+            "next_cursor": None if page == 1200 else f"c{page}"
+        }
+
+    assert [{"id": page} for page in (0, 600, 1200)] == scan(answer, "cursor", 1)
+
+
 @pytest.mark.parametrize("extra", [None, MORE, nested(**MORE)])
 def test_a_list_that_ignores_the_offset_ends_in_an_error(extra: Any) -> None:
     with pytest.raises(DataError, match="looping"):

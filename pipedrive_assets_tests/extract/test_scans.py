@@ -278,6 +278,26 @@ def test_two_events_of_one_kind_and_id_are_both_read(office):
     assert "note:9001" in found
 
 
+@pytest.mark.parametrize("rows", [0, 1])
+def test_empty_pages_that_are_announced_for_ever_end_in_an_error(office, rows):
+    """Each page reports a next one, also behind the last row."""
+    page = [office.world.row("notes", key) for key in office.world.ids("notes")[:rows]]
+
+    def more(_, call):
+        start = int(dict(call.params).get("start", "0"))
+        told = {"more_items_in_collection": True, "next_start": start + 100}
+        body = {"data": page if start == 0 else [], "additional_data": {"pagination": told}}
+        return json_reply(200, {"success": True, **body})
+
+    act = faults.Fault(on="v1/notes", act=lambda sandbox, call, _: more(sandbox, call))
+    office.sandbox.inject(act.always())
+
+    with pytest.raises(DataError, match="1,000 empty pages"):
+        read(office, "notes")
+
+    assert 1000 + rows == len(office.sandbox.calls("v1/notes"))
+
+
 def test_a_history_that_heeds_no_offset_is_not_read_for_ever(office):
     replies = count()
 
