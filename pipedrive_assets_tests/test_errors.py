@@ -208,3 +208,21 @@ def test_a_failed_load_lists_its_tables_and_takes_the_first_exit_code() -> None:
     }
     error = errors.LoadFailed(failures)
     assert (6, failures) == (error.exit_code, error.failures)
+
+
+def test_a_network_that_fails_for_several_tables_is_one_cause() -> None:
+    refused = "the connection was refused"
+    error = errors.LoadFailed(
+        {
+            "deals_products": errors.TransientApiError(path="api/v2/deals/products", quote=refused),
+            "deals_flow": errors.TransientApiError(path="v1/deals/16/flow", quote=refused),
+            "notes": errors.TransientApiError(path="v1/notes", status=502, quote="Bad gateway"),
+        }
+    )
+
+    network, gateway = str(error).splitlines()
+
+    assert network.startswith(
+        "deals_products, deals_flow: Pipedrive did not answer GET /api/v2/deals/products: "
+    )
+    assert gateway.startswith("notes: Pipedrive answered 502 to GET /v1/notes: ")

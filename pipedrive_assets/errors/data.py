@@ -1,9 +1,13 @@
 """Errors of a load: unexpected replies, token caps, and failed tables."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pipedrive_assets.errors.base import PipedriveError
+
+REQUESTED = re.compile(r"GET /\S+")
+"""The request in an error's text."""
 
 
 class DataError(PipedriveError):
@@ -162,7 +166,10 @@ class LoadFailed(PipedriveError):
 
 
 def by_cause(texts: Mapping[str, str]) -> str:
-    """Return one line per text, with the tables that have it.
+    """Return one line per cause, with the tables that have it.
+
+    Texts that differ in the requested path only have the same cause, for example an interrupted
+    network. The line has the text of the first table.
 
     Args:
         texts: What failed, by table name.
@@ -172,5 +179,5 @@ def by_cause(texts: Mapping[str, str]) -> str:
     """
     tables: dict[str, list[str]] = {}
     for name, text in texts.items():
-        tables.setdefault(text, []).append(name)
-    return "\n".join(f"{', '.join(names)}: {text}" for text, names in tables.items())
+        tables.setdefault(REQUESTED.sub("", text, count=1), []).append(name)
+    return "\n".join(f"{', '.join(names)}: {texts[names[0]]}" for names in tables.values())
