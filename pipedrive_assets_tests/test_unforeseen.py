@@ -123,6 +123,40 @@ class OfficeResource(PipedriveResource):
         return OFFICES["one"].connection
 
 
+def materialize(office, instance):
+    OFFICES["one"] = office
+    return dg.materialize(
+        [build_assets(daily_partitions(Settings.from_env({}).first_partition))],
+        selection="stages",
+        partition_key="2026-03-10",
+        resources={
+            "pipedrive": OfficeResource(),
+            "duckdb": WarehouseResource(
+                database=str(office.warehouse.path), dataset="pipedrive_data"
+            ),
+        },
+        instance=instance,
+        raise_on_error=False,
+    )
+
+
+def test_a_run_that_is_terminated_within_a_statement_is_no_bug(office, monkeypatch):
+    """DuckDB wraps Dagster's exception in a RuntimeError."""
+
+    def interrupt(*_):
+        raise RuntimeError("Query interrupted") from dg.DagsterExecutionInterruptedError()
+
+    monkeypatch.setattr(TableLoad, "commit", interrupt)
+    instance = dg.DagsterInstance.ephemeral()
+    result = materialize(office, instance)
+
+    (event,) = [each for each in result.all_events if each.is_step_failure]
+    log = " ".join(each.user_message for each in instance.all_logs(result.run_id))
+    assert "DagsterExecutionInterruptedError" == event.step_failure_data.error.cls_name
+    assert "Rows committed before are kept" in log
+    assert "bug" not in log
+
+
 @pytest.mark.slow
 @pytest.mark.samples(1)
 @pytest.mark.parametrize(
@@ -133,21 +167,8 @@ class OfficeResource(PipedriveResource):
     ],
 )
 def test_in_dagster_the_run_fails_with_the_sentence_and_the_traceback(office, monkeypatch, place):
-    OFFICES["one"] = office
     monkeypatch.setattr(f"pipedrive_assets.{place}", stumble)
-    result = dg.materialize(
-        [build_assets(daily_partitions(Settings.from_env({}).first_partition))],
-        selection="stages",
-        partition_key="2026-03-10",
-        resources={
-            "pipedrive": OfficeResource(),
-            "duckdb": WarehouseResource(
-                database=str(office.warehouse.path), dataset="pipedrive_data"
-            ),
-        },
-        instance=dg.DagsterInstance.ephemeral(),
-        raise_on_error=False,
-    )
+    result = materialize(office, dg.DagsterInstance.ephemeral())
 
     (event,) = [each for each in result.all_events if each.is_step_failure]
     told = event.step_failure_data.user_failure_data

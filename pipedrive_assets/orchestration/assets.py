@@ -27,7 +27,12 @@ from pipedrive_assets.orchestration.automation.partitions import beta_accepted, 
 from pipedrive_assets.orchestration.automation.run_tags import note_failure, note_start
 from pipedrive_assets.orchestration.automation.target import Target
 from pipedrive_assets.orchestration.checks import check_results, check_specs
-from pipedrive_assets.orchestration.failures import failure, of_ours, raise_as_failure
+from pipedrive_assets.orchestration.failures import (
+    failure,
+    log_stop,
+    of_ours,
+    raise_as_failure,
+)
 from pipedrive_assets.orchestration.metadata import metadata, sample_facts, schema_facts, sentence
 from pipedrive_assets.orchestration.names import OWN_NAMES, Names
 from pipedrive_assets.orchestration.resources import resources_of
@@ -69,7 +74,8 @@ def build_assets(
     def load(
         context: dg.AssetExecutionContext, config: LoadConfig
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        yield from _materialize(context, config, names)
+        with log_stop(context.log):
+            yield from _materialize(context, config, names)
 
     with beta_accepted():
         return dg.multi_asset(

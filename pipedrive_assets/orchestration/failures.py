@@ -1,5 +1,6 @@
 """Dagster failures with one clear sentence: what happened, and what to do next."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -25,6 +26,26 @@ def raise_as_failure(act: Callable[[], T]) -> T:
         return act()
     except Exception as error:  # noqa: BLE001 - a bug is one sentence
         raise_alone(failure(of_ours(error, "preparing the run")))
+
+
+@contextmanager
+def log_stop(log: logging.Logger) -> Iterator[None]:
+    """Log what is safe if the run is terminated in Dagster, or its process gets Ctrl-C or SIGTERM.
+
+    Args:
+        log: The log of the run.
+
+    Yields:
+        Once.
+    """
+    try:
+        yield
+    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
+        log.warning(
+            "The run was stopped. Rows committed before are kept, and the next run of these tables "
+            "continues from there."
+        )
+        raise
 
 
 def of_ours(error: Exception, doing: str) -> PipedriveError:

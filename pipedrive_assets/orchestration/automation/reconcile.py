@@ -31,6 +31,7 @@ from pipedrive_assets.orchestration.automation.target import (
 )
 from pipedrive_assets.orchestration.failures import (
     failure,
+    log_stop,
     of_ours,
     raise_as_failure,
     raise_tick_errors,
@@ -99,7 +100,8 @@ def build_reconcile_job(
         required_resource_keys=names.resource_keys,
     )
     def reconcile(context: dg.OpExecutionContext, config: ReconcileConfig) -> None:
-        _reconcile(context, config, names)
+        with log_stop(context.log):
+            _reconcile(context, config, names)
 
     return dg.GraphDefinition(name=names.reconcile_job, node_defs=[reconcile]).to_job(
         description="Finds deleted, merged and hidden records, and changes without a change date.",
