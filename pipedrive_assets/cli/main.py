@@ -46,7 +46,8 @@ def try_sandbox() -> None:
 @click.option(
     "--accept-loss",
     is_flag=True,
-    help="Mark rows of reference tables as deleted, however many are missing from their lists.",
+    help="Accept that rows are gone: rows of reference tables, however many their lists lack, and "
+    "child records of a deal that Pipedrive returns no longer although it counts them.",
 )
 def load(tables: tuple[str, ...], *, full: bool, accept_loss: bool) -> None:
     """Load tables without Dagster.

@@ -51,6 +51,7 @@ class _Reading:
         witness: A parent whose children could be read. If it is refused later, the account has no
             access to the endpoint any more.
         empty_replies: Whether the endpoint returns any rows.
+        accepts_loss: Whether a second empty reply is accepted, whatever contradicts it.
         chunk: The chunk that is being filled.
         chunk_calls: Requests in the current chunk.
         again: Parents with an unexpected empty reply, requested once more at the end.
@@ -66,6 +67,7 @@ class _Reading:
     todo: deque[Batch]
     witness: Parent | None
     empty_replies: EmptyReplies
+    accepts_loss: bool = False
     chunk: Chunk = field(default_factory=lambda: Chunk(rows=[]))
     chunk_calls: int = 0
     again: list[Parent] = field(default_factory=list)
@@ -134,7 +136,11 @@ class _Reading:
                 *(self.entity.name, self.entity.parent_name, parent.id),
             )
             self.chunk.doubted.append(read)
-        elif parent.lasting and not any(event["object"] == FIELD_CHANGE for event in complete):
+        elif (
+            parent.lasting
+            and not self.accepts_loss
+            and not any(event["object"] == FIELD_CHANGE for event in complete)
+        ):
             self._contradicted(read)
         else:
             return False
@@ -157,7 +163,7 @@ class _Reading:
         read = ChildrenRead(parent=parent, read_at=read_at)
         if parent.filled and parent.id not in self.asked_again:
             self.again.append(parent)
-        elif parent.doubted and (parent.lasting or parent.counted):
+        elif parent.doubted and (parent.lasting or parent.counted) and not self.accepts_loss:
             self._settle(read)
         elif parent.doubted or (not parent.filled and (parent.rechecked or not is_whole)):
             self.chunk.reads.append(read)
@@ -327,6 +333,7 @@ def read_children(  # noqa: PLR0913 - all inputs of a read
     *,
     witness: Parent | None = None,
     control: Parent | None = None,
+    accept_loss: bool = False,
     chunk_calls: int = CHUNK_CALLS,
 ) -> Iterator[Chunk]:
     """Read the children of each parent, with several requests at a time.
@@ -344,6 +351,8 @@ def read_children(  # noqa: PLR0913 - all inputs of a read
             replies are empty, whether it returns any rows.
         control: A parent that had children, to be requested instead of the witness if replies are
             empty.
+        accept_loss: Whether a second empty reply is accepted although the loaded rows or the
+            parent's record contradict it.
         chunk_calls: Requests per chunk.
 
     Yields:
@@ -358,7 +367,13 @@ def read_children(  # noqa: PLR0913 - all inputs of a read
     if control is None and witness and witness.filled:
         control = witness
     empty_replies = EmptyReplies(calls=calls, control=control)
-    reading = _Reading(calls=calls, todo=todo, witness=witness, empty_replies=empty_replies)
+    reading = _Reading(
+        calls=calls,
+        todo=todo,
+        witness=witness,
+        empty_replies=empty_replies,
+        accepts_loss=accept_loss,
+    )
     try:
         for batch, outcome in _side_by_side(reading):
             reading.take(batch, outcome)

@@ -102,5 +102,6 @@ def contradiction(entity: Entity, parent: Parent) -> DataError:
     return DataError(
         f"Pipedrive returned no {what} of {entity.name} for {entity.parent_name} {parent.id} in "
         f"two runs, although {known}. Its rows are kept, and the next run requests them again. If "
-        "the error remains, check the permissions of the API token's user."
+        "the error remains, check the permissions of the API token's user. If the rows are really "
+        f"gone, run: python -m pipedrive_assets load {entity.name} --accept-loss"
     )

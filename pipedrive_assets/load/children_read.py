@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from pipedrive_assets.api import RequestStats
 from pipedrive_assets.errors import CapReached
@@ -50,12 +51,19 @@ class ChildrenTaken:
                 ChildrenRead(parent=parent, read_at=context.now) for parent in without_children
             ]
             yield Chunk(rows=[], reads=reads)
+        read = partial(
+            read_children,
+            *(context.client, entity),
+            stats=stats,
+            witness=witness,
+            accept_loss=context.request.accept_loss,
+        )
         wanted = [parent for parent in self.planned if not parent.empty]
         if asked := [parent for parent in wanted if not parent.rechecked]:
-            yield from read_children(context.client, entity, asked, stats, witness=witness)
+            yield from read(asked)
         if asked := [parent for parent in wanted if parent.rechecked]:
             with contextlib.suppress(CapReached):
-                yield from read_children(context.client, entity, asked, stats, witness=witness)
+                yield from read(asked)
 
     def take(self, chunk: Chunk) -> None:
         """Record the outcome for the parents of a committed chunk."""

@@ -48,8 +48,8 @@ class LoadConfig(dg.Config):
     """Read every list from its start. Rows that are already loaded stay readable."""
 
     accept_loss: bool = False
-    """Mark missing rows of reference tables as deleted, however many. Use it after a run refused
-    to."""
+    """Accept that rows are gone, after a run refused to: rows of reference tables, however many
+    their lists lack, and children of a deal that Pipedrive no longer returns but counts."""
 
     newest: bool = True
     """Also read what no time window returns: new rows without a change date (one more call for each

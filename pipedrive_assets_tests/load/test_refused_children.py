@@ -466,6 +466,29 @@ def test_empty_replies_remove_no_rows_if_the_deals_record_does_not_show_its_coun
     assert [] == office.differences(PARTICIPANTS)
 
 
+@pytest.mark.parametrize("table", [PARTICIPANTS, FLOW])
+def test_contradicted_empty_replies_can_be_accepted(office, table):
+    office.load("deals", table)
+    deal = office.query(f"SELECT min(deal_id) FROM {table}")[0][0]
+    rows = f"SELECT count(*) FROM {table} WHERE deal_id = {deal}"
+    office.advance(hours=1)
+    office.world.edit("deals", deal, title="Moved")
+    office.sandbox.inject(nothing(BY_NAME[table].path.format(id=deal), []))
+    office.load("deals", table)
+    assert 1 == office.load(table)[table].unread
+    office.advance(hours=1)
+
+    report = office.load("deals", table, accept_loss=True)[table]
+
+    assert 0 == report.unread
+    assert [(0,)] == office.query(rows)
+    office.sandbox.log.clear()
+    report = office.load("deals", table)[table]
+    assert 0 == report.unread
+    assert office.sandbox.now == report.complete_until
+    assert [] == calls(office, f"deals/{deal}/")
+
+
 @pytest.mark.slow
 @pytest.mark.samples(3)
 @pytest.mark.parametrize(("table", "data"), EMPTY)
