@@ -83,8 +83,8 @@ def _findings(
 ) -> Iterator[tuple[str, CheckResult]]:
     try:
         keys, pointing = run_checks(warehouse, report.entity)
-    except Exception as caught:  # noqa: BLE001 - a check that fails must not end the load
-        error = foreseen(caught, f"checking {report.entity.name}")
+    except Exception as error:  # noqa: BLE001 - a check that fails must not end the load
+        foreseen(error, f"checking {report.entity.name}")
         keys = pointing = CheckResult(
             sound=False,
             sentence=(
