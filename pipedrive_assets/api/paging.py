@@ -35,9 +35,8 @@ class IncompletePage(Exception):
 
 
 EMPTY_PAGES = 1_000
-"""After this many consecutive empty pages, a list is not read any further. Pages can be empty
-because rows are hidden from the user (half a million of deals, to be that many), but a faulty list
-can announce empty pages without end."""
+"""After this many consecutive empty pages, a list is an error. A page is empty if all its rows are
+hidden from the user, but 1,000 such pages are half a million deals: the list is faulty."""
 
 
 def looping_pagination(path: str, returned: str = "the same page twice") -> DataError:

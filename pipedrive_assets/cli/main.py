@@ -46,8 +46,8 @@ def try_sandbox() -> None:
 @click.option(
     "--accept-loss",
     is_flag=True,
-    help="Accept that rows are gone: rows of reference tables, however many their lists lack, and "
-    "child records of a deal that Pipedrive returns no longer although it counts them.",
+    help="Accept lost rows: mark rows of reference tables as deleted, however many are missing, "
+    "and remove child records that Pipedrive no longer returns although their deal counts them.",
 )
 def load(tables: tuple[str, ...], *, full: bool, accept_loss: bool) -> None:
     """Load tables without Dagster.
@@ -83,7 +83,8 @@ def plan(tables: tuple[str, ...], *, full: bool) -> None:
 @click.option(
     "--accept-loss",
     is_flag=True,
-    help="Mark rows as deleted, however many are missing from their lists.",
+    help="Accept lost rows: mark rows as deleted, however many are missing, and (with --children) "
+    "remove child records that Pipedrive no longer returns although their deal counts them.",
 )
 def reconcile(tables: tuple[str, ...], *, children: bool, accept_loss: bool) -> None:
     """Find deleted, merged and hidden records.

@@ -39,7 +39,8 @@ class LoadRequest:
             them.
         max_share: The share of a table (0 to 1) that may be missing from a complete list before
             the load fails.
-        accept_loss: Whether to mark missing rows however many there are.
+        accept_loss: Whether to mark missing rows however many there are, and to accept a second
+            empty reply for a parent's children although something contradicts it.
         raw: Where replies are kept; None: nowhere.
         reconciles: Whether the tables are reconciled instead of loaded.
         attachments: Which attachments are downloaded, and where to; None: none.

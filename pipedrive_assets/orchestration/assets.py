@@ -48,8 +48,9 @@ class LoadConfig(dg.Config):
     """Read every list from its start. Rows that are already loaded stay readable."""
 
     accept_loss: bool = False
-    """Accept that rows are gone, after a run refused to: rows of reference tables, however many
-    their lists lack, and children of a deal that Pipedrive no longer returns but counts."""
+    """Accept lost rows that an earlier run did not remove: rows of reference tables, however many
+    are missing, and child records that Pipedrive no longer returns although their deal counts
+    them."""
 
     newest: bool = True
     """Also read what no time window returns: new rows without a change date (one more call for each

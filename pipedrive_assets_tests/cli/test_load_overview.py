@@ -1,5 +1,6 @@
 """`load` draws the sales overview; `try` names what it loads."""
 
+import dagster as dg
 import pytest
 
 from pipedrive_assets.cli import try_sandbox
@@ -78,6 +79,18 @@ def started(monkeypatch, capsys):
     monkeypatch.setattr(try_sandbox, "_run_job", stop)
     assert 130 == main(["try"])
     return capsys.readouterr().out
+
+
+def test_ctrl_c_while_dagster_runs_the_job_of_try_is_no_bug(monkeypatch, capsys):
+    """Dagster raises an exception of its own."""
+
+    def interrupt(*_, **__):
+        raise dg.DagsterExecutionInterruptedError
+
+    monkeypatch.setattr(dg.JobDefinition, "execute_in_process", interrupt)
+
+    assert 130 == main(["try"])
+    assert "Stopped by Ctrl-C." in capsys.readouterr().err
 
 
 def test_try_beside_an_api_token_names_what_it_loads(tmp_path, monkeypatch, capsys):

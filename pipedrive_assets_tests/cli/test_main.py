@@ -154,6 +154,21 @@ def test_ctrl_c_while_duckdb_would_import_pandas_is_not_lost(tmp_path):
     assert 130 == done.returncode
 
 
+def test_a_second_sigterm_ends_the_process_at_once(monkeypatch):
+    handlers = [signal.getsignal(signal.SIGTERM)]
+
+    def stop(*_, **__):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            handlers.append(signal.getsignal(signal.SIGTERM))
+
+    monkeypatch.setattr("pipedrive_assets.cli.plan.plan", stop)
+
+    assert 143 == main(["plan"])
+    assert handlers[0] is handlers[1]
+
+
 def test_a_pipe_whose_reader_has_ended_is_no_bug():
     command = [sys.executable, "-m", "pipedrive_assets", "entities"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:

@@ -126,8 +126,8 @@ def test_one_failing_table_fails_the_run_and_leaves_the_others_materialized(run,
         ("checks", "run_checks", None),
     ],
 )
-def test_what_fails_after_a_table_was_loaded_ends_no_other_table(
-    run, monkeypatch, module, name, told
+def test_what_fails_after_a_table_was_loaded_ends_no_other_table(  # noqa: PLR0913, PLR0917 - fixtures
+    run, monkeypatch, caplog, module, name, told
 ):
     def fail(*_arguments, **_named):
         raise RuntimeError("row content: Zebulon")
@@ -147,6 +147,7 @@ def test_what_fails_after_a_table_was_loaded_ends_no_other_table(
         assert not found["keys"].passed
         assert "RuntimeError" in found["keys"].description
         assert "Zebulon" not in found["keys"].description
+    assert "in fail" in caplog.text
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ class OfficeResource(PipedriveResource):
 def run(office):
     OFFICES["weekly"] = office
 
-    def execute(**config):
+    def execute(instance=None, **config):
         return build_reconcile_job().execute_in_process(
             resources={
                 "pipedrive": OfficeResource(office="weekly"),
@@ -42,12 +42,28 @@ def run(office):
                     database=str(office.warehouse.path), dataset="pipedrive_data"
                 ),
             },
-            instance=dg.DagsterInstance.ephemeral(),
+            instance=instance or dg.DagsterInstance.ephemeral(),
             raise_on_error=False,
             run_config={"ops": {"reconcile": {"config": config}}},
         )
 
     return execute
+
+
+def test_the_log_of_a_terminated_reconciliation_has_a_line_that_rows_are_kept(run, monkeypatch):
+    def interrupt(*_):
+        raise dg.DagsterExecutionInterruptedError
+
+    monkeypatch.setattr(
+        "pipedrive_assets.orchestration.automation.reconcile.reconcile_tables", interrupt
+    )
+
+    instance = dg.DagsterInstance.ephemeral()
+    result = run(instance)
+
+    assert not result.success
+    log = " ".join(each.user_message for each in instance.all_logs(result.run_id))
+    assert "Rows committed before are kept" in log
 
 
 @pytest.mark.slow

@@ -47,7 +47,8 @@ class ReconcileRequest:
     Attributes:
         entities: The tables to reconcile. They have to be loaded incrementally.
         max_share: The share of a table (0 to 1) that may be missing before the run fails.
-        accept_loss: Whether to mark missing rows however many there are.
+        accept_loss: Whether to mark missing rows however many there are, and to accept a second
+            empty reply for a parent's children although something contradicts it.
         purge_deleted: Whether to remove deleted rows instead of marking them.
         children: Child tables of `entities` whose rows are read again for every parent.
         caps: Token limits for capped tables.
